@@ -1,0 +1,27 @@
+// What both compilers (host and device) agree on.
+#ifndef JANS_CORE_PORTABLE_H_
+#define JANS_CORE_PORTABLE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#define JANS_HD __host__ __device__ __forceinline__
+#else
+#define JANS_HD inline __attribute__((always_inline))
+#endif
+
+namespace jans {
+
+// High 64 bits of the 128-bit product.
+JANS_HD uint64_t MulHi(uint64_t a, uint64_t b) {
+#if defined(__CUDA_ARCH__)
+  return __umul64hi(a, b);
+#else
+  return static_cast<uint64_t>((static_cast<unsigned __int128>(a) * b) >> 64);
+#endif
+}
+
+}  // namespace jans
+
+#endif  // JANS_CORE_PORTABLE_H_

@@ -1,0 +1,176 @@
+// The rANS step: an interval [start, start + freq) of [0, 2^precision) goes on a head, or comes off it.
+//
+//   push:  x' = floor(x / freq) * 2^precision + start + x mod freq
+//   pop:   x  = freq * floor(x' / 2^precision) + (x' mod 2^precision) - start
+//
+// The head is kept inside [L, L * 2^w) by moving w-bit words to and from the tail, L = 2^lower_bits. A push first moves
+// words out while x >= freq * 2^(lower_bits + w - precision): those and only those heads would leave the range. A pop moves
+// words in while x < L, which undoes exactly that. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
+#ifndef JANS_CORE_RANS_H_
+#define JANS_CORE_RANS_H_
+
+#include "portable.h"
+
+namespace jans {
+
+// The sticky status of a coder; the sentences for the bits are in jans/status.py.
+enum Status : int32_t {
+  kOverflow = 1,
+  kUnderflow = 2,
+  kBadSymbol = 4,
+  kBadModel = 8,
+  kBadState = 16,
+};
+
+// freq == 0 marks "no interval", and start then holds the Status bit that says why.
+struct Interval {
+  uint32_t start;
+  uint32_t freq;
+};
+
+JANS_HD Interval NoInterval(Status why) { return {static_cast<uint32_t>(why), 0}; }
+
+template <typename State_, typename Word_, int kLowerBits_>
+struct Variant {
+  using State = State_;
+  using Word = Word_;
+  static constexpr int kWordBits = 8 * sizeof(Word);
+  static constexpr int kLowerBits = kLowerBits_;
+  static constexpr int kTopBits = kLowerBits + kWordBits;  // heads stay below 2^kTopBits
+  static constexpr State kLower = State{1} << kLowerBits;
+};
+
+using Rans64 = Variant<uint64_t, uint32_t, 32>;     // constriction's AnsCoder
+using Rans64Ryg = Variant<uint64_t, uint32_t, 31>;  // ryg_rans rans64.h
+using Rans32_16 = Variant<uint32_t, uint16_t, 15>;
+using Rans32 = Variant<uint32_t, uint8_t, 23>;  // ryg_rans rans_byte.h
+
+// The shared stack of words below the heads of one stream. Invariant: words[0 .. min(size, capacity)) are valid; a size
+// beyond the capacity counts words that were dropped.
+template <typename Word>
+struct Tail {
+  Word* words;
+  int64_t capacity;
+  int64_t size;
+  int32_t status;
+
+  JANS_HD void Write(Word word) {
+    if (size < capacity) words[size] = word;
+    ++size;
+  }
+  JANS_HD Word Read() {
+    if (size == 0) {
+      status |= kUnderflow;
+      return 0;
+    }
+    --size;
+    return size < capacity ? words[size] : Word{0};
+  }
+};
+
+// A single rans64 head over an empty tail may fall below L: it is then simply the number that is left, zero when nothing
+// is. That is constriction's coder, which starts at zero; with several heads one tail cannot tell whose words are missing.
+template <typename V>
+JANS_HD bool HasFloor(int64_t lanes) {
+  return V::kLowerBits == 32 && lanes == 1;
+}
+
+template <typename V>
+JANS_HD uint32_t Quantile(typename V::State x, int precision) {
+  return static_cast<uint32_t>(x & ((typename V::State{1} << precision) - 1));
+}
+
+template <typename V>
+JANS_HD void Flush(typename V::State& x, Tail<typename V::Word>& tail, uint32_t freq, int precision) {
+  while ((x >> (V::kTopBits - precision)) >= freq) {
+    tail.Write(static_cast<typename V::Word>(x));
+    x >>= V::kWordBits;
+  }
+}
+
+// The push formula, for a head that has been flushed.
+template <typename V>
+JANS_HD typename V::State Step(typename V::State x, Interval interval, int precision) {
+  return ((x / interval.freq) << precision) + x % interval.freq + interval.start;
+}
+
+// The pop formula; the head may be below L afterwards.
+template <typename V>
+JANS_HD typename V::State StepBack(typename V::State x, Interval interval, int precision) {
+  return interval.freq * (x >> precision) + (Quantile<V>(x, precision) - interval.start);
+}
+
+template <typename V>
+JANS_HD void Push(typename V::State& x, Tail<typename V::Word>& tail, Interval interval, int precision) {
+  if (interval.freq == 0) {
+    tail.status |= static_cast<int32_t>(interval.start);
+    return;
+  }
+  Flush<V>(x, tail, interval.freq, precision);
+  x = Step<V>(x, interval, precision);
+}
+
+// One word suffices when words are as wide as the precision; the count is bounded so that no head can loop for ever.
+template <typename V>
+JANS_HD void Refill(typename V::State& x, Tail<typename V::Word>& tail, bool floor, int precision) {
+  for (int bits = 0; bits < precision && x < V::kLower; bits += V::kWordBits) {
+    if (floor && tail.size == 0) return;
+    x = (x << V::kWordBits) | tail.Read();
+  }
+}
+
+template <typename V>
+JANS_HD void Advance(typename V::State& x, Tail<typename V::Word>& tail, Interval interval, bool floor, int precision) {
+  if (interval.freq == 0) {
+    tail.status |= static_cast<int32_t>(interval.start);
+    return;
+  }
+  x = StepBack<V>(x, interval, precision);
+  Refill<V>(x, tail, floor, precision);
+}
+
+// ---- Optimizations below: the same integers, without a division on the path from head to head. ----
+
+// An interval with the reciprocal of its freq.
+struct Entry {
+  uint64_t reciprocal;
+  uint32_t start;
+  uint32_t freq;
+};
+
+template <typename V>
+JANS_HD Entry MakeEntry(Interval interval, int precision) {
+  if (interval.freq == 0) return {0, interval.start, 0};
+  if constexpr (sizeof(typename V::State) == 8) {
+    return {~uint64_t{0} / interval.freq, interval.start, interval.freq};
+  } else {
+    uint64_t scale = uint64_t{1} << (31 + precision);
+    return {(scale + interval.freq - 1) / interval.freq, interval.start, interval.freq};
+  }
+}
+
+// The push step for a head that has been flushed, so that x < freq * 2^(kTopBits - precision).
+//
+// 32-bit heads: m = ceil(2^(31+p) / freq) = (2^(31+p) + e) / freq with 0 <= e < freq <= 2^p, so
+//   x * m / 2^(31+p) = x / freq + x * e / (freq * 2^(31+p)), and x * e < 2^31 * 2^p makes the last term smaller than
+//   1 / freq: the floor is exact. No overflow: x * m < freq * 2^(31-p) * (2^(31+p) / freq + 1) < 2^63.
+// 64-bit heads: m = floor((2^64 - 1) / freq) = (2^64 - 1 - e) / freq with 0 <= e < freq, so
+//   x * m / 2^64 = x / freq - x * (1 + e) / (freq * 2^64) > x / freq - 1: the floor is exact or one too small, and
+//   then the remainder shows it.
+template <typename V>
+JANS_HD typename V::State Step(typename V::State x, const Entry& entry, int precision) {
+  if constexpr (sizeof(typename V::State) == 8) {
+    uint64_t complement = (uint64_t{1} << precision) - entry.freq;
+    uint64_t quotient = MulHi(x, entry.reciprocal);
+    uint64_t remainder = x - quotient * entry.freq;
+    uint64_t y = x + entry.start + quotient * complement;
+    return remainder >= entry.freq ? y + complement : y;
+  } else {
+    uint32_t quotient = static_cast<uint32_t>((x * entry.reciprocal) >> (31 + precision));
+    return x + entry.start + quotient * ((uint32_t{1} << precision) - entry.freq);
+  }
+}
+
+}  // namespace jans
+
+#endif  // JANS_CORE_RANS_H_

@@ -1,0 +1,338 @@
+// Loops over one stream. Symbol i belongs to lane i % lanes; arrays are pushed from the last symbol to the first and popped
+// from the first to the last, every head renormalising at once.
+//
+// Each loop has a careful form, good for any state, and a fast form that is entered only where the tail has room (words)
+// for a whole row of lanes, so that words move without a bounds check or a branch.
+#ifndef JANS_CPU_STREAM_H_
+#define JANS_CPU_STREAM_H_
+
+#include <array>
+#include <cstring>
+
+#include "../core/models.h"
+
+namespace jans {
+
+// The state of one stream in the caller's buffers: heads are 32-bit halves, low first.
+template <typename V>
+struct Stream {
+  uint32_t* heads;
+  int64_t lanes;
+  Tail<typename V::Word> tail;
+
+  bool floor() const { return HasFloor<V>(lanes); }
+};
+
+template <typename V>
+JANS_HD typename V::State LoadHead(const uint32_t* heads, int64_t lane) {
+  if constexpr (sizeof(typename V::State) == 8) {
+    return heads[2 * lane] | uint64_t{heads[2 * lane + 1]} << 32;
+  } else {
+    return heads[lane];
+  }
+}
+
+template <typename V>
+JANS_HD void StoreHead(uint32_t* heads, int64_t lane, typename V::State x) {
+  if constexpr (sizeof(typename V::State) == 8) {
+    heads[2 * lane] = static_cast<uint32_t>(x);
+    heads[2 * lane + 1] = static_cast<uint32_t>(x >> 32);
+  } else {
+    heads[lane] = x;
+  }
+}
+
+// Heads of a stream while a loop runs: registers or stack for a fixed number of lanes, the caller's buffer otherwise.
+template <typename V, int kLanes>
+class Heads {
+ public:
+  explicit Heads(const Stream<V>& stream) : stream_(stream) {
+    for (int lane = 0; lane < kLanes; ++lane) heads_[lane] = LoadHead<V>(stream.heads, lane);
+  }
+  ~Heads() {
+    for (int lane = 0; lane < kLanes; ++lane) StoreHead<V>(stream_.heads, lane, heads_[lane]);
+  }
+  Heads(const Heads&) = delete;
+  Heads& operator=(const Heads&) = delete;
+  int64_t lanes() const { return kLanes; }
+  JANS_HD typename V::State Get(int64_t lane) const { return heads_[lane]; }
+  JANS_HD void Set(int64_t lane, typename V::State x) { heads_[lane] = x; }
+
+ private:
+  const Stream<V>& stream_;
+  std::array<typename V::State, kLanes> heads_;
+};
+
+template <typename V>
+class Heads<V, 0> {
+ public:
+  explicit Heads(const Stream<V>& stream) : stream_(stream) {}
+  int64_t lanes() const { return stream_.lanes; }
+  JANS_HD typename V::State Get(int64_t lane) const { return LoadHead<V>(stream_.heads, lane); }
+  JANS_HD void Set(int64_t lane, typename V::State x) { StoreHead<V>(stream_.heads, lane, x); }
+
+ private:
+  const Stream<V>& stream_;
+};
+
+// States that no sequence of calls can produce, for example bytes that were made up. They are coded on, safely, and marked.
+template <typename V>
+void CheckState(Stream<V>& stream) {
+  bool bad = stream.tail.size < 0;
+  if (bad) stream.tail.size = 0;
+  for (int64_t lane = 0; lane < stream.lanes; ++lane) {
+    typename V::State x = LoadHead<V>(stream.heads, lane);
+    bool low = x < V::kLower && !(stream.floor() && stream.tail.size == 0);
+    bad = bad || low || (V::kTopBits < 8 * static_cast<int>(sizeof(x)) && (x >> (V::kTopBits - 1) >> 1) != 0);
+  }
+  if (bad) stream.tail.status |= kBadState;
+}
+
+// ---- push ----
+
+// Pushes the intervals source(n - 1), ..., source(0); division where no reciprocal is at hand.
+template <typename V, int kLanes, typename Source>
+void PushAll(Stream<V>& stream, const Source& source, int64_t n, int precision) {
+  Heads<V, kLanes> heads(stream);
+  Tail<typename V::Word> tail = stream.tail;
+  const int64_t lanes = heads.lanes();
+  int64_t lane = (n - 1) % lanes;
+  for (int64_t i = n - 1; i >= 0; --i) {
+    typename V::State x = heads.Get(lane);
+    Push<V>(x, tail, source(i), precision);
+    heads.Set(lane, x);
+    lane = lane == 0 ? lanes - 1 : lane - 1;
+  }
+  stream.tail = tail;
+}
+
+// As PushAll, from entries with reciprocals.
+template <typename V, int kLanes, typename Source>
+void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precision) {
+  using State = typename V::State;
+  using Word = typename V::Word;
+  constexpr int kWordsPerPush = sizeof(Word) == 1 ? 4 : 1;
+  Heads<V, kLanes> heads(stream);
+  Tail<Word> tail = stream.tail;
+  const int64_t lanes = heads.lanes();
+  const int shift = V::kTopBits - precision;
+
+  auto careful = [&](int64_t lane, const Entry& entry) {
+    if (entry.freq == 0) {
+      tail.status |= static_cast<int32_t>(entry.start);
+      return;
+    }
+    State x = heads.Get(lane);
+    Flush<V>(x, tail, entry.freq, precision);
+    heads.Set(lane, Step<V>(x, entry, precision));
+  };
+  int64_t i = n;
+  for (; i % lanes != 0; --i) careful((i - 1) % lanes, source(i - 1));
+  for (; i > 0; i -= lanes) {
+    if (tail.size + lanes * kWordsPerPush > tail.capacity) {
+      for (int64_t lane = lanes - 1; lane >= 0; --lane) careful(lane, source(i - lanes + lane));
+      continue;
+    }
+    Word* words = tail.words + tail.size;
+    int32_t refused = 0;
+#pragma GCC unroll 32
+    for (int64_t lane = lanes - 1; lane >= 0; --lane) {
+      Entry entry = source(i - lanes + lane);
+      if (__builtin_expect(entry.freq == 0, 0)) {
+        refused |= static_cast<int32_t>(entry.start);
+        continue;
+      }
+      State x = heads.Get(lane);
+      if constexpr (kWordsPerPush == 1) {
+        *words = static_cast<Word>(x);
+        bool full = (x >> shift) >= entry.freq;
+        words += full;
+        x = full ? x >> V::kWordBits : x;
+      } else {
+        while ((x >> shift) >= entry.freq) {
+          *words++ = static_cast<Word>(x);
+          x >>= V::kWordBits;
+        }
+      }
+      heads.Set(lane, Step<V>(x, entry, precision));
+    }
+    tail.size = words - tail.words;
+    tail.status |= refused;
+  }
+  stream.tail = tail;
+}
+
+// ---- pop ----
+
+// Pops n symbols; locate(i, quantile) finds the i-th, store(i, symbol) keeps it.
+template <typename V, int kLanes, typename Locate, typename Store>
+void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t n, int precision) {
+  using State = typename V::State;
+  using Word = typename V::Word;
+  constexpr int kWordsPerPop = sizeof(Word) == 1 ? 4 : 1;
+  Heads<V, kLanes> heads(stream);
+  Tail<Word> tail = stream.tail;
+  const bool floor = stream.floor();
+  const int64_t lanes = heads.lanes();
+
+  auto careful = [&](int64_t lane, int64_t i) {
+    State x = heads.Get(lane);
+    Located found = locate(i, Quantile<V>(x, precision));
+    Advance<V>(x, tail, found.interval, floor, precision);
+    heads.Set(lane, x);
+    store(i, found.symbol);
+  };
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    if (tail.size < lanes * kWordsPerPop || tail.size > tail.capacity) {
+      for (int64_t lane = 0; lane < lanes; ++lane) careful(lane, i + lane);
+      continue;
+    }
+    const Word* words = tail.words + tail.size;
+    int32_t refused = 0;
+#pragma GCC unroll 32
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      State x = heads.Get(lane);
+      uint32_t quantile = Quantile<V>(x, precision);
+      Located found = locate(i + lane, quantile);
+      store(i + lane, found.symbol);
+      if (__builtin_expect(found.interval.freq == 0, 0)) {
+        refused |= static_cast<int32_t>(found.interval.start);
+        continue;
+      }
+      x = found.interval.freq * (x >> precision) + (quantile - found.interval.start);
+      if constexpr (kWordsPerPop == 1) {
+        // No jump, which could not be predicted: one head waits for a conditional move, and many are better served by
+        // masks, which compilers leave alone.
+        const State filled = (x << V::kWordBits) | words[-1];
+        const bool low = __builtin_expect_with_probability(x < V::kLower, 1, 0.5);
+        words -= low;
+        if constexpr (kLanes == 1) {
+          x = low ? filled : x;
+        } else {
+          x ^= (x ^ filled) & (State{0} - low);
+        }
+      } else {
+        for (int bits = 0; bits < precision && x < V::kLower; bits += V::kWordBits) x = (x << V::kWordBits) | *--words;
+      }
+      heads.Set(lane, x);
+    }
+    tail.size = words - tail.words;
+    tail.status |= refused;
+  }
+  for (int64_t lane = 0; i < n; ++i, ++lane) careful(lane, i);
+  stream.tail = tail;
+}
+
+// ---- tables made for the length of one call ----
+
+// Entries with reciprocals for every symbol of a row.
+class EntryTable {
+ public:
+  static constexpr int64_t kMaxSymbols = 1024;
+
+  template <typename V>
+  bool Build(const Row& row) {
+    if (row.n > kMaxSymbols) return false;
+    n_ = row.n;
+    for (int64_t s = 0; s < row.n; ++s) entries_[s] = MakeEntry<V>(row.At(s), row.precision);
+    entries_[n_] = {0, kBadSymbol, 0};
+    return true;
+  }
+  // Symbols outside of the alphabet, negative ones too, find the last entry.
+  JANS_HD const Entry& Find(int64_t symbol) const {
+    uint64_t s = static_cast<uint64_t>(symbol);
+    return entries_[s < static_cast<uint64_t>(n_) ? s : n_];
+  }
+
+ private:
+  int64_t n_ = 0;
+  std::array<Entry, kMaxSymbols + 1> entries_;
+};
+
+// For every quantile its symbol, its freq and its distance from the start of the interval.
+class DenseTable {
+ public:
+  static constexpr int kMaxPrecision = 12;
+
+  // False when the row is no distribution or too fine; see BucketTable.
+  bool Build(const Row& row) {
+    if (row.n > 65536 || row.precision > kMaxPrecision || !row.Sealed()) return false;
+    for (int64_t s = 0; s < row.n; ++s) {
+      uint32_t start = row.cdf[s], end = row.cdf[s + 1];
+      if (end < start || end > Total(row.precision)) return false;
+      for (uint32_t q = start; q < end; ++q) {
+        slot_[q] = (end - start) | (q - start) << 16;
+        symbol_[q] = static_cast<uint16_t>(s);
+      }
+    }
+    return true;
+  }
+  JANS_HD Located Locate(uint32_t quantile) const {
+    uint32_t slot = slot_[quantile], freq = slot & 0xFFFF;
+    if (freq == 0) __builtin_unreachable();
+    return {symbol_[quantile], {quantile - (slot >> 16), freq}};
+  }
+
+ private:
+  std::array<uint32_t, size_t{1} << kMaxPrecision> slot_;
+  std::array<uint16_t, size_t{1} << kMaxPrecision> symbol_;
+};
+
+// For each of 2^bits equal buckets of quantiles the symbol at its start, with its interval. A quantile beyond that interval
+// is searched for among the symbols up to the next bucket's.
+class BucketTable {
+ public:
+  static constexpr int kMaxBits = 12;
+
+  // False when the row is no distribution or its symbols do not fit; the caller then searches the row itself.
+  bool Build(const Row& row, int bits) {
+    if (row.n > 65536 || row.precision > 31 || !row.Sealed()) return false;
+    row_ = row;
+    bits = bits < kMaxBits ? bits : kMaxBits;
+    shift_ = row.precision > bits ? row.precision - bits : 0;
+    int64_t buckets = int64_t{1} << (row.precision - shift_), bucket = 0;
+    for (int64_t s = 0; s < row.n; ++s) {
+      uint32_t start = row.cdf[s], end = row.cdf[s + 1];
+      if (end < start || end > Total(row.precision)) return false;
+      if (end == start) continue;
+      int64_t last = (end - 1) >> shift_;
+      for (; bucket <= last; ++bucket) {
+        start_[bucket] = start;
+        freq_[bucket] = end - start;
+        symbol_[bucket] = static_cast<uint16_t>(s);
+      }
+    }
+    symbol_[buckets] = static_cast<uint16_t>(row.n - 1);
+    return true;
+  }
+  JANS_HD Located Locate(uint32_t quantile) const {
+    uint32_t bucket = quantile >> shift_;
+    uint32_t start = start_[bucket], freq = freq_[bucket];
+    if (__builtin_expect(quantile - start >= freq, 0)) return Search(quantile);
+    if (freq == 0) __builtin_unreachable();
+    return {symbol_[bucket], {start, freq}};
+  }
+
+ private:
+  __attribute__((noinline)) Located Search(uint32_t quantile) const {
+    uint32_t bucket = quantile >> shift_;
+    int64_t low = symbol_[bucket];
+    for (int64_t length = symbol_[bucket + 1] - low + 1; length > 1;) {
+      int64_t half = length / 2;
+      low += row_.cdf[low + half] <= quantile ? half : 0;
+      length -= half;
+    }
+    return {static_cast<int32_t>(low), {row_.cdf[low], row_.cdf[low + 1] - row_.cdf[low]}};
+  }
+
+  static constexpr size_t kSize = (size_t{1} << kMaxBits) + 1;
+  Row row_{};
+  int shift_ = 0;
+  std::array<uint32_t, kSize> start_, freq_;
+  std::array<uint16_t, kSize> symbol_;
+};
+
+}  // namespace jans
+
+#endif  // JANS_CPU_STREAM_H_

@@ -1,0 +1,86 @@
+// Arguments of the targets: what their shapes mean, and the checks behind every pointer.
+//
+// All arrays of a call have the same number of leading batch dimensions, as many as `size` has dimensions. A batch dimension
+// is as long as in `size`, or 1 where all streams share the array.
+#ifndef JANS_FFI_OPERANDS_H_
+#define JANS_FFI_OPERANDS_H_
+
+#include <array>
+#include <string>
+
+#include "xla/ffi/api/ffi.h"
+
+namespace jans {
+
+namespace ffi = xla::ffi;
+
+inline ffi::Error Invalid(const std::string& message) {
+  return ffi::Error(ffi::ErrorCode::kInvalidArgument, "jans: " + message);
+}
+
+// Which element of an operand belongs to which stream.
+struct Batch {
+  static constexpr int kMaxRank = 8;
+  int rank = 0;
+  int64_t streams = 1;
+  std::array<int64_t, kMaxRank> dims{};
+
+  ffi::Error Init(ffi::Span<const int64_t> size_dims) {
+    if (size_dims.size() > kMaxRank) return Invalid("more than 8 batch dimensions");
+    rank = static_cast<int>(size_dims.size());
+    for (int d = 0; d < rank; ++d) {
+      dims[d] = size_dims[d];
+      streams *= size_dims[d];
+    }
+    return ffi::Error::Success();
+  }
+};
+
+// One array of a call: where stream b's part starts, and the dimensions of that part.
+template <typename T>
+struct Operand {
+  T* data = nullptr;
+  std::array<int64_t, Batch::kMaxRank> strides{};
+  std::array<int64_t, 2> core{1, 1};
+  const Batch* batch = nullptr;
+
+  template <typename Buffer>
+  ffi::Error Init(const char* name, const Buffer& buffer, ffi::DataType dtype, const Batch& of, int core_rank) {
+    auto dims = buffer.dimensions();
+    if (buffer.element_type() != dtype) return Invalid(std::string(name) + " has the wrong dtype");
+    if (static_cast<int>(dims.size()) != of.rank + core_rank) return Invalid(std::string(name) + " has the wrong rank");
+    batch = &of;
+    data = static_cast<T*>(buffer.untyped_data());
+    int64_t stride = 1;
+    for (int d = core_rank - 1; d >= 0; --d) {
+      core[d] = dims[of.rank + d];
+      stride *= core[d];
+    }
+    for (int d = of.rank - 1; d >= 0; --d) {
+      int64_t length = dims[d];
+      if (length != of.dims[d] && length != 1) return Invalid(std::string(name) + " does not fit the batch");
+      strides[d] = length == 1 ? 0 : stride;
+      stride *= length;
+    }
+    return ffi::Error::Success();
+  }
+
+  T* At(int64_t stream) const {
+    int64_t offset = 0;
+    for (int d = batch->rank - 1; d >= 0; --d) {
+      offset += stream % batch->dims[d] * strides[d];
+      stream /= batch->dims[d];
+    }
+    return data + offset;
+  }
+};
+
+#define JANS_RETURN_IF_ERROR(expression)         \
+  do {                                           \
+    ffi::Error error = (expression);             \
+    if (error.failure()) return error;           \
+  } while (false)
+
+}  // namespace jans
+
+#endif  // JANS_FFI_OPERANDS_H_

@@ -1,0 +1,1 @@
+"""The seam between JAX and the kernels."""

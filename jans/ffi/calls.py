@@ -1,0 +1,237 @@
+"""One JAX primitive for every kernel: shapes, aliasing, batching and fallback, for all of them in this file.
+
+Batches. Every operand has the same number of leading batch dimensions. The first operands of a call, those it updates or
+maps over, carry the whole batch; each later one may have length 1 in a batch dimension, which means that all streams
+share it. `vmap` therefore adds a dimension of length 1 to a shared table and never copies it.
+
+Aliasing. What a call updates is aliased in and out, so that inside a donated `jit`, a `scan` or a `while_loop` it happens
+in place.
+
+Platforms. A call lowers to the kernel where the platform has one and to `jans.reference.xla` everywhere else.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from jans.ffi import registry
+from jans.reference import xla
+
+Shapes = list[tuple[tuple[int, ...], Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A kernel: `full` leading operands carry the batch, `ranks` are dimensions of one stream's part, `aliases` maps
+    operands to the results that replace them, `results` gives one stream's result shapes and dtypes, and `attributes`
+    are the parameters that the kernel reads (the others it sees in the shapes)."""
+
+    name: str
+    full: int
+    ranks: Callable[..., Sequence[int]]
+    results: Callable[..., Shapes]
+    aliases: dict[int, int]
+    attributes: tuple[str, ...]
+
+
+def _define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
+    primitive = Primitive(f"jans_{target.name}")
+    primitive.multiple_results = True
+
+    @primitive.def_impl
+    def eager(*args, **params):
+        with jax.disable_jit(False):
+            return jax.jit(functools.partial(primitive.bind, **params))(*args)
+
+    @primitive.def_abstract_eval
+    def shapes(*avals, **params):
+        ranks = target.ranks(**params)
+        if len(avals) != len(ranks):
+            raise TypeError(f"jans_{target.name} takes {len(ranks)} operands, not {len(avals)}")
+        batch_rank = avals[0].ndim - ranks[0]
+        batch = avals[0].shape[:batch_rank]
+        parts = []
+        for position, (aval, rank) in enumerate(zip(avals, ranks, strict=True)):
+            lengths = aval.shape[: aval.ndim - rank]
+            fits = len(lengths) == batch_rank and all(
+                a == b or (a == 1 and position >= target.full) for a, b in zip(lengths, batch, strict=True)
+            )
+            if not fits:
+                raise TypeError(f"operand {position} of jans_{target.name} has shape {aval.shape}, batch {batch}")
+            parts.append(aval.shape[batch_rank:])
+        return [
+            avals[0].update(shape=(*batch, *shape), dtype=np.dtype(dtype), weak_type=False)
+            for shape, dtype in target.results(*parts, **params)
+        ]
+
+    def batch(args, dims, **params):
+        size = next(a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None)
+        moved = []
+        for position, (arg, dim) in enumerate(zip(args, dims, strict=True)):
+            if dim is not None:
+                moved.append(jnp.moveaxis(arg, dim, 0))
+            elif position < target.full:
+                moved.append(jnp.broadcast_to(arg, (size, *arg.shape)))
+            else:
+                moved.append(arg[None])
+        results = primitive.bind(*_vary_alike(moved), **params)
+        return results, [0] * len(results)
+
+    def differentiate(*_, **__):
+        raise TypeError(
+            f"jans_{target.name} turns numbers into code words and has no derivative. Train on model.bits(symbols) or "
+            "model.log_prob(symbols), and keep push, pop and quantisation out of jax.grad (jax.lax.stop_gradient)."
+        )
+
+    def kernel(ctx, *operands, **params):
+        rule = jax.ffi.ffi_lowering(f"jans_{target.name}", operand_output_aliases=target.aliases)
+        return rule(ctx, *operands, **{name: np.int32(params[name]) for name in target.attributes})
+
+    def plain(ctx, *operands, **params):
+        # Inside shard_map types say over which mesh axes a value varies; below this line that no longer matters.
+        bare = ctx.replace(avals_in=[jax.core.ShapedArray(a.shape, a.dtype) for a in ctx.avals_in])
+        with jax.enable_x64(True):
+            return mlir.lower_fun(functools.partial(_batched_reference, target, params))(bare, *operands)
+
+    batching.primitive_batchers[primitive] = batch
+    ad.primitive_jvps[primitive] = differentiate
+    mlir.register_lowering(primitive, plain)
+    _PENDING.append((primitive, target.name, kernel))
+
+    def call(*args, **params):
+        _register_lowerings()
+        return tuple(primitive.bind(*_vary_alike(args), **params))
+
+    return call
+
+
+def _batched_reference(target: Target, params: dict[str, Any], *args):
+    """The plain JAX implementation over the batch; dimensions of length 1 are shared."""
+
+    def over(batch_rank, *xs):
+        if batch_rank == 0:
+            return tuple(getattr(xla, target.name)(*xs, **params))
+        size = xs[0].shape[0]
+        axes = [0 if x.shape[0] == size else None for x in xs]
+        xs = [x if axis == 0 else x[0] for x, axis in zip(xs, axes, strict=True)]
+        return jax.vmap(functools.partial(over, batch_rank - 1), in_axes=axes)(*xs)
+
+    return list(over(args[0].ndim - target.ranks(**params)[0], *args))
+
+
+def _vary_alike(args):
+    """Inside shard_map all operands of a call vary over the same mesh axes."""
+    axes = [getattr(jax.typeof(a), "vma", frozenset()) for a in args]
+    every = frozenset().union(*axes)
+    return [a if have == every else jax.lax.pcast(a, tuple(every - have), to="varying") for a, have in zip(args, axes)]
+
+
+_PENDING: list[tuple[Primitive, str, Callable]] = []
+
+
+@functools.cache
+def _register_lowerings() -> None:
+    """Opens the libraries and gives every primitive the kernels there are. On the first call, not on import: the CUDA
+    library is opened only when JAX has a CUDA backend, and asking for backends starts them."""
+    for platform in registry.platforms():
+        names = registry.targets(platform)
+        for primitive, name, kernel in _PENDING:
+            if f"jans_{name}" in names:
+                mlir.register_lowering(primitive, kernel, platform=platform)
+
+
+# ---- the targets ----
+
+HALVES = {0: 2, 1: 2, 2: 1, 3: 1}
+"""uint32 halves of a head, by variant number."""
+
+
+def _state_ranks(variant: int) -> tuple[int, ...]:
+    return (HALVES[variant], 1, 0, 0)
+
+
+def _state(head, tail, size, status, word) -> Shapes:
+    return [(head, jnp.uint32), (tail, word), (size, jnp.int32), (status, jnp.int32)]
+
+
+WORDS = {0: jnp.uint32, 1: jnp.uint32, 2: jnp.uint16, 3: jnp.uint8}
+CODER = ("variant", "precision")
+PUSHED = {0: 0, 1: 1, 2: 2, 3: 3}
+POPPED = {0: 0, 2: 1, 3: 2}
+
+
+def _pushed(head, tail, size, status, *_, variant, **__) -> Shapes:
+    return _state(head, tail, size, status, WORDS[variant])
+
+
+def _advanced(head, _tail, size, status, *_, **__) -> Shapes:
+    return [(head, jnp.uint32), (size, jnp.int32), (status, jnp.int32)]
+
+
+def _popped(head, _tail, size, status, *_, n, dtype, **__) -> Shapes:
+    return [*_advanced(head, _tail, size, status), ((n,), dtype)]
+
+
+def _define_push(name: str, *ranks: int):
+    full = lambda variant, **_: (*_state_ranks(variant), *ranks)
+    return _define(Target(name, 4, full, _pushed, PUSHED, CODER))
+
+
+def _define_pop(name: str, *ranks: int, attributes: tuple[str, ...] = ()):
+    full = lambda variant, **_: (*_state_ranks(variant), *ranks)
+    return _define(Target(name, 4, full, _popped, POPPED, CODER + attributes))
+
+
+def _define_map(name: str, results: Callable[..., Shapes], *ranks: int, attributes: tuple[str, ...] = ()):
+    return _define(Target(name, 1, lambda **_: ranks, results, {}, ("precision", *attributes)))
+
+
+def _interval(symbols, *_, **__) -> Shapes:
+    return [(symbols, jnp.uint32), (symbols, jnp.uint32)]
+
+
+def _located(quantiles, *_, **__) -> Shapes:
+    return [(quantiles, jnp.int32)]
+
+
+def _row(values, **_) -> Shapes:
+    return [((values[0] + 1,), jnp.uint32)]
+
+
+SUPPORT = ("low", "high")
+
+rans_push = _define_push("rans_push", 1, 1)
+rans_push_rows = _define_push("rans_push_rows", 1, 2, 1)
+rans_advance = _define(
+    Target(
+        "rans_advance", 4, lambda variant, **_: (*_state_ranks(variant), 1, 1), _advanced, POPPED, CODER
+    )
+)
+rans_pop_rows = _define_pop("rans_pop_rows", 2, 1)
+rans_pop_uniform = _define_pop("rans_pop_uniform", 1)
+rans_pop_gaussian = _define_pop("rans_pop_gaussian", 1, 1, 1)
+rans_pop_logistic_mixture = _define_pop("rans_pop_logistic_mixture", 2, 2, 2, attributes=SUPPORT)
+interval_gaussian = _define_map("interval_gaussian", _interval, 1, 1, 1, 1)
+interval_logistic_mixture = _define_map("interval_logistic_mixture", _interval, 1, 2, 2, 2, attributes=SUPPORT)
+locate_gaussian = _define_map("locate_gaussian", _located, 1, 1, 1, 1)
+locate_logistic_mixture = _define_map("locate_logistic_mixture", _located, 1, 2, 2, 2, attributes=SUPPORT)
+quantize_probs = _define_map("quantize_probs", _row, 1)
+quantize_logits = _define_map("quantize_logits", _row, 1)
+addresses = _define(
+    Target("addresses", 1, lambda **_: (1,), lambda tail, **_: [(tail, jnp.uint32), ((4,), jnp.uint32)], {0: 0}, ())
+)
+
+POPS = {
+    "rows": rans_pop_rows,
+    "uniform": rans_pop_uniform,
+    "gaussian": rans_pop_gaussian,
+    "logistic_mixture": rans_pop_logistic_mixture,
+}
+"""How each kind of model is popped; see `jans.models.base.Kernel`."""

@@ -1,0 +1,106 @@
+"""Opens the kernel libraries and registers what they export, under one name for every platform."""
+
+import ctypes
+import functools
+import os
+import pathlib
+import re
+
+import jax
+import jax.export
+import jaxlib
+from jax.extend import backend
+
+LIBRARIES = {"cpu": "libjans_cpu.so", "cuda": "libjans_cuda.so"}
+FFI_NAMES = {"cpu": "cpu", "cuda": "CUDA"}
+SWITCH = "JANS_KERNELS"
+"""Set to 0, this environment variable turns the kernels off; the plain JAX implementation then serves every platform."""
+
+
+class _Target(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_char_p), ("handler", ctypes.c_void_p))
+
+
+def runtime_version() -> tuple[int, int]:
+    """The version of XLA's FFI that the installed jaxlib speaks, from the header it ships."""
+    header = pathlib.Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h"
+    found = dict(re.findall(r"#define XLA_FFI_API_(MAJOR|MINOR) (\d+)", header.read_text()))
+    return int(found["MAJOR"]), int(found["MINOR"])
+
+
+def check_version(built: tuple[int, int], runtime: tuple[int, int]) -> None:
+    """Raises ImportError where a library's headers are newer than the runtime: registering it would stop the backend."""
+    if built[0] != runtime[0] or built[1] > runtime[1]:
+        raise ImportError(
+            f"The kernels of jans were built with version {built[0]}.{built[1]} of XLA's FFI headers, but the installed "
+            f"jaxlib {jaxlib.__version__} speaks {runtime[0]}.{runtime[1]}. Install a newer jaxlib, or build jans again "
+            f"in this environment with `pip install --no-build-isolation --force-reinstall jans`; {SWITCH}=0 runs "
+            "without kernels."
+        )
+
+
+def _open(path: pathlib.Path) -> dict[str, int]:
+    """Addresses of the handlers in one library, by name."""
+    library = ctypes.CDLL(str(path))
+    check_version((library.jans_ffi_major(), library.jans_ffi_minor()), runtime_version())
+    library.jans_targets.restype = ctypes.POINTER(_Target)
+    handlers = {}
+    for row in library.jans_targets():
+        if row.name is None:
+            break
+        handlers[row.name.decode()] = row.handler
+    return handlers
+
+
+@functools.cache
+def _load(platform: str) -> frozenset[str]:
+    path = pathlib.Path(__file__).parent / LIBRARIES[platform]
+    if os.environ.get(SWITCH) == "0":
+        return frozenset()
+    if not path.exists():
+        if platform == "cpu":
+            raise ImportError(
+                f"The kernel library {path.name} is missing from {path.parent}. Install jans with "
+                f"`pip install .`, which builds it, or set {SWITCH}=0 to run without kernels."
+            )
+        return frozenset()
+    handlers = _open(path)
+    for name, handler in handlers.items():
+        jax.ffi.register_ffi_target(name, _capsule(handler), platform=FFI_NAMES[platform])
+    return frozenset(handlers)
+
+
+def _capsule(handler: int):
+    return jax.ffi.pycapsule(ctypes.cast(handler, ctypes.CFUNCTYPE(ctypes.c_void_p)))
+
+
+def targets(platform: str) -> frozenset[str]:
+    """Names of the kernels registered for "cpu" or "cuda"; opens the library on the first call."""
+    return _load(platform)
+
+
+def platforms() -> list[str]:
+    """The platforms of this process that can have kernels."""
+    return [p for p in LIBRARIES if p == "cpu" or p in {_library_platform(b) for b in backend.backends()}]
+
+
+def devices() -> dict[str, int]:
+    """How many kernels serve each platform of this process; 0 where the plain JAX implementation does."""
+    return {
+        platform: len(targets(_library_platform(platform))) if _library_platform(platform) in LIBRARIES else 0
+        for platform in sorted(backend.backends())
+    }
+
+
+def export_checks() -> list[jax.export.DisabledSafetyCheck]:
+    """What `jax.export.export(..., disabled_checks=...)` needs to let programs with kernels of this library pass.
+
+    JAX cannot know that a custom call keeps its meaning from version to version; the byte format and the tests of this
+    library promise it for these.
+    """
+    names = sorted(frozenset().union(*(targets(p) for p in platforms())))
+    return [jax.export.DisabledSafetyCheck.custom_call(name) for name in names]
+
+
+def _library_platform(platform: str) -> str:
+    return "cuda" if platform == "gpu" else platform

@@ -1,0 +1,201 @@
+"""What a model is, and the parts that all models share."""
+
+import abc
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+
+
+
+Shape = tuple[int, ...]
+DEFAULT_PRECISION = 24
+
+
+class Kernel(NamedTuple):
+    """How a coder's kernel gets at a model: its kind, arrays that lead with 1 or all n symbols, and static numbers."""
+
+    kind: str
+    operands: tuple[jax.Array, ...]
+    attributes: Mapping[str, int]
+
+
+class Model(abc.ABC):
+    """A pytree that gives every symbol an interval [start, start + freq) of [0, 2**precision), with no gap between them.
+
+    A model of `shape` () codes arrays of any shape with the same parameters; otherwise symbols have its shape, or one that
+    it broadcasts to. A subclass names its array attributes in `leaves` and its static ones in `static`, sets them in
+    `__init__`, and gives `shape`, `interval`, `locate` and `log_prob`. That is enough to be coded; where the leaves of a
+    model with a shape all lead with that shape, `pop` slices them symbol by symbol. `kernel` is for models whose search
+    runs inside a kernel of this library.
+    """
+
+    leaves: ClassVar[tuple[str, ...]] = ()
+    static: ClassVar[tuple[str, ...]] = ("precision",)
+    precision: int
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+
+        def flatten(model):
+            return [getattr(model, name) for name in cls.leaves], tuple(getattr(model, name) for name in cls.static)
+
+        def unflatten(static, leaves):
+            model = object.__new__(cls)
+            for name, value in zip(cls.leaves + cls.static, (*leaves, *static), strict=True):
+                setattr(model, name, value)
+            return model
+
+        jax.tree_util.register_pytree_node(cls, flatten, unflatten)
+        jax.export.register_pytree_node_serialization(
+            cls,
+            serialized_name=f"{cls.__module__}.{cls.__qualname__}",
+            serialize_auxdata=lambda static: json.dumps(static).encode(),
+            deserialize_auxdata=lambda text: tuple(json.loads(text)),
+        )
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> Shape:
+        """Shape of the symbols; () where all symbols share the parameters."""
+
+    @abc.abstractmethod
+    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Intervals of symbols.
+
+        Args:
+            symbols: integers, of a shape that `shape` broadcasts to.
+
+        Returns:
+            start, freq: uint32 arrays of that shape. Where there is no interval freq is 0, and start is the status bit that
+            says why: `BAD_SYMBOL` outside of the support, `BAD_MODEL` where the parameters are no distribution.
+        """
+
+    @abc.abstractmethod
+    def locate(self, quantiles: jax.Array) -> jax.Array:
+        """Symbols (int32) whose intervals contain `quantiles` (uint32), which `shape` broadcasts to."""
+
+    @abc.abstractmethod
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        """Smooth surrogate of the coded probability, in nats: differentiable in the parameters, and within rounding equal
+        to `-bits(symbols) * log(2)`."""
+
+    def kernel(self, shape: Shape) -> Kernel | None:
+        """The kernel that pops symbols of a shape; None sends coders to `locate` and `interval`."""
+        return None
+
+    def bits(self, symbols: jax.Array) -> jax.Array:
+        """Exact code length of each symbol under the quantised model, in bits (float32); infinite outside of the support.
+
+        Its derivative in the parameters is that of `log_prob`.
+
+        >>> import jans
+        >>> jans.models.Uniform(8).bits(jax.numpy.array([0, 7, 8]))
+        Array([ 3.,  3., inf], dtype=float32)
+        """
+        return _bits(self, jnp.asarray(symbols))
+
+
+@jax.custom_jvp
+def _bits(model: Model, symbols: jax.Array) -> jax.Array:
+    _, freq = model.interval(symbols)
+    exact = model.precision - jnp.log2(freq.astype(jnp.float32))
+    return jnp.where(freq == 0, jnp.inf, exact)
+
+
+@_bits.defjvp
+def _bits_jvp(primals, tangents):
+    model, symbols = primals
+    _, change = jax.jvp(lambda m: -m.log_prob(symbols) / math.log(2), (model,), (tangents[0],))
+    return _bits(model, symbols), change
+
+
+def check_precision(precision: int, symbols: int | None = None) -> int:
+    """The precision as an int, or an error that says what fits."""
+    if not isinstance(precision, int | np.integer) or not 1 <= precision <= 32:
+        raise ValueError(f"precision must be an integer from 1 to 32 bits, got {precision!r}.")
+    if symbols is not None and symbols > 2**precision:
+        raise ValueError(
+            f"{symbols} symbols do not fit a precision of {precision} bits, which has room for {2**precision}. "
+            f"Raise precision to at least {(symbols - 1).bit_length()}."
+        )
+    return int(precision)
+
+
+def check_floats(name: str, values: Any) -> jax.Array:
+    """Parameters as float32, or float64 where they come as that; half precisions widen, which is exact."""
+    array = jnp.asarray(values)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(f"{name} must be floating point, got {array.dtype}. Convert it with .astype(jnp.float32).")
+    return array if array.dtype.itemsize >= 4 else array.astype(jnp.float32)
+
+
+def check_single(name: str, values: Any) -> jax.Array:
+    """Parameters as float32, from floats of any width."""
+    return check_floats(name, values).astype(jnp.float32)
+
+
+def check_symbols(symbols: Any, shape: Shape) -> jax.Array:
+    """Symbols as an integer array that a model's shape broadcasts to."""
+    array = jnp.asarray(symbols)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"symbols must be integers, got {array.dtype}. Round and convert them, e.g. to jnp.int32.")
+    check_fit(shape, array.shape)
+    return array
+
+
+def check_fit(model: Shape, symbols: Shape) -> None:
+    """Raises where a model's shape does not broadcast to that of the symbols."""
+    try:
+        fits = jnp.broadcast_shapes(model, symbols) == tuple(symbols)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"symbols of shape {tuple(symbols)} do not fit a model of shape {tuple(model)}: the model's shape must "
+            "broadcast to theirs. For a batch of streams use jax.vmap over state, model and symbols."
+        )
+
+
+def refuse(legal: jax.Array, interval: tuple[jax.Array, jax.Array], why: int) -> tuple[jax.Array, jax.Array]:
+    """The interval where legal; elsewhere none, for the reason given."""
+    start, freq = interval
+    return jnp.where(legal, start, jnp.uint32(why)), jnp.where(legal, freq, jnp.uint32(0))
+
+
+def flat_parameters(shape: Shape, symbols: Shape, *arrays: jax.Array) -> tuple[jax.Array, ...]:
+    """Parameters that lead with a model's shape, as arrays that lead with 1 or all n symbols."""
+    n = math.prod(symbols)
+    rank = len(shape)
+
+    def flat(array):
+        if math.prod(shape) == 1:
+            return array.reshape(1, *array.shape[rank:])
+        return jnp.broadcast_to(array, (*symbols, *array.shape[rank:])).reshape(n, *array.shape[rank:])
+
+    return tuple(flat(a) for a in arrays)
+
+
+@jax.custom_jvp
+def constant(integers: jax.Array, parameters: Any) -> jax.Array:
+    """The integers, which were made from the parameters; a derivative that reaches them is an error, not zero."""
+    return integers
+
+
+def _constant_jvp(primals, tangents):
+    integers, parameters = primals
+    if any(type(t) is not jax.custom_derivatives.SymbolicZero for t in jax.tree.leaves(tangents[1])):
+        raise TypeError(
+            "push, pop and quantised frequencies have no derivative. Train on model.bits(symbols) or "
+            "model.log_prob(symbols), and keep coding out of jax.grad (jax.lax.stop_gradient)."
+        )
+    return constant(integers, parameters), tangents[0]
+
+
+constant.defjvp(_constant_jvp, symbolic_zeros=True)
+

@@ -1,0 +1,104 @@
+"""A Gaussian on a fixed grid of bins, and the grid on which bits-back coding puts its latents."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import ndtr
+
+from jans.ffi import calls
+from jans.models import base
+from jans.models.uniform import Uniform
+from jans.reference import tables
+
+
+class BinnedGaussian(base.Model):
+    """Symbols are the bins between fixed edges, with the mass that a Gaussian has there.
+
+    `left(k) = floor(Phi((edge_k - mean) / scale) * (2**precision - n)) + k`, Phi in fixed point (`csrc/core/fixed.h`).
+
+    Args:
+        mean, scale: floats of the shape of the symbols; a mean that is not finite, or a scale that is not a positive
+            normal float32, sets `BAD_MODEL`.
+        edges: float32 [n + 1], not falling; shared by all symbols. The outer two stand for minus and plus infinity.
+        precision: bits of the frequencies.
+
+    >>> model = BinnedGaussian(0.0, 1.0, jnp.array([-jnp.inf, 0.0, jnp.inf]), precision=8)
+    >>> model.interval(jnp.arange(2))
+    (Array([  0, 128], dtype=uint32), Array([128, 128], dtype=uint32))
+    """
+
+    leaves = ("mean", "scale", "edges")
+
+    def __init__(self, mean: Any, scale: Any, edges: Any, precision: int = base.DEFAULT_PRECISION):
+        self.mean, self.scale = jnp.broadcast_arrays(base.check_single("mean", mean), base.check_single("scale", scale))
+        self.edges = base.check_single("edges", edges)
+        if self.edges.ndim != 1 or self.edges.size < 3:
+            raise ValueError(f"edges must be one axis of three or more, got shape {self.edges.shape}.")
+        self.precision = base.check_precision(precision, self.edges.size - 1)
+
+    @property
+    def shape(self) -> base.Shape:
+        return self.mean.shape
+
+    def _operands(self, shape: base.Shape) -> tuple[jax.Array, ...]:
+        return *base.flat_parameters(self.shape, shape, self.mean, self.scale), self.edges
+
+    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
+        symbols = base.check_symbols(symbols, self.shape)
+        start, freq = calls.interval_gaussian(
+            symbols.reshape(-1).astype(jnp.int32), *self._operands(symbols.shape), precision=self.precision
+        )
+        return start.reshape(symbols.shape), freq.reshape(symbols.shape)
+
+    def locate(self, quantiles: jax.Array) -> jax.Array:
+        shape = jnp.shape(quantiles)
+        base.check_fit(self.shape, shape)
+        (symbols,) = calls.locate_gaussian(quantiles.reshape(-1), *self._operands(shape), precision=self.precision)
+        return symbols.reshape(shape)
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        n = self.edges.size - 1
+        at = jnp.clip(symbols, 0, n - 1)
+        low = (self.edges.at[0].set(-jnp.inf)[at] - self.mean) / self.scale
+        high = (self.edges.at[n].set(jnp.inf)[at + 1] - self.mean) / self.scale
+        # The difference is taken in the lower tail, where it does not cancel.
+        flip = low > 0
+        mass = ndtr(jnp.where(flip, -low, high)) - ndtr(jnp.where(flip, -high, low))
+        floored = mass * (1 - n * 2.0**-self.precision) + 2.0**-self.precision
+        return jnp.where((symbols >= 0) & (symbols < n), jnp.log(floored), -jnp.inf)
+
+    def kernel(self, shape: base.Shape) -> base.Kernel:
+        return base.Kernel("gaussian", self._operands(shape), {})
+
+
+class NormalGrid:
+    """2**bits bins of equal mass under the standard normal: the latent grid that prior and posterior share.
+
+    Coding a bin with the prior costs exactly `bits` bits. Edges and centres are multiples of 2**-16, the same everywhere.
+
+    >>> grid = NormalGrid(bits=2)
+    >>> grid.centres
+    Array([-1.150345  , -0.31863403,  0.31863403,  1.150345  ], dtype=float32)
+    """
+
+    def __init__(self, bits: int):
+        most = tables.GRID_BITS - 1
+        if not 1 <= bits <= most:
+            raise ValueError(f"bits must be from 1 to {most}, got {bits}.")
+        self.bits = bits
+        step = 2 ** (tables.GRID_BITS - bits)
+        self.edges = jnp.asarray(tables.normal_grid()[::step])
+        self.centres = jnp.asarray(tables.normal_grid()[step // 2 :: step])
+
+    def prior(self) -> Uniform:
+        """The standard normal on this grid: all bins equally likely."""
+        return Uniform(2**self.bits, precision=self.bits)
+
+    def posterior(self, mean: Any, scale: Any, precision: int = base.DEFAULT_PRECISION) -> BinnedGaussian:
+        """Gaussians on this grid, one for each latent."""
+        return BinnedGaussian(mean, scale, self.edges, precision)
+
+    def value(self, symbols: jax.Array) -> jax.Array:
+        """The centres (float32) of bins."""
+        return self.centres[symbols]

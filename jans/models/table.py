@@ -1,0 +1,79 @@
+"""Many distributions in one table, and an index per symbol: the work horse of learned compression."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans.models import base, rows
+
+
+class Table(base.Model):
+    """Symbols coded with row `index` of a table of cumulative frequencies.
+
+    Args:
+        cdf: unsigned integers [K, n + 1]; each row rises from 0 to 2**precision. Equal neighbours are symbols of probability
+            zero: they are never decoded, and pushing one sets `BAD_SYMBOL`. Shared by all streams under `jax.vmap`.
+        index: integers of the shape of the symbols, 0 ... K - 1; one outside sets `BAD_MODEL`.
+        precision: bits of the frequencies.
+
+    Raises:
+        ValueError: where the table is at hand (not traced) and a row does not rise from 0 to 2**precision.
+
+    >>> table = Table(jnp.array([[0, 8, 16], [0, 1, 16]]), index=jnp.array([0, 1]), precision=4)
+    >>> table.interval(jnp.array([1, 1]))
+    (Array([8, 1], dtype=uint32), Array([ 8, 15], dtype=uint32))
+    """
+
+    leaves = ("cdf", "index")
+
+    def __init__(self, cdf: Any, index: Any = 0, precision: int = base.DEFAULT_PRECISION):
+        shape = jnp.shape(cdf)
+        if len(shape) != 2 or shape[1] < 2 or not jnp.issubdtype(jnp.result_type(cdf), jnp.integer):
+            raise ValueError(
+                f"cdf must be an integer array [tables, symbols + 1], got {jnp.result_type(cdf)} of shape {shape}."
+            )
+        if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
+            raise TypeError(f"index must be integers, got {jnp.result_type(index)}.")
+        self.precision = base.check_precision(precision)
+        if not isinstance(cdf, jax.core.Tracer):
+            _check_rows(np.asarray(cdf), self.precision)
+            cdf = np.asarray(cdf).astype(np.uint32)
+        self.cdf = jnp.asarray(cdf).astype(jnp.uint32)
+        self.index = jnp.asarray(index, jnp.int32)
+
+    @property
+    def shape(self) -> base.Shape:
+        return self.index.shape
+
+    def _rows(self, shape: base.Shape) -> tuple[jax.Array, jax.Array]:
+        return self.cdf, base.flat_parameters(self.shape, shape, self.index)[0]
+
+    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
+        symbols = base.check_symbols(symbols, self.shape)
+        return rows.interval(*self._rows(symbols.shape), symbols, self.precision)
+
+    def locate(self, quantiles: jax.Array) -> jax.Array:
+        base.check_fit(self.shape, jnp.shape(quantiles))
+        return rows.locate(*self._rows(jnp.shape(quantiles)), quantiles)
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        _, freq = self.interval(symbols)
+        return jnp.log(freq.astype(jnp.float32)) - self.precision * np.log(2)
+
+    def kernel(self, shape: base.Shape) -> base.Kernel:
+        return base.Kernel("rows", self._rows(shape), {})
+
+
+def _check_rows(cdf: np.ndarray, precision: int) -> None:
+    wide = cdf.astype(np.int64)
+    if precision == 32:
+        wide[:, -1] += (wide[:, -1] == 0) << 32
+    bad = (wide[:, 0] != 0) | (wide[:, -1] != 2**precision) | (np.diff(wide, axis=1) < 0).any(axis=1)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"row {row} of cdf does not rise from 0 to 2**{precision} = {2**precision}: it begins {wide[row, :3]} and "
+            f"ends {wide[row, -3:]}. Quantise with jans.quantize, or pass the precision that the table was made for."
+        )

@@ -1,0 +1,99 @@
+"""The constant tables of the fixed-point distribution functions, and the grid of the standard normal.
+
+All are roundings of functions of the standard library; `tests/test_tables.py` shows that no value lies near enough to a
+rounding boundary for the last bits of a math library to matter.
+
+    python -m jans.reference.tables > csrc/core/tables.inc
+"""
+
+import functools
+import math
+import statistics
+
+import numpy as np
+
+NORMAL_STEPS, NORMAL_LIMIT = 256, 8
+LOGISTIC_STEPS, LOGISTIC_LIMIT = 64, 24
+EXP2_STEPS = 256
+LOG2E30 = round(math.log2(math.e) * 2**30)
+GRID_BITS = 14
+
+
+def normal_values() -> list[float]:
+    """2**31 * Phi(-i / 256), before rounding."""
+    return [2**30 * math.erfc(i / NORMAL_STEPS / math.sqrt(2)) for i in range(NORMAL_STEPS * NORMAL_LIMIT + 1)]
+
+
+def logistic_values() -> list[float]:
+    """2**31 / (1 + exp(i / 64)), before rounding."""
+    return [2**31 / (1 + math.exp(i / LOGISTIC_STEPS)) for i in range(LOGISTIC_STEPS * LOGISTIC_LIMIT + 1)]
+
+
+def exp2_values() -> list[float]:
+    """2**30 * 2**(-i / 256), before rounding."""
+    return [2.0 ** (30 - i / EXP2_STEPS) for i in range(EXP2_STEPS + 1)]
+
+
+def grid_values() -> list[float]:
+    """2**16 times the quantiles i / 2**GRID_BITS of the standard normal, i = 1 .. 2**GRID_BITS - 1, before rounding."""
+    normal = statistics.NormalDist()
+    return [2**16 * normal.inv_cdf(i / 2**GRID_BITS) for i in range(1, 2**GRID_BITS)]
+
+
+def _table(values: list[float]) -> np.ndarray:
+    """Rounded, with the last entry twice: interpolation reads one entry past its position."""
+    rounded = [round(v) for v in values]
+    return np.array([*rounded, rounded[-1]], np.uint32)
+
+
+@functools.cache
+def normal_table() -> np.ndarray:
+    """uint32 [2050], falling from 2**30."""
+    return _table(normal_values())
+
+
+@functools.cache
+def logistic_table() -> np.ndarray:
+    """uint32 [1538], falling from 2**30."""
+    return _table(logistic_values())
+
+
+@functools.cache
+def exp2_table() -> np.ndarray:
+    """uint32 [258], falling from 2**30 to 2**29."""
+    return _table(exp2_values())
+
+
+@functools.cache
+def normal_grid() -> np.ndarray:
+    """float32 [2**GRID_BITS + 1]: quantiles of the standard normal as multiples of 2**-16, infinite at both ends."""
+    inner = np.array([round(v) for v in grid_values()], np.float64) / 2**16
+    return np.concatenate([[-np.inf], inner, [np.inf]]).astype(np.float32)
+
+
+def header() -> str:
+    """The text of csrc/core/tables.inc."""
+    lines = ["// Written by `python -m jans.reference.tables`; do not edit."]
+    constants = (
+        ("float", "kNormalSteps", f"{NORMAL_STEPS}.0f"),
+        ("float", "kNormalLimit", f"{NORMAL_LIMIT}.0f"),
+        ("float", "kLogisticSteps", f"{LOGISTIC_STEPS}.0f"),
+        ("float", "kLogisticLimit", f"{LOGISTIC_LIMIT}.0f"),
+        ("uint64_t", "kLog2E30", f"{LOG2E30}u"),
+    )
+    lines += [f"static constexpr {kind} {name} = {value};" for kind, name, value in constants]
+    tables = (
+        ("kNormalTable", normal_table()),
+        ("kLogisticTable", logistic_table()),
+        ("kExp2Table", exp2_table()),
+    )
+    for name, table in tables:
+        lines.append(f"JANS_TABLE uint32_t {name}[{len(table)}] = {{")
+        words = [f"{int(v)}u," for v in table]
+        lines += ["    " + " ".join(words[i : i + 10]) for i in range(0, len(words), 10)]
+        lines.append("};")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(header(), end="")

@@ -1,0 +1,101 @@
+"""The sticky status of a coder: what went wrong, as bits, and as sentences when it is looked at."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+OVERFLOW = 1
+UNDERFLOW = 2
+BAD_SYMBOL = 4
+BAD_MODEL = 8
+BAD_STATE = 16
+
+SENTENCES = {
+    OVERFLOW: (
+        "the tail is full and words were dropped. Start with a capacity of at least {size} words "
+        "(this one has {capacity})."
+    ),
+    UNDERFLOW: (
+        "more was popped than the stack held, so the symbols are not data. Pop with the models and the count that were "
+        "pushed, or start bits-back coding with more initial words (jans.rans.random)."
+    ),
+    BAD_SYMBOL: (
+        "a symbol outside of its model's support, or of probability zero, was pushed and left out. Check symbols "
+        "against model.interval before pushing."
+    ),
+    BAD_MODEL: (
+        "a model was no distribution: a NaN, infinite, negative or all-zero parameter, or a table that does not rise "
+        "from 0 to 2**precision. Its symbols were left out. Check the network's output and the table."
+    ),
+    BAD_STATE: (
+        "the state is none that a coder produces: its heads or size are out of range. It was made up or damaged; read "
+        "it with jans.from_bytes or jans.rans.from_words."
+    ),
+}
+
+
+class CodingError(Exception):
+    """What a coder's status says, as an error that names stream, cause and remedy."""
+
+
+def sentence(status: int, size: int, capacity: int) -> str:
+    """The causes and remedies behind one status."""
+    return " Also, ".join(
+        text.format(size=size, capacity=capacity) for bit, text in SENTENCES.items() if int(status) & bit
+    )
+
+
+def check(state: Any) -> Any:
+    """Returns a state unchanged, or raises what its status says.
+
+    Args:
+        state: a coder, or a batch of coders from `jax.vmap`, with concrete arrays.
+
+    Raises:
+        CodingError: when any status bit is set; names the first stream at fault, the cause and the remedy.
+        TypeError: inside `jit`, where nothing can be raised; use `check_inside` there.
+
+    >>> import jans
+    >>> state = jans.rans.push(jans.rans.init(capacity=0), jans.models.Uniform(2**16), jax.numpy.arange(9))
+    >>> jans.check(state)
+    Traceback (most recent call last):
+    jans.status.CodingError: the tail is full and words were dropped. Start with a capacity of at least 4 words (this \
+one has 0).
+    """
+    if isinstance(state.status, jax.core.Tracer):
+        raise TypeError(
+            "jans.check looks at values and cannot run inside jit, vmap or scan. Call it on the result outside, or use "
+            "jans.check_inside under jax.experimental.checkify."
+        )
+    status = np.asarray(state.status)
+    if not status.any():
+        return state
+    stream = np.argwhere(status)[0]
+    at = tuple(int(i) for i in stream)
+    size = np.asarray(state.size)
+    text = sentence(int(status[at]), int(size[at]), state.tail.shape[-1])
+    if not at:
+        raise CodingError(text)
+    name = at[0] if len(at) == 1 else at
+    raise CodingError(f"stream {name} of {status.size} ({int((status != 0).sum())} at fault): {text}")
+
+
+def check_inside(state: Any) -> Any:
+    """As `check`, inside `jit`: the error travels with `jax.experimental.checkify`.
+
+    >>> import jans
+    >>> from jax.experimental import checkify
+    >>> def encode(symbols):
+    ...     return jans.check_inside(jans.rans.push(jans.rans.init(capacity=4), jans.models.Uniform(10), symbols))
+    >>> error, state = jax.jit(checkify.checkify(encode))(jax.numpy.array([3, 12]))
+    >>> error.get().split(".")[0]
+    'jans: a symbol outside of its model\\'s support, or of probability zero, was pushed and left out'
+    """
+    from jax.experimental import checkify
+
+    for bit, text in SENTENCES.items():
+        message = "jans: " + text.replace("{capacity}", str(state.tail.shape[-1]))
+        most = state.size.max()
+        checkify.check(~(state.status & bit != 0).any(), message, size=most)
+    return state

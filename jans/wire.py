@@ -1,0 +1,151 @@
+"""Bytes in, bytes out: the format of docs/format.md."""
+
+import dataclasses
+import math
+import struct
+import zlib
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jans import rans
+from jans.reference import plain
+from jans.status import CodingError, check
+
+MAGIC = b"JANS"
+VERSION = 1
+_PREFIX = struct.Struct("<4sBBBBIQ")  # magic, version, coder, variant, batch rank, lanes, fingerprint
+_CODER_RANS = 1
+_MAX_RANK = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layout:
+    """The start of a blob."""
+
+    variant: str
+    lanes: int
+    fingerprint: int
+    batch: tuple[int, ...]
+
+
+def to_bytes(state: rans.State, fingerprint: int = 0) -> bytes:
+    """A coder, or a batch of coders of any shape, as bytes that say how to read them.
+
+    Args:
+        state: with concrete arrays.
+        fingerprint: a number (uint64) that stands for the models, kept in the bytes and compared by `from_bytes`; 0 for none.
+
+    Raises:
+        CodingError: when the status of any stream is not clean; nothing is written then.
+
+    >>> import jans
+    >>> blob = to_bytes(jans.rans.push(jans.rans.init(capacity=8), jans.models.Uniform(10), jnp.arange(7)))
+    >>> len(blob)
+    36
+    """
+    check(state)
+    if not 0 <= fingerprint < 2**64:
+        raise ValueError(f"fingerprint must be an unsigned 64-bit number, got {fingerprint}.")
+    size = np.asarray(state.size, "<i4")
+    tail = np.asarray(state.tail).reshape(-1, state.capacity)
+    head = np.asarray(state.head, "<u4")
+    number = list(plain.VARIANTS).index(state.variant)
+    parts = [
+        _PREFIX.pack(MAGIC, VERSION, _CODER_RANS, number, size.ndim, state.lanes, fingerprint),
+        struct.pack(f"<{size.ndim}I", *size.shape),
+        size.tobytes(),
+        head.tobytes(),
+    ]
+    words = tail.astype(tail.dtype.newbyteorder("<"), copy=False)
+    parts += [row[:n].tobytes() for row, n in zip(words, size.reshape(-1), strict=True)]
+    body = b"".join(parts)
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def from_bytes(blob: bytes, capacity: int | None = None, fingerprint: int = 0) -> rans.State:
+    """The coder, or batch of coders, that `to_bytes` wrote.
+
+    Args:
+        blob: the bytes.
+        capacity: words of each tail; by default as many as the longest one has.
+        fingerprint: that of the models at hand; 0 skips the comparison.
+
+    Raises:
+        CodingError: when the bytes are foreign, of a later version, cut short, damaged, made up, or written with models of
+            another fingerprint. Each has its own sentence.
+    """
+    blob = bytes(blob)
+    layout, at = _read_layout(blob)
+    if fingerprint and layout.fingerprint and layout.fingerprint != fingerprint:
+        raise CodingError(
+            f"these bytes were written with models of fingerprint {layout.fingerprint:#018x}, the models at hand have "
+            f"{fingerprint:#018x}: symbols would decode to noise. Load the models that the encoder used."
+        )
+    v = plain.VARIANTS[layout.variant]
+    streams = math.prod(layout.batch)
+    halves = v.state_bits // 32
+    end = at + 4 * streams * (1 + layout.lanes * halves)
+    _need(blob, end)
+    size = np.frombuffer(blob, "<i4", streams, at).astype(np.int64)
+    if (size < 0).any():
+        raise CodingError("these bytes are damaged or made up: a stream has a negative length.")
+    total = end + int(size.sum()) * v.word_bits // 8
+    _need(blob, total + 4)
+    if len(blob) != total + 4:
+        raise CodingError(f"these bytes go on for {len(blob) - total - 4} bytes after their end. Pass one blob at a time.")
+    if zlib.crc32(blob[:total]) != struct.unpack_from("<I", blob, total)[0]:
+        raise CodingError("these bytes are damaged: their checksum does not match. Fetch them again.")
+    longest = int(size.max(initial=0))
+    capacity = longest if capacity is None else capacity
+    if not longest <= capacity < 2**31:
+        raise ValueError(f"capacity must be at least the {longest} words of the longest stream, got {capacity}.")
+    words = np.frombuffer(blob, np.dtype(f"<u{v.word_bits // 8}"), int(size.sum()), end)
+    tail = np.zeros((streams, capacity), words.dtype.newbyteorder("="))
+    tail[np.arange(capacity) < size[:, None]] = words
+    head_shape = (*layout.batch, layout.lanes, 2) if halves == 2 else (*layout.batch, layout.lanes)
+    head = np.frombuffer(blob, "<u4", streams * layout.lanes * halves, at + 4 * streams).reshape(head_shape)
+    state = rans.State(
+        head=jnp.asarray(head.astype(np.uint32)),
+        tail=jnp.asarray(tail.reshape(*layout.batch, capacity)),
+        size=jnp.asarray(size.reshape(layout.batch).astype(np.int32)),
+        status=jnp.zeros(layout.batch, jnp.int32),
+        variant=layout.variant,
+    )
+    _check_heads(state, v)
+    return state
+
+
+def _need(blob: bytes, length: int) -> None:
+    if len(blob) < length:
+        raise CodingError(f"these bytes are cut short: {length} are needed, {len(blob)} are there.")
+
+
+def _read_layout(blob: bytes) -> tuple[_Layout, int]:
+    if blob[: len(MAGIC)] != MAGIC[: len(blob)]:
+        raise CodingError(f"these bytes are not from jans: they begin with {blob[:4]!r} and not with {MAGIC!r}.")
+    _need(blob, _PREFIX.size)
+    _, version, coder, number, rank, lanes, fingerprint = _PREFIX.unpack_from(blob)
+    if version != VERSION:
+        raise CodingError(f"these bytes have format version {version}; this jans reads version {VERSION}. Update jans.")
+    if coder != _CODER_RANS or number >= len(plain.VARIANTS):
+        raise CodingError(f"these bytes name a coder that this jans does not have: coder {coder}, variant {number}.")
+    if rank > _MAX_RANK or lanes < 1:
+        raise CodingError(f"these bytes are damaged or made up: {rank} batch dimensions, {lanes} lanes.")
+    end = _PREFIX.size + 4 * rank
+    _need(blob, end)
+    batch = struct.unpack_from(f"<{rank}I", blob, _PREFIX.size)
+    return _Layout(list(plain.VARIANTS)[number], lanes, fingerprint, batch), end
+
+
+def _check_heads(state: rans.State, v: Any) -> None:
+    """Heads that no coder can hold were made up, whatever the checksum says."""
+    head = np.asarray(state.head).astype(np.uint64)
+    x = head[..., 0] | head[..., 1] << np.uint64(32) if v.state_bits == 64 else head
+    low = x < np.uint64(v.lower)
+    if state.variant == "rans64" and state.lanes == 1:
+        low &= (np.asarray(state.size) > 0)[..., None]
+    high = x >> np.uint64(v.top_bits - 1) > 1
+    if (low | high).any():
+        raise CodingError(f"these bytes are made up: a head is out of the range of variant {state.variant}.")
