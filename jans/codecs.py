@@ -1,7 +1,7 @@
 """Codecs and how they combine. Nothing here knows a coder or a model: a codec is a pair of inverse functions.
 
-`push(state, data) -> state` puts data on a stack and `pop(state) -> (state, data)` takes them off again. What is popped first
-was pushed last, so every combinator pushes in the opposite order of its pops.
+`push(state, data) -> state` puts data on a stack and `pop(state) -> (state, data)` takes them off again. What is popped
+first was pushed last, so every combinator pushes in the opposite order of its pops.
 """
 
 from collections.abc import Callable, Sequence
@@ -95,8 +95,9 @@ def bits_back(prior: Codec, likelihood: Callable[[Any], Codec], posterior: Calla
 def check_codec(codec: Codec, state: Any, data: Any) -> None:
     """Raises AssertionError unless the codec is a pair of inverses on this state and data.
 
-    `pop(push(state, data))` must give both back, bit for bit. For tests of codecs and models of your own; the state must
-    be clean and have room for the data. Only what a coder holds is compared, not what lies in its tail beyond `size`.
+    `pop(push(state, data))` must give both back, bit for bit. For tests of codecs and models of your own; the state
+    must be clean and have room for the data. Only what a coder holds is compared, not what lies in its tail beyond
+    `size`.
 
     >>> import jans
     >>> codec = jans.rans.codec(jans.models.Uniform(6), shape=(3,))
@@ -121,7 +122,7 @@ def _content(state: Any) -> Any:
 
 
 def _assert_same(what: str, before: Any, after: Any) -> None:
-    same = jax.tree.structure(before) == jax.tree.structure(after)
+    same = str(jax.tree.structure(before)) == str(jax.tree.structure(after))
     pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=False)
     if not same or not all(np.array_equal(a, b) for a, b in pairs):
         raise AssertionError(f"push and then pop changed the {what}: {before} became {after}.")

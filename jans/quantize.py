@@ -14,7 +14,8 @@ def probs(values: jax.Array, precision: int) -> jax.Array:
     `scale = (2**precision - n) / S_n`: every symbol has a frequency of at least 1 and the sum is exact.
 
     Args:
-        values: float32 or float64 [..., n], n <= 2**precision; not necessarily normalised. Subnormal values count as zero.
+        values: float32 or float64 [..., n], n <= 2**precision; not necessarily normalised. Subnormal values count as
+            zero.
         precision: bits, 1 to 32.
 
     Returns:

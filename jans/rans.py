@@ -3,9 +3,9 @@
     push:  x' = floor(x / freq) * 2**precision + start + x mod freq
     pop:   x  = freq * floor(x' / 2**precision) + (x' mod 2**precision) - start
 
-Symbol i of an array belongs to head (lane) i % lanes. Arrays are pushed from the last symbol to the first and popped from
-the first to the last; every head renormalises at once, so all lanes share one tail. One state is one stream: batches
-come from `jax.vmap`. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
+Symbol i of an array belongs to head (lane) i % lanes. Arrays are pushed from the last symbol to the first and popped
+from the first to the last; every head renormalises at once, so all lanes share one tail. One state is one stream:
+batches come from `jax.vmap`. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
 """
 
 import dataclasses
@@ -23,6 +23,8 @@ import numpy as np
 from jans.codecs import Codec
 from jans.ffi import calls
 from jans.reference import plain
+from jans.shapes import check_fit
+from jans.status import check
 
 NUMBERS = {name: number for number, name in enumerate(plain.VARIANTS)}
 _WORDS = {8: np.uint8, 16: np.uint16, 32: np.uint32}
@@ -30,14 +32,16 @@ _KERNEL_SYMBOLS = (np.uint8, np.uint16, np.int32)
 _ALL_SYMBOLS = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=("head", "tail", "size", "status"), meta_fields=("variant",))
+@functools.partial(
+    jax.tree_util.register_dataclass, data_fields=("head", "tail", "size", "status"), meta_fields=("variant",)
+)
 @dataclasses.dataclass(frozen=True)
 class State:
     """A coder: an immutable pytree, one stream.
 
     Attributes:
         head: uint32 [lanes, 2], low half first, for a 64-bit state; uint32 [lanes] for a 32-bit one.
-        tail: words [capacity], uint32, uint16 or uint8; the first `size` are in use.
+        tail: words [capacity], uint32, uint16 or uint8; the first `size` are in use, the others unspecified.
         size: int32 []. Beyond the capacity it counts words that were dropped.
         status: int32 [], sticky bits of `jans.status`.
         variant: name of the state and word sizes, static.
@@ -165,7 +169,8 @@ def _flat_symbols(symbols: Any) -> tuple[jax.Array, tuple[int, ...]]:
     array = jnp.asarray(symbols)
     if array.dtype not in _ALL_SYMBOLS:
         raise TypeError(
-            f"symbols must be uint8, int8, uint16, int16 or int32, got {array.dtype}. Convert them with .astype(jnp.int32)."
+            f"symbols must be uint8, int8, uint16, int16 or int32, got {array.dtype}. "
+            "Convert them with .astype(jnp.int32)."
         )
     flat = array.reshape(-1)
     return (flat if array.dtype in _KERNEL_SYMBOLS else flat.astype(jnp.int32)), array.shape
@@ -181,8 +186,8 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
         symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
 
     Returns:
-        The coder with the symbols on it. A full tail sets `OVERFLOW` and goes on counting; a symbol without an interval is
-        left out and sets `BAD_SYMBOL` or `BAD_MODEL`. `jans.check` turns the status into an error.
+        The coder with the symbols on it. A full tail sets `OVERFLOW` and goes on counting; a symbol without an interval
+        is left out and sets `BAD_SYMBOL` or `BAD_MODEL`. `jans.check` turns the status into an error.
 
     >>> from jans import models
     >>> state = push(init(capacity=8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
@@ -193,12 +198,14 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     arrays = _arrays(state)
     coder = _coder(state, model.precision)
     flat, shape = _flat_symbols(symbols)
-    _check_fit(model.shape, shape)
+    check_fit(model.shape, shape)
     kernel = model.kernel(shape)
     if kernel is not None and kernel.kind == "rows":
-        return State(*calls.rans_push_rows(*arrays, flat, *kernel.operands, **coder), state.variant)
-    start, freq = model.interval(flat.reshape(shape))
-    return State(*calls.rans_push(*arrays, start.reshape(-1), freq.reshape(-1), **coder), state.variant)
+        head, tail, size, status = calls.rans_push_rows(*arrays, flat, *kernel.operands, **coder)
+    else:
+        start, freq = model.interval(flat.reshape(shape))
+        head, tail, size, status = calls.rans_push(*arrays, start.reshape(-1), freq.reshape(-1), **coder)
+    return State(head, tail, size, status, state.variant)
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
@@ -214,9 +221,9 @@ def pop(
         dtype: of the symbols, one of those that `push` takes; symbols that do not fit it wrap.
 
     Returns:
-        The coder without the symbols, and the symbols. An empty tail sets `UNDERFLOW` and reads zeros (a single rans64 head
-        is a number that ends at zero, as constriction's: popping nothing from it leaves it there); a model that is no
-        distribution sets `BAD_MODEL` and gives symbol 0.
+        The coder without the symbols, and the symbols. An empty tail sets `UNDERFLOW` and reads zeros (a single rans64
+        head is a number that ends at zero, as constriction's: popping nothing from it leaves it there); a model that is
+        no distribution sets `BAD_MODEL` and gives symbol 0.
     """
     shape = tuple(model.shape if shape is None else shape)
     arrays = _arrays(state)
@@ -224,7 +231,7 @@ def pop(
     dtype = np.dtype(dtype)
     if dtype not in _ALL_SYMBOLS:
         raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {dtype}.")
-    _check_fit(model.shape, shape)
+    check_fit(model.shape, shape)
     n = math.prod(shape)
     kernel = model.kernel(shape)
     if kernel is None:
@@ -272,12 +279,6 @@ def _flat_leaf(leaf: jax.Array, model: tuple[int, ...], symbols: tuple[int, ...]
     return jnp.broadcast_to(leaf, (*symbols, *rest)).reshape(-1, *rest)
 
 
-def _check_fit(model: tuple[int, ...], symbols: tuple[int, ...]) -> None:
-    from jans.models.base import check_fit
-
-    check_fit(model, symbols)
-
-
 @functools.partial(jax.jit, static_argnames=("precision", "n"))
 def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
     """The quantiles of the next symbols: uint32 [n] in [0, 2**precision), for the first n lanes (by default all).
@@ -299,8 +300,8 @@ def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> 
 
     Args:
         state: the coder, one stream.
-        start, freq: uint32 [n], n at most the number of lanes: intervals that contain `peek(state, precision, n)`. One that
-            does not sets `BAD_MODEL` and is left out.
+        start, freq: uint32 [n], n at most the number of lanes: intervals that contain `peek(state, precision, n)`. One
+            that does not sets `BAD_MODEL` and is left out.
         precision: bits of the intervals.
     """
     arrays = _arrays(state)
@@ -361,21 +362,20 @@ def join_heads(state: State) -> list[int]:
 
 
 def to_words(state: State) -> np.ndarray:
-    """The content of one stream as raw words, for other programs: the tail, then every head, least significant word first.
+    """The content of one stream as raw words, for other programs: the tail, then every head, least significant word
+    first.
 
-    For one head of `rans64` this is what constriction's `AnsCoder.get_compressed()` returns: the head ends with its last
-    significant word. All other heads are written in full. Nothing is said about variant, lanes or model; `jans.to_bytes`
-    keeps those.
+    For one head of `rans64` this is what constriction's `AnsCoder.get_compressed()` returns: the head ends with its
+    last significant word. All other heads are written in full. Nothing is said about variant, lanes or model;
+    `jans.to_bytes` keeps those.
 
     Raises:
         CodingError: when the status of the state is not clean.
 
     >>> from jans import models
     >>> to_words(push(init(capacity=8), models.Uniform(1000), jnp.arange(5)))
-    array([4294718244,        523], dtype=uint32)
+    array([453001139,  15637127], dtype=uint32)
     """
-    from jans.status import check
-
     _arrays(state)
     check(state)
     v = _variant(state.variant)
@@ -415,7 +415,9 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
         ends = values[len(values) - used :]
         heads = [sum(w << v.word_bits * i for i, w in enumerate(ends[k : k + each])) for k in range(0, used, each)]
         if not all(v.lower <= x < 1 << v.top_bits for x in heads):
-            raise ValueError(f"a head is out of the range of variant {variant}: these words were written by another coder.")
+            raise ValueError(
+                f"a head is out of the range of variant {variant}: these words were written by another coder."
+            )
     tail = array[: array.size - used].astype(_WORDS[v.word_bits])
     capacity = tail.size if capacity is None else capacity
     _check_layout(lanes, capacity)
@@ -423,6 +425,4 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
         raise ValueError(f"capacity must be at least the {tail.size} words of the tail, got {capacity}.")
     padded = np.zeros(capacity, tail.dtype)
     padded[: tail.size] = tail
-    return State(
-        jnp.asarray(_split_heads(v, heads)), jnp.asarray(padded), jnp.int32(tail.size), jnp.int32(0), variant
-    )
+    return State(jnp.asarray(_split_heads(v, heads)), jnp.asarray(padded), jnp.int32(tail.size), jnp.int32(0), variant)

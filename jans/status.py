@@ -60,7 +60,7 @@ def check(state: Any) -> Any:
     >>> state = jans.rans.push(jans.rans.init(capacity=0), jans.models.Uniform(2**16), jax.numpy.arange(9))
     >>> jans.check(state)
     Traceback (most recent call last):
-    jans.status.CodingError: the tail is full and words were dropped. Start with a capacity of at least 4 words (this \
+    jans.status.CodingError: the tail is full and words were dropped. Start with a capacity of at least 3 words (this \
 one has 0).
     """
     if isinstance(state.status, jax.core.Tracer):
@@ -68,12 +68,13 @@ one has 0).
             "jans.check looks at values and cannot run inside jit, vmap or scan. Call it on the result outside, or use "
             "jans.check_inside under jax.experimental.checkify."
         )
-    status = np.asarray(state.status)
+    size = np.asarray(state.size)
+    impossible = (size < 0) | (size > state.tail.shape[-1]) & (np.asarray(state.status) & OVERFLOW == 0)
+    status = np.asarray(state.status) | np.where(impossible, BAD_STATE, 0)
     if not status.any():
         return state
     stream = np.argwhere(status)[0]
     at = tuple(int(i) for i in stream)
-    size = np.asarray(state.size)
     text = sentence(int(status[at]), int(size[at]), state.tail.shape[-1])
     if not at:
         raise CodingError(text)
@@ -90,7 +91,7 @@ def check_inside(state: Any) -> Any:
     ...     return jans.check_inside(jans.rans.push(jans.rans.init(capacity=4), jans.models.Uniform(10), symbols))
     >>> error, state = jax.jit(checkify.checkify(encode))(jax.numpy.array([3, 12]))
     >>> error.get().split(".")[0]
-    'jans: a symbol outside of its model\\'s support, or of probability zero, was pushed and left out'
+    "jans: a symbol outside of its model's support, or of probability zero, was pushed and left out"
     """
     from jax.experimental import checkify
 

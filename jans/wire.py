@@ -18,6 +18,7 @@ VERSION = 1
 _PREFIX = struct.Struct("<4sBBBBIQ")  # magic, version, coder, variant, batch rank, lanes, fingerprint
 _CODER_RANS = 1
 _MAX_RANK = 8
+_MOST_BYTES, _MOST_PADDING = 2**28, 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,8 @@ def to_bytes(state: rans.State, fingerprint: int = 0) -> bytes:
 
     Args:
         state: with concrete arrays.
-        fingerprint: a number (uint64) that stands for the models, kept in the bytes and compared by `from_bytes`; 0 for none.
+        fingerprint: a number (uint64) that stands for the models, kept in the bytes and compared by `from_bytes`; 0 for
+            none.
 
     Raises:
         CodingError: when the status of any stream is not clean; nothing is written then.
@@ -49,7 +51,7 @@ def to_bytes(state: rans.State, fingerprint: int = 0) -> bytes:
     if not 0 <= fingerprint < 2**64:
         raise ValueError(f"fingerprint must be an unsigned 64-bit number, got {fingerprint}.")
     size = np.asarray(state.size, "<i4")
-    tail = np.asarray(state.tail).reshape(-1, state.capacity)
+    tail = np.asarray(state.tail).reshape(size.size, state.capacity)
     head = np.asarray(state.head, "<u4")
     number = list(plain.VARIANTS).index(state.variant)
     parts = [
@@ -64,17 +66,18 @@ def to_bytes(state: rans.State, fingerprint: int = 0) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def from_bytes(blob: bytes, capacity: int | None = None, fingerprint: int = 0) -> rans.State:
+def from_bytes(blob: bytes, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0) -> rans.State:
     """The coder, or batch of coders, that `to_bytes` wrote.
 
     Args:
         blob: the bytes.
-        capacity: words of each tail; by default as many as the longest one has.
+        capacity: words of each tail; by default as many as the longest one has, and `spare` words more.
+        spare: room for what will be pushed while decoding, as bits-back coding does.
         fingerprint: that of the models at hand; 0 skips the comparison.
 
     Raises:
-        CodingError: when the bytes are foreign, of a later version, cut short, damaged, made up, or written with models of
-            another fingerprint. Each has its own sentence.
+        CodingError: when the bytes are foreign, of a later version, cut short, damaged, made up, or written with models
+            of another fingerprint. Each has its own sentence.
     """
     blob = bytes(blob)
     layout, at = _read_layout(blob)
@@ -94,13 +97,20 @@ def from_bytes(blob: bytes, capacity: int | None = None, fingerprint: int = 0) -
     total = end + int(size.sum()) * v.word_bits // 8
     _need(blob, total + 4)
     if len(blob) != total + 4:
-        raise CodingError(f"these bytes go on for {len(blob) - total - 4} bytes after their end. Pass one blob at a time.")
+        raise CodingError(
+            f"these bytes go on for {len(blob) - total - 4} bytes after their end. Pass one blob at a time."
+        )
     if zlib.crc32(blob[:total]) != struct.unpack_from("<I", blob, total)[0]:
         raise CodingError("these bytes are damaged: their checksum does not match. Fetch them again.")
     longest = int(size.max(initial=0))
-    capacity = longest if capacity is None else capacity
+    capacity = longest + spare if capacity is None else capacity
     if not longest <= capacity < 2**31:
         raise ValueError(f"capacity must be at least the {longest} words of the longest stream, got {capacity}.")
+    if streams * capacity * v.word_bits // 8 > max(_MOST_BYTES, _MOST_PADDING * len(blob)):
+        raise CodingError(
+            f"these {len(blob)} bytes hold {streams} streams of which the longest has {longest} words: side by side "
+            "they would fill far more memory than they are worth. Encode streams of such different lengths one by one."
+        )
     words = np.frombuffer(blob, np.dtype(f"<u{v.word_bits // 8}"), int(size.sum()), end)
     tail = np.zeros((streams, capacity), words.dtype.newbyteorder("="))
     tail[np.arange(capacity) < size[:, None]] = words

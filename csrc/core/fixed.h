@@ -46,9 +46,7 @@ JANS_HD uint32_t SymmetricCdf(const uint32_t* table, float z, float limit, float
   return z < 0 ? below : (uint32_t{1} << 31) - below;
 }
 
-JANS_HD uint32_t NormalCdf(float z) {
-  return SymmetricCdf(kNormalTable, z, kNormalLimit, kNormalSteps * 1024.0f);
-}
+JANS_HD uint32_t NormalCdf(float z) { return SymmetricCdf(kNormalTable, z, kNormalLimit, kNormalSteps * 1024.0f); }
 
 JANS_HD uint32_t LogisticCdf(float z) {
   return SymmetricCdf(kLogisticTable, z, kLogisticLimit, kLogisticSteps * 1024.0f);

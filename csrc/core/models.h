@@ -36,10 +36,13 @@ struct Row {
   JANS_HD Interval Find(int64_t symbol) const {
     return symbol < 0 || symbol >= n ? NoInterval(kBadSymbol) : At(symbol);
   }
-  JANS_HD Located Locate(uint32_t quantile) const {
-    int64_t low = 0;
-    for (int64_t length = n; length > 1;) {
-      int64_t half = length / 2;
+  JANS_HD Located Locate(uint32_t quantile) const { return LocateAmong(int64_t{0}, n, quantile); }
+
+  // As Locate where the symbol is known to be one of low, ..., low + length - 1.
+  template <typename Int>
+  JANS_HD Located LocateAmong(Int low, Int length, uint32_t quantile) const {
+    while (length > 1) {
+      Int half = length / 2;
       low += cdf[low + half] <= quantile ? half : 0;
       length -= half;
     }

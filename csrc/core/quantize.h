@@ -14,11 +14,12 @@ JANS_HD void RefuseRow(int64_t n, uint32_t* cdf) {
 // constriction's `fast` rule, in the dtype of the input: with S_i the sum of the first i probabilities, added left to
 // right, and scale = (2^precision - n) / S_n,
 //   left(i) = min(floor(S_i * scale), 2^precision - n) + i.
-// The minimum keeps every freq >= 1 where rounding would let the last interval vanish. Where S_n or scale leaves the range
-// of the dtype, the probabilities are first multiplied by a power of two.
+// The minimum keeps every freq >= 1 where rounding would let the last interval vanish. Where S_n or scale leaves the
+// range of the dtype, the probabilities are first multiplied by a power of two.
 template <typename Float>
 JANS_HD void QuantizeProbs(const Float* probs, int64_t n, int precision, uint32_t* cdf) {
-  constexpr Float kBoost = sizeof(Float) == 4 ? Float(1.8446744073709552e19) : Float(3.402823669209385e38);  // 2^64, 2^128
+  constexpr Float kBoost =
+      sizeof(Float) == 4 ? Float(1.8446744073709552e19) : Float(3.402823669209385e38);  // 2^64, 2^128
   uint64_t mass = (uint64_t{1} << precision) - n;
   Float top = static_cast<Float>(mass), factor = 1, sum = 0, scale = 0;
   auto scaled = [&](int64_t i) {

@@ -4,8 +4,8 @@
 //   pop:   x  = freq * floor(x' / 2^precision) + (x' mod 2^precision) - start
 //
 // The head is kept inside [L, L * 2^w) by moving w-bit words to and from the tail, L = 2^lower_bits. A push first moves
-// words out while x >= freq * 2^(lower_bits + w - precision): those and only those heads would leave the range. A pop moves
-// words in while x < L, which undoes exactly that. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
+// words out while x >= freq * 2^(lower_bits + w - precision): those and only those heads would leave the range. A pop
+// moves words in while x < L, which undoes exactly that. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
 #ifndef JANS_CORE_RANS_H_
 #define JANS_CORE_RANS_H_
 
@@ -68,8 +68,9 @@ struct Tail {
   }
 };
 
-// A single rans64 head over an empty tail may fall below L: it is then simply the number that is left, zero when nothing
-// is. That is constriction's coder, which starts at zero; with several heads one tail cannot tell whose words are missing.
+// A single rans64 head over an empty tail may fall below L: it is then simply the number that is left, zero when
+// nothing is. That is constriction's coder, which starts at zero; with several heads one tail cannot tell whose words
+// are missing.
 template <typename V>
 JANS_HD bool HasFloor(int64_t lanes) {
   return V::kLowerBits == 32 && lanes == 1;
@@ -100,14 +101,15 @@ JANS_HD typename V::State StepBack(typename V::State x, Interval interval, int p
   return interval.freq * (x >> precision) + (Quantile<V>(x, precision) - interval.start);
 }
 
-template <typename V>
-JANS_HD void Push(typename V::State& x, Tail<typename V::Word>& tail, Interval interval, int precision) {
-  if (interval.freq == 0) {
-    tail.status |= static_cast<int32_t>(interval.start);
+// An item is an Interval or, below, an Entry.
+template <typename V, typename Item>
+JANS_HD void Push(typename V::State& x, Tail<typename V::Word>& tail, const Item& item, int precision) {
+  if (item.freq == 0) {
+    tail.status |= static_cast<int32_t>(item.start);
     return;
   }
-  Flush<V>(x, tail, interval.freq, precision);
-  x = Step<V>(x, interval, precision);
+  Flush<V>(x, tail, item.freq, precision);
+  x = Step<V>(x, item, precision);
 }
 
 // One word suffices when words are as wide as the precision; the count is bounded so that no head can loop for ever.

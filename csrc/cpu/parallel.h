@@ -13,8 +13,8 @@ namespace jans {
 
 // Calls body(begin, end) on ranges that cover [0, count), on the calling thread and on those of `pool` that are free.
 //
-// The caller takes ranges as well and waits only for ranges that another thread has begun, never for tasks that the pool
-// has not started: a pool whose threads all wait here still makes progress.
+// The caller takes ranges as well and waits only for ranges that another thread has begun, never for tasks that the
+// pool has not started: a pool whose threads all wait here still makes progress.
 template <typename Pool, typename Body>
 void ParallelFor(Pool& pool, int64_t count, int64_t grain, const Body& body) {
   const int64_t helpers = std::min<int64_t>(pool.num_threads(), (count + grain - 1) / grain) - 1;

@@ -1,8 +1,8 @@
-// Loops over one stream. Symbol i belongs to lane i % lanes; arrays are pushed from the last symbol to the first and popped
-// from the first to the last, every head renormalising at once.
+// Loops over one stream. Symbol i belongs to lane i % lanes; arrays are pushed from the last symbol to the first and
+// popped from the first to the last, every head renormalising at once.
 //
-// Each loop has a careful form, good for any state, and a fast form that is entered only where the tail has room (words)
-// for a whole row of lanes, so that words move without a bounds check or a branch.
+// Each loop has a careful form, good for any state, and a fast form that is entered only where the tail has room
+// (words) for a whole row of lanes, so that words move without a bounds check or a branch.
 #ifndef JANS_CPU_STREAM_H_
 #define JANS_CPU_STREAM_H_
 
@@ -75,7 +75,8 @@ class Heads<V, 0> {
   const Stream<V>& stream_;
 };
 
-// States that no sequence of calls can produce, for example bytes that were made up. They are coded on, safely, and marked.
+// States that no sequence of calls can produce, for example bytes that were made up. They are coded on, safely, and
+// marked.
 template <typename V>
 void CheckState(Stream<V>& stream) {
   bool bad = stream.tail.size < 0;
@@ -279,8 +280,8 @@ class DenseTable {
   std::array<uint16_t, size_t{1} << kMaxPrecision> symbol_;
 };
 
-// For each of 2^bits equal buckets of quantiles the symbol at its start, with its interval. A quantile beyond that interval
-// is searched for among the symbols up to the next bucket's.
+// For each of 2^bits equal buckets of quantiles the symbol at its start, with its interval. A quantile beyond that
+// interval is searched for among the symbols up to the next bucket's.
 class BucketTable {
  public:
   static constexpr int kMaxBits = 12;

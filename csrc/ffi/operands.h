@@ -1,7 +1,7 @@
 // Arguments of the targets: what their shapes mean, and the checks behind every pointer.
 //
-// All arrays of a call have the same number of leading batch dimensions, as many as `size` has dimensions. A batch dimension
-// is as long as in `size`, or 1 where all streams share the array.
+// All arrays of a call have the same number of leading batch dimensions, as many as `size` has dimensions. A batch
+// dimension is as long as in `size`, or 1 where all streams share the array.
 #ifndef JANS_FFI_OPERANDS_H_
 #define JANS_FFI_OPERANDS_H_
 
@@ -75,10 +75,10 @@ struct Operand {
   }
 };
 
-#define JANS_RETURN_IF_ERROR(expression)         \
-  do {                                           \
-    ffi::Error error = (expression);             \
-    if (error.failure()) return error;           \
+#define JANS_RETURN_IF_ERROR(expression) \
+  do {                                   \
+    ffi::Error error = (expression);     \
+    if (error.failure()) return error;   \
   } while (false)
 
 }  // namespace jans

@@ -1,11 +1,11 @@
 """One JAX primitive for every kernel: shapes, aliasing, batching and fallback, for all of them in this file.
 
-Batches. Every operand has the same number of leading batch dimensions. The first operands of a call, those it updates or
-maps over, carry the whole batch; each later one may have length 1 in a batch dimension, which means that all streams
+Batches. Every operand has the same number of leading batch dimensions. The first operands of a call, those it updates
+or maps over, carry the whole batch; each later one may have length 1 in a batch dimension, which means that all streams
 share it. `vmap` therefore adds a dimension of length 1 to a shared table and never copies it.
 
-Aliasing. What a call updates is aliased in and out, so that inside a donated `jit`, a `scan` or a `while_loop` it happens
-in place.
+Aliasing. What a call updates is aliased in and out, so that inside a donated `jit`, a `scan` or a `while_loop` it
+happens in place.
 
 Platforms. A call lowers to the kernel where the platform has one and to `jans.reference.xla` everywhere else.
 """
@@ -120,17 +120,20 @@ def _batched_reference(target: Target, params: dict[str, Any], *args):
             return tuple(getattr(xla, target.name)(*xs, **params))
         size = xs[0].shape[0]
         axes = [0 if x.shape[0] == size else None for x in xs]
-        xs = [x if axis == 0 else x[0] for x, axis in zip(xs, axes, strict=True)]
-        return jax.vmap(functools.partial(over, batch_rank - 1), in_axes=axes)(*xs)
+        parts = [x if axis == 0 else x[0] for x, axis in zip(xs, axes, strict=True)]
+        return jax.vmap(functools.partial(over, batch_rank - 1), in_axes=axes)(*parts)
 
     return list(over(args[0].ndim - target.ranks(**params)[0], *args))
 
 
 def _vary_alike(args):
     """Inside shard_map all operands of a call vary over the same mesh axes."""
-    axes = [getattr(jax.typeof(a), "vma", frozenset()) for a in args]
-    every = frozenset().union(*axes)
-    return [a if have == every else jax.lax.pcast(a, tuple(every - have), to="varying") for a, have in zip(args, axes)]
+    axes: list[frozenset[str]] = [getattr(jax.typeof(a), "vma", frozenset()) for a in args]
+    every = frozenset[str]().union(*axes)
+    return [
+        a if have == every else jax.lax.pcast(a, tuple(every - have), to="varying")
+        for a, have in zip(args, axes, strict=True)
+    ]
 
 
 _PENDING: list[tuple[Primitive, str, Callable]] = []
@@ -210,9 +213,7 @@ SUPPORT = ("low", "high")
 rans_push = _define_push("rans_push", 1, 1)
 rans_push_rows = _define_push("rans_push_rows", 1, 2, 1)
 rans_advance = _define(
-    Target(
-        "rans_advance", 4, lambda variant, **_: (*_state_ranks(variant), 1, 1), _advanced, POPPED, CODER
-    )
+    Target("rans_advance", 4, lambda variant, **_: (*_state_ranks(variant), 1, 1), _advanced, POPPED, CODER)
 )
 rans_pop_rows = _define_pop("rans_pop_rows", 2, 1)
 rans_pop_uniform = _define_pop("rans_pop_uniform", 1)

@@ -2,19 +2,20 @@
 
 import ctypes
 import functools
+import importlib.metadata
 import os
 import pathlib
 import re
 
 import jax
 import jax.export
-import jaxlib
 from jax.extend import backend
 
 LIBRARIES = {"cpu": "libjans_cpu.so", "cuda": "libjans_cuda.so"}
 FFI_NAMES = {"cpu": "cpu", "cuda": "CUDA"}
 SWITCH = "JANS_KERNELS"
-"""Set to 0, this environment variable turns the kernels off; the plain JAX implementation then serves every platform."""
+"""Set to 0, this environment variable turns the kernels off; the plain JAX implementation then serves every
+platform."""
 
 
 class _Target(ctypes.Structure):
@@ -29,13 +30,14 @@ def runtime_version() -> tuple[int, int]:
 
 
 def check_version(built: tuple[int, int], runtime: tuple[int, int]) -> None:
-    """Raises ImportError where a library's headers are newer than the runtime: registering it would stop the backend."""
+    """Raises ImportError where a library's headers are newer than the runtime: registering it would stop the
+    backend."""
     if built[0] != runtime[0] or built[1] > runtime[1]:
         raise ImportError(
-            f"The kernels of jans were built with version {built[0]}.{built[1]} of XLA's FFI headers, but the installed "
-            f"jaxlib {jaxlib.__version__} speaks {runtime[0]}.{runtime[1]}. Install a newer jaxlib, or build jans again "
-            f"in this environment with `pip install --no-build-isolation --force-reinstall jans`; {SWITCH}=0 runs "
-            "without kernels."
+            f"The kernels of jans were built with version {built[0]}.{built[1]} of XLA's FFI headers, but the "
+            f"installed jaxlib {importlib.metadata.version('jaxlib')} speaks {runtime[0]}.{runtime[1]}. Install a "
+            "newer jaxlib, or build jans again in this environment with `pip install --no-build-isolation "
+            f"--force-reinstall jans`; {SWITCH}=0 runs without kernels."
         )
 
 

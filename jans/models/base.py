@@ -11,9 +11,8 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
+from jans.shapes import Shape, check_fit
 
-
-Shape = tuple[int, ...]
 DEFAULT_PRECISION = 24
 
 
@@ -26,13 +25,14 @@ class Kernel(NamedTuple):
 
 
 class Model(abc.ABC):
-    """A pytree that gives every symbol an interval [start, start + freq) of [0, 2**precision), with no gap between them.
+    """A pytree that gives every symbol an interval [start, start + freq) of [0, 2**precision), with no gap between
+    them.
 
-    A model of `shape` () codes arrays of any shape with the same parameters; otherwise symbols have its shape, or one that
-    it broadcasts to. A subclass names its array attributes in `leaves` and its static ones in `static`, sets them in
-    `__init__`, and gives `shape`, `interval`, `locate` and `log_prob`. That is enough to be coded; where the leaves of a
-    model with a shape all lead with that shape, `pop` slices them symbol by symbol. `kernel` is for models whose search
-    runs inside a kernel of this library.
+    A model of `shape` () codes arrays of any shape with the same parameters; otherwise symbols have its shape, or one
+    that it broadcasts to. A subclass names its array attributes in `leaves` and its static ones in `static`, sets them
+    in `__init__`, and gives `shape`, `interval`, `locate` and `log_prob`. That is enough to be coded; where the leaves
+    of a model with a shape all lead with that shape, `pop` slices them symbol by symbol. `kernel` is for models whose
+    search runs inside a kernel of this library.
     """
 
     leaves: ClassVar[tuple[str, ...]] = ()
@@ -72,7 +72,8 @@ class Model(abc.ABC):
             symbols: integers, of a shape that `shape` broadcasts to.
 
         Returns:
-            start, freq: uint32 arrays of that shape. Where there is no interval freq is 0, and start is the status bit that
+            start, freq: uint32 arrays of that shape. Where there is no interval freq is 0, and start is the status bit
+                that
             says why: `BAD_SYMBOL` outside of the support, `BAD_MODEL` where the parameters are no distribution.
         """
 
@@ -82,15 +83,16 @@ class Model(abc.ABC):
 
     @abc.abstractmethod
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        """Smooth surrogate of the coded probability, in nats: differentiable in the parameters, and within rounding equal
-        to `-bits(symbols) * log(2)`."""
+        """Smooth surrogate of the coded probability, in nats: differentiable in the parameters, and within rounding
+        equal to `-bits(symbols) * log(2)`."""
 
     def kernel(self, shape: Shape) -> Kernel | None:
         """The kernel that pops symbols of a shape; None sends coders to `locate` and `interval`."""
         return None
 
     def bits(self, symbols: jax.Array) -> jax.Array:
-        """Exact code length of each symbol under the quantised model, in bits (float32); infinite outside of the support.
+        """Exact code length of each symbol under the quantised model, in bits (float32); infinite outside of the
+        support.
 
         Its derivative in the parameters is that of `log_prob`.
 
@@ -149,19 +151,6 @@ def check_symbols(symbols: Any, shape: Shape) -> jax.Array:
     return array
 
 
-def check_fit(model: Shape, symbols: Shape) -> None:
-    """Raises where a model's shape does not broadcast to that of the symbols."""
-    try:
-        fits = jnp.broadcast_shapes(model, symbols) == tuple(symbols)
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(
-            f"symbols of shape {tuple(symbols)} do not fit a model of shape {tuple(model)}: the model's shape must "
-            "broadcast to theirs. For a batch of streams use jax.vmap over state, model and symbols."
-        )
-
-
 def refuse(legal: jax.Array, interval: tuple[jax.Array, jax.Array], why: int) -> tuple[jax.Array, jax.Array]:
     """The interval where legal; elsewhere none, for the reason given."""
     start, freq = interval
@@ -198,4 +187,3 @@ def _constant_jvp(primals, tangents):
 
 
 constant.defjvp(_constant_jvp, symbolic_zeros=True)
-

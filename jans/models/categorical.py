@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jans import quantize
 from jans.models import base, rows
+from jans.shapes import Shape, check_fit
 
 
 class Categorical(base.Model):
@@ -35,15 +36,16 @@ class Categorical(base.Model):
         if values.ndim < 1 or values.shape[-1] < 2:
             raise ValueError(f"{name} needs two symbols or more along its last axis, got shape {values.shape}.")
         self.precision = base.check_precision(precision, values.shape[-1])
-        self.probs, self.logits = (None, values) if probs is None else (values, None)
+        self.probs: jax.Array | None = None if probs is None else values
+        self.logits: jax.Array | None = values if probs is None else None
         quantizer = quantize.logits if probs is None else quantize.probs
         self.cdf = quantizer(jax.lax.stop_gradient(values), self.precision)
 
     @property
-    def shape(self) -> base.Shape:
+    def shape(self) -> Shape:
         return self.cdf.shape[:-1]
 
-    def _rows(self, shape: base.Shape) -> tuple[jax.Array, jax.Array]:
+    def _rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         cdf = base.constant(self.cdf, (self.probs, self.logits))
         return rows.flat_rows(cdf, shape)
 
@@ -52,13 +54,13 @@ class Categorical(base.Model):
         return rows.interval(*self._rows(symbols.shape), symbols, self.precision)
 
     def locate(self, quantiles: jax.Array) -> jax.Array:
-        base.check_fit(self.shape, jnp.shape(quantiles))
+        check_fit(self.shape, jnp.shape(quantiles))
         return rows.locate(*self._rows(jnp.shape(quantiles)), quantiles)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        if self.logits is None:
+        if self.probs is not None:
             probs = self.probs / self.probs.sum(-1, keepdims=True)
-        else:
+        elif self.logits is not None:
             probs = jax.nn.softmax(self.logits, -1)
         n = probs.shape[-1]
         taken = jnp.take_along_axis(
@@ -67,7 +69,7 @@ class Categorical(base.Model):
         floored = taken * (1 - n * 2.0**-self.precision) + 2.0**-self.precision
         return jnp.where((symbols >= 0) & (symbols < n), jnp.log(floored), -jnp.inf)
 
-    def kernel(self, shape: base.Shape) -> base.Kernel:
+    def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("rows", self._rows(shape), {})
 
 

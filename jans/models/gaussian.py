@@ -10,6 +10,7 @@ from jans.ffi import calls
 from jans.models import base
 from jans.models.uniform import Uniform
 from jans.reference import tables
+from jans.shapes import Shape, check_fit
 
 
 class BinnedGaussian(base.Model):
@@ -38,10 +39,10 @@ class BinnedGaussian(base.Model):
         self.precision = base.check_precision(precision, self.edges.size - 1)
 
     @property
-    def shape(self) -> base.Shape:
+    def shape(self) -> Shape:
         return self.mean.shape
 
-    def _operands(self, shape: base.Shape) -> tuple[jax.Array, ...]:
+    def _operands(self, shape: Shape) -> tuple[jax.Array, ...]:
         return *base.flat_parameters(self.shape, shape, self.mean, self.scale), self.edges
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -53,33 +54,38 @@ class BinnedGaussian(base.Model):
 
     def locate(self, quantiles: jax.Array) -> jax.Array:
         shape = jnp.shape(quantiles)
-        base.check_fit(self.shape, shape)
+        check_fit(self.shape, shape)
         (symbols,) = calls.locate_gaussian(quantiles.reshape(-1), *self._operands(shape), precision=self.precision)
         return symbols.reshape(shape)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         n = self.edges.size - 1
         at = jnp.clip(symbols, 0, n - 1)
-        low = (self.edges.at[0].set(-jnp.inf)[at] - self.mean) / self.scale
-        high = (self.edges.at[n].set(jnp.inf)[at + 1] - self.mean) / self.scale
+        # Infinite edges stay out of the arithmetic: their derivatives would be no numbers.
+        edges = self.edges.at[jnp.array([0, n])].set(0.0)
+        first, last = at == 0, at == n - 1
+        low, high = (edges[at] - self.mean) / self.scale, (edges[at + 1] - self.mean) / self.scale
         # The difference is taken in the lower tail, where it does not cancel.
-        flip = low > 0
-        mass = ndtr(jnp.where(flip, -low, high)) - ndtr(jnp.where(flip, -high, low))
+        flip = (low > 0) & ~first
+        above = jnp.where(last & ~flip, 1.0, ndtr(jnp.where(flip, -low, high)))
+        below = jnp.where(jnp.where(flip, last, first), 0.0, ndtr(jnp.where(flip, -high, low)))
+        mass = above - below
         floored = mass * (1 - n * 2.0**-self.precision) + 2.0**-self.precision
         return jnp.where((symbols >= 0) & (symbols < n), jnp.log(floored), -jnp.inf)
 
-    def kernel(self, shape: base.Shape) -> base.Kernel:
+    def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("gaussian", self._operands(shape), {})
 
 
 class NormalGrid:
     """2**bits bins of equal mass under the standard normal: the latent grid that prior and posterior share.
 
-    Coding a bin with the prior costs exactly `bits` bits. Edges and centres are multiples of 2**-16, the same everywhere.
+    Coding a bin with the prior costs exactly `bits` bits. Edges and centres are multiples of 2**-16, the same
+    everywhere.
 
     >>> grid = NormalGrid(bits=2)
     >>> grid.centres
-    Array([-1.150345  , -0.31863403,  0.31863403,  1.150345  ], dtype=float32)
+    Array([-1.1503448 , -0.31863403,  0.31863403,  1.1503448 ], dtype=float32)
     """
 
     def __init__(self, bits: int):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jans.ffi import calls
 from jans.models import base
+from jans.shapes import Shape, check_fit
 
 MAX_COMPONENTS = 16
 MAX_SUPPORT = 2**22
@@ -21,8 +22,8 @@ class LogisticMixture(base.Model):
     Symbols are 0-based: symbol k stands for the value low + k.
 
     Args:
-        logits, mean, scale: floats [..., components], 1 to 16 components, in units of the symbols. Leading dimensions are
-            the shape of the symbols. NaN, infinite or non-positive parameters set `BAD_MODEL`.
+        logits, mean, scale: floats [..., components], 1 to 16 components, in units of the symbols. Leading dimensions
+            are the shape of the symbols. NaN, infinite or non-positive parameters set `BAD_MODEL`.
         low, high: the support.
         precision: bits of the frequencies. 18 bits and more cost nothing that can be measured for 256 symbols.
 
@@ -36,7 +37,9 @@ class LogisticMixture(base.Model):
     leaves = ("logits", "mean", "scale")
     static = ("low", "high", "precision")
 
-    def __init__(self, logits: Any, mean: Any, scale: Any, low: int = 0, high: int = 255, precision: int = base.DEFAULT_PRECISION):
+    def __init__(
+        self, logits: Any, mean: Any, scale: Any, low: int = 0, high: int = 255, precision: int = base.DEFAULT_PRECISION
+    ):
         self.logits, self.mean, self.scale = jnp.broadcast_arrays(
             base.check_single("logits", logits), base.check_single("mean", mean), base.check_single("scale", scale)
         )
@@ -51,14 +54,14 @@ class LogisticMixture(base.Model):
         self.precision = base.check_precision(precision, self.high - self.low + 1)
 
     @property
-    def shape(self) -> base.Shape:
+    def shape(self) -> Shape:
         return self.logits.shape[:-1]
 
     @property
     def _support(self) -> dict[str, int]:
         return {"low": self.low, "high": self.high}
 
-    def _operands(self, shape: base.Shape) -> tuple[jax.Array, ...]:
+    def _operands(self, shape: Shape) -> tuple[jax.Array, ...]:
         return base.flat_parameters(self.shape, shape, self.logits, self.mean, self.scale)
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -73,7 +76,7 @@ class LogisticMixture(base.Model):
 
     def locate(self, quantiles: jax.Array) -> jax.Array:
         shape = jnp.shape(quantiles)
-        base.check_fit(self.shape, shape)
+        check_fit(self.shape, shape)
         (symbols,) = calls.locate_logistic_mixture(
             quantiles.reshape(-1), *self._operands(shape), precision=self.precision, **self._support
         )
@@ -89,5 +92,5 @@ class LogisticMixture(base.Model):
         floored = mass * (1 - n * 2.0**-self.precision) + 2.0**-self.precision
         return jnp.where((symbols >= 0) & (symbols < n), jnp.log(floored), -jnp.inf)
 
-    def kernel(self, shape: base.Shape) -> base.Kernel:
+    def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("logistic_mixture", self._operands(shape), self._support)

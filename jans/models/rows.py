@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from jans.models import base
+from jans.shapes import Shape
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
 
-def flat_rows(cdf: jax.Array, symbols: base.Shape) -> tuple[jax.Array, jax.Array]:
+def flat_rows(cdf: jax.Array, symbols: Shape) -> tuple[jax.Array, jax.Array]:
     """A cdf that leads with a model's shape, as rows [K, n + 1] and an index int32 [1] or [number of symbols]."""
     shape = cdf.shape[:-1]
     count = math.prod(shape)

@@ -7,13 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans.models import base, rows
+from jans.shapes import Shape, check_fit
 
 
 class Table(base.Model):
     """Symbols coded with row `index` of a table of cumulative frequencies.
 
     Args:
-        cdf: unsigned integers [K, n + 1]; each row rises from 0 to 2**precision. Equal neighbours are symbols of probability
+        cdf: unsigned integers [K, n + 1]; each row rises from 0 to 2**precision. Equal neighbours are symbols of
+            probability
             zero: they are never decoded, and pushing one sets `BAD_SYMBOL`. Shared by all streams under `jax.vmap`.
         index: integers of the shape of the symbols, 0 ... K - 1; one outside sets `BAD_MODEL`.
         precision: bits of the frequencies.
@@ -44,10 +46,10 @@ class Table(base.Model):
         self.index = jnp.asarray(index, jnp.int32)
 
     @property
-    def shape(self) -> base.Shape:
+    def shape(self) -> Shape:
         return self.index.shape
 
-    def _rows(self, shape: base.Shape) -> tuple[jax.Array, jax.Array]:
+    def _rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         return self.cdf, base.flat_parameters(self.shape, shape, self.index)[0]
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -55,14 +57,14 @@ class Table(base.Model):
         return rows.interval(*self._rows(symbols.shape), symbols, self.precision)
 
     def locate(self, quantiles: jax.Array) -> jax.Array:
-        base.check_fit(self.shape, jnp.shape(quantiles))
+        check_fit(self.shape, jnp.shape(quantiles))
         return rows.locate(*self._rows(jnp.shape(quantiles)), quantiles)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         _, freq = self.interval(symbols)
         return jnp.log(freq.astype(jnp.float32)) - self.precision * np.log(2)
 
-    def kernel(self, shape: base.Shape) -> base.Kernel:
+    def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("rows", self._rows(shape), {})
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans.models import base
+from jans.shapes import Shape, check_fit
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
 
@@ -39,7 +40,7 @@ class Uniform(base.Model):
         self.size = jnp.asarray(size, jnp.int32)
 
     @property
-    def shape(self) -> base.Shape:
+    def shape(self) -> Shape:
         return self.size.shape
 
     def _width(self) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -51,14 +52,14 @@ class Uniform(base.Model):
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         symbols = base.check_symbols(symbols, self.shape).astype(jnp.int32)
-        legal, size, width = self._width()
+        legal, _, width = self._width()
         inside = (symbols >= 0) & (symbols < self.size)
         start = width * symbols.astype(jnp.uint32)
         freq = jnp.where(symbols == self.size - 1, jnp.uint32(2**self.precision % 2**32) - start, width)
         return base.refuse(legal & (width != 0), base.refuse(inside, (start, freq), BAD_SYMBOL), BAD_MODEL)
 
     def locate(self, quantiles: jax.Array) -> jax.Array:
-        base.check_fit(self.shape, jnp.shape(quantiles))
+        check_fit(self.shape, jnp.shape(quantiles))
         _, size, width = self._width()
         return jnp.minimum(quantiles // jnp.maximum(width, 1), size - 1).astype(jnp.int32)
 
@@ -66,5 +67,5 @@ class Uniform(base.Model):
         inside = (symbols >= 0) & (symbols < self.size)
         return jnp.where(inside, -jnp.log(self.size.astype(jnp.float32)), -jnp.inf)
 
-    def kernel(self, shape: base.Shape) -> base.Kernel:
+    def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("uniform", base.flat_parameters(self.shape, shape, self.size), {})

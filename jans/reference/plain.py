@@ -18,10 +18,12 @@ class Variant:
 
     @property
     def lower(self) -> int:
+        """L, the least head."""
         return 1 << self.lower_bits
 
     @property
     def top_bits(self) -> int:
+        """Heads stay below 2**top_bits."""
         return self.lower_bits + self.word_bits
 
 

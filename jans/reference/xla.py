@@ -10,12 +10,11 @@ from jax import lax
 
 from jans.reference import tables
 from jans.reference.plain import VARIANTS
-
 from jans.status import BAD_MODEL, BAD_STATE, BAD_SYMBOL, OVERFLOW, UNDERFLOW
+
 VARIANT_LIST = tuple(VARIANTS.values())
 
 u32, u64, i32, i64, f32 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64, jnp.float32
-NONE = (u32(BAD_MODEL), u32(0))
 
 
 def _choose(condition, interval, why):
@@ -29,7 +28,7 @@ def _open(head, size, status, variant):
     v = VARIANT_LIST[variant]
     heads = head.astype(u64) if v.state_bits == 32 else head[:, 0].astype(u64) | head[:, 1].astype(u64) << u64(32)
     floor = v.name == "rans64" and head.shape[0] == 1
-    low = (heads < u64(v.lower)) & ~((size <= 0) if floor else False)
+    low = (heads < u64(v.lower)) & ((size > 0) if floor else True)
     high = heads >> u64(v.top_bits - 1) >> u64(1) != 0
     bad = (size < 0) | jnp.any(low | high)
     return heads, jnp.maximum(size, 0).astype(i64), status | jnp.where(bad, i32(BAD_STATE), i32(0)), floor
@@ -58,8 +57,9 @@ def _push(head, tail, size, status, find, n, variant, precision):
         x = heads[lane]
         for _ in range(-(-v.state_bits // v.word_bits)):
             out = good & (x >> u64(v.top_bits - precision) >= freq.astype(u64))
-            at = jnp.where(out, size, tail.shape[0])
-            tail = tail.at[at].set(x.astype(tail.dtype), mode="drop")
+            if tail.size:
+                at = jnp.where(out, size, tail.shape[0])
+                tail = tail.at[at].set(x.astype(tail.dtype), mode="drop")
             size = size + out
             x = jnp.where(out, x >> u64(v.word_bits), x)
         f = jnp.maximum(freq, 1).astype(u64)
@@ -67,7 +67,8 @@ def _push(head, tail, size, status, find, n, variant, precision):
         heads = heads.at[lane].set(jnp.where(good, pushed, x))
         return heads, tail, size, status | jnp.where(good, u32(0), start).astype(i32)
 
-    heads, tail, size, status = lax.fori_loop(0, n, step, (heads, tail, size, status))
+    if n > 0:  # operands of length 0 cannot be indexed, not even in a loop that does not run
+        heads, tail, size, status = lax.fori_loop(0, n, step, (heads, tail, size, status))
     head, size, status = _close(heads, tail, size, status, variant)
     return head, tail, size, status
 
@@ -95,8 +96,9 @@ def _pop(head, tail, size, status, locate, n, variant, precision):
         status = status | jnp.where(good, u32(0), start).astype(i32)
         return heads.at[lane].set(y), size, status, symbols.at[i].set(symbol)
 
-    carry = lax.fori_loop(0, n, step, (heads, size, status, jnp.zeros(n, i32)))
-    heads, size, status, symbols = carry
+    symbols = jnp.zeros(n, i32)
+    if n > 0:
+        heads, size, status, symbols = lax.fori_loop(0, n, step, (heads, size, status, symbols))
     return *_close(heads, tail, size, status, variant), symbols
 
 
@@ -303,6 +305,8 @@ def _find_all(model, symbols):
         inside = find(symbol)
         return _choose(valid | (inside[0] == BAD_SYMBOL) & (inside[1] == 0), inside, BAD_MODEL)
 
+    if symbols.shape[0] == 0:
+        return symbols.astype(u32), symbols.astype(u32)
     return tuple(jax.vmap(one)(jnp.arange(symbols.shape[0]), symbols))
 
 
@@ -311,29 +315,31 @@ def _locate_all(model, quantiles):
         valid, (_, locate) = model(i)
         return jnp.where(valid, locate(q)[0], i32(-1))
 
+    if quantiles.shape[0] == 0:
+        return (quantiles.astype(i32),)
     return (jax.vmap(one)(jnp.arange(quantiles.shape[0]), quantiles),)
 
 
-def _pop_leaky(state, model, n, variant, precision, dtype):
+def _pop_leaky(head, tail, size, status, model, n, variant, precision, dtype):
     def locate(i, q):
         valid, (_, locate) = model(i)
         symbol, interval = locate(q)
         return jnp.where(valid, symbol, 0), _choose(valid, interval, BAD_MODEL)
 
-    *state, symbols = _pop(*state, locate, n, variant, precision)
-    return *state, symbols.astype(dtype)
+    *popped, symbols = _pop(head, tail, size, status, locate, n, variant, precision)
+    return *popped, symbols.astype(dtype)
 
 
 def rans_pop_gaussian(head, tail, size, status, mean, scale, edges, *, variant, precision, n, dtype):
     model = lambda i: _gaussian(i, mean, scale, edges, precision)
-    return _pop_leaky((head, tail, size, status), model, n, variant, precision, dtype)
+    return _pop_leaky(head, tail, size, status, model, n, variant, precision, dtype)
 
 
 def rans_pop_logistic_mixture(
     head, tail, size, status, logits, mean, scale, *, variant, precision, low, high, n, dtype
 ):
     model = lambda i: _logistic_mixture(i, logits, mean, scale, precision, low, high)
-    return _pop_leaky((head, tail, size, status), model, n, variant, precision, dtype)
+    return _pop_leaky(head, tail, size, status, model, n, variant, precision, dtype)
 
 
 def interval_gaussian(symbols, mean, scale, edges, *, precision):

@@ -1,0 +1,35 @@
+# `make demo` and `make test` need Python, pip and a C++17 compiler; all else goes into a virtual environment of its own.
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+SOURCES := pyproject.toml CMakeLists.txt $(shell find jans csrc -name '*.py' -o -name '*.h' -o -name '*.inc' -o -name '*.cc' -o -name '*.cu')
+
+.PHONY: demo test lint bench gpu clean
+
+demo: $(VENV)/has-examples
+	$(VENV)/bin/python examples/mnist.py $(ARGS)
+
+test: $(VENV)/has-test
+	$(VENV)/bin/pytest -n 2 $(ARGS)
+
+lint: $(VENV)/has-lint
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy --python-executable $(VENV)/bin/python
+	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests -name '*.h' -o -name '*.cc' -o -name '*.cu')
+
+bench: $(VENV)/has-bench
+	$(VENV)/bin/python benchmarks/cpu.py $(ARGS)
+
+# For a machine with a GPU and no network: the Python at hand brings jax, its CUDA plugin, cmake, ninja and scikit-build-core.
+gpu:
+	$(PYTHON) benchmarks/gpu.py $(ARGS)
+
+$(VENV)/has-%: $(SOURCES)
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q ".[$*]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist out

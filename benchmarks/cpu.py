@@ -1,0 +1,259 @@
+"""Speed on the CPU beside constriction, in one run: `make bench`, or `python benchmarks/cpu.py [--out FILE]`.
+
+Every figure is the median of interleaved repetitions; ratios are what to quote.
+"""
+
+import argparse
+import os
+import pathlib
+import platform
+import re
+import statistics
+import time
+from collections.abc import Callable
+
+FLAGS = "--xla_cpu_multi_thread_eigen=false"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS}"
+
+import constriction  # noqa: E402
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+
+from jans import models, rans  # noqa: E402
+
+Categorical = constriction.stream.model.Categorical
+AnsCoder = constriction.stream.stack.AnsCoder
+
+
+def interleaved(calls: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
+    """Median seconds of each call, taken in turn after a warm-up."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for repetition in range(repetitions + 1):
+        for name, call in calls.items():
+            begin = time.perf_counter()
+            jax.block_until_ready(call())
+            if repetition:
+                times[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def laplace(n: int, width: float) -> np.ndarray:
+    p = np.exp(-np.abs(np.arange(n) - n // 2) / width)
+    return (p / p.sum()).astype(np.float32)
+
+
+def stream_calls(variant: str, lanes: int, precision: int, dtype, probs, symbols):
+    """push into a donated state, and pop, as compiled programs."""
+    model = models.Categorical(jnp.asarray(probs), precision=precision)
+    x = jnp.asarray(symbols, dtype)
+    n = x.size
+    push = jax.jit(lambda state: rans.push(state, model, x), donate_argnums=0)
+    pop = jax.jit(lambda state: rans.pop(state, model, (n,), dtype)[1])
+    held = {"state": jax.block_until_ready(rans.init(n, lanes, variant))}
+    full = jax.block_until_ready(jax.jit(lambda s: rans.push(s, model, x))(rans.init(n, lanes, variant)))
+    assert (np.asarray(pop(full)) == symbols).all()
+    empty = rans.init(0, lanes, variant)
+
+    def encode():
+        # The buffer is used again, the rest of the state starts anew.
+        state = rans.State(empty.head + 0, held["state"].tail, empty.size + 0, empty.status + 0, variant)
+        held["state"] = push(state)
+        return held["state"]
+
+    return encode, lambda: pop(full), float(rans.bits(full)) / n
+
+
+def static_table(repetitions: int) -> list[tuple[str, ...]]:
+    """I.i.d. symbols of about 5 bits under one table."""
+    n = 4_000_000
+    probs = laplace(256, 6.0)
+    symbols = np.random.default_rng(0).choice(256, n, p=probs / probs.sum())
+    wide = symbols.astype(np.int32)
+    model = Categorical(probs, perfect=False)
+
+    def peer_encode():
+        coder = AnsCoder()
+        coder.encode_reverse(wide, model)
+        return coder
+
+    words = peer_encode().get_compressed()
+    calls = {"peer encode": peer_encode, "peer decode": lambda: AnsCoder(words).decode(model, n)}
+    shapes = [
+        ("one lane, 24 bit, int32", "rans64", 1, 24, jnp.int32),
+        ("one lane, 24 bit, u8", "rans64", 1, 24, jnp.uint8),
+        ("32 lanes rans32_16, 12 bit, u8", "rans32_16", 32, 12, jnp.uint8),
+        ("32 lanes rans32_16, 15 bit, u8", "rans32_16", 32, 15, jnp.uint8),
+    ]
+    sizes = {}
+    for name, variant, lanes, precision, dtype in shapes:
+        encode, decode, sizes[name] = stream_calls(variant, lanes, precision, dtype, probs, symbols)
+        calls |= {f"{name} encode": encode, f"{name} decode": decode}
+    seconds = interleaved(calls, repetitions)
+    rates = {name: n / s / 1e6 for name, s in seconds.items()}
+    rows = [("constriction AnsCoder, 24 bit", *_rates(rates, "peer"), "", "", f"{32 * words.size / n:.4f}")]
+    for name, *_ in shapes:
+        encode_rate, decode_rate = rates[f"{name} encode"], rates[f"{name} decode"]
+        ratios = f"{encode_rate / rates['peer encode']:.2f}", f"{decode_rate / rates['peer decode']:.2f}"
+        rows.append((f"jans {name}", *_rates(rates, name), *ratios, f"{sizes[name]:.4f}"))
+    return rows
+
+
+def _rates(rates: dict[str, float], name: str) -> tuple[str, str]:
+    return f"{rates[f'{name} encode']:.0f}", f"{rates[f'{name} decode']:.0f}"
+
+
+def small_calls(repetitions: int) -> list[tuple[str, ...]]:
+    """Push and pop of 784 symbols, as one step of a scan; the peer's calls from Python."""
+    n, steps = 784, 2000
+    probs = laplace(256, 6.0)
+    symbols = np.random.default_rng(1).choice(256, n, p=probs / probs.sum()).astype(np.int32)
+    peer = Categorical(probs, perfect=False)
+    coder = AnsCoder()
+
+    def peer_push():
+        for _ in range(steps):
+            coder.encode_reverse(symbols, peer)
+
+    def peer_pop():
+        for _ in range(steps):
+            coder.decode(peer, n)
+
+    x = jnp.asarray(symbols)
+    calls: dict[str, Callable[[], object]] = {"peer push": peer_push, "peer pop": peer_pop}
+    shapes = [("one lane, 24 bit", "rans64", 1, 24), ("32 lanes rans32_16, 12 bit", "rans32_16", 32, 12)]
+    for name, variant, lanes, precision in shapes:
+        model = models.Categorical(jnp.asarray(probs), precision=precision)
+
+        def push_many(state, model=model):
+            return jax.lax.scan(lambda s, _: (rans.push(s, model, x), None), state, length=steps)[0]
+
+        def pop_many(state, model=model):
+            return jax.lax.scan(lambda s, _: (rans.pop(s, model, (n,))[0], None), state, length=steps)[0]
+
+        start = rans.init(n * steps, lanes, variant)
+        push, pop = jax.jit(push_many), jax.jit(pop_many)
+        full = jax.block_until_ready(push(start))
+        calls |= {f"{name} push": lambda p=push, s=start: p(s), f"{name} pop": lambda p=pop, s=full: p(s)}
+    seconds = interleaved(calls, repetitions)
+    micro = {name: 1e6 * s / steps for name, s in seconds.items()}
+    rows = [("constriction, call from Python", f"{micro['peer push']:.1f}", f"{micro['peer pop']:.1f}", "", "")]
+    for name, *_ in shapes:
+        push_time, pop_time = micro[f"{name} push"], micro[f"{name} pop"]
+        ratios = f"{micro['peer push'] / push_time:.2f}", f"{micro['peer pop'] / pop_time:.2f}"
+        rows.append((f"jans {name}, step of a scan", f"{push_time:.1f}", f"{pop_time:.1f}", *ratios))
+    return rows
+
+
+def in_place(repetitions: int) -> list[tuple[str, ...]]:
+    """1000 pushes of 784 symbols in a scan over small and large tails: only the words that are written may cost."""
+    probs = laplace(256, 6.0)
+    model = models.Categorical(jnp.asarray(probs))
+    x = jnp.asarray(np.random.default_rng(2).choice(256, 784, p=probs / probs.sum()), jnp.int32)
+    rows = []
+    for streams in (1, 4):
+        calls: dict[str, Callable[[], object]] = {}
+        for megabytes in (4, 80):
+            capacity = megabytes * 250_000 // streams
+
+            def run(_, capacity=capacity):
+                push = lambda state, _: (rans.push(state, model, x), None)
+                return jax.lax.scan(push, rans.init(capacity), length=1000)[0]
+
+            program = jax.jit(jax.vmap(run))
+            calls[f"{megabytes}"] = lambda program=program, streams=streams: program(jnp.arange(streams))
+        big = jnp.zeros(80 * 250_000, jnp.uint32)
+        copy = jax.jit(lambda a: a + jnp.uint32(1))
+        calls["copy"] = lambda copy=copy, big=big: copy(big)
+        ms = {name: 1e3 * s for name, s in interleaved(calls, repetitions).items()}
+        label = "one stream" if streams == 1 else f"{streams} streams by vmap"
+        rows.append((label, *(f"{ms[k]:.1f}" for k in ("4", "80", "copy"))))
+    return rows
+
+
+def batches(repetitions: int) -> list[tuple[str, ...]]:
+    """64 streams against one of the same total length."""
+    n = 4_194_304
+    probs = laplace(256, 6.0)
+    model = models.Categorical(jnp.asarray(probs))
+    x = jnp.asarray(np.random.default_rng(3).choice(256, n, p=probs / probs.sum()), jnp.uint8)
+    one = jax.jit(lambda x: rans.push(rans.init(n // 4), model, x))
+    many = jax.jit(jax.vmap(lambda x: rans.push(rans.init(n // 256), model, x)))
+    pop_one = jax.jit(lambda s: rans.pop(s, model, (n,), jnp.uint8)[1])
+    pop_many = jax.jit(jax.vmap(lambda s: rans.pop(s, model, (n // 64,), jnp.uint8)[1]))
+    rows_of_x = x.reshape(64, -1)
+    full_one, full_many = jax.block_until_ready((one(x), many(rows_of_x)))
+    seconds = interleaved(
+        {
+            "one": lambda: one(x),
+            "many": lambda: many(rows_of_x),
+            "pop one": lambda: pop_one(full_one),
+            "pop many": lambda: pop_many(full_many),
+        },
+        repetitions,
+    )
+    return [
+        ("push", *(f"{n / seconds[k] / 1e6:.0f}" for k in ("one", "many")), f"{seconds['one'] / seconds['many']:.2f}"),
+        (
+            "pop",
+            *(f"{n / seconds[k] / 1e6:.0f}" for k in ("pop one", "pop many")),
+            f"{seconds['pop one'] / seconds['pop many']:.2f}",
+        ),
+    ]
+
+
+def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def processor() -> str:
+    info = pathlib.Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    return names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
+
+
+def default_out() -> pathlib.Path:
+    slug = "-".join(re.findall(r"[a-z0-9]+", processor().lower()))
+    return pathlib.Path(__file__).parent / "results" / f"cpu-{slug}.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=pathlib.Path, default=default_out(), help="Markdown file to write")
+    parser.add_argument("--repetitions", type=int, default=7)
+    args = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    sections = [
+        (
+            "# CPU",
+            f"{processor()}, {cores} cores; jax {jax.__version__}, constriction 0.5.0. Medians of interleaved runs.",
+        ),
+        (
+            "## One table, 4 M symbols of 5 bits, Msym/s",
+            markdown(
+                ("coder", "encode", "decode", "encode / peer", "decode / peer", "bits per symbol"),
+                static_table(args.repetitions),
+            ),
+        ),
+        (
+            "## Push and pop of 784 symbols, microseconds",
+            markdown(("call", "push", "pop", "peer / push", "peer / pop"), small_calls(args.repetitions)),
+        ),
+        (
+            "## 1000 pushes of 784 symbols in a scan, milliseconds",
+            markdown(("streams", "4 MB of tail", "80 MB of tail", "one pass over 80 MB"), in_place(args.repetitions)),
+        ),
+        (
+            "## 64 streams and one, Msym/s",
+            markdown(("direction", "one stream", "64 streams", "ratio"), batches(args.repetitions)),
+        ),
+    ]
+    text = "\n\n".join(part for section in sections for part in section) + "\n"
+    print(text)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

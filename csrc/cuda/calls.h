@@ -1,0 +1,86 @@
+// What kernels are called with: plain structs of pointers, strides and numbers, and the functions that launch them.
+//
+// Device memory only. Nothing here allocates, waits or looks at the data; an error is one of the launch.
+#ifndef JANS_CUDA_CALLS_H_
+#define JANS_CUDA_CALLS_H_
+
+#include <cuda_runtime_api.h>
+
+#include "../core/rans.h"
+
+namespace jans::cuda {
+
+// Leading dimensions that all arrays of a call have in common: one stream for each of their elements.
+struct Batch {
+  static constexpr int kMaxRank = 8;
+  int32_t rank;
+  uint32_t streams;  // below 2^31, and not 0
+  uint32_t dims[kMaxRank];
+};
+
+// An array of a call, with a part for every stream.
+template <typename T>
+struct Array {
+  T* data;
+  int64_t strides[Batch::kMaxRank];  // in elements; 0 where the streams share the array
+
+  bool Shared() const {
+    for (int64_t stride : strides) {
+      if (stride != 0) return false;
+    }
+    return true;
+  }
+};
+
+// The coders of a call. Heads are 32-bit halves, low first.
+template <typename V>
+struct Coder {
+  Batch batch;
+  Array<uint32_t> head;
+  Array<typename V::Word> tail;
+  Array<int32_t> size, status;
+  int64_t lanes;
+  uint32_t capacity;  // below 2^31
+  int32_t precision;
+};
+
+struct IntervalArrays {
+  Array<const uint32_t> start, freq;
+};
+
+// Symbols, which push reads and pop writes, and rows of cumulative frequencies with the index of each symbol's row.
+struct RowArrays {
+  Array<uint8_t> symbols;  // strides in bytes
+  int32_t symbol_bytes;    // 1, 2: unsigned; 4: signed
+  Array<const uint32_t> cdf;
+  int64_t count;  // rows
+  int64_t row_symbols;
+  Array<const int32_t> index;
+  int64_t index_stride;  // 0 where all symbols of a stream share their row
+};
+
+// n symbols for each stream.
+template <typename V, typename Arrays>
+struct Call {
+  Coder<V> coder;
+  Arrays arrays;
+  int64_t n;
+};
+
+template <typename V, typename Arrays>
+cudaError_t Push(const Call<V, Arrays>& call, cudaStream_t stream);
+
+// With intervals that are known already this is `advance`.
+template <typename V, typename Arrays>
+cudaError_t Pop(const Call<V, Arrays>& call, cudaStream_t stream);
+
+// Rows of n values in, rows of n + 1 cumulative frequencies out; one row at least.
+template <typename Float>
+cudaError_t QuantizeProbs(const Float* probs, int64_t rows, int64_t n, int precision, uint32_t* cdf,
+                          cudaStream_t stream);
+cudaError_t QuantizeLogits(const float* logits, int64_t rows, int64_t n, int precision, uint32_t* cdf,
+                           cudaStream_t stream);
+
+}  // namespace jans::cuda
+
+#endif  // JANS_CUDA_CALLS_H_

@@ -1,0 +1,58 @@
+// Kernels that push, and their launches.
+#include "sources.h"
+
+namespace jans::cuda {
+namespace {
+
+template <typename V, int kLanes, typename Model, typename Arrays>
+__global__ void __launch_bounds__(kMaxThreads, kMinBlocks) PushKernel(const __grid_constant__ Call<V, Arrays> call) {
+  const Model model(call.arrays, call.coder.precision, 0);
+  ForStreams<kLanes>(call.coder,
+                     [&](auto& stream, uint32_t b) { PushAll(stream, model.At(call.coder.batch, b), call.n); });
+}
+
+template <int kLanes, typename V>
+cudaError_t Shaped(const Call<V, IntervalArrays>& call, const Shape& shape, cudaStream_t stream) {
+  return Launch(PushKernel<V, kLanes, GivenModel, IntervalArrays>, shape, 0, stream, call);
+}
+
+template <int kLanes, typename V>
+cudaError_t Shaped(const Call<V, RowArrays>& call, const Shape& shape, cudaStream_t stream) {
+  const RowArrays& rows = call.arrays;
+  if constexpr (kLanes != 0) {
+    const bool one_row = rows.index_stride == 0 && rows.cdf.Shared() && rows.index.Shared();
+    // A table costs a block about one division for each entry.
+    if (one_row && rows.row_symbols <= EntryTable<V>::kMaxSymbols &&
+        call.n * shape.items_per_block >= rows.row_symbols) {
+      return WithSymbols(rows.symbol_bytes, [&](auto symbol) {
+        using Model = EntryModel<V, decltype(symbol)>;
+        return Launch(PushKernel<V, kLanes, Model, RowArrays>, shape, EntryTable<V>::Bytes(rows.row_symbols), stream,
+                      call);
+      });
+    }
+  }
+  return Launch(PushKernel<V, kLanes, RowsModel, RowArrays>, shape, 0, stream, call);
+}
+
+}  // namespace
+
+template <typename V, typename Arrays>
+cudaError_t Push(const Call<V, Arrays>& call, cudaStream_t stream) {
+  return WithLanes(call.coder.lanes, [&](auto lanes) {
+    constexpr int kLanes = decltype(lanes)::value;
+    Shape shape;
+    cudaError_t error = ShapeFor(call.coder.batch.streams, StreamOf<V, kLanes>::kThreads, &shape);
+    return error != cudaSuccess ? error : Shaped<kLanes>(call, shape, stream);
+  });
+}
+
+template cudaError_t Push(const Call<Rans64, IntervalArrays>&, cudaStream_t);
+template cudaError_t Push(const Call<Rans64Ryg, IntervalArrays>&, cudaStream_t);
+template cudaError_t Push(const Call<Rans32_16, IntervalArrays>&, cudaStream_t);
+template cudaError_t Push(const Call<Rans32, IntervalArrays>&, cudaStream_t);
+template cudaError_t Push(const Call<Rans64, RowArrays>&, cudaStream_t);
+template cudaError_t Push(const Call<Rans64Ryg, RowArrays>&, cudaStream_t);
+template cudaError_t Push(const Call<Rans32_16, RowArrays>&, cudaStream_t);
+template cudaError_t Push(const Call<Rans32, RowArrays>&, cudaStream_t);
+
+}  // namespace jans::cuda

@@ -1,0 +1,142 @@
+// What all CPU handlers share: from arguments to streams on XLA's own threads.
+#ifndef JANS_FFI_CPU_CALL_H_
+#define JANS_FFI_CPU_CALL_H_
+
+#include "../cpu/parallel.h"
+#include "../cpu/stream.h"
+#include "operands.h"
+#include "state.h"
+#include "targets.h"
+
+namespace jans {
+
+using AnyBuffer = ffi::AnyBuffer;
+using Out = ffi::Result<ffi::AnyBuffer>;
+
+// Symbols for which a thread is worth waking.
+constexpr int64_t kGrain = 1 << 14;
+
+inline int64_t StreamGrain(int64_t symbols, int64_t cost = 1) {
+  return std::max<int64_t>(1, kGrain / std::max<int64_t>(1, symbols * cost));
+}
+
+inline void KeepBuffer(const AnyBuffer& in, Out& out) {
+  if (in.untyped_data() != out->untyped_data()) std::memcpy(out->untyped_data(), in.untyped_data(), in.size_bytes());
+}
+
+// Runs body(stream, b) for every stream b of the batch.
+template <typename V, typename Body>
+void ForStreams(ffi::ThreadPool& pool, const Batch& batch, const State<V>& state, int64_t grain, const Body& body) {
+  ParallelFor(pool, batch.streams, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      Stream<V> stream{state.head.At(b),
+                       state.lanes,
+                       {state.tail.At(b), state.tail.core[0], *state.size.At(b), *state.status.At(b)}};
+      CheckState(stream);
+      body(stream, b);
+      if (stream.tail.size > stream.tail.capacity) stream.tail.status |= kOverflow;
+      *state.size.At(b) = SaturatedSize(stream.tail.size);
+      *state.status.At(b) = stream.tail.status;
+    }
+  });
+}
+
+// Calls body.template operator()<kLanes>() with the widths that have a loop of their own.
+template <typename Body>
+void WithLanes(int64_t lanes, const Body& body) {
+  if (lanes == 1) {
+    body(std::integral_constant<int, 1>{});
+  } else if (lanes == 32) {
+    body(std::integral_constant<int, 32>{});
+  } else {
+    body(std::integral_constant<int, 0>{});
+  }
+}
+
+inline ffi::Error CheckLeaky(int64_t n, int32_t precision) {
+  JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
+  if (n < 1 || static_cast<uint64_t>(n) > Total(precision))
+    return Invalid("more symbols than the precision has room for");
+  return ffi::Error::Success();
+}
+
+inline ffi::Error CheckVector(const AnyBuffer& buffer) {
+  return buffer.dimensions().size() < 1 ? Invalid("an array of one dimension or more is needed")
+                                        : ffi::Error::Success();
+}
+
+// The shape of a pop, whatever the model: `make(b)` gives the model of stream b.
+template <typename Model, typename Make>
+ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
+               AnyBuffer& status, Out& head_out, Out& size_out, Out& status_out, Out& symbols_out, int32_t variant,
+               int32_t precision, int64_t cost, const Make& make) {
+  KeepBuffer(head, head_out);
+  KeepBuffer(size, size_out);
+  KeepBuffer(status, status_out);
+  return WithVariant(variant, [&](auto v) {
+    using V = decltype(v);
+    return WithSymbols(symbols_out->element_type(), [&](auto symbol) {
+      using Symbol = decltype(symbol);
+      State<V> state;
+      Operand<Symbol> out;
+      JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
+      JANS_RETURN_IF_ERROR(state.Init(batch, head_out, tail, size_out, status_out));
+      JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, DTypeOf<Symbol>(), batch, 1));
+      const int64_t n = out.core[0];
+      ForStreams(pool, batch, state, StreamGrain(n, cost), [&](Stream<V>& stream, int64_t b) {
+        Symbol* s = out.At(b);
+        const Model model = make(b);
+        auto store = [s](int64_t i, int32_t found) { s[i] = static_cast<Symbol>(found); };
+        if constexpr (std::is_same_v<Model, Rows>) {
+          WithLanes(stream.lanes, [&](auto lanes) {
+            constexpr int kLanes = decltype(lanes)::value;
+            auto pop = [&](const auto& locate) { PopAll<V, kLanes>(stream, locate, store, n, precision); };
+            // A table is worth its making when it serves as many symbols as it has entries, nearly.
+            if (model.Shared() && n >= 16 && model.Valid(0)) {
+              DenseTable dense;
+              if (2 * n >= int64_t{1} << precision && dense.Build(model.At(0))) {
+                return pop([&](int64_t, uint32_t quantile) { return dense.Locate(quantile); });
+              }
+              BucketTable buckets;
+              int bits = 4;
+              while (bits < BucketTable::kMaxBits && (int64_t{1} << bits) < 2 * n) ++bits;
+              if (buckets.Build(model.At(0), bits)) {
+                return pop([&](int64_t, uint32_t quantile) { return buckets.Locate(quantile); });
+              }
+            }
+            pop([&](int64_t i, uint32_t quantile) { return model.Locate(i, quantile); });
+          });
+        } else {
+          auto locate = [&](int64_t i, uint32_t quantile) { return model.Locate(i, quantile); };
+          PopAll<V, 0>(stream, locate, store, n, precision);
+        }
+      });
+      return ffi::Error::Success();
+    });
+  });
+}
+
+// Every handler is a function of its target's name, for the table in cpu.cc.
+#define JANS_DECLARE(name) XLA_FFI_Error* name(XLA_FFI_CallFrame* frame);
+JANS_CODER_TARGETS(JANS_DECLARE)
+JANS_MODEL_TARGETS(JANS_DECLARE)
+#undef JANS_DECLARE
+
+#define JANS_HANDLER(name, implementation, binding)                \
+  XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) {                  \
+    static auto* handler = (binding).To(implementation).release(); \
+    return handler->Call(frame);                                   \
+  }
+
+#define ARG(name) .Arg<AnyBuffer>()
+#define RET(name) .Ret<AnyBuffer>()
+#define ATTR(name) .Attr<int32_t>(#name)
+#define BIND ffi::Ffi::Bind().Ctx<ffi::ThreadPool>()
+#define STATE ARG(head) ARG(tail) ARG(size) ARG(status)
+#define PUSHED RET(head) RET(tail) RET(size) RET(status)
+#define ADVANCED RET(head) RET(size) RET(status)
+#define CODER ATTR(variant) ATTR(precision)
+
+}  // namespace jans
+
+#endif  // JANS_FFI_CPU_CALL_H_

@@ -1,0 +1,236 @@
+// CUDA handlers: arguments in, launches on XLA's stream out. No device data is looked at here, and nothing waits.
+#include <cuda_runtime_api.h>
+
+#include "../core/models.h"
+#include "../cuda/calls.h"
+#include "operands.h"
+#include "state.h"
+#include "targets.h"
+
+namespace jans {
+namespace {
+
+using AnyBuffer = ffi::AnyBuffer;
+using Out = ffi::Result<ffi::AnyBuffer>;
+
+ffi::Error Launched(cudaError_t error) {
+  if (error == cudaSuccess) return ffi::Error::Success();
+  return ffi::Error(ffi::ErrorCode::kInternal, std::string("jans: ") + cudaGetErrorString(error));
+}
+
+// What a call updates is aliased in and out by XLA; where it is not, the content moves first.
+ffi::Error KeepBuffer(cudaStream_t stream, const AnyBuffer& in, Out& out) {
+  if (in.size_bytes() != out->size_bytes()) return Invalid("a result differs in size from the operand it replaces");
+  if (in.untyped_data() == out->untyped_data() || in.size_bytes() == 0) return ffi::Error::Success();
+  return Launched(
+      cudaMemcpyAsync(out->untyped_data(), in.untyped_data(), in.size_bytes(), cudaMemcpyDeviceToDevice, stream));
+}
+
+// ---- operands as the kernels see them ----
+
+template <typename T>
+cuda::Array<T> ArrayOf(const Operand<T>& operand) {
+  cuda::Array<T> array{operand.data, {}};
+  std::copy(operand.strides.begin(), operand.strides.end(), array.strides);
+  return array;
+}
+
+template <typename V>
+ffi::Error CoderOf(const Batch& batch, const State<V>& state, int32_t precision, cuda::Coder<V>* coder) {
+  static_assert(Batch::kMaxRank == cuda::Batch::kMaxRank);
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  if (batch.streams > kMost) return Invalid("more than 2^31 - 1 streams");
+  if (state.tail.core[0] > kMost) return Invalid("capacity is more than 2^31 - 1 words");
+  coder->batch = {batch.rank, static_cast<uint32_t>(batch.streams), {}};
+  for (int d = 0; d < batch.rank; ++d) coder->batch.dims[d] = static_cast<uint32_t>(batch.dims[d]);
+  coder->head = ArrayOf(state.head);
+  coder->tail = ArrayOf(state.tail);
+  coder->size = ArrayOf(state.size);
+  coder->status = ArrayOf(state.status);
+  coder->lanes = state.lanes;
+  coder->capacity = static_cast<uint32_t>(state.tail.core[0]);
+  coder->precision = precision;
+  return ffi::Error::Success();
+}
+
+// The coders of a call, checked; `tail` is an operand of a pop, and the result of a push.
+template <typename V>
+ffi::Error InitCoder(const Batch& batch, Out& head, const AnyBuffer& tail, Out& size, Out& status, int32_t precision,
+                     cuda::Coder<V>* coder) {
+  State<V> state;
+  JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
+  JANS_RETURN_IF_ERROR(state.Init(batch, head, tail, size, status));
+  return CoderOf<V>(batch, state, precision, coder);
+}
+
+ffi::Error InitIntervals(const Batch& batch, const AnyBuffer& start, const AnyBuffer& freq,
+                         cuda::IntervalArrays* arrays, int64_t* n) {
+  Operand<const uint32_t> starts, freqs;
+  JANS_RETURN_IF_ERROR(starts.Init("start", start, ffi::DataType::U32, batch, 1));
+  JANS_RETURN_IF_ERROR(freqs.Init("freq", freq, ffi::DataType::U32, batch, 1));
+  if (starts.core[0] != freqs.core[0]) return Invalid("start and freq differ in length");
+  *arrays = {ArrayOf(starts), ArrayOf(freqs)};
+  *n = starts.core[0];
+  return ffi::Error::Success();
+}
+
+ffi::Error InitRows(const Batch& batch, const AnyBuffer& symbols, const AnyBuffer& cdf, const AnyBuffer& index,
+                    cuda::RowArrays* arrays, int64_t* n) {
+  Operand<const uint32_t> rows;
+  Operand<const int32_t> indices;
+  JANS_RETURN_IF_ERROR(rows.Init("cdf", cdf, ffi::DataType::U32, batch, 2));
+  JANS_RETURN_IF_ERROR(indices.Init("index", index, ffi::DataType::S32, batch, 1));
+  if (rows.core[1] < 2) return Invalid("a cdf row needs two entries or more");
+  return WithSymbols(symbols.element_type(), [&](auto symbol) {
+    using Symbol = decltype(symbol);
+    Operand<Symbol> in;
+    JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
+    *n = in.core[0];
+    if (indices.core[0] != 1 && indices.core[0] != *n) return Invalid("index fits neither one nor all symbols");
+    *arrays = {{reinterpret_cast<uint8_t*>(in.data), {}},
+               sizeof(Symbol),
+               ArrayOf(rows),
+               rows.core[0],
+               rows.core[1] - 1,
+               ArrayOf(indices),
+               indices.core[0] == 1 ? 0 : 1};
+    for (int d = 0; d < batch.rank; ++d) arrays->symbols.strides[d] = in.strides[d] * sizeof(Symbol);
+    return ffi::Error::Success();
+  });
+}
+
+// ---- coders ----
+
+ffi::Error RansPush(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                    AnyBuffer start, AnyBuffer freq, Out head_out, Out tail_out, Out size_out, Out status_out,
+                    int32_t variant, int32_t precision) {
+  Batch batch;
+  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, head, head_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, tail, tail_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, size, size_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, status, status_out));
+  return WithVariant(variant, [&](auto v) {
+    cuda::Call<decltype(v), cuda::IntervalArrays> call{};
+    JANS_RETURN_IF_ERROR(InitCoder(batch, head_out, *tail_out, size_out, status_out, precision, &call.coder));
+    JANS_RETURN_IF_ERROR(InitIntervals(batch, start, freq, &call.arrays, &call.n));
+    return batch.streams == 0 ? ffi::Error::Success() : Launched(cuda::Push(call, stream));
+  });
+}
+
+ffi::Error RansPushRows(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                        AnyBuffer symbols, AnyBuffer cdf, AnyBuffer index, Out head_out, Out tail_out, Out size_out,
+                        Out status_out, int32_t variant, int32_t precision) {
+  Batch batch;
+  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, head, head_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, tail, tail_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, size, size_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, status, status_out));
+  return WithVariant(variant, [&](auto v) {
+    cuda::Call<decltype(v), cuda::RowArrays> call{};
+    JANS_RETURN_IF_ERROR(InitCoder(batch, head_out, *tail_out, size_out, status_out, precision, &call.coder));
+    JANS_RETURN_IF_ERROR(InitRows(batch, symbols, cdf, index, &call.arrays, &call.n));
+    return batch.streams == 0 ? ffi::Error::Success() : Launched(cuda::Push(call, stream));
+  });
+}
+
+ffi::Error RansAdvance(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                       AnyBuffer start, AnyBuffer freq, Out head_out, Out size_out, Out status_out, int32_t variant,
+                       int32_t precision) {
+  Batch batch;
+  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, head, head_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, size, size_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, status, status_out));
+  return WithVariant(variant, [&](auto v) {
+    cuda::Call<decltype(v), cuda::IntervalArrays> call{};
+    JANS_RETURN_IF_ERROR(InitCoder(batch, head_out, tail, size_out, status_out, precision, &call.coder));
+    JANS_RETURN_IF_ERROR(InitIntervals(batch, start, freq, &call.arrays, &call.n));
+    return batch.streams == 0 ? ffi::Error::Success() : Launched(cuda::Pop(call, stream));
+  });
+}
+
+ffi::Error RansPopRows(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                       AnyBuffer cdf, AnyBuffer index, Out head_out, Out size_out, Out status_out, Out symbols_out,
+                       int32_t variant, int32_t precision) {
+  Batch batch;
+  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, head, head_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, size, size_out));
+  JANS_RETURN_IF_ERROR(KeepBuffer(stream, status, status_out));
+  return WithVariant(variant, [&](auto v) {
+    cuda::Call<decltype(v), cuda::RowArrays> call{};
+    JANS_RETURN_IF_ERROR(InitCoder(batch, head_out, tail, size_out, status_out, precision, &call.coder));
+    JANS_RETURN_IF_ERROR(InitRows(batch, *symbols_out, cdf, index, &call.arrays, &call.n));
+    return batch.streams == 0 ? ffi::Error::Success() : Launched(cuda::Pop(call, stream));
+  });
+}
+
+// ---- quantisers ----
+
+// Rows of n values in, rows of n + 1 cumulative frequencies out.
+ffi::Error CheckRows(const AnyBuffer& values, Out& cdf, int32_t precision, int64_t* rows, int64_t* n) {
+  auto in = values.dimensions(), out = cdf->dimensions();
+  if (in.size() < 1) return Invalid("an array of one dimension or more is needed");
+  *n = in.back();
+  JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
+  if (*n < 1 || static_cast<uint64_t>(*n) > Total(precision)) {
+    return Invalid("more symbols than the precision has room for");
+  }
+  *rows = static_cast<int64_t>(values.element_count()) / *n;
+  if (cdf->element_type() != ffi::DataType::U32 || out.size() < 1 || out.back() != *n + 1 ||
+      static_cast<int64_t>(cdf->element_count()) != *rows * (*n + 1)) {
+    return Invalid("cdf does not fit the values");
+  }
+  return ffi::Error::Success();
+}
+
+ffi::Error QuantizeProbsRows(cudaStream_t stream, AnyBuffer probs, Out cdf, int32_t precision) {
+  int64_t rows = 0, n = 0;
+  JANS_RETURN_IF_ERROR(CheckRows(probs, cdf, precision, &rows, &n));
+  auto run = [&](auto zero) {
+    using Float = decltype(zero);
+    if (rows == 0) return ffi::Error::Success();
+    return Launched(cuda::QuantizeProbs(static_cast<const Float*>(probs.untyped_data()), rows, n, precision,
+                                        static_cast<uint32_t*>(cdf->untyped_data()), stream));
+  };
+  if (probs.element_type() == ffi::DataType::F32) return run(float{});
+  if (probs.element_type() == ffi::DataType::F64) return run(double{});
+  return Invalid("probs must be float32 or float64");
+}
+
+ffi::Error QuantizeLogitsRows(cudaStream_t stream, AnyBuffer logits, Out cdf, int32_t precision) {
+  int64_t rows = 0, n = 0;
+  if (logits.element_type() != ffi::DataType::F32) return Invalid("logits must be float32");
+  JANS_RETURN_IF_ERROR(CheckRows(logits, cdf, precision, &rows, &n));
+  if (rows == 0) return ffi::Error::Success();
+  return Launched(cuda::QuantizeLogits(static_cast<const float*>(logits.untyped_data()), rows, n, precision,
+                                       static_cast<uint32_t*>(cdf->untyped_data()), stream));
+}
+
+#define ARG(name) .Arg<AnyBuffer>()
+#define RET(name) .Ret<AnyBuffer>()
+#define ATTR(name) .Attr<int32_t>(#name)
+#define BIND ffi::Ffi::Bind().Ctx<ffi::PlatformStream<cudaStream_t>>()
+#define STATE ARG(head) ARG(tail) ARG(size) ARG(status)
+#define PUSHED RET(head) RET(tail) RET(size) RET(status)
+#define ADVANCED RET(head) RET(size) RET(status)
+#define CODER ATTR(variant) ATTR(precision)
+// Handlers only enqueue copies and launches, so that XLA may capture them into a graph.
+#define HANDLER(name, function, binding) \
+  XLA_FFI_DEFINE_HANDLER(name, function, binding, {ffi::Traits::kCmdBufferCompatible})
+
+HANDLER(rans_push, RansPush, BIND STATE ARG(start) ARG(freq) PUSHED CODER);
+HANDLER(rans_advance, RansAdvance, BIND STATE ARG(start) ARG(freq) ADVANCED CODER);
+HANDLER(rans_push_rows, RansPushRows, BIND STATE ARG(symbols) ARG(cdf) ARG(index) PUSHED CODER);
+HANDLER(rans_pop_rows, RansPopRows, BIND STATE ARG(cdf) ARG(index) ADVANCED RET(symbols) CODER);
+HANDLER(quantize_probs, QuantizeProbsRows, BIND ARG(probs) RET(cdf) ATTR(precision));
+HANDLER(quantize_logits, QuantizeLogitsRows, BIND ARG(logits) RET(cdf) ATTR(precision));
+
+}  // namespace
+}  // namespace jans
+
+#include "library.h"
+
+JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW))

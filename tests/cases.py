@@ -1,0 +1,293 @@
+"""The one list of coders and models; contract tests run over all of it.
+
+A model is given with its support: which of the symbols 0 ... size - 1 can be coded, for all symbols or for each.
+"""
+
+import dataclasses
+import functools
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jans
+from jans import models
+from jans.reference import plain
+
+KERNELS = os.environ.get("JANS_KERNELS") != "0"
+"""Whether kernels serve the calls; without them every compilation takes ten times as long."""
+
+
+def thin(items: Sequence[Any], step: int = 4) -> list[Any]:
+    """All items where kernels serve the calls, every `step`-th without them."""
+    return list(items)[:: 1 if KERNELS else step]
+
+
+# ---- coders ----
+
+
+@dataclasses.dataclass(frozen=True)
+class Coder:
+    """A variant with a number of lanes, and a precision that it codes well with."""
+
+    variant: str
+    lanes: int
+    precision: int
+
+    def __str__(self) -> str:
+        return f"{self.variant}-{self.lanes}"
+
+    @property
+    def spec(self) -> plain.Variant:
+        return plain.VARIANTS[self.variant]
+
+    def init(self, capacity: int) -> jans.rans.State:
+        return jans.rans.init(capacity, self.lanes, self.variant)
+
+    def random(self, seed: int, n_words: int, capacity: int) -> jans.rans.State:
+        """As jans.rans.random, without its compilation; the words beyond those in use are random as well."""
+        v, rng = self.spec, np.random.default_rng(seed)
+        heads = rng.integers(v.lower, 2**v.top_bits, self.lanes, np.uint64)
+        halves = np.stack([heads & 2**32 - 1, heads >> 32], axis=-1) if v.state_bits == 64 else heads
+        tail = rng.integers(0, 2**v.word_bits, capacity, f"uint{v.word_bits}")
+        head = jnp.asarray(halves.astype(np.uint32))
+        return jans.rans.State(head, jnp.asarray(tail), jnp.int32(n_words), jnp.int32(0), self.variant)
+
+
+PRECISIONS = {"rans64": 24, "rans64_ryg": 16, "rans32_16": 12, "rans32": 18}
+LANES = (1, 3, 32)
+CODERS = [Coder(variant, lanes, PRECISIONS[variant]) for variant in plain.VARIANTS for lanes in LANES]
+
+
+# ---- models ----
+
+
+class Halving(models.Model):
+    """Written by a user in JAX, the same for all symbols: symbol k has half the mass that the ones before it left."""
+
+    static = ("size", "precision")
+
+    def __init__(self, size: int, precision: int):
+        self.size, self.precision = size, precision
+
+    @property
+    def shape(self):
+        return ()
+
+    def _left(self, k):
+        """2**P - 2**(P - k), the place of edge k; 2**P at the last."""
+        half = jnp.uint32(2**self.precision - 1) >> jnp.clip(k, 0, self.size - 1).astype(jnp.uint32)
+        return jnp.uint32(2**self.precision - 1) - half, half
+
+    def interval(self, symbols):
+        symbols = jnp.asarray(symbols).astype(jnp.int32)
+        start, rest = self._left(symbols)
+        freq = jnp.where(symbols == self.size - 1, rest + 1, (rest >> 1) + 1)
+        legal = (symbols >= 0) & (symbols < self.size)
+        return jnp.where(legal, start, jans.status.BAD_SYMBOL).astype(jnp.uint32), jnp.where(legal, freq, 0)
+
+    def locate(self, quantiles):
+        edges = self._left(jnp.arange(1, self.size))[0]
+        return (jnp.asarray(quantiles)[..., None] >= edges).sum(-1).astype(jnp.int32)
+
+    def log_prob(self, symbols):
+        last = jnp.minimum(symbols + 1, self.size - 1)
+        return jnp.where((symbols >= 0) & (symbols < self.size), -last * math.log(2), -jnp.inf)
+
+
+class Split(models.Model):
+    """Written by a user in JAX, one for each symbol: symbol 0 has the first `first` of 2**precision places."""
+
+    leaves = ("first",)
+
+    def __init__(self, first: Any, precision: int):
+        self.first, self.precision = jnp.asarray(first, jnp.uint32), precision
+
+    @property
+    def shape(self):
+        return self.first.shape
+
+    def interval(self, symbols):
+        symbols = jnp.asarray(symbols).astype(jnp.int32)
+        start = jnp.where(symbols == 0, jnp.uint32(0), self.first)
+        freq = jnp.where(symbols == 0, self.first, jnp.uint32(2**self.precision % 2**32) - self.first)
+        legal = (symbols >= 0) & (symbols < 2)
+        return jnp.where(legal, start, jnp.uint32(jans.status.BAD_SYMBOL)), jnp.where(legal, freq, jnp.uint32(0))
+
+    def locate(self, quantiles):
+        return (quantiles >= self.first).astype(jnp.int32)
+
+    def log_prob(self, symbols):
+        mass = self.first.astype(jnp.float32) * 2.0**-self.precision
+        return jnp.log(jnp.where(symbols == 0, mass, 1 - mass))
+
+
+Shape = tuple[int, ...]
+Made = tuple[models.Model, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCase:
+    """`build(precision, shape, rng)` makes a model for symbols of a shape, and its support [size] or [size, *shape]."""
+
+    name: str
+    build: Callable[[int, Shape, np.random.Generator], Made]
+    shared: bool = False
+    """One model of shape () for all symbols."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    @functools.cache  # noqa: B019
+    def make(self, precision: int, shape: Shape, seed: int = 0) -> Made:
+        return self.build(precision, shape, np.random.default_rng(seed))
+
+    def draw(self, precision: int, shape: Shape, seed: int = 0) -> tuple[models.Model, np.ndarray]:
+        """The model, and symbols (int32) that it can code, all of them likely to appear."""
+        model, support = self.make(precision, shape)
+        keys = np.random.default_rng(seed).random((support.shape[0], *shape))
+        each = support.reshape(support.shape[0], *((1,) * len(shape))) if support.ndim == 1 else support
+        return model, np.where(each, keys, -1).argmax(0).astype(np.int32)
+
+
+def _skewed(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return (rng.random(shape) ** 8 + 1e-6).astype(np.float32)
+
+
+def _uniform(precision, _shape, _rng):
+    return models.Uniform(10, precision), np.ones(10, bool)
+
+
+def _uniform_each(precision, shape, rng):
+    sizes = rng.integers(1, 40, shape)
+    return models.Uniform(sizes, precision), np.arange(40).reshape(-1, *((1,) * len(shape))) < sizes
+
+
+def _bernoulli(precision, _shape, _rng):
+    return models.Bernoulli(0.07, precision), np.ones(2, bool)
+
+
+def _bernoulli_each(precision, shape, rng):
+    return models.Bernoulli(rng.random(shape, np.float32), precision), np.ones((2, *shape), bool)
+
+
+def _probs(precision, _shape, rng):
+    return models.Categorical(_skewed(rng, 30), precision=precision), np.ones(30, bool)
+
+
+def _logits(precision, _shape, rng):
+    logits = rng.normal(0, 3, 30).astype(np.float32)
+    return models.Categorical(logits=logits, precision=precision), np.ones(30, bool)
+
+
+def _bf16(precision, _shape, rng):
+    return models.Categorical(jnp.asarray(_skewed(rng, 300), jnp.bfloat16), precision=precision), np.ones(300, bool)
+
+
+def _probs_each(precision, shape, rng):
+    return models.Categorical(_skewed(rng, *shape, 9), precision=precision), np.ones((9, *shape), bool)
+
+
+def _logits_each(precision, shape, rng):
+    logits = rng.normal(0, 3, (*shape, 9)).astype(np.float32)
+    return models.Categorical(logits=logits, precision=precision), np.ones((9, *shape), bool)
+
+
+def _cdf(precision: int, rng: np.random.Generator, tables: int, size: int) -> np.ndarray:
+    """Rows in which about every third symbol has probability zero, the first and the last among them."""
+    cuts = np.sort(rng.integers(0, 2**precision + 1, (tables, size - 1)), axis=1)
+    cuts = np.maximum.accumulate(np.where(rng.random(cuts.shape) < 0.3, 0, cuts), axis=1)
+    cuts[:, :1], cuts[:, -1:] = 0, 2**precision
+    full = np.full((tables, 1), 2**precision)
+    return np.concatenate([np.zeros_like(full), cuts, full], axis=1)
+
+
+def _table(precision, _shape, rng):
+    cdf = _cdf(precision, rng, 4, 20)
+    return models.Table(cdf, 2, precision), np.diff(cdf[2]) > 0
+
+
+def _table_each(precision, shape, rng):
+    cdf = _cdf(precision, rng, 4, 20)
+    index = rng.integers(0, 4, shape)
+    return models.Table(cdf, index, precision), np.moveaxis(np.diff(cdf, axis=1)[index] > 0, -1, 0)
+
+
+def _gaussian(precision, _shape, _rng):
+    return models.NormalGrid(6).posterior(0.3, 0.2, precision), np.ones(64, bool)
+
+
+def _gaussian_each(precision, shape, rng):
+    mean, scale = rng.normal(0, 1, shape), np.exp(rng.normal(-1, 1, shape))
+    grid = models.NormalGrid(6)
+    return grid.posterior(np.float32(mean), np.float32(scale), precision), np.ones((64, *shape), bool)
+
+
+def _mixture(precision, shape, rng):
+    parts = (*shape, 3)
+    logits, mean = rng.normal(0, 1, parts).astype(np.float32), rng.normal(0, 20, parts).astype(np.float32)
+    scale = np.exp(rng.normal(0, 1.5, parts)).astype(np.float32)
+    return models.LogisticMixture(logits, mean, scale, -25, 25, precision), np.ones((51, *shape), bool)
+
+
+def _halving(precision, _shape, _rng):
+    return Halving(min(precision, 9), precision), np.ones(min(precision, 9), bool)
+
+
+def _split(precision, shape, rng):
+    return Split(rng.integers(1, 2**precision, shape), precision), np.ones((2, *shape), bool)
+
+
+MODELS = [
+    ModelCase("uniform", _uniform, shared=True),
+    ModelCase("uniform-each", _uniform_each),
+    ModelCase("bernoulli", _bernoulli, shared=True),
+    ModelCase("bernoulli-each", _bernoulli_each),
+    ModelCase("probs", _probs, shared=True),
+    ModelCase("logits", _logits, shared=True),
+    ModelCase("bf16", _bf16, shared=True),
+    ModelCase("probs-each", _probs_each),
+    ModelCase("logits-each", _logits_each),
+    ModelCase("table", _table, shared=True),
+    ModelCase("table-each", _table_each),
+    ModelCase("gaussian", _gaussian, shared=True),
+    ModelCase("gaussian-each", _gaussian_each),
+    ModelCase("mixture-each", lambda p, shape, rng: _mixture(p, shape, rng)),
+    ModelCase("user", _halving, shared=True),
+    ModelCase("user-each", _split),
+    ModelCase("mixture", lambda p, _, rng: (_mixture(p, (), rng)[0], np.ones(51, bool)), shared=True),
+]
+
+_ALL = [(coder, model) for coder in CODERS for model in MODELS]
+PAIRS, SOME = thin(_ALL), _ALL[::4]
+"""Every coder with every model, and a quarter of them. The number of models is odd: a quarter still meets all of both."""
+
+
+# Compiled as one program; operation by operation they take a second each the first time.
+interval = jax.jit(lambda model, symbols: model.interval(symbols))
+locate = jax.jit(lambda model, quantiles: model.locate(quantiles))
+bits = jax.jit(lambda model, symbols: model.bits(symbols))
+log_prob = jax.jit(lambda model, symbols: model.log_prob(symbols))
+
+
+# ---- comparisons ----
+
+
+def content(state: jans.rans.State) -> tuple[list, list, list, list]:
+    """What a coder holds, as lists: its heads, the words in use, its size and its status; for batches too."""
+    head, tail, size, status = (np.asarray(a) for a in (state.head, state.tail, state.size, state.status))
+    rows = zip(tail.reshape(size.size, tail.shape[-1]), size.reshape(-1), strict=True)
+    used = [row[: min(n, len(row))].tolist() for row, n in rows]
+    return head.tolist(), used, size.tolist(), status.tolist()
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two pytrees are the same bit for bit, dtypes and shapes included."""
+    if jax.tree.structure(a) != jax.tree.structure(b):
+        return False
+    pairs = zip(map(np.asarray, jax.tree.leaves(a)), map(np.asarray, jax.tree.leaves(b)), strict=True)
+    return all(x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes() for x, y in pairs)

@@ -1,0 +1,17 @@
+"""Eight CPU devices, and one profile for all property tests."""
+
+import os
+
+# Before JAX is imported: devices are made when its backend starts.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8".strip()
+
+import hypothesis
+
+hypothesis.settings.register_profile(
+    "jans",
+    derandomize=True,
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
+)
+hypothesis.settings.load_profile("jans")

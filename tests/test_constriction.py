@@ -1,0 +1,1 @@
+"""In preparation by the test helper."""

@@ -1,0 +1,313 @@
+"""The kernels against both specifications: the coder in Python integers, and the plain JAX functions on any input."""
+
+import functools
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import jans
+from jans import rans
+from jans.ffi import calls
+from jans.reference import plain, xla
+
+coders = pytest.mark.parametrize("coder", cases.CODERS, ids=str)
+
+# ---- the coder in Python integers ----
+
+SYMBOLS = 12
+
+
+@st.composite
+def scenes(draw, coder, n):
+    """A precision, a table, symbols that it can code, and a coder with some words: all in Python integers."""
+    # 6 bits are few enough for the kernels to make a table of all quantiles.
+    precision = draw(st.sampled_from(cases.thin([coder.precision, 6, coder.spec.max_precision], 3)))
+    most = 2**precision - (precision == 32)  # the end of an interval that ends at 2**32 is told by its place only
+    cuts = sorted(draw(st.lists(st.integers(0, most), min_size=SYMBOLS - 2, max_size=SYMBOLS - 2)))
+    cdf = [0, *cuts, most, 2**precision]
+    legal = [s for s in range(SYMBOLS) if cdf[s] < cdf[s + 1]]
+    symbols = draw(st.lists(st.sampled_from(legal), min_size=n, max_size=n))
+    v = coder.spec
+    if draw(st.booleans()):
+        return precision, cdf, symbols, plain.init(v, coder.lanes)
+    words = draw(st.lists(st.integers(0, 2**v.word_bits - 1), max_size=20))
+    heads = draw(st.lists(st.integers(v.lower, 2**v.top_bits - 1), min_size=coder.lanes, max_size=coder.lanes))
+    return precision, cdf, symbols, (tuple(heads), tuple(words))
+
+
+def to_state(coder, heads_and_words, capacity):
+    heads, words = heads_and_words
+    v = coder.spec
+    tail = np.zeros(capacity, f"uint{v.word_bits}")
+    tail[: len(words)] = words
+    halves = [[x % 2**32, x >> 32] for x in heads] if v.state_bits == 64 else heads
+    return rans.State(
+        jnp.asarray(np.array(halves, np.uint32)), jnp.asarray(tail), jnp.int32(len(words)), jnp.int32(0), coder.variant
+    )
+
+
+def to_plain(state):
+    return tuple(rans.join_heads(state)), tuple(np.asarray(state.tail)[: int(state.size)].tolist())
+
+
+@coders
+def test_coder_is_that_of_the_specification(coder):
+    n = 75 if coder.lanes == 32 else 40
+    capacity = 20 + n * 4
+
+    @given(scenes(coder, n))
+    def run(scene):
+        precision, cdf, symbols, start = scene
+        model = jans.models.Table(np.array([cdf]), 0, precision)
+        expected = plain.push(coder.spec, start, cdf, symbols, precision)
+        pushed = rans.push(to_state(coder, start, capacity), model, jnp.array(symbols, jnp.int32))
+        assert to_plain(pushed) == expected
+        assert rans.to_words(pushed).tolist() == plain.words(coder.spec, expected)
+        popped, again = rans.pop(pushed, model, shape=(n,))
+        assert (to_plain(popped), again.tolist()) == plain.pop(coder.spec, expected, cdf, n, precision)
+        assert (to_plain(popped), again.tolist()) == (start, symbols)
+        assert int(popped.status) == 0
+
+    run()
+
+
+@coders
+def test_pops_from_any_words_are_those_of_the_specification(coder):
+    """Most words were never pushed, and the stack may run out on the way."""
+    n = 40
+
+    @given(scenes(coder, n))
+    def run(scene):
+        precision, cdf, _, start = scene
+        model = jans.models.Table(np.array([cdf]), 0, precision)
+        popped, symbols = rans.pop(to_state(coder, start, 20), model, shape=(n,))
+        assert (to_plain(popped), symbols.tolist()) == plain.pop(coder.spec, start, cdf, n, precision)
+
+    run()
+
+
+@coders
+def test_steps_of_one_lane_are_those_of_the_specification(coder):
+    """`push_one`, `quantile` and `pop_one` with intervals, as user-made models are coded."""
+    state, spec = coder.init(50), (plain.init(coder.spec, coder.lanes))
+    rng = np.random.default_rng(0)
+    model, symbols = cases.MODELS[-2].draw(coder.precision, (coder.lanes,))
+    start, freq = (np.asarray(a) for a in cases.interval(model, jnp.asarray(symbols)))
+    for _ in range(3):
+        state = rans.push(state, model, jnp.asarray(symbols))
+        for lane in reversed(range(coder.lanes)):
+            spec = plain.push_one(coder.spec, spec, lane, int(start[lane]), int(freq[lane]), coder.precision)
+        assert to_plain(state) == spec
+    n = int(rng.integers(1, coder.lanes + 1))
+    quantiles = rans.peek(state, coder.precision, n)
+    assert quantiles.tolist() == [plain.quantile(spec, lane, coder.precision) for lane in range(n)]
+    state = rans.advance(state, start[:n], freq[:n], coder.precision)
+    for lane in range(n):
+        spec = plain.pop_one(coder.spec, spec, lane, int(start[lane]), int(freq[lane]), coder.precision)
+    assert to_plain(state) == spec
+
+
+# ---- plain JAX, on hostile input ----
+
+STREAMS, N = 48, 40
+
+
+def some(rng, good, *bad, share=0.2):
+    """`good` with about a fifth of its entries replaced, in half of the streams."""
+    good = np.array(good)
+    choices = np.array(bad, good.dtype)[rng.integers(0, len(bad), good.shape)]
+    hit = (rng.random(good.shape) < share) & (rng.random(STREAMS) < 0.5).reshape(-1, *((1,) * (good.ndim - 1)))
+    return np.where(hit, choices, good)
+
+
+def hostile_state(rng, coder, capacity=30):
+    """States of which half are what no coder produces: heads out of range, sizes negative or beyond the capacity."""
+    v = coder.spec
+    heads = rng.integers(v.lower, 2**v.top_bits, (STREAMS, coder.lanes), np.uint64)
+    heads = some(rng, heads, 0, 1, v.lower - 1, 2**v.top_bits % 2**64, 2**v.state_bits - 1)
+    head = np.stack([heads & 2**32 - 1, heads >> 32], -1) if v.state_bits == 64 else heads
+    size = rng.integers(0, capacity + 1, STREAMS).astype(np.int32)
+    size = some(rng, size, -1, -(2**31), capacity + 1, 2**31 - 1, share=0.5)
+    status = some(rng, np.zeros(STREAMS, np.int32), 1, 2, 31)
+    tail = rng.integers(0, 2**v.word_bits, (STREAMS, capacity), f"uint{v.word_bits}")
+    return head.astype(np.uint32), tail, size, status
+
+
+def intervals(rng, precision, n):
+    start = rng.integers(0, 2**precision, (STREAMS, n), np.uint64)
+    freq = rng.integers(1, 2**precision - start + 1).clip(max=2**32 - 1)
+    start = some(rng, start, 0, 4, 8, 5, 2**32 - 1, 2**precision - 1)
+    return start.astype(np.uint32), some(rng, freq.astype(np.uint32), 0, 1, 2**32 - 1)
+
+
+def tables(rng, precision, count, size):
+    cdf = np.sort(rng.integers(0, 2**precision, (STREAMS, count, size + 1)), axis=-1)
+    cdf[..., 0], cdf[..., -1] = 0, 2**precision % 2**32
+    cdf = some(rng, cdf, 0, 1, 2**precision % 2**32, 2**32 - 1, share=0.1)
+    cdf[1::8] = cdf[1::8, :, ::-1]
+    return cdf.astype(np.uint32)
+
+
+def floats(rng, *shape, spread=1.0):
+    bad = (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e-40, 1.2e-38, 3e38, -3e38)
+    return some(rng, rng.normal(0, spread, (STREAMS, *shape)).astype(np.float32), *bad, share=0.1)
+
+
+def scales(rng, *shape):
+    return np.where(rng.random((STREAMS, *shape)) < 0.9, np.abs(floats(rng, *shape)) + 1e-3, floats(rng, *shape))
+
+
+def edges(rng, n):
+    rising = np.sort(rng.normal(0, 2, (STREAMS, n + 1)), axis=-1).astype(np.float32)
+    rising[:, 0], rising[:, -1] = -np.inf, np.inf
+    return some(rng, rising, np.nan, 0.0, 1e30, share=0.1)
+
+
+def both(name, *args, **params):
+    """Results of a call, through its kernel and from the plain function, stream by stream."""
+    kernel = jax.jit(functools.partial(getattr(calls, name), **params))
+    with jax.enable_x64(True):
+        reference = jax.jit(jax.vmap(functools.partial(getattr(xla, name), **params)))
+        return [np.asarray(a) for a in kernel(*args)], [np.asarray(a) for a in reference(*args)]
+
+
+def assert_equal(ours, theirs):
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_equal_states(ours, theirs):
+    """A tail beyond its size is unspecified."""
+    used = np.arange(ours[1].shape[1]) < ours[2][:, None]
+    for results in (ours, theirs):
+        results[1] = np.where(used, results[1], 0)
+    assert_equal(ours, theirs)
+
+
+def limits(coder):
+    return {"variant": rans.NUMBERS[coder.variant], "precision": coder.spec.max_precision}
+
+
+def usual(coder):
+    return {"variant": rans.NUMBERS[coder.variant], "precision": coder.precision}
+
+
+SETTINGS = [(c, make(c)) for make in (usual, limits) for c in cases.CODERS]
+
+
+def settings(first, step):
+    """A share of all coders at their usual and at their highest precision: every compilation takes a second."""
+    return pytest.mark.parametrize(("coder", "params"), cases.thin(SETTINGS[first::step]), ids=str)
+
+
+@settings(0, 1)
+def test_push_of_intervals(coder, params):
+    rng = np.random.default_rng(1)
+    args = (*hostile_state(rng, coder), *intervals(rng, params["precision"], N))
+    assert_equal_states(*both("rans_push", *args, **params))
+
+
+@settings(0, 1)
+def test_advance(coder, params):
+    rng = np.random.default_rng(2)
+    args = (*hostile_state(rng, coder), *intervals(rng, params["precision"], N))
+    assert_equal(*both("rans_advance", *args, **params))
+
+
+@settings(0, 2)
+def test_push_with_rows(coder, params):
+    rng = np.random.default_rng(3)
+    dtype = [np.uint8, np.uint16, np.int32][coder.lanes % 3]
+    shared = some(rng, np.zeros((STREAMS, 1), np.int32), -1, 3, share=1)
+    each = some(rng, rng.integers(0, 3, (STREAMS, N)).astype(np.int32), -1, 3, 2**31 - 1, -(2**31))
+    # With fewer symbols in a row than in the array the kernels make a table first.
+    for index, size in ((shared, 7), (shared, 60), (each, 7)):
+        symbols = rng.integers(0, size, (STREAMS, N))
+        symbols = some(rng, symbols, -1, size, 2**31 - 1, -(2**31)).astype(dtype)
+        args = (*hostile_state(rng, coder), symbols, tables(rng, params["precision"], 3, size), index)
+        assert_equal_states(*both("rans_push_rows", *args, **params))
+
+
+@settings(0, 2)
+def test_pop_with_rows(coder, params):
+    rng = np.random.default_rng(4)
+    dtype = np.dtype([np.uint8, np.uint16, np.int32][coder.lanes % 3])
+    shared = some(rng, np.zeros((STREAMS, 1), np.int32), -1, 3, share=1)
+    each = some(rng, rng.integers(0, 3, (STREAMS, N)).astype(np.int32), -1, 3, 2**31 - 1, -(2**31))
+    for index, precision in ((shared, params["precision"]), (shared, 6), (each, params["precision"])):
+        args = (*hostile_state(rng, coder), tables(rng, precision, 3, 9), index)
+        assert_equal(*both("rans_pop_rows", *args, variant=params["variant"], precision=precision, n=N, dtype=dtype))
+
+
+@settings(0, 4)
+def test_pop_uniform(coder, params):
+    rng = np.random.default_rng(5)
+    sizes = rng.integers(1, 2 ** min(params["precision"], 31), (STREAMS, N)).astype(np.int32)
+    sizes = some(rng, sizes, 0, 1, 2, -1, 2**31 - 1, -(2**31))
+    for count in (sizes, sizes[:, :1]):
+        args = (*hostile_state(rng, coder), count)
+        assert_equal(*both("rans_pop_uniform", *args, **params, n=N, dtype=np.dtype(np.int32)))
+
+
+@settings(1, 4)
+def test_pop_gaussian(coder, params):
+    rng = np.random.default_rng(6)
+    args = (*hostile_state(rng, coder), floats(rng, N), scales(rng, N), edges(rng, 9))
+    assert_equal(*both("rans_pop_gaussian", *args, **params, n=N, dtype=np.dtype(np.uint16)))
+
+
+@settings(2, 4)
+def test_pop_logistic_mixture(coder, params):
+    rng = np.random.default_rng(7)
+    mixture = (floats(rng, N, 3), floats(rng, N, 3, spread=20), scales(rng, N, 3))
+    args = (*hostile_state(rng, coder), *mixture)
+    support = {"low": -30, "high": 33} if params["precision"] > 5 else {"low": 0, "high": 3}
+    assert_equal(*both("rans_pop_logistic_mixture", *args, **params, **support, n=N, dtype=np.dtype(np.uint8)))
+
+
+@pytest.mark.parametrize("precision", cases.thin([4, 24, 32], 3))
+def test_intervals_and_quantiles_of_gaussians(precision):
+    rng = np.random.default_rng(8)
+    symbols = some(rng, rng.integers(0, 9, (STREAMS, N)).astype(np.int32), -1, 9, 2**31 - 1, -(2**31))
+    quantiles = rng.integers(0, 2**precision, (STREAMS, N)).astype(np.uint32)
+    for count in (1, N):
+        model = (floats(rng, count), scales(rng, count), edges(rng, 9))
+        assert_equal(*both("interval_gaussian", symbols, *model, precision=precision))
+        assert_equal(*both("locate_gaussian", quantiles, *model, precision=precision))
+
+
+@pytest.mark.parametrize("precision", cases.thin([4, 24, 32], 3))
+@pytest.mark.parametrize(("low", "high", "parts"), cases.thin([(0, 15, 1), (-7, 0, 16), (2**22 - 1, 2**22, 2)], 3))
+def test_intervals_and_quantiles_of_mixtures(precision, low, high, parts):
+    rng = np.random.default_rng(9)
+    n = high - low + 1
+    symbols = some(rng, rng.integers(0, n, (STREAMS, N)).astype(np.int32), -1, n, 2**31 - 1, -(2**31))
+    quantiles = rng.integers(0, 2**precision, (STREAMS, N)).astype(np.uint32)
+    support = {"precision": precision, "low": low, "high": high}
+    for count in (1, N):
+        parameters = [floats(rng, count, parts), floats(rng, count, parts, spread=9), scales(rng, count, parts)]
+        assert_equal(*both("interval_logistic_mixture", symbols, *parameters, **support))
+        assert_equal(*both("locate_logistic_mixture", quantiles, *parameters, **support))
+
+
+@pytest.mark.parametrize("precision", cases.thin([5, 24, 32], 3))
+@pytest.mark.parametrize("n", cases.thin([2, 31, 32], 3))
+def test_quantisers(precision, n):
+    rng = np.random.default_rng(10)
+    powers = np.exp(rng.normal(0, 1, (STREAMS, n)) * rng.choice([0.1, 5, 40], (STREAMS, 1)))
+    powers *= 10.0 ** rng.integers(-36, 36, (STREAMS, 1))
+    wide = np.where(powers < 1e38, powers, 1e38)
+    single = some(rng, wide.astype(np.float32), np.nan, np.inf, -1.0, 0.0, -0.0, 1e-40, 1.2e-38, 3e38, share=0.1)
+    double = some(rng, powers, np.nan, np.inf, -1.0, 0.0, 1e-310, 2.3e-308, 1e308, share=0.1)
+    assert_equal(*both("quantize_probs", single, precision=precision))
+    with jax.enable_x64(True):
+        assert_equal(*both("quantize_probs", double, precision=precision))
+    logits = floats(rng, n, spread=10)
+    assert_equal(*both("quantize_logits", logits, precision=precision))

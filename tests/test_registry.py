@@ -1,0 +1,69 @@
+"""Opening the libraries: what is registered, and what a user reads when they do not fit."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import cases
+import jax
+import pytest
+
+import jans
+from jans.ffi import registry
+
+TARGETS = pathlib.Path(__file__).parents[1] / "csrc" / "ffi" / "targets.h"
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_all_targets_of_the_table_are_registered():
+    import re
+
+    names = {f"jans_{name}" for name in re.findall(r"X\((\w+)\)", TARGETS.read_text())}
+    assert registry.targets("cpu") == (names if cases.KERNELS else frozenset())
+    assert jans.devices() == {"cpu": len(names) if cases.KERNELS else 0}
+
+
+def test_the_switch_turns_kernels_off():
+    result = run("import jans; print(jans.devices()['cpu'])", JANS_KERNELS="0")
+    assert result.stdout.strip() == "0", result.stderr
+
+
+@pytest.mark.parametrize("built", [(0, 99), (1, 0)])
+def test_newer_headers_are_an_error(built):
+    with pytest.raises(
+        ImportError, match=r"built with version \d+\.\d+ of XLA's FFI headers, but the installed jaxlib"
+    ):
+        registry.check_version(built, registry.runtime_version())
+
+
+def test_older_headers_are_fine():
+    major, minor = registry.runtime_version()
+    registry.check_version((major, minor), (major, minor))
+    registry.check_version((major, 0), (major, minor))
+
+
+@pytest.mark.skipif(not cases.KERNELS, reason="kernels are switched off, and then no library is opened")
+def test_a_missing_library_is_an_error(monkeypatch):
+    monkeypatch.setitem(registry.LIBRARIES, "cpu", "libjans_nowhere.so")
+    registry._load.cache_clear()
+    try:
+        with pytest.raises(ImportError, match=r"kernel library libjans_nowhere\.so is missing"):
+            registry.targets("cpu")
+    finally:
+        registry._load.cache_clear()
+
+
+def test_importing_starts_no_backend():
+    code = "import jans, jax; from jax._src import xla_bridge as b; print(b.backends_are_initialized())"
+    assert run(code).stdout.strip() == "False"
+
+
+def test_export_checks_name_every_kernel():
+    assert len(jans.export_checks()) == len(registry.targets("cpu"))
+    assert all(isinstance(check, jax.export.DisabledSafetyCheck) for check in jans.export_checks())

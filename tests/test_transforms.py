@@ -1,0 +1,234 @@
+"""JAX's transformations: each gives what a Python loop gives, bit for bit."""
+
+import itertools
+
+import cases
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, PartitionSpec
+
+import jans
+from jans import models, rans
+from jans.ffi import calls
+
+N = 12
+WORDS = 24
+kernels_only = pytest.mark.skipif(not cases.KERNELS, reason="only kernels update in place")
+
+
+def stacked(parts):
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
+
+
+def streams(count):
+    coder = cases.Coder("rans64", 2, 24)
+    return [coder.random(seed, 10 + seed, WORDS) for seed in range(count)]
+
+
+def distributions(count):
+    rng = np.random.default_rng(0)
+    return [models.Categorical(rng.random(7, np.float32)) for _ in range(count)]
+
+
+def messages(count):
+    return [jnp.asarray(row) for row in np.random.default_rng(1).integers(0, 7, (count, N), np.int32)]
+
+
+COMBINATIONS = cases.thin([c for c in itertools.product((True, False), repeat=3) if any(c)], 3)
+
+
+@pytest.mark.parametrize("batched", COMBINATIONS)
+def test_vmap_in_every_combination(batched):
+    parts = [streams(3), distributions(3), messages(3)]
+    axes = [0 if b else None for b in batched]
+    args = [stacked(p) if b else p[0] for p, b in zip(parts, batched, strict=True)]
+    pushed = jax.vmap(rans.push, axes)(*args)
+    popped, symbols = jax.vmap(lambda s, m: rans.pop(s, m, (N,)), (0, axes[1]))(pushed, args[1])
+    for i in range(3):
+        state, model, message = (p[i if b else 0] for p, b in zip(parts, batched, strict=True))
+        expected = rans.push(state, model, message)
+        assert cases.content(jax.tree.map(lambda x, i=i: x[i], pushed)) == cases.content(expected)
+        assert cases.content(jax.tree.map(lambda x, i=i: x[i], popped)) == cases.content(state)
+        assert cases.same(symbols[i], message)
+
+
+def test_nested_vmap_with_parts_mapped_at_different_levels():
+    states, laws, rows = streams(2), distributions(3), messages(3)
+    inner = jax.vmap(rans.push, (None, 0, 0))
+    pushed = jax.vmap(inner, (0, None, None))(stacked(states), stacked(laws), stacked(rows))
+    for i, j in itertools.product(range(2), range(3)):
+        expected = rans.push(states[i], laws[j], rows[j])
+        assert cases.content(jax.tree.map(lambda x, i=i, j=j: x[i, j], pushed)) == cases.content(expected)
+
+
+def test_other_axes():
+    states, model, rows = stacked(streams(3)), distributions(1)[0], messages(3)
+    pushed = jax.vmap(rans.push, (0, None, 1), out_axes=0)(states, model, jnp.stack(rows, axis=1))
+    assert cases.content(pushed) == cases.content(jax.vmap(rans.push, (0, None, 0))(states, model, jnp.stack(rows)))
+    _, last = jax.vmap(lambda s: rans.pop(s, model, (N,)), out_axes=(0, 1))(pushed)
+    assert cases.same(last, jnp.stack(rows, axis=1))
+
+
+def test_models_in_closed_form_under_vmap():
+    grid = models.NormalGrid(5)
+    mean = jnp.linspace(-1, 1, 3 * N).reshape(3, N)
+
+    def both(state, mean):
+        model = grid.posterior(mean, 0.3)
+        state, symbols = rans.pop(state, model)
+        return rans.push(state, model, symbols), symbols
+
+    states = streams(3)
+    again, symbols = jax.vmap(both)(stacked(states), mean)
+    assert cases.content(again) == cases.content(stacked(states))
+    for i in range(3):
+        assert cases.same(symbols[i], both(states[i], mean[i])[1])
+
+
+def operand_shapes(text, target):
+    """Shapes of the operands of a custom call in StableHLO."""
+    import re
+
+    (line,) = (line for line in text.splitlines() if f"@jans_{target}(" in line)
+    return re.findall(r"tensor<([^>]*)>", line[line.rindex(" : (") :].split("->")[0])
+
+
+@pytest.mark.skipif(not cases.KERNELS, reason="looks at the custom call of the kernel")
+def test_a_shared_table_is_not_copied_per_stream():
+    model = models.Categorical(jnp.ones(7))
+    lowered = jax.jit(jax.vmap(rans.push, (0, None, 0))).lower(stacked(streams(3)), model, jnp.stack(messages(3)))
+    *_, symbols, cdf, index = operand_shapes(lowered.as_text(), "rans_push_rows")
+    assert (symbols, cdf, index) == (f"3x{N}xi32", "1x1x8xui32", "1x1xi32")
+
+
+def pushed_in_turn(state, model, rows):
+    for row in rows:
+        state = rans.push(state, model, row)
+    return cases.content(state)
+
+
+def test_control_flow():
+    (state,), (model,), rows = streams(1), distributions(1), messages(3)
+    expected = pushed_in_turn(state, model, rows)
+    push = lambda s, row: rans.push(s, model, row)
+    scanned, _ = jax.lax.scan(lambda s, row: (push(s, row), None), state, jnp.stack(rows))
+    assert cases.content(scanned) == expected
+    step = lambda carry: (carry[0] + 1, push(carry[1], jnp.stack(rows)[carry[0]]))
+    _, looped = jax.lax.while_loop(lambda carry: carry[0] < 3, step, (0, state))
+    assert cases.content(looped) == expected
+    chosen = jax.jit(lambda flag: jax.lax.cond(flag, lambda: push(state, rows[0]), lambda: state))
+    assert cases.content(chosen(True)) == pushed_in_turn(state, model, rows[:1])
+    assert cases.content(chosen(False)) == cases.content(state)
+    assert cases.content(jax.checkpoint(push)(state, rows[0])) == pushed_in_turn(state, model, rows[:1])
+    with jax.disable_jit():
+        assert cases.content(push(state, rows[0])) == pushed_in_turn(state, model, rows[:1])
+
+
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_shard_map(check_vma):
+    mesh = jax.make_mesh((8,), ("streams",), axis_types=(AxisType.Auto,))
+    rows = jnp.stack(messages(16))
+
+    def both(rows):
+        # The state and the model are the same everywhere, the symbols differ from device to device.
+        model = models.Categorical(jnp.arange(1.0, 8.0))
+        state = jax.vmap(lambda row: rans.push(rans.init(WORDS), model, row))(rows)
+        return state, jax.vmap(lambda s: rans.pop(s, model, (N,))[1])(state)
+
+    spread = jax.shard_map(
+        both, mesh=mesh, in_specs=PartitionSpec("streams"), out_specs=PartitionSpec("streams"), check_vma=check_vma
+    )
+    state, symbols = jax.jit(spread)(rows)
+    assert cases.content(state) == cases.content(both(rows)[0])
+    assert cases.same(np.asarray(symbols), np.asarray(rows))
+
+
+def test_export():
+    model = models.Categorical(jnp.arange(1.0, 8.0))
+    rows = jnp.stack(messages(4))
+    encode = jax.jit(jax.vmap(lambda row: rans.push(rans.init(WORDS), model, row)))
+    exported = jax.export.export(encode, disabled_checks=jans.export_checks())(jax.ShapeDtypeStruct((4, N), jnp.int32))
+    again = jax.export.deserialize(exported.serialize())
+    assert cases.content(again.call(rows)) == cases.content(encode(rows))
+
+
+def test_models_travel_through_export():
+    take = jax.jit(lambda model, symbols: model.bits(symbols))
+    model = models.LogisticMixture(jnp.zeros(2), jnp.array([1.0, 3.0]), jnp.ones(2), high=5)
+    exported = jax.export.export(take, disabled_checks=jans.export_checks())(model, jnp.arange(6))
+    assert cases.same(
+        jax.export.deserialize(exported.serialize()).call(model, jnp.arange(6)), take(model, jnp.arange(6))
+    )
+
+
+# ---- derivatives ----
+
+X = jnp.array([0, 2, 1])
+DIFFERENTIABLE = {
+    "probs": (lambda p: models.Categorical(p), jnp.array([0.2, 0.5, 0.3])),
+    "logits": (lambda p: models.Categorical(logits=p), jnp.array([0.1, -1.0, 2.0])),
+    "mixture": (lambda p: models.LogisticMixture(p, p + 1, jnp.exp(p), high=2), jnp.array([0.1, -1.0, 2.0])),
+    "gaussian": (lambda p: models.NormalGrid(2).posterior(p, jnp.exp(p)), jnp.array([0.1, -1.0, 1.0])),
+}
+differentiable = pytest.mark.parametrize(("build", "at"), DIFFERENTIABLE.values(), ids=DIFFERENTIABLE)
+
+
+@differentiable
+def test_bits_have_the_derivative_of_log_prob(build, at):
+    gradient = jax.grad(lambda p: build(p).bits(X).sum())(at)
+    smooth = jax.grad(lambda p: -build(p).log_prob(X).sum() / np.log(2))(at)
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 0
+    np.testing.assert_allclose(gradient, smooth, rtol=1e-6)
+    mapped = jax.vmap(jax.grad(lambda p: build(p).bits(X).sum()))(jnp.stack([at, at]))
+    np.testing.assert_allclose(mapped[1], gradient, rtol=1e-5)
+
+
+@differentiable
+def test_coding_has_none(build, at):
+    state = rans.init(WORDS)
+    push = lambda p: rans.bits(rans.push(state, build(p), X))
+    pop = lambda p: rans.pop(state, build(p), X.shape)[1].sum().astype(jnp.float32)
+    for coding in (push, pop):
+        with pytest.raises(TypeError, match=r"no derivative. Train on model.bits\(symbols\)"):
+            jax.grad(coding)(at)
+        jax.grad(lambda p, coding=coding: coding(jax.lax.stop_gradient(p)) * p.sum())(at)
+
+
+# ---- in place ----
+
+
+@kernels_only
+def test_addresses_stay_in_a_donated_scan():
+    def run(tail):
+        return jax.lax.scan(lambda t, _: calls.addresses(t), tail, length=5)
+
+    _, seen = jax.jit(run, donate_argnums=0)(jnp.zeros(1000, jnp.uint32))
+    assert (np.asarray(seen) == np.asarray(seen)[0]).all()
+    assert (seen[:, :2] == seen[:, 2:]).all()
+    _, once = jax.jit(calls.addresses, donate_argnums=0)(jnp.zeros(1000, jnp.uint32))
+    assert (once[:2] == once[2:]).all()
+
+
+@kernels_only
+@pytest.mark.parametrize("count", [1, 3])
+def test_pushes_in_a_donated_scan_copy_no_tail(count):
+    model = models.Categorical(jnp.ones(7))
+    rows = jnp.stack(messages(3))
+
+    def push_all(state):
+        return jax.lax.scan(lambda s, row: (rans.push(s, model, row), None), state, rows)[0]
+
+    mapped = jax.vmap(push_all)
+    state = stacked(streams(count))
+    program = jax.jit(mapped, donate_argnums=0).lower(state).compile()
+    text = program.as_text()
+    tail = f"u32[{count},{WORDS}]"
+    copies = [line for line in text.splitlines() if "copy(" in line and f"= {tail}" in line]
+    assert not copies
+    assert "output_to_operand_aliasing" in text
+    address = state.tail.unsafe_buffer_pointer()
+    assert program(state).tail.unsafe_buffer_pointer() == address
