@@ -161,8 +161,10 @@ def demo_command(args: argparse.Namespace) -> None:
 
     images = data.test[: args.images]
     dims = images.size
-    print(f"encoding {len(images)} images in {args.chains} chains", flush=True)
-    encoded = encode_images(vae, images, args.chains)
+    # Each chain starts with bits of its own, which only many images pay back.
+    chains = args.chains or min(50, max(1, len(images) // 200))
+    print(f"encoding {len(images)} images in {chains} chains", flush=True)
+    encoded = encode_images(vae, images, chains)
     path = args.out / "images.jans"
     path.write_bytes(encoded.blob)
 
@@ -208,7 +210,9 @@ def main() -> None:
     parser.add_argument("--weights", type=pathlib.Path, help="weights of an earlier run, instead of training")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out"), help="folder for what is written")
     parser.add_argument("--images", default=None, help="how many test images (demo), or the file to write (decode)")
-    parser.add_argument("--chains", type=int, default=50, help="streams coded side by side")
+    parser.add_argument(
+        "--chains", type=int, help="streams coded side by side; by default one for 200 images, 50 at most"
+    )
     parser.add_argument("--samples", type=int, default=8, help="samples of the posterior for the ELBO")
     parser.add_argument("--file", type=pathlib.Path, help="the file to decode")
     args = parser.parse_args()

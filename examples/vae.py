@@ -69,6 +69,7 @@ class Block(nnx.Module):
         self.residual = inputs == outputs
 
     def __call__(self, x: Array) -> Array:
+        """Activations `[..., outputs]`."""
         y = nnx.silu(self.norm(self.linear(x)))
         return x + y if self.residual else y
 
@@ -84,7 +85,7 @@ class VAE(nnx.Module):
 
     Images go in as `[..., H * W]` in reading order, and leading axes are batch axes. Inside, the decoder works patch by
     patch: a vector of features for each patch, and one network, the same for all patches, from features to pixels. That
-    costs a third of a dense output layer and predicts better.
+    predicts better than one dense output layer, with fewer parameters and less arithmetic.
     """
 
     def __init__(self, shape: tuple[int, int], levels: int, config: Config, rngs: nnx.Rngs) -> None:
@@ -130,22 +131,6 @@ class VAE(nnx.Module):
         return logits, half + 1.1 * half * jnp.tanh(mean), half * jnp.exp(jnp.clip(log_scale, -7, 5))
 
 
-def log_prob(symbols: Array, logits: Array, mean: Array, scale: Array, low: int, high: int, precision: int) -> Array:
-    """Natural logarithm of the probability the integer coder gives to `symbols` `[...]` in `low..high`.
-
-    The parameters are `[..., K]`. Of the 2**precision counts every symbol has one for certain, and the mixture of
-    logistic distributions, integrated over half a unit on either side of the symbol and with the tails given to the
-    ends of the range, shares out the others.
-    """
-    # The logistic function is (1 + tanh(t / 2)) / 2. The floor makes a plain difference of two of them exact enough.
-    distance, inverse = symbols[..., None] - mean, 0.5 / scale
-    upper = jnp.where(symbols[..., None] >= high, 1.0, jnp.tanh((distance + 0.5) * inverse))
-    lower = jnp.where(symbols[..., None] <= low, -1.0, jnp.tanh((distance - 0.5) * inverse))
-    mass = (0.5 * jax.nn.softmax(logits, -1) * (upper - lower)).sum(-1)
-    floor = 2.0**-precision
-    return jnp.log(mass * (1 - (high - low + 1) * floor) + floor)
-
-
 def neg_elbo(vae: VAE, key: Array, x: Array, samples: int = 1) -> Array:
     """Expected bits per pixel `[...]` of bits-back coding images `x` `[..., H * W]`, estimated from `samples` draws."""
     mean, scale = vae.posterior(x)
@@ -153,7 +138,8 @@ def neg_elbo(vae: VAE, key: Array, x: Array, samples: int = 1) -> Array:
 
     def log_likelihood(key: Array) -> Array:
         z = mean + scale * jax.random.normal(key, mean.shape)
-        return log_prob(x.astype(jnp.float32), *vae.likelihood(z), 0, vae.levels - 1, PRECISION).sum(-1)
+        mixture = jans.models.LogisticMixture(*vae.likelihood(z), high=vae.levels - 1, precision=PRECISION)
+        return mixture.log_prob(x).sum(-1)
 
     drawn = lax.map(log_likelihood, jax.random.split(key, samples)).mean(0) if samples > 1 else log_likelihood(key)
     return (divergence - drawn) / (x.shape[-1] * np.log(2))

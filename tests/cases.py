@@ -264,7 +264,7 @@ MODELS = [
 
 _ALL = [(coder, model) for coder in CODERS for model in MODELS]
 PAIRS, SOME = thin(_ALL), _ALL[::4]
-"""Every coder with every model, and a quarter of them. The number of models is odd: a quarter still meets all of both."""
+"""Every coder with every model, and a quarter of them: the number of models is odd, so it still meets all of both."""
 
 
 # Compiled as one program; operation by operation they take a second each the first time.

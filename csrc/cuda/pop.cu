@@ -6,10 +6,11 @@ namespace {
 
 template <typename V, int kLanes, typename Model, typename Arrays>
 __global__ void __launch_bounds__(kMaxThreads, kMinBlocks)
-    PopKernel(const __grid_constant__ Call<V, Arrays> call, const int bucket_bits) {
-  const Model model(call.arrays, call.coder.precision, bucket_bits);
-  ForStreams<kLanes>(call.coder,
-                     [&](auto& stream, uint32_t b) { PopAll(stream, model.At(call.coder.batch, b), call.n); });
+    PopKernel(const __grid_constant__ Call<V, Arrays> call, const int bucket_shift) {
+  const Model model(call.arrays, call.coder.precision, bucket_shift);
+  ForStreams<kLanes>(call.coder, [&](auto& stream, uint32_t b) {
+    model.Visit(call.coder.batch, b, [&](const auto& source) { PopAll(stream, source, call.n); });
+  });
 }
 
 template <int kLanes, typename V>
@@ -36,7 +37,8 @@ cudaError_t Shaped(const Call<V, RowArrays>& call, const Shape& shape, cudaStrea
     if (one_row && packs && bits > 0) {
       return WithSymbols(rows.symbol_bytes, [&](auto symbol) {
         using Model = BucketModel<decltype(symbol)>;
-        return Launch(PopKernel<V, kLanes, Model, RowArrays>, shape, BucketTable::Bytes(bits), stream, call, bits);
+        return Launch(PopKernel<V, kLanes, Model, RowArrays>, shape, BucketTable::Bytes(bits), stream, call,
+                      call.coder.precision - bits);
       });
     }
   }

@@ -7,8 +7,9 @@ namespace {
 template <typename V, int kLanes, typename Model, typename Arrays>
 __global__ void __launch_bounds__(kMaxThreads, kMinBlocks) PushKernel(const __grid_constant__ Call<V, Arrays> call) {
   const Model model(call.arrays, call.coder.precision, 0);
-  ForStreams<kLanes>(call.coder,
-                     [&](auto& stream, uint32_t b) { PushAll(stream, model.At(call.coder.batch, b), call.n); });
+  ForStreams<kLanes>(call.coder, [&](auto& stream, uint32_t b) {
+    model.Visit(call.coder.batch, b, [&](const auto& source) { PushAll(stream, source, call.n); });
+  });
 }
 
 template <int kLanes, typename V>

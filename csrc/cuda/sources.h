@@ -1,7 +1,7 @@
 // Where the intervals of a stream come from, and where its symbols go.
 //
-// A block makes one of these models from the arrays of a call, all its threads together; At(batch, b) is then the
-// source of stream b, as the loops of stream.h want it.
+// A block makes one of these models from the arrays of a call, all its threads together; Visit(batch, b, body) then
+// calls body with the source of stream b, as the loops of stream.h want it.
 #ifndef JANS_CUDA_SOURCES_H_
 #define JANS_CUDA_SOURCES_H_
 
@@ -16,7 +16,7 @@ struct Symbols {
   T* data;
 
   __device__ Symbols(const RowArrays& arrays, const Batch& batch, uint32_t stream)
-      : data(reinterpret_cast<T*>(cuda::At(arrays.symbols, batch, stream))) {}
+      : data(reinterpret_cast<T*>(At(arrays.symbols, batch, stream))) {}
   __device__ __forceinline__ int32_t Load(int64_t i) const { return data[i]; }
   __device__ __forceinline__ void Store(int64_t i, int32_t symbol) const { data[i] = static_cast<T>(symbol); }
 };
@@ -28,7 +28,7 @@ struct Symbols<void> {
   int32_t bytes;
 
   __device__ Symbols(const RowArrays& arrays, const Batch& batch, uint32_t stream)
-      : data(cuda::At(arrays.symbols, batch, stream)), bytes(arrays.symbol_bytes) {}
+      : data(At(arrays.symbols, batch, stream)), bytes(arrays.symbol_bytes) {}
   __device__ __forceinline__ int32_t Load(int64_t i) const {
     if (bytes == 1) return data[i];
     return bytes == 2 ? reinterpret_cast<const uint16_t*>(data)[i] : reinterpret_cast<const int32_t*>(data)[i];
@@ -59,8 +59,9 @@ class GivenModel {
   };
 
   __device__ GivenModel(const IntervalArrays& arrays, int precision, int) : arrays_(arrays), precision_(precision) {}
-  __device__ Source At(const Batch& batch, uint32_t stream) const {
-    return {{cuda::At(arrays_.start, batch, stream), cuda::At(arrays_.freq, batch, stream), precision_}};
+  template <typename Body>
+  __device__ void Visit(const Batch& batch, uint32_t stream, const Body& body) const {
+    body(Source{{At(arrays_.start, batch, stream), At(arrays_.freq, batch, stream), precision_}});
   }
 
  private:
@@ -69,8 +70,8 @@ class GivenModel {
 };
 
 __device__ __forceinline__ Rows RowsAt(const RowArrays& arrays, const Batch& batch, uint32_t stream, int precision) {
-  return {cuda::At(arrays.cdf, batch, stream),   arrays.count,        arrays.row_symbols,
-          cuda::At(arrays.index, batch, stream), arrays.index_stride, precision};
+  return {At(arrays.cdf, batch, stream),   arrays.count,        arrays.row_symbols,
+          At(arrays.index, batch, stream), arrays.index_stride, precision};
 }
 
 // Rows as they are: one division for a push, one bisection for a pop.
@@ -96,8 +97,9 @@ class RowsModel {
   };
 
   __device__ RowsModel(const RowArrays& arrays, int precision, int) : arrays_(arrays), precision_(precision) {}
-  __device__ Source At(const Batch& batch, uint32_t stream) const {
-    return {Symbols<void>(arrays_, batch, stream), RowsAt(arrays_, batch, stream, precision_)};
+  template <typename Body>
+  __device__ void Visit(const Batch& batch, uint32_t stream, const Body& body) const {
+    body(Source{{arrays_, batch, stream}, RowsAt(arrays_, batch, stream, precision_)});
   }
 
  private:
@@ -119,14 +121,17 @@ class EntryModel {
 
   __device__ EntryModel(const RowArrays& arrays, int precision, int)
       : arrays_(arrays), table_(RowsAt(arrays, Batch{}, 0, precision)) {}
-  __device__ Source At(const Batch& batch, uint32_t stream) const { return {{arrays_, batch, stream}, table_}; }
+  template <typename Body>
+  __device__ void Visit(const Batch& batch, uint32_t stream, const Body& body) const {
+    body(Source{{arrays_, batch, stream}, table_});
+  }
 
  private:
   const RowArrays& arrays_;
   EntryTable<V> table_;
 };
 
-// One row for all symbols of all streams, as buckets to pop from.
+// One row for all symbols of all streams, as buckets of 2^shift quantiles to pop from.
 template <typename T>
 class BucketModel {
  public:
@@ -138,12 +143,20 @@ class BucketModel {
     __device__ __forceinline__ void Store(int64_t i, int32_t symbol) const { symbols.Store(i, symbol); }
   };
 
-  __device__ BucketModel(const RowArrays& arrays, int precision, int bits)
-      : arrays_(arrays), table_(RowsAt(arrays, Batch{}, 0, precision), bits) {}
-  __device__ Source At(const Batch& batch, uint32_t stream) const { return {{arrays_, batch, stream}, table_}; }
+  __device__ BucketModel(const RowArrays& arrays, int precision, int shift)
+      : arrays_(arrays), precision_(precision), table_(RowsAt(arrays, Batch{}, 0, precision), shift) {}
+  template <typename Body>
+  __device__ void Visit(const Batch& batch, uint32_t stream, const Body& body) const {
+    if (table_.Rises()) {
+      body(Source{{arrays_, batch, stream}, table_});
+    } else {
+      RowsModel(arrays_, precision_, 0).Visit(batch, stream, body);
+    }
+  }
 
  private:
   const RowArrays& arrays_;
+  int precision_;
   BucketTable table_;
 };
 

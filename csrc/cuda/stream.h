@@ -17,6 +17,16 @@ namespace jans::cuda {
 
 constexpr uint32_t kAllLanes = 0xFFFFFFFFu;
 
+// The same pointer into global memory, of unknown origin: otherwise compilers add up its parts again at every access.
+template <typename T>
+__device__ __forceinline__ T* Opaque(T* pointer) {
+#if defined(__CUDA_ARCH__)
+  asm("" : "+l"(pointer));
+  __builtin_assume(__isGlobal(pointer));
+#endif
+  return pointer;
+}
+
 // Where stream b's part of an array starts. One leading dimension, the common case, needs no division.
 template <typename T>
 __device__ __forceinline__ T* At(const Array<T>& array, const Batch& batch, uint32_t b) {
@@ -26,7 +36,7 @@ __device__ __forceinline__ T* At(const Array<T>& array, const Batch& batch, uint
     offset += b % batch.dims[d] * array.strides[d];
     b /= batch.dims[d];
   }
-  return array.data + offset + b * array.strides[0];
+  return Opaque(array.data + offset + b * array.strides[0]);
 }
 
 template <typename V>
@@ -129,15 +139,12 @@ class WarpStream {
   // One symbol on every head whose item (an Interval or an Entry) has a freq.
   template <bool kCareful, typename Item>
   __device__ __forceinline__ void Push(const Item& item) {
-    const int shift = V::kTopBits - precision_;
+    const bool legal = item.freq != 0;
+    if (!legal) status_ |= static_cast<int32_t>(item.start);
     uint32_t count = 0;
-    if (item.freq == 0) {
-      status_ |= static_cast<int32_t>(item.start);
-    } else {
-      State rest = x_;
+    State rest = x_ >> (V::kTopBits - precision_);
 #pragma unroll
-      for (int k = 0; k < kMostWords<V>; ++k, rest >>= V::kWordBits) count += (rest >> shift) >= item.freq;
-    }
+    for (int k = 0; k < kMostWords<V>; ++k, rest >>= V::kWordBits) count += legal && rest >= item.freq;
     const WordCounts<V> counts(count);
     const uint32_t at = size_ + counts.Sum(LanesAbove());
 #pragma unroll
@@ -148,22 +155,20 @@ class WarpStream {
     }
     size_ += counts.Sum(kAllLanes);
     if (kCareful) size_ = size_ < kFull ? size_ : kFull;
-    if (item.freq != 0) x_ = Step<V>(x_, item, precision_);
+    if (legal) x_ = Step<V>(x_, item, precision_);
   }
 
   // One symbol off every head whose interval has a freq; the interval holds the head's quantile.
   template <bool kCareful>
   __device__ __forceinline__ void Pop(const Interval& interval) {
+    const bool legal = interval.freq != 0;
+    if (legal) x_ = StepBack<V>(x_, interval, precision_);
+    if (!legal) status_ |= static_cast<int32_t>(interval.start);
+    // After k words the head is below L if it was below L / 2^(k w), whatever the words are: L is a multiple of that.
     uint32_t count = 0;
-    if (interval.freq == 0) {
-      status_ |= static_cast<int32_t>(interval.start);
-    } else {
-      x_ = StepBack<V>(x_, interval, precision_);
-      // After k words the head is below L if it was below L / 2^(k w), whatever the words are: L is a multiple of that.
 #pragma unroll
-      for (int k = 0; k < kMostWords<V>; ++k) {
-        count += k * V::kWordBits < precision_ && x_ < (V::kLower >> (k * V::kWordBits));
-      }
+    for (int k = 0; k < kMostWords<V>; ++k) {
+      count += legal && k * V::kWordBits < precision_ && x_ < (V::kLower >> (k * V::kWordBits));
     }
     const WordCounts<V> counts(count);
     const uint32_t before = counts.Sum(LanesBelow());
@@ -240,6 +245,7 @@ __device__ void PopAll(WarpStream<V>& stream, const Source& source, int64_t n) {
       if (active) source.Store(done + lane, found.symbol);
       done += kWarp;
     }
+#pragma unroll 4
     for (; fast > 0; --fast, done += kWarp) {
       const Located found = source.Locate(done + lane, stream.Quantile());
       stream.template Pop<false>(found.interval);

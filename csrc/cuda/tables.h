@@ -50,44 +50,55 @@ class BucketTable {
 
   static size_t Bytes(int bits) { return ((size_t{1} << bits) + 1) * sizeof(uint64_t); }
 
-  __device__ BucketTable(const Rows& rows, int bits)
-      : valid_(rows.Valid(0)), row_(valid_ ? rows.At(0) : Row{}), shift_(rows.precision - bits) {
-    // A row that is no distribution is searched as it is.
-    bool rises = valid_ && row_.Sealed();
+  // A bucket holds 2^shift quantiles.
+  __device__ BucketTable(const Rows& rows, int shift) : shift_(shift) {
+    bool rises = rows.Valid(0) && rows.At(0).Sealed();
     if (rises) {
-      for (uint32_t s = threadIdx.x; s < row_.n; s += blockDim.x) {
-        rises = rises && row_.cdf[s] <= row_.cdf[s + 1] && row_.cdf[s + 1] <= Total(row_.precision);
+      const Row row = rows.At(0);
+      cdf_ = row.cdf;
+      for (uint32_t s = threadIdx.x; s < row.n; s += blockDim.x) {
+        rises = rises && cdf_[s] <= cdf_[s + 1] && cdf_[s + 1] <= Total(row.precision);
       }
     }
     rises_ = __syncthreads_and(rises);
     if (!rises_) return;
-    for (uint32_t bucket = threadIdx.x; bucket >> bits == 0; bucket += blockDim.x) {
-      const Located found = row_.Locate(bucket << shift_);
+    const Row row = rows.At(0);
+    const uint32_t buckets = static_cast<uint32_t>(Total(row.precision) >> shift);
+    for (uint32_t bucket = threadIdx.x; bucket < buckets; bucket += blockDim.x) {
+      const Located found = row.Locate(bucket << shift_);
       Buckets()[bucket] =
           found.interval.start | uint64_t{found.interval.freq - 1} << 24 | static_cast<uint64_t>(found.symbol) << 48;
     }
-    if (threadIdx.x == 0) Buckets()[1u << bits] = static_cast<uint64_t>(row_.n - 1) << 48;
+    if (threadIdx.x == 0) Buckets()[buckets] = static_cast<uint64_t>(row.n - 1) << 48;
     __syncthreads();
   }
 
+  // Whether the row is a distribution. If not there is no table, and the row is to be searched as it is.
+  __device__ bool Rises() const { return rises_; }
+
   __device__ __forceinline__ Located Locate(uint32_t quantile) const {
-    uint32_t low = 0, length = static_cast<uint32_t>(row_.n);
-    if (rises_) {
-      const uint64_t* bucket = Buckets() + (quantile >> shift_);
-      const uint32_t start = *bucket & 0xFFFFFF, freq = (static_cast<uint32_t>(*bucket >> 24) & 0xFFFFFF) + 1;
-      low = static_cast<uint32_t>(*bucket >> 48);
-      if (quantile - start < freq) return {static_cast<int32_t>(low), {start, freq}};
-      length = static_cast<uint32_t>(bucket[1] >> 48) - low + 1;
+    const uint64_t* bucket = Buckets() + (quantile >> shift_);
+    uint32_t low = static_cast<uint32_t>(*bucket >> 48);
+    uint32_t start = *bucket & 0xFFFFFF, freq = (static_cast<uint32_t>(*bucket >> 24) & 0xFFFFFF) + 1;
+    if (quantile - start >= freq) {
+      for (uint32_t length = static_cast<uint32_t>(bucket[1] >> 48) - low + 1; length > 1;) {
+        const uint32_t half = length / 2;
+        low += cdf_[low + half] <= quantile ? half : 0;
+        length -= half;
+      }
+      start = cdf_[low];
+      freq = cdf_[low + 1] - start;
+      if (freq == 0) __builtin_unreachable();  // the row rises across every quantile
     }
-    return valid_ ? row_.LocateAmong(low, length, quantile) : Located{0, NoInterval(kBadModel)};
+    return {static_cast<int32_t>(low), {start, freq}};
   }
 
  private:
   __device__ static uint64_t* Buckets() { return reinterpret_cast<uint64_t*>(shared); }
 
-  bool valid_, rises_;
-  Row row_;
+  const uint32_t* cdf_ = nullptr;
   int shift_;
+  bool rises_;
 };
 
 }  // namespace jans::cuda

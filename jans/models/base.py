@@ -9,7 +9,6 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.export
 import jax.numpy as jnp
-import numpy as np
 
 from jans.shapes import Shape, check_fit
 
@@ -117,18 +116,6 @@ def _bits_jvp(primals, tangents):
     return _bits(model, symbols), change
 
 
-def check_precision(precision: int, symbols: int | None = None) -> int:
-    """The precision as an int, or an error that says what fits."""
-    if not isinstance(precision, int | np.integer) or not 1 <= precision <= 32:
-        raise ValueError(f"precision must be an integer from 1 to 32 bits, got {precision!r}.")
-    if symbols is not None and symbols > 2**precision:
-        raise ValueError(
-            f"{symbols} symbols do not fit a precision of {precision} bits, which has room for {2**precision}. "
-            f"Raise precision to at least {(symbols - 1).bit_length()}."
-        )
-    return int(precision)
-
-
 def check_floats(name: str, values: Any) -> jax.Array:
     """Parameters as float32, or float64 where they come as that; half precisions widen, which is exact."""
     array = jnp.asarray(values)
@@ -143,12 +130,12 @@ def check_single(name: str, values: Any) -> jax.Array:
 
 
 def check_symbols(symbols: Any, shape: Shape) -> jax.Array:
-    """Symbols as an integer array that a model's shape broadcasts to."""
+    """Symbols as an int32 array that a model's shape broadcasts to."""
     array = jnp.asarray(symbols)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"symbols must be integers, got {array.dtype}. Round and convert them, e.g. to jnp.int32.")
     check_fit(shape, array.shape)
-    return array
+    return array.astype(jnp.int32)
 
 
 def refuse(legal: jax.Array, interval: tuple[jax.Array, jax.Array], why: int) -> tuple[jax.Array, jax.Array]:

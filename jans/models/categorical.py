@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jans import quantize
 from jans.models import base, rows
-from jans.shapes import Shape, check_fit
+from jans.shapes import Shape, check_fit, check_precision
 
 
 class Categorical(base.Model):
@@ -35,7 +35,7 @@ class Categorical(base.Model):
         values = base.check_single(name, logits) if probs is None else base.check_floats(name, probs)
         if values.ndim < 1 or values.shape[-1] < 2:
             raise ValueError(f"{name} needs two symbols or more along its last axis, got shape {values.shape}.")
-        self.precision = base.check_precision(precision, values.shape[-1])
+        self.precision = check_precision(precision, values.shape[-1])
         self.probs: jax.Array | None = None if probs is None else values
         self.logits: jax.Array | None = values if probs is None else None
         quantizer = quantize.logits if probs is None else quantize.probs
@@ -58,6 +58,7 @@ class Categorical(base.Model):
         return rows.locate(*self._rows(jnp.shape(quantiles)), quantiles)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
         if self.probs is not None:
             probs = self.probs / self.probs.sum(-1, keepdims=True)
         elif self.logits is not None:

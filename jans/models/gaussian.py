@@ -10,7 +10,7 @@ from jans.ffi import calls
 from jans.models import base
 from jans.models.uniform import Uniform
 from jans.reference import tables
-from jans.shapes import Shape, check_fit
+from jans.shapes import Shape, check_fit, check_precision
 
 
 class BinnedGaussian(base.Model):
@@ -36,7 +36,7 @@ class BinnedGaussian(base.Model):
         self.edges = base.check_single("edges", edges)
         if self.edges.ndim != 1 or self.edges.size < 3:
             raise ValueError(f"edges must be one axis of three or more, got shape {self.edges.shape}.")
-        self.precision = base.check_precision(precision, self.edges.size - 1)
+        self.precision = check_precision(precision, self.edges.size - 1)
 
     @property
     def shape(self) -> Shape:
@@ -48,7 +48,7 @@ class BinnedGaussian(base.Model):
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         symbols = base.check_symbols(symbols, self.shape)
         start, freq = calls.interval_gaussian(
-            symbols.reshape(-1).astype(jnp.int32), *self._operands(symbols.shape), precision=self.precision
+            symbols.reshape(-1), *self._operands(symbols.shape), precision=self.precision
         )
         return start.reshape(symbols.shape), freq.reshape(symbols.shape)
 
@@ -59,6 +59,7 @@ class BinnedGaussian(base.Model):
         return symbols.reshape(shape)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
         n = self.edges.size - 1
         at = jnp.clip(symbols, 0, n - 1)
         # Infinite edges stay out of the arithmetic: their derivatives would be no numbers.

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jans.ffi import calls
 from jans.models import base
-from jans.shapes import Shape, check_fit
+from jans.shapes import Shape, check_fit, check_precision
 
 MAX_COMPONENTS = 16
 MAX_SUPPORT = 2**22
@@ -51,7 +51,7 @@ class LogisticMixture(base.Model):
         if not -MAX_SUPPORT <= low <= high <= MAX_SUPPORT:
             raise ValueError(f"low <= high must lie within +-{MAX_SUPPORT}, got {low} and {high}.")
         self.low, self.high = int(low), int(high)
-        self.precision = base.check_precision(precision, self.high - self.low + 1)
+        self.precision = check_precision(precision, self.high - self.low + 1)
 
     @property
     def shape(self) -> Shape:
@@ -67,7 +67,7 @@ class LogisticMixture(base.Model):
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         symbols = base.check_symbols(symbols, self.shape)
         start, freq = calls.interval_logistic_mixture(
-            symbols.reshape(-1).astype(jnp.int32),
+            symbols.reshape(-1),
             *self._operands(symbols.shape),
             precision=self.precision,
             **self._support,
@@ -83,6 +83,7 @@ class LogisticMixture(base.Model):
         return symbols.reshape(shape)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
         n = self.high - self.low + 1
         k = symbols[..., None]
         value = self.low + k.astype(jnp.float32)

@@ -24,7 +24,6 @@ def interval(cdf: jax.Array, index: jax.Array, symbols: jax.Array, precision: in
     """start and freq (uint32, shape of symbols); freq 0 where there is none, as `Model.interval` says."""
     count, n = cdf.shape[0], cdf.shape[1] - 1
     index = index.reshape(symbols.shape) if index.size == symbols.size else index[0]
-    symbols = symbols.astype(jnp.int32)
     row, at = jnp.clip(index, 0, count - 1), jnp.clip(symbols, 0, n - 1)
     start, end = cdf[row, at], cdf[row, at + 1]
     total = 2**precision % 2**32

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans.models import base, rows
-from jans.shapes import Shape, check_fit
+from jans.shapes import Shape, check_fit, check_precision
 
 
 class Table(base.Model):
@@ -38,7 +38,7 @@ class Table(base.Model):
             )
         if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
             raise TypeError(f"index must be integers, got {jnp.result_type(index)}.")
-        self.precision = base.check_precision(precision)
+        self.precision = check_precision(precision)
         if not isinstance(cdf, jax.core.Tracer):
             _check_rows(np.asarray(cdf), self.precision)
             cdf = np.asarray(cdf).astype(np.uint32)
@@ -61,6 +61,7 @@ class Table(base.Model):
         return rows.locate(*self._rows(jnp.shape(quantiles)), quantiles)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
         _, freq = self.interval(symbols)
         return jnp.log(freq.astype(jnp.float32)) - self.precision * np.log(2)
 

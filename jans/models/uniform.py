@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans.models import base
-from jans.shapes import Shape, check_fit
+from jans.shapes import Shape, check_fit, check_precision
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
 
@@ -27,13 +27,11 @@ class Uniform(base.Model):
     leaves = ("size",)
 
     def __init__(self, size: Any, precision: int = base.DEFAULT_PRECISION):
-        self.precision = base.check_precision(precision)
+        self.precision = check_precision(precision)
         if isinstance(size, int | np.integer):
-            if size < 1:
-                raise ValueError(f"size must be at least 1, got {size}.")
-            base.check_precision(precision, int(size))
-            if size == 1 and precision == 32:
-                raise ValueError("a single symbol has no interval of 32 bits. Use a precision below 32.")
+            if not 1 <= size < 2**31:
+                raise ValueError(f"size must be from 1 to 2**31 - 1, got {size}.")
+            check_precision(precision, int(size))
             size = np.int32(size)
         elif not jnp.issubdtype(jnp.asarray(size).dtype, jnp.integer):
             raise TypeError(f"size must be an integer or an integer array, got {jnp.asarray(size).dtype}.")
@@ -51,7 +49,7 @@ class Uniform(base.Model):
         return legal, size, last // size + (last % size == size - 1)
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
-        symbols = base.check_symbols(symbols, self.shape).astype(jnp.int32)
+        symbols = base.check_symbols(symbols, self.shape)
         legal, _, width = self._width()
         inside = (symbols >= 0) & (symbols < self.size)
         start = width * symbols.astype(jnp.uint32)
@@ -64,6 +62,7 @@ class Uniform(base.Model):
         return jnp.minimum(quantiles // jnp.maximum(width, 1), size - 1).astype(jnp.int32)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
         inside = (symbols >= 0) & (symbols < self.size)
         return jnp.where(inside, -jnp.log(self.size.astype(jnp.float32)), -jnp.inf)
 
