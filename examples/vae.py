@@ -23,6 +23,8 @@ from image_data import Dataset
 from jax import Array, lax
 from progress import Progress
 
+import jans
+
 PRECISION = 18  # bits of a pixel's integer probabilities: the loss knows the floor of one count per symbol
 STEPS_PER_CALL = 50  # training steps in one compiled loop, between two reports of progress
 

@@ -3,8 +3,11 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jans.ffi import calls
+from jans.shapes import check_precision
 
 
 def probs(values: jax.Array, precision: int) -> jax.Array:
@@ -22,7 +25,7 @@ def probs(values: jax.Array, precision: int) -> jax.Array:
         uint32 [..., n + 1], rising from 0 to 2**precision (modulo 2**32). A row with a NaN, negative, infinite or only
         zero values is all ones, which every coder refuses with the status `BAD_MODEL`.
     """
-    return _rows(calls.quantize_probs, values, precision)
+    return _rows(calls.quantize_probs, "probs", values, precision, (np.float32, np.float64))
 
 
 def logits(values: jax.Array, precision: int) -> jax.Array:
@@ -38,9 +41,16 @@ def logits(values: jax.Array, precision: int) -> jax.Array:
     Returns:
         As `probs`; rows with a NaN or plus infinity, or of minus infinities only, are refused.
     """
-    return _rows(calls.quantize_logits, values, precision)
+    return _rows(calls.quantize_logits, "logits", values, precision, (np.float32,))
 
 
-def _rows(quantizer: Any, values: jax.Array, precision: int) -> jax.Array:
+def _rows(quantizer: Any, name: str, values: jax.Array, precision: int, dtypes: tuple[Any, ...]) -> jax.Array:
+    values = jnp.asarray(values)
+    if values.dtype not in dtypes:
+        wanted = " or ".join(np.dtype(d).name for d in dtypes)
+        raise TypeError(f"{name} must be {wanted}, got {values.dtype}. Convert them with .astype(jnp.float32).")
+    if values.ndim < 1 or values.shape[-1] < 1:
+        raise ValueError(f"{name} needs a symbol or more along its last axis, got shape {values.shape}.")
+    precision = check_precision(precision, values.shape[-1])
     (cdf,) = quantizer(values.reshape(-1, values.shape[-1]), precision=precision)
     return cdf.reshape(*values.shape[:-1], values.shape[-1] + 1)

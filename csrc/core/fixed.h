@@ -25,6 +25,11 @@ JANS_HD constexpr Float Smallest() {
 }
 
 template <typename Float>
+JANS_HD Float Flushed(Float x) {
+  return x < Smallest<Float>() && x > -Smallest<Float>() ? Float{0} : x;
+}
+
+template <typename Float>
 JANS_HD bool IsFinite(Float x) {
   return x - x == 0;
 }

@@ -156,11 +156,10 @@ struct GaussianCdf {
   };
   JANS_HD Parameters Load(int64_t i) const {
     float m = mean[i * stride], s = scale[i * stride];
-    float inverse = 1.0f / s;
-    return {m, inverse, IsFinite(m) && IsNormalScale(s)};
+    return {Flushed(m), Flushed(1.0f / s), IsFinite(m) && IsNormalScale(s)};
   }
   JANS_HD uint64_t At(const Parameters& p, int64_t k) const {
-    return uint64_t{NormalCdf((edges[k] - p.mean) * p.inverse)} << 1;
+    return uint64_t{NormalCdf(Flushed(Flushed(edges[k]) - p.mean) * p.inverse)} << 1;
   }
 };
 
@@ -188,7 +187,7 @@ struct LogisticMixtureCdf {
     for (int j = 0; j < components; ++j) {
       float s = scale[at + j];
       p.mean[j] = mean[at + j];
-      p.inverse[j] = 1.0f / s;
+      p.inverse[j] = Flushed(1.0f / s);
       p.valid = p.valid && IsFinite(p.mean[j]) && IsNormalScale(s);
     }
     return p;

@@ -23,8 +23,7 @@ JANS_HD void QuantizeProbs(const Float* probs, int64_t n, int precision, uint32_
   uint64_t mass = (uint64_t{1} << precision) - n;
   Float top = static_cast<Float>(mass), factor = 1, sum = 0, scale = 0;
   auto scaled = [&](int64_t i) {
-    Float p = probs[i] * factor;
-    return p < Smallest<Float>() ? Float{0} : p;
+    return Flushed(Flushed(probs[i]) * factor);
   };
   bool valid = true;
   for (int64_t i = 0; i < n; ++i) {

@@ -53,8 +53,8 @@ struct RowArrays {
   Array<uint8_t> symbols;  // strides in bytes
   int32_t symbol_bytes;    // 1, 2: unsigned; 4: signed
   Array<const uint32_t> cdf;
-  int64_t count;  // rows
-  int64_t row_symbols;
+  int64_t count;        // rows
+  int64_t row_symbols;  // below 2^31
   Array<const int32_t> index;
   int64_t index_stride;  // 0 where all symbols of a stream share their row
 };

@@ -92,7 +92,10 @@ class RowsModel {
       at.index = &fetched.row;
       return at.Find(0, fetched.symbol);
     }
-    __device__ __forceinline__ Located Locate(int64_t i, uint32_t quantile) const { return rows.Locate(i, quantile); }
+    __device__ __forceinline__ Located Locate(int64_t i, uint32_t quantile) const {
+      if (!rows.Valid(i)) return {0, NoInterval(kBadModel)};
+      return rows.At(i).LocateAmong(uint32_t{0}, static_cast<uint32_t>(rows.n), quantile);
+    }
     __device__ __forceinline__ void Store(int64_t i, int32_t symbol) const { symbols.Store(i, symbol); }
   };
 

@@ -245,7 +245,7 @@ __device__ void PopAll(WarpStream<V>& stream, const Source& source, int64_t n) {
       if (active) source.Store(done + lane, found.symbol);
       done += kWarp;
     }
-#pragma unroll 4
+#pragma unroll 1
     for (; fast > 0; --fast, done += kWarp) {
       const Located found = source.Locate(done + lane, stream.Quantile());
       stream.template Pop<false>(found.interval);

@@ -28,6 +28,9 @@ ffi::Error KeepBuffer(cudaStream_t stream, const AnyBuffer& in, Out& out) {
 
 // ---- operands as the kernels see them ----
 
+// Indices of 32 bits do on a device.
+constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+
 template <typename T>
 cuda::Array<T> ArrayOf(const Operand<T>& operand) {
   cuda::Array<T> array{operand.data, {}};
@@ -38,7 +41,6 @@ cuda::Array<T> ArrayOf(const Operand<T>& operand) {
 template <typename V>
 ffi::Error CoderOf(const Batch& batch, const State<V>& state, int32_t precision, cuda::Coder<V>* coder) {
   static_assert(Batch::kMaxRank == cuda::Batch::kMaxRank);
-  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   if (batch.streams > kMost) return Invalid("more than 2^31 - 1 streams");
   if (state.tail.core[0] > kMost) return Invalid("capacity is more than 2^31 - 1 words");
   coder->batch = {batch.rank, static_cast<uint32_t>(batch.streams), {}};
@@ -81,6 +83,7 @@ ffi::Error InitRows(const Batch& batch, const AnyBuffer& symbols, const AnyBuffe
   JANS_RETURN_IF_ERROR(rows.Init("cdf", cdf, ffi::DataType::U32, batch, 2));
   JANS_RETURN_IF_ERROR(indices.Init("index", index, ffi::DataType::S32, batch, 1));
   if (rows.core[1] < 2) return Invalid("a cdf row needs two entries or more");
+  if (rows.core[1] > kMost) return Invalid("a cdf row has more than 2^31 - 1 entries");
   return WithSymbols(symbols.element_type(), [&](auto symbol) {
     using Symbol = decltype(symbol);
     Operand<Symbol> in;

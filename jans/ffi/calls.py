@@ -45,10 +45,14 @@ def _define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
     primitive = Primitive(f"jans_{target.name}")
     primitive.multiple_results = True
 
+    @functools.cache
+    def compiled(params):
+        return jax.jit(functools.partial(primitive.bind, **dict(params)))
+
     @primitive.def_impl
     def eager(*args, **params):
         with jax.disable_jit(False):
-            return jax.jit(functools.partial(primitive.bind, **params))(*args)
+            return compiled(tuple(sorted(params.items())))(*args)
 
     @primitive.def_abstract_eval
     def shapes(*avals, **params):

@@ -1,6 +1,7 @@
 """What a model is, and the parts that all models share."""
 
 import abc
+import contextlib
 import json
 import math
 from collections.abc import Mapping
@@ -51,12 +52,14 @@ class Model(abc.ABC):
             return model
 
         jax.tree_util.register_pytree_node(cls, flatten, unflatten)
-        jax.export.register_pytree_node_serialization(
-            cls,
-            serialized_name=f"{cls.__module__}.{cls.__qualname__}",
-            serialize_auxdata=lambda static: json.dumps(static).encode(),
-            deserialize_auxdata=lambda text: tuple(json.loads(text)),
-        )
+        # A class that is defined again, as a notebook does, codes as before; only the first can be exported.
+        with contextlib.suppress(ValueError):
+            jax.export.register_pytree_node_serialization(
+                cls,
+                serialized_name=f"{cls.__module__}.{cls.__qualname__}",
+                serialize_auxdata=lambda static: json.dumps(static).encode(),
+                deserialize_auxdata=lambda text: tuple(json.loads(text)),
+            )
 
     @property
     @abc.abstractmethod

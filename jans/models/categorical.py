@@ -60,7 +60,9 @@ class Categorical(base.Model):
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = base.check_symbols(symbols, self.shape)
         if self.probs is not None:
-            probs = self.probs / self.probs.sum(-1, keepdims=True)
+            # With the largest as one, no sum leaves the range of floats.
+            scaled = self.probs / jax.lax.stop_gradient(self.probs.max(-1, keepdims=True))
+            probs = scaled / scaled.sum(-1, keepdims=True)
         elif self.logits is not None:
             probs = jax.nn.softmax(self.logits, -1)
         n = probs.shape[-1]

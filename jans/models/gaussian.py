@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import ndtr
 
 from jans.ffi import calls
@@ -36,6 +37,10 @@ class BinnedGaussian(base.Model):
         self.edges = base.check_single("edges", edges)
         if self.edges.ndim != 1 or self.edges.size < 3:
             raise ValueError(f"edges must be one axis of three or more, got shape {self.edges.shape}.")
+        if not isinstance(self.edges, jax.core.Tracer):
+            inner = np.asarray(self.edges)[1:-1]
+            if not (inner[:-1] <= inner[1:]).all() or np.isnan(inner).any():
+                raise ValueError("edges must not fall, and hold no NaN. Sort them.")
         self.precision = check_precision(precision, self.edges.size - 1)
 
     @property

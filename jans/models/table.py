@@ -32,7 +32,7 @@ class Table(base.Model):
 
     def __init__(self, cdf: Any, index: Any = 0, precision: int = base.DEFAULT_PRECISION):
         shape = jnp.shape(cdf)
-        if len(shape) != 2 or shape[1] < 2 or not jnp.issubdtype(jnp.result_type(cdf), jnp.integer):
+        if len(shape) != 2 or shape[0] < 1 or shape[1] < 2 or not jnp.issubdtype(jnp.result_type(cdf), jnp.integer):
             raise ValueError(
                 f"cdf must be an integer array [tables, symbols + 1], got {jnp.result_type(cdf)} of shape {shape}."
             )
@@ -80,3 +80,5 @@ def _check_rows(cdf: np.ndarray, precision: int) -> None:
             f"row {row} of cdf does not rise from 0 to 2**{precision} = {2**precision}: it begins {wide[row, :3]} and "
             f"ends {wide[row, -3:]}. Quantise with jans.quantize, or pass the precision that the table was made for."
         )
+    if (wide[:, :-1] >= 2**32).any() or (wide[:, -2] == 0).any() and precision == 32:
+        raise ValueError("32 bits have no place for a symbol of probability one, or one of zero after all others.")

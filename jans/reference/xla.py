@@ -220,6 +220,11 @@ def _exp_fixed(x):
     return jnp.where(whole > 31, u32(0), value >> jnp.minimum(whole, u32(31)))
 
 
+def _flushed(x):
+    """Subnormal numbers count as zero: some machines flush them, and all must agree."""
+    return jnp.where(jnp.abs(x) < jnp.finfo(x.dtype).tiny, jnp.zeros_like(x), x)
+
+
 def _is_finite(x):
     return x - x == 0
 
@@ -270,10 +275,10 @@ def _leaky(cdf, n, precision):
 def _gaussian(i, mean, scale, edges, precision):
     i = i if mean.shape[0] > 1 else 0
     m, s = mean[i], scale[i]
-    inverse = f32(1) / s
+    inverse = _flushed(f32(1) / s)
 
     def cdf(k):
-        z = (edges[k] - m) * inverse
+        z = _flushed(_flushed(edges[k]) - _flushed(m)) * inverse
         return _symmetric_cdf(tables.normal_table(), z, tables.NORMAL_LIMIT, tables.NORMAL_STEPS).astype(u64) << u64(1)
 
     return _is_finite(m) & _is_scale(s), _leaky(cdf, edges.shape[0] - 1, precision)
@@ -289,7 +294,7 @@ def _logistic_mixture(i, logits, mean, scale, precision, low, high):
     sums = jnp.concatenate([jnp.zeros(1, u64), jnp.cumsum(weights)])
     left = sums * u64(2**bits - components) // jnp.maximum(sums[-1], u64(1)) + jnp.arange(components + 1).astype(u64)
     weights = left[1:] - left[:-1]
-    inverse = f32(1) / s
+    inverse = _flushed(f32(1) / s)
 
     def cdf(k):
         z = (f32(low - 0.5) + k.astype(f32) - m) * inverse
@@ -374,8 +379,7 @@ def quantize_probs(probs, *, precision):
     boost = dtype.type(2.0 ** (64 if dtype == f32 else 128))
 
     def sums(factor):
-        p = probs * factor
-        return _running_sums(jnp.where(p < tiny, jnp.zeros_like(p), p))
+        return _running_sums(_flushed(_flushed(probs) * factor))
 
     first = sums(dtype.type(1))
     scale = top / first[-1]
