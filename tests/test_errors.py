@@ -63,7 +63,7 @@ MISTAKES = {
         lambda: models.Categorical(jnp.ones(300), precision=8),
         "300 symbols do not fit a precision of 8 bits, which has room for 256. Raise precision to at least 9",
     ),
-    "uniform size": (lambda: models.Uniform(0), "size must be at least 1, got 0"),
+    "uniform size": (lambda: models.Uniform(0), "size must be from 1 to 2**31 - 1, got 0"),
     "uniform dtype": (lambda: models.Uniform(jnp.ones(2)), "size must be an integer or an integer array, got float32"),
     "uniform lone": (lambda: models.Uniform(1, precision=32), "a single symbol has no interval of 32 bits"),
     "categorical none": (lambda: models.Categorical(), "Categorical takes either probs or logits"),
