@@ -285,6 +285,13 @@ def content(state: jans.rans.State) -> tuple[list, list, list, list]:
     return head.tolist(), used, size.tolist(), status.tolist()
 
 
+def integers(state: jans.rans.State) -> plain.Coder:
+    """One stream as the reference has it: heads and words in Python integers."""
+    head = np.asarray(state.head).tolist()
+    heads = head if state.head.ndim == 1 else [low + (high << 32) for low, high in head]
+    return tuple(heads), tuple(np.asarray(state.tail)[: int(state.size)].tolist())
+
+
 def same(a: Any, b: Any) -> bool:
     """Whether two pytrees are the same bit for bit, dtypes and shapes included."""
     if jax.tree.structure(a) != jax.tree.structure(b):

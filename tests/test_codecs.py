@@ -1,4 +1,4 @@
-"""Codecs: pairs of inverses, and what bits-back coding costs."""
+"""Codecs and their combinators: inverses, inside jit and over batches, and the bits that bits-back coding costs."""
 
 import cases
 import jax
@@ -9,122 +9,158 @@ import pytest
 import jans
 from jans import models, rans
 
-GRID = models.NormalGrid(bits=6)
-LATENTS, PIXELS, LEVELS, PRECISION = 2, 6, 9, 20
-WEIGHTS = jnp.asarray(np.random.default_rng(0).normal(0, 1, (LATENTS, PIXELS)), jnp.float32)
-
-
-def posterior_model(image):
-    mean = (image.astype(jnp.float32) - 4) @ WEIGHTS.T / 12
-    return GRID.posterior(mean, jnp.full(LATENTS, 0.4))
+LATENTS, PIXELS = 3, 8
+GRID = models.NormalGrid(bits=5)
+PRECISION = 16
+PRIOR = rans.codec(GRID.prior(), shape=(LATENTS,))
 
 
 def likelihood_model(latent):
-    mean = GRID.value(latent) @ WEIGHTS + 4
-    shape = (PIXELS, 1)
-    return models.LogisticMixture(
-        jnp.zeros(shape), mean[:, None], jnp.ones(shape), high=LEVELS - 1, precision=PRECISION
+    """Pixels 0 ... 7 around a line through the latents."""
+    mean = 3.5 + jnp.repeat(GRID.value(latent), 3)[:PIXELS, None]
+    return models.LogisticMixture(jnp.zeros_like(mean), mean, jnp.full_like(mean, 0.7), high=7, precision=PRECISION)
+
+
+def posterior_model(image):
+    mean = (image[: 3 * LATENTS : 3] - 3.5) / 2
+    return GRID.posterior(mean.astype(jnp.float32), jnp.full(LATENTS, 0.4), precision=PRECISION)
+
+
+def likelihood(latent):
+    return rans.codec(likelihood_model(latent), shape=(PIXELS,))
+
+
+def posterior(image):
+    return rans.codec(posterior_model(image), shape=(LATENTS,))
+
+
+VAE = jans.bits_back(PRIOR, likelihood, posterior)
+IMAGES = np.random.default_rng(0).integers(0, 8, (6, PIXELS)).astype(np.int32)
+CODER = cases.Coder("rans64", 1, PRECISION)
+
+
+@pytest.fixture
+def state():
+    return CODER.random(0, 40, 100)
+
+
+def test_serial(state):
+    codec = jans.serial([rans.codec(models.Uniform(7), shape=(4,)), rans.codec(models.Bernoulli(0.2), shape=(2, 3))])
+    data = (jnp.array([6, 0, 3, 1]), jnp.array([[0, 1, 0], [1, 1, 0]]))
+    jans.check_codec(codec, state, data)
+    # What is popped first was pushed last: the parts are read in their own order.
+    assert rans.pop(codec.push(state, data), models.Uniform(7), shape=(4,))[1].tolist() == [6, 0, 3, 1]
+
+
+def test_serial_wants_a_part_for_each(state):
+    codec = jans.serial([PRIOR, PRIOR])
+    with pytest.raises(ValueError, match=r"zip\(\) argument 2 is shorter"):
+        codec.push(state, (jnp.zeros(LATENTS, jnp.int32),))
+
+
+def test_repeat(state):
+    codec = jans.repeat(rans.codec(models.Uniform(7), shape=(2,)), 5)
+    data = jnp.arange(10).reshape(5, 2) % 7
+    jans.check_codec(codec, state, data)
+    assert cases.content(codec.push(state, data)) == cases.content(rans.push(state, models.Uniform(7), data))
+
+
+def test_repeat_of_nothing(state):
+    codec = jans.repeat(PRIOR, 0)
+    jans.check_codec(codec, state, jnp.zeros((0, LATENTS), jnp.int32))
+
+
+def test_substack():
+    state = {"a": CODER.random(1, 5, 20), "b": CODER.random(2, 5, 20)}
+    inner = rans.codec(models.Uniform(7), shape=(4,))
+    codec = jans.substack(inner, lambda s: s["b"], lambda s, part: s | {"b": part})
+    data = jnp.array([1, 2, 3, 4])
+    jans.check_codec(codec, state, data)
+    pushed = codec.push(state, data)
+    assert cases.same(pushed["a"], state["a"])
+    assert cases.same(pushed["b"], inner.push(state["b"], data))
+
+
+def test_bits_back(state):
+    for image in IMAGES:
+        jans.check_codec(VAE, state, jnp.asarray(image))
+
+
+def test_a_chain_of_images_and_its_initial_bits(state):
+    """Each image takes its latent's bits from those before it, and all of them come back."""
+    codec = jans.repeat(VAE, len(IMAGES))
+    jans.check_codec(codec, state, jnp.asarray(IMAGES))
+    full = jax.jit(codec.push)(state, IMAGES)
+    blob = jans.to_bytes(full)
+    rest, again = jax.jit(codec.pop)(jans.from_bytes(blob, capacity=100))
+    assert again.tolist() == IMAGES.tolist()
+    assert cases.content(rest) == cases.content(state)
+
+
+def test_the_price_is_the_elbo(state):
+    """Net bits are those of prior and likelihood less those of the posterior, each to the grain of the head."""
+    for image in map(jnp.asarray, IMAGES):
+        after, latent = posterior(image).pop(state)
+        gained = float(posterior_model(image).bits(latent).sum())
+        assert rans.bits(state) - rans.bits(after) == pytest.approx(gained, abs=1e-3)
+        spent = float(likelihood_model(latent).bits(image).sum()) + LATENTS * GRID.bits
+        pushed = VAE.push(state, image)
+        assert rans.bits(pushed) - rans.bits(state) == pytest.approx(spent - gained, abs=2e-3)
+        state = pushed
+
+
+def test_too_few_initial_bits_are_told():
+    lean = cases.Coder("rans64", 2, PRECISION).init(100)
+    codec = jans.repeat(VAE, len(IMAGES))
+    with pytest.raises(jans.CodingError, match="start bits-back coding with more initial words"):
+        jans.check(codec.push(lean, jnp.asarray(IMAGES)))
+
+
+def test_chains_side_by_side():
+    """A batch of chains is a vmap, and gives the bytes of each chain alone."""
+    codec = jans.repeat(VAE, 3)
+    states = [CODER.random(seed, 40, 100) for seed in (1, 2)]
+    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    images = jnp.asarray(IMAGES).reshape(2, 3, PIXELS)
+    pushed = jax.jit(jax.vmap(codec.push))(batch, images)
+    popped, again = jax.jit(jax.vmap(codec.pop))(pushed)
+    assert (again == images).all()
+    assert cases.content(popped) == cases.content(batch)
+    for k, state in enumerate(states):
+        alone = codec.push(state, images[k])
+        assert cases.content(jax.tree.map(lambda leaf, k=k: leaf[k], pushed)) == cases.content(alone)
+
+
+def test_a_hierarchy(state):
+    """Bits-back inside bits-back: the prior of one model is another model's codec."""
+    top = rans.codec(models.Uniform(4, precision=8), shape=(LATENTS,))
+    inner = jans.bits_back(
+        top,
+        lambda z: rans.codec(models.Uniform(2**GRID.bits, precision=8), shape=(LATENTS,)),
+        lambda latent: rans.codec(models.Uniform(1 + latent % 4, precision=8)),
     )
+    jans.check_codec(jans.bits_back(inner, likelihood, posterior), state, jnp.asarray(IMAGES[0]))
 
 
-def vae_codec():
-    return jans.bits_back(
-        prior=rans.codec(GRID.prior(), shape=(LATENTS,)),
-        likelihood=lambda latent: rans.codec(likelihood_model(latent), dtype=jnp.uint8),
-        posterior=lambda image: rans.codec(posterior_model(image)),
-    )
+@pytest.mark.parametrize(
+    ("codec", "message"),
+    [
+        (jans.Codec(PRIOR.push, lambda s: (PRIOR.pop(s)[0], jnp.zeros(LATENTS, jnp.int32))), "changed the data"),
+        (jans.Codec(lambda s, x: PRIOR.push(PRIOR.push(s, x), x), PRIOR.pop), "changed the state"),
+        (jans.Codec(PRIOR.push, lambda s: (PRIOR.pop(s)[0], (PRIOR.pop(s)[1],))), "changed the data"),
+    ],
+)
+def test_check_codec_finds_what_is_no_pair(state, codec, message):
+    with pytest.raises(AssertionError, match=message):
+        jans.check_codec(codec, state, jnp.array([1, 2, 3]))
 
 
-def images(count, seed=0):
-    return jnp.asarray(np.random.default_rng(seed).integers(0, LEVELS, (count, PIXELS)), jnp.uint8)
-
-
-def start(seed=0, capacity=200):
-    return cases.Coder("rans64", 1, 24).random(seed, 20, capacity)
-
-
-def jitted(codec):
-    return jans.Codec(jax.jit(codec.push), jax.jit(codec.pop))
-
-
-def test_a_codec_of_a_model():
-    codec = rans.codec(models.Uniform(100), shape=(2, 3), dtype=jnp.uint8)
-    jans.check_codec(codec, start(), jnp.arange(6, dtype=jnp.uint8).reshape(2, 3))
-
-
-def test_serial_pops_in_reading_order():
-    parts = [rans.codec(models.Uniform(k), shape=(2,)) for k in (3, 50, 7)]
-    data = tuple(jnp.array([k - 1, 0]) for k in (3, 50, 7))
-    jans.check_codec(jans.serial(parts), start(), data)
-    state = jans.serial(parts).push(start(), data)
-    _, first = parts[0].pop(state)
-    assert cases.same(first, data[0])
-
-
-def test_serial_wants_a_part_for_each_codec():
-    parts = [rans.codec(models.Uniform(3), shape=(1,))] * 2
-    with pytest.raises(ValueError, match="zip"):
-        jans.serial(parts).push(start(), (jnp.zeros(1, jnp.int32),))
-
-
-def test_repeat_is_a_loop():
-    codec = rans.codec(models.Uniform(9), shape=(4,))
-    data = jnp.asarray(np.random.default_rng(0).integers(0, 9, (5, 4)), jnp.int32)
-    repeated = jans.repeat(codec, 5)
-    jans.check_codec(jitted(repeated), start(), data)
-    state = start()
-    for row in reversed(data):
-        state = codec.push(state, row)
-    assert cases.content(repeated.push(start(), data)) == cases.content(state)
-
-
-def test_substack_leaves_the_rest_alone():
-    codec = jans.substack(
-        rans.codec(models.Uniform(9), shape=(3,)), lambda pair: pair[1], lambda pair, part: (pair[0], part)
-    )
-    pair = (start(1), start(2))
-    jans.check_codec(codec, pair, jnp.array([8, 0, 4]))
-    assert cases.same(codec.push(pair, jnp.array([8, 0, 4]))[0], pair[0])
-
-
-def test_bits_back():
-    jans.check_codec(jitted(vae_codec()), start(), images(1)[0])
-
-
-def test_bits_back_over_a_data_set_and_chains():
-    codec = jans.repeat(vae_codec(), 4)
-    chains = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start(seed) for seed in range(3)))
-    data = images(12).reshape(3, 4, PIXELS)
-    mapped = jans.Codec(jax.jit(jax.vmap(codec.push)), jax.jit(jax.vmap(codec.pop)))
-    jans.check_codec(mapped, chains, data)
-    pushed = mapped.push(chains, data)
-    for i in range(3):
-        alone = jax.jit(codec.push)(start(i), data[i])
-        assert cases.content(jax.tree.map(lambda x, i=i: x[i], pushed)) == cases.content(alone)
-
-
-def test_bits_back_costs_what_its_three_models_say():
-    state, image = start(), images(1)[0]
-    popped, latent = rans.pop(state, posterior_model(image))
-    expected = (
-        likelihood_model(latent).bits(image).sum() + LATENTS * GRID.bits - posterior_model(image).bits(latent).sum()
-    )
-    grown = rans.bits(vae_codec().push(state, image)) - rans.bits(state)
-    assert grown == pytest.approx(float(expected), abs=1e-3)
-    assert rans.bits(popped) < rans.bits(state)
-
-
-def test_a_single_head_never_runs_out_of_bits():
-    # It is a number: what is popped from a short one is not random, but comes back all the same.
-    jans.check_codec(jitted(jans.repeat(vae_codec(), 3)), rans.init(100), images(3))
-
-
-def test_check_codec_sees_what_is_wrong():
-    right = rans.codec(models.Uniform(9), shape=(3,))
+def test_check_codec_ignores_words_beyond_the_size(state):
     data = jnp.array([1, 2, 3])
-    backwards = jans.Codec(right.push, lambda state: (right.pop(state)[0], right.pop(state)[1][::-1]))
-    with pytest.raises(AssertionError, match="changed the data"):
-        jans.check_codec(backwards, start(), data)
-    forgetful = jans.Codec(right.push, lambda state: (state, data))
-    with pytest.raises(AssertionError, match="changed the state"):
-        jans.check_codec(forgetful, start(), data)
+
+    def pop(s):
+        s, again = PRIOR.pop(s)
+        scratched = jnp.where(jnp.arange(s.capacity) < s.size, s.tail, 7)
+        return rans.State(s.head, scratched, s.size, s.status, s.variant), again
+
+    jans.check_codec(jans.Codec(PRIOR.push, pop), state, data)

@@ -42,9 +42,9 @@ def library(platform):
 
 def test_kernels_agree_with_the_loops_of_the_cpu(tmp_path):
     """Random and hostile calls under AddressSanitizer and UndefinedBehaviorSanitizer."""
-    program = tmp_path / "emulation"
+    program = tmp_path / "random_calls"
     sanitize = ["-g1", "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    run(*HOST, *sanitize, EMULATION / "emulation.cc", "-x", "c++", *KERNELS, "-o", program)
+    run(*HOST, *sanitize, EMULATION / "random_calls.cc", "-x", "c++", *KERNELS, "-o", program)
     assert "all as on the CPU" in run(program, 30, ASAN_OPTIONS="detect_leaks=0")
 
 

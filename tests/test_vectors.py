@@ -1,1 +1,100 @@
-"""In preparation by the test helper."""
+"""Golden bitstreams: what was released decodes for ever, and is what every coder still writes."""
+
+import json
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from vectors import generate
+
+import jans
+from jans import models, rans
+
+FILE = pathlib.Path(__file__).parent / "vectors" / "rans.json"
+VECTORS = json.loads(FILE.read_text())
+
+
+def from_hex(text, word_bits):
+    return np.frombuffer(bytes.fromhex(text), f"<u{word_bits // 8}")
+
+
+def test_the_file_is_what_the_generator_writes():
+    assert FILE.read_text() == generate.document()
+
+
+@pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda v: f"{v['variant']}-{v['lanes']}-{v['precision']}")
+def test_message(vector):
+    model = models.Table(np.array([vector["cdf"]]), 0, vector["precision"])
+    symbols = jnp.array(vector["symbols"])
+    layout = {"lanes": vector["lanes"], "variant": vector["variant"]}
+    words = from_hex(vector["words"], jans.reference.plain.VARIANTS[vector["variant"]].word_bits)
+    state = rans.push(rans.init(300, **layout), model, symbols)
+    assert rans.to_words(state).tolist() == words.tolist()
+    assert jans.to_bytes(state, fingerprint=vector["precision"]).hex() == vector["bytes"]
+    from_bytes = jans.from_bytes(bytes.fromhex(vector["bytes"]), fingerprint=vector["precision"])
+    for read in (from_bytes, rans.from_words(words, **layout)):
+        rest, again = rans.pop(read, model, shape=symbols.shape)
+        assert again.tolist() == vector["symbols"]
+        assert rans.is_empty(jans.check(rest))
+
+
+@pytest.mark.parametrize("vector", VECTORS["batches"])
+def test_batch(vector):
+    model = models.Table(np.array([vector["cdf"]]), 0, vector["precision"])
+    state = jans.from_bytes(bytes.fromhex(vector["bytes"]))
+    assert state.size.shape == (3, 2)
+    assert jans.to_bytes(state).hex() == vector["bytes"]
+    for k, symbols in enumerate(vector["symbols"]):
+        one = jax.tree.map(lambda leaf, k=k: leaf[k // 2, k % 2], state)
+        rest, again = rans.pop(one, model, shape=(len(symbols),))
+        assert again.tolist() == symbols
+        assert rans.is_empty(jans.check(rest))
+
+
+@pytest.mark.parametrize("vector", VECTORS["refused"], ids=lambda v: v["what"])
+def test_refused(vector):
+    with pytest.raises(jans.CodingError) as error:
+        jans.from_bytes(bytes.fromhex(vector["bytes"]))
+    assert str(error.value).startswith(vector["error"])
+
+
+# ---- torch_ans: bitstreams that the package itself wrote, where they are at hand ----
+
+SHARED = pathlib.Path(os.environ.get("JANS_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
+TORCH_ANS = SHARED / "vectors" / "torch_ans.npz"
+STREAMS = [f"{name}.i{n}" for name in ("rans64", "rans32", "rans32_16") for n in (1, 2, 4, 8)] + ["rans32_16.i32"]
+
+
+@pytest.fixture(scope="module")
+def torch_ans():
+    if not TORCH_ANS.exists():
+        pytest.skip(f"{TORCH_ANS} is not at hand; JANS_SHARED may say where it is")
+    with np.load(TORCH_ANS) as file:
+        return dict(file)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_torch_ans(torch_ans, stream):
+    """Four bytes of length, then the heads, lane 0 first and low word first, then the tail in the order of pushing."""
+    part = {key.split("/")[1]: value for key, value in torch_ans.items() if key.startswith(stream + "/")}
+    name, lanes = stream.split(".i")
+    variant = {"rans64": "rans64_ryg"}.get(name, name)
+    v = jans.reference.plain.VARIANTS[variant]
+    data = part["encoded"].tobytes()
+    assert int.from_bytes(data[:4], "little") == len(data) - 4
+    words = np.frombuffer(data[4:], f"<u{v.word_bits // 8}")
+    heads = int(lanes) * v.state_bits // v.word_bits
+    ours = np.concatenate([words[heads:], words[:heads]])
+
+    index = part["indexes"]
+    model = models.Table(part["cdfs"], index, int(part["freq_precision"]))
+    symbols = jnp.asarray(part["symbols"] - part["offsets"][index])
+    state = rans.from_words(ours, lanes=int(lanes), variant=variant)
+    rest, again = rans.pop(state, model)
+    assert (again == symbols).all()
+    assert rans.is_empty(jans.check(rest))
+    pushed = rans.push(rans.init(len(words), int(lanes), variant), model, symbols)
+    assert rans.to_words(pushed).tolist() == ours.tolist()

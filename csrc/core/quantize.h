@@ -22,9 +22,7 @@ JANS_HD void QuantizeProbs(const Float* probs, int64_t n, int precision, uint32_
       sizeof(Float) == 4 ? Float(1.8446744073709552e19) : Float(3.402823669209385e38);  // 2^64, 2^128
   uint64_t mass = (uint64_t{1} << precision) - n;
   Float top = static_cast<Float>(mass), factor = 1, sum = 0, scale = 0;
-  auto scaled = [&](int64_t i) {
-    return Flushed(Flushed(probs[i]) * factor);
-  };
+  auto scaled = [&](int64_t i) { return Flushed(Flushed(probs[i]) * factor); };
   bool valid = true;
   for (int64_t i = 0; i < n; ++i) {
     valid = valid && probs[i] >= 0 && IsFinite(probs[i]);

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 from jans import quantize
 from jans.models import base, rows
-from jans.shapes import Shape, check_fit, check_precision
+from jans.shapes import Shape, check_precision
 
 
-class Categorical(base.Model):
+class Categorical(rows.RowsModel):
     """Symbols 0 ... n - 1 with given probabilities.
 
     Args:
@@ -45,17 +45,9 @@ class Categorical(base.Model):
     def shape(self) -> Shape:
         return self.cdf.shape[:-1]
 
-    def _rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
+    def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         cdf = base.constant(self.cdf, (self.probs, self.logits))
         return rows.flat_rows(cdf, shape)
-
-    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
-        symbols = base.check_symbols(symbols, self.shape)
-        return rows.interval(*self._rows(symbols.shape), symbols, self.precision)
-
-    def locate(self, quantiles: jax.Array) -> jax.Array:
-        check_fit(self.shape, jnp.shape(quantiles))
-        return rows.locate(*self._rows(jnp.shape(quantiles)), quantiles)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = base.check_symbols(symbols, self.shape)
@@ -71,9 +63,6 @@ class Categorical(base.Model):
         )[..., 0]
         floored = taken * (1 - n * 2.0**-self.precision) + 2.0**-self.precision
         return jnp.where((symbols >= 0) & (symbols < n), jnp.log(floored), -jnp.inf)
-
-    def kernel(self, shape: Shape) -> base.Kernel:
-        return base.Kernel("rows", self._rows(shape), {})
 
 
 def Bernoulli(prob: Any, precision: int = base.DEFAULT_PRECISION) -> Categorical:  # noqa: N802

@@ -1,13 +1,33 @@
 """Rows of cumulative frequencies, with the index of its row for every symbol: what Categorical and Table share."""
 
+import abc
 import math
 
 import jax
 import jax.numpy as jnp
 
 from jans.models import base
-from jans.shapes import Shape
+from jans.shapes import Shape, check_fit
 from jans.status import BAD_MODEL, BAD_SYMBOL
+
+
+class RowsModel(base.Model):
+    """A model that is a table of rows; a subclass says which row each symbol of a shape has."""
+
+    @abc.abstractmethod
+    def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
+        """Cumulative frequencies uint32 [K, n + 1], and the row of each symbol, int32 [1] or [number of symbols]."""
+
+    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
+        symbols = base.check_symbols(symbols, self.shape)
+        return interval(*self.rows(symbols.shape), symbols, self.precision)
+
+    def locate(self, quantiles: jax.Array) -> jax.Array:
+        check_fit(self.shape, jnp.shape(quantiles))
+        return locate(*self.rows(jnp.shape(quantiles)), quantiles)
+
+    def kernel(self, shape: Shape) -> base.Kernel:
+        return base.Kernel("rows", self.rows(shape), {})
 
 
 def flat_rows(cdf: jax.Array, symbols: Shape) -> tuple[jax.Array, jax.Array]:

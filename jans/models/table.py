@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans.models import base, rows
-from jans.shapes import Shape, check_fit, check_precision
+from jans.shapes import Shape, check_precision
 
 
-class Table(base.Model):
+class Table(rows.RowsModel):
     """Symbols coded with row `index` of a table of cumulative frequencies.
 
     Args:
@@ -49,24 +49,13 @@ class Table(base.Model):
     def shape(self) -> Shape:
         return self.index.shape
 
-    def _rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
+    def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         return self.cdf, base.flat_parameters(self.shape, shape, self.index)[0]
-
-    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
-        symbols = base.check_symbols(symbols, self.shape)
-        return rows.interval(*self._rows(symbols.shape), symbols, self.precision)
-
-    def locate(self, quantiles: jax.Array) -> jax.Array:
-        check_fit(self.shape, jnp.shape(quantiles))
-        return rows.locate(*self._rows(jnp.shape(quantiles)), quantiles)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = base.check_symbols(symbols, self.shape)
         _, freq = self.interval(symbols)
         return jnp.log(freq.astype(jnp.float32)) - self.precision * np.log(2)
-
-    def kernel(self, shape: Shape) -> base.Kernel:
-        return base.Kernel("rows", self._rows(shape), {})
 
 
 def _check_rows(cdf: np.ndarray, precision: int) -> None:
@@ -80,5 +69,5 @@ def _check_rows(cdf: np.ndarray, precision: int) -> None:
             f"row {row} of cdf does not rise from 0 to 2**{precision} = {2**precision}: it begins {wide[row, :3]} and "
             f"ends {wide[row, -3:]}. Quantise with jans.quantize, or pass the precision that the table was made for."
         )
-    if (wide[:, :-1] >= 2**32).any() or (wide[:, -2] == 0).any() and precision == 32:
+    if (wide[:, :-1] >= 2**32).any() or ((wide[:, -2] == 0).any() and precision == 32):
         raise ValueError("32 bits have no place for a symbol of probability one, or one of zero after all others.")

@@ -9,6 +9,8 @@
 #ifndef JANS_TESTS_CUDA_EMULATION_CUDA_RUNTIME_H_
 #define JANS_TESTS_CUDA_EMULATION_CUDA_RUNTIME_H_
 
+#define JANS_CUDA_EMULATION
+
 #include <ucontext.h>
 
 #include <cstdint>
@@ -101,7 +103,6 @@ inline Block block;  // the one that runs
 inline std::mutex one_launch;
 inline std::mt19937 order(1);
 inline int processors = 2;
-inline uint64_t launches = 0;
 
 inline void BeginSwitch([[maybe_unused]] void** fake, [[maybe_unused]] const void* bottom,
                         [[maybe_unused]] size_t bytes) {
@@ -205,7 +206,6 @@ inline void Launch(dim3 blocks, dim3 threads, size_t shared_bytes, const std::fu
     Fail("the shape of a launch is out of range");
   }
   std::lock_guard<std::mutex> lock(one_launch);
-  ++launches;
   if (block.fibers.size() < threads.x) block.fibers = std::vector<Fiber>(threads.x);
   block.body = &body;
   block.threads = threads.x;
@@ -282,7 +282,7 @@ inline int __popc(unsigned value) { return __builtin_popcount(value); }
 
 enum cudaError_t { cudaSuccess = 0 };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
-enum cudaMemcpyKind { cudaMemcpyDeviceToDevice };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 
 namespace simt {
 struct Stream;
@@ -304,6 +304,23 @@ inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
   *value = simt::processors;
   return cudaSuccess;
 }
+
+inline cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  *memory = std::malloc(bytes);
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaFree(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
+  std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
   std::memcpy(to, from, bytes);

@@ -1,9 +1,9 @@
-// Random calls, legal and hostile ones, to the kernels of csrc/cuda (on the host, see cuda_runtime.h) and to the loops
-// of csrc/cpu: both must leave the same heads, words, sizes, status bits and symbols.
+// Random calls, legal and hostile ones, to the kernels of csrc/cuda and to the loops of csrc/cpu: both must leave the
+// same heads, words, sizes, status bits and symbols. Runs on a GPU, and with the headers of this folder on the host.
 //
 // Every buffer has exactly the size that the call claims, so that a sanitizer sees each access outside.
-//   emulation [cases of each kind] [seed]
-#include <cuda_runtime.h>
+//   random_calls [cases of each kind] [seed]
+#include <cuda_runtime_api.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,7 +11,9 @@
 #include <cstdlib>
 #include <limits>
 #include <map>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "../../csrc/core/intervals.h"
 #include "../../csrc/core/quantize.h"
@@ -35,6 +37,48 @@ void Require(bool condition, const char* what) {
   std::fprintf(stderr, "%s: %s\n", current.c_str(), what);
   std::abort();
 }
+
+void RequireSuccess(cudaError_t error) { Require(error == cudaSuccess, cudaGetErrorString(error)); }
+
+// Copies of vectors in device memory, for the time of one call.
+class Device {
+ public:
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  ~Device() {
+    for (const Copy& copy : copies_) cudaFree(copy.device);
+  }
+  template <typename T>
+  T* Put(std::vector<T>& data) {
+    const size_t bytes = data.size() * sizeof(T);
+    if (bytes == 0) return nullptr;
+    void* device = nullptr;
+    RequireSuccess(cudaMalloc(&device, bytes));
+    RequireSuccess(cudaMemcpy(device, data.data(), bytes, cudaMemcpyHostToDevice));
+    copies_.push_back({data.data(), device, bytes});
+    return static_cast<T*>(device);
+  }
+  // After a launch: waits, and brings everything back.
+  void Finish(cudaError_t launched) {
+    RequireSuccess(launched);
+    RequireSuccess(cudaDeviceSynchronize());
+    for (const Copy& copy : copies_) {
+      RequireSuccess(cudaMemcpy(copy.host, copy.device, copy.bytes, cudaMemcpyDeviceToHost));
+    }
+    ++calls;
+  }
+
+  static inline int64_t calls = 0;
+
+ private:
+  struct Copy {
+    void* host;
+    void* device;
+    size_t bytes;
+  };
+  std::vector<Copy> copies_;
+};
 
 // ---- batches ----
 
@@ -73,8 +117,8 @@ struct Buffer {
     return data.data() + offset;
   }
   template <typename To = T>
-  cuda::Array<To> View() {
-    cuda::Array<To> array{reinterpret_cast<To*>(data.data()), {}};
+  cuda::Array<To> View(Device& device) {
+    cuda::Array<To> array{reinterpret_cast<To*>(device.Put(data)), {}};
     for (int d = 0; d < cuda::Batch::kMaxRank; ++d) array.strides[d] = strides[d] * sizeof(T) / sizeof(To);
     return array;
   }
@@ -98,8 +142,14 @@ struct Coders {
         size(batch, 1, 0),
         status(batch, 1, 0) {}
 
-  cuda::Coder<V> View(int precision) {
-    return {batch,    head.View(), tail.View(), size.View(), status.View(), lanes, static_cast<uint32_t>(tail.core),
+  cuda::Coder<V> View(Device& device, int precision) {
+    return {batch,
+            head.View(device),
+            tail.View(device),
+            size.View(device),
+            status.View(device),
+            lanes,
+            static_cast<uint32_t>(tail.core),
             precision};
   }
 };
@@ -176,7 +226,9 @@ struct IntervalBuffers {
   Intervals At(const cuda::Batch& batch, int64_t b, int precision) {
     return {start.At(batch, b), freq.At(batch, b), precision};
   }
-  cuda::IntervalArrays View() { return {start.View<const uint32_t>(), freq.View<const uint32_t>()}; }
+  cuda::IntervalArrays View(Device& device) {
+    return {start.View<const uint32_t>(device), freq.View<const uint32_t>(device)};
+  }
 };
 
 // Narrow intervals make heads move all the words that they can.
@@ -233,9 +285,9 @@ struct RowBuffers {
     return {cdf.At(batch, b), count, row_symbols, index.At(batch, b), IndexStride(), precision};
   }
   template <typename T>
-  cuda::RowArrays View(Buffer<T>& symbols) {
-    return {symbols.template View<uint8_t>(), sizeof(T),    cdf.View<const uint32_t>(), count, row_symbols,
-            index.View<const int32_t>(),      IndexStride()};
+  cuda::RowArrays View(Device& device, Buffer<T>& symbols) {
+    return {symbols.template View<uint8_t>(device), sizeof(T),    cdf.View<const uint32_t>(device), count, row_symbols,
+            index.View<const int32_t>(device),      IndexStride()};
   }
 };
 
@@ -264,7 +316,9 @@ struct Case {
               std::to_string(n) + ", precision " + std::to_string(precision) + ", state bits " +
               std::to_string(8 * sizeof(typename V::State)) + ", word bits " + std::to_string(V::kWordBits) +
               ", lower bits " + std::to_string(V::kLowerBits);
+#if defined(JANS_CUDA_EMULATION)
     simt::processors = 1 + Below(4);
+#endif
   }
 };
 
@@ -282,8 +336,9 @@ void PushIntervals(int64_t lanes) {
     const Intervals source = intervals.At(c.batch, b, c.precision);
     PushAll<V, 0>(stream, [&](int64_t i) { return source.Check(source.Raw(i)); }, c.n, c.precision);
   });
-  const cuda::Call<V, cuda::IntervalArrays> call{c.device.View(c.precision), intervals.View(), c.n};
-  Require(cuda::Push(call, nullptr) == cudaSuccess, "not launched");
+  Device device;
+  const cuda::Call<V, cuda::IntervalArrays> call{c.device.View(device, c.precision), intervals.View(device), c.n};
+  device.Finish(cuda::Push(call, nullptr));
   Compare("push intervals", c.before, c.host, c.device);
 }
 
@@ -301,8 +356,9 @@ void AdvanceIntervals(int64_t lanes) {
     };
     PopAll<V, 0>(stream, locate, [](int64_t, int32_t) {}, c.n, c.precision);
   });
-  const cuda::Call<V, cuda::IntervalArrays> call{c.device.View(c.precision), intervals.View(), c.n};
-  Require(cuda::Pop(call, nullptr) == cudaSuccess, "not launched");
+  Device device;
+  const cuda::Call<V, cuda::IntervalArrays> call{c.device.View(device, c.precision), intervals.View(device), c.n};
+  device.Finish(cuda::Pop(call, nullptr));
   Compare("advance", c.before, c.host, c.device);
 }
 
@@ -321,8 +377,9 @@ void PushRows(int64_t lanes) {
     const T* s = symbols.At(c.batch, b);
     PushAll<V, 0>(stream, [&](int64_t i) { return source.Find(i, s[i]); }, c.n, c.precision);
   });
-  const cuda::Call<V, cuda::RowArrays> call{c.device.View(c.precision), rows.View(symbols), c.n};
-  Require(cuda::Push(call, nullptr) == cudaSuccess, "not launched");
+  Device device;
+  const cuda::Call<V, cuda::RowArrays> call{c.device.View(device, c.precision), rows.View(device, symbols), c.n};
+  device.Finish(cuda::Push(call, nullptr));
   Compare("push rows", c.before, c.host, c.device);
 }
 
@@ -338,8 +395,9 @@ void PopRows(int64_t lanes) {
         stream, [&](int64_t i, uint32_t quantile) { return source.Locate(i, quantile); },
         [&](int64_t i, int32_t symbol) { s[i] = static_cast<T>(symbol); }, c.n, c.precision);
   });
-  const cuda::Call<V, cuda::RowArrays> call{c.device.View(c.precision), rows.View(found), c.n};
-  Require(cuda::Pop(call, nullptr) == cudaSuccess, "not launched");
+  Device device;
+  const cuda::Call<V, cuda::RowArrays> call{c.device.View(device, c.precision), rows.View(device, found), c.n};
+  device.Finish(cuda::Pop(call, nullptr));
   Require(wanted.data == found.data, "symbols differ");
   Compare("pop rows", c.before, c.host, c.device);
 }
@@ -385,7 +443,9 @@ void Quantise(const Launch& launch, const Rule& rule) {
   std::vector<uint32_t> wanted(rows * (n + 1)), found(rows * (n + 1));
   for (int64_t row = 0; row < rows; ++row) rule(&values[row * n], n, precision, &wanted[row * (n + 1)]);
   current = "quantise";
-  Require(launch(values.data(), rows, n, precision, found.data(), nullptr) == cudaSuccess, "not launched");
+  Device device;
+  const Float* in = device.Put(values);
+  device.Finish(launch(in, rows, n, precision, device.Put(found), nullptr));
   Require(wanted == found, "rows differ");
 }
 
@@ -411,6 +471,6 @@ int main(int argc, char** argv) {
   Require((seen["push rows"] & pushed) == pushed, "push of rows did not meet every status");
   Require((seen["advance"] & popped) == popped, "advance did not meet every status");
   Require((seen["pop rows"] & popped) == popped, "pop of rows did not meet every status");
-  std::printf("%llu launches, all as on the CPU\n", static_cast<unsigned long long>(simt::launches));
+  std::printf("%lld calls, all as on the CPU\n", static_cast<long long>(Device::calls));
   return 0;
 }

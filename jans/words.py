@@ -1,0 +1,77 @@
+"""The content of one stream as raw words, for other programs."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jans.reference import plain
+from jans.state import State, check_layout, check_stream, find_variant, join_heads, split_heads
+from jans.status import check
+
+
+def to_words(state: State) -> np.ndarray:
+    """The content of one stream as raw words, for other programs: the tail, then every head, least significant word
+    first.
+
+    For one head of `rans64` this is what constriction's `AnsCoder.get_compressed()` returns: the head ends with its
+    last significant word. All other heads are written in full. Nothing is said about variant, lanes or model;
+    `jans.to_bytes` keeps those.
+
+    Raises:
+        CodingError: when the status of the state is not clean.
+
+    >>> from jans import models, rans
+    >>> to_words(rans.push(rans.init(capacity=8), models.Uniform(1000), jnp.arange(5)))
+    array([453001139,  15637127], dtype=uint32)
+    """
+    check_stream(state)
+    check(state)
+    v = find_variant(state.variant)
+    tail = np.asarray(state.tail)[: int(state.size)]
+    coder = (tuple(join_heads(state)), ())
+    return np.concatenate([tail, np.array(plain.words(v, coder), tail.dtype)])
+
+
+def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant: str = "rans64") -> State:
+    """A coder from raw words: the inverse of `to_words`.
+
+    Args:
+        words: unsigned integers [n] of the variant's word size.
+        capacity: words of the tail; by default as many as there are.
+        lanes, variant: as the words were written.
+
+    Raises:
+        ValueError: when the words cannot come from such a coder.
+    """
+    v = find_variant(variant)
+    array = np.asarray(words)
+    if array.ndim != 1 or not (array.size == 0 or np.issubdtype(array.dtype, np.integer)):
+        raise ValueError(f"words must be one axis of integers, got {array.dtype} of shape {array.shape}.")
+    if array.size and (array.min() < 0 or array.max() >= 2**v.word_bits):
+        raise ValueError(f"words of variant {variant} are {v.word_bits}-bit unsigned integers; some are out of range.")
+    values = [int(w) for w in array[-2 * lanes * (v.state_bits // v.word_bits) :]]
+    if variant == "rans64" and lanes == 1:
+        if values and values[-1] == 0:
+            raise ValueError("the last word is zero, so that it carries nothing; it cannot end a rans64 stream.")
+        used = min(len(values), 2)
+        heads = [sum(w << 32 * i for i, w in enumerate(values[len(values) - used :]))]
+    else:
+        each = v.state_bits // v.word_bits
+        used = lanes * each
+        if len(values) < used:
+            raise ValueError(f"{lanes} heads of variant {variant} take {used} words, got only {array.size}.")
+        ends = values[len(values) - used :]
+        heads = [sum(w << v.word_bits * i for i, w in enumerate(ends[k : k + each])) for k in range(0, used, each)]
+        if not all(v.lower <= x < 1 << v.top_bits for x in heads):
+            raise ValueError(
+                f"a head is out of the range of variant {variant}: these words were written by another coder."
+            )
+    tail = array[: array.size - used].astype(f"uint{v.word_bits}")
+    capacity = tail.size if capacity is None else capacity
+    check_layout(lanes, capacity)
+    if capacity < tail.size:
+        raise ValueError(f"capacity must be at least the {tail.size} words of the tail, got {capacity}.")
+    padded = np.zeros(capacity, tail.dtype)
+    padded[: tail.size] = tail
+    return State(jnp.asarray(split_heads(v, heads)), jnp.asarray(padded), jnp.int32(tail.size), jnp.int32(0), variant)
