@@ -279,9 +279,9 @@ def test_several_bits_are_told_together():
 
 
 def test_check_inside_jit_is_an_error():
-    with pytest.raises(TypeError, match="jans.check looks at values and cannot run inside jit"):
+    with pytest.raises(TypeError, match=r"jans.check looks at values and cannot run inside jit"):
         jax.jit(jans.check)(STATE)
-    with pytest.raises(TypeError, match="use jans.check_inside under jax.experimental.checkify"):
+    with pytest.raises(TypeError, match=r"use jans.check_inside under jax.experimental.checkify"):
         jax.vmap(jans.check)(jax.tree.map(lambda leaf: leaf[None], STATE))
 
 
