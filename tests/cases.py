@@ -231,7 +231,10 @@ def _mixture(precision, shape, rng):
     parts = (*shape, 3)
     logits, mean = rng.normal(0, 1, parts).astype(np.float32), rng.normal(0, 20, parts).astype(np.float32)
     scale = np.exp(rng.normal(0, 1.5, parts)).astype(np.float32)
-    return models.LogisticMixture(logits, mean, scale, -25, 25, precision), np.ones((51, *shape), bool)
+    support = np.ones((54, *shape), bool)
+    support[:3] = False
+    support = np.broadcast_to((np.arange(54) >= 3).reshape(-1, *((1,) * len(shape))), (54, *shape))
+    return models.LogisticMixture(logits, mean, scale, 3, 53, precision), support
 
 
 def _halving(precision, _shape, _rng):
@@ -256,10 +259,10 @@ MODELS = [
     ModelCase("table-each", _table_each),
     ModelCase("gaussian", _gaussian, shared=True),
     ModelCase("gaussian-each", _gaussian_each),
-    ModelCase("mixture-each", lambda p, shape, rng: _mixture(p, shape, rng)),
+    ModelCase("mixture-each", _mixture),
     ModelCase("user", _halving, shared=True),
     ModelCase("user-each", _split),
-    ModelCase("mixture", lambda p, _, rng: (_mixture(p, (), rng)[0], np.ones(51, bool)), shared=True),
+    ModelCase("mixture", lambda precision, _, rng: _mixture(precision, (), rng), shared=True),
 ]
 
 _ALL = [(coder, model) for coder in CODERS for model in MODELS]

@@ -1,1 +1,373 @@
-"""In preparation by the test helper."""
+"""Quantisation and models: every float becomes a legal distribution or is refused, and what training sees is what is
+coded."""
+
+import math
+import statistics
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+import jans
+from jans import models, quantize, rans, status
+
+TINY = 2.0**-126  # the smallest normal float32
+
+
+def floats32(**limits):
+    return st.floats(width=32, allow_nan=False, allow_infinity=False, **limits)
+
+
+def rows(elements, sizes=(2, 7, 40)):
+    return st.sampled_from(cases.thin(sizes, 3)).flatmap(lambda n: st.lists(elements, min_size=n, max_size=n))
+
+
+precisions = st.sampled_from(cases.thin([24, 6, 32, 12], 4))
+
+
+def freqs(cdf, precision):
+    """Frequencies of a row, which must begin at 0 and end at 2**precision."""
+    wide = np.asarray(cdf).astype(np.int64)
+    wide[-1] += (wide[-1] == 0) << 32
+    assert (wide[0], wide[-1]) == (0, 2**precision)
+    return np.diff(wide)
+
+
+# ---- probabilities ----
+
+magnitudes = st.one_of(
+    floats32(min_value=0),
+    st.sampled_from([0.0, 1e-45, 1e-40, TINY, 1e-30, 1.0, 3.4e38]),
+    floats32(min_value=0, max_value=1),
+)
+
+
+@given(rows(magnitudes), precisions)
+@example([1.0, 0.0], 24)
+@example([0.0, 3.4e38], 32)
+@example([TINY, 3.4e38], 24)
+@example([3.4e38] * 40, 24)
+@example([TINY] * 7, 24)
+def test_any_probabilities_become_frequencies(values, precision):
+    values = np.array(values, np.float32)
+    assume((values >= TINY).any())
+    freq = freqs(quantize.probs(values, precision), precision)
+    assert (freq >= 1).all()
+    # Within one count, and the rounding of sums of float32, of the exact share.
+    exact = np.where(values < TINY, 0, values).astype(np.float64)
+    share = exact / exact.sum() * (2**precision - len(values))
+    assert (np.abs(freq - 1 - share) <= 1 + 2**precision * len(values) * 2.0**-23).all()
+
+
+@given(rows(st.floats(min_value=0, allow_infinity=False)), precisions)
+@example([1e308] * 40, 24)
+@example([2.3e-308, 1e308], 32)
+def test_any_double_probabilities_become_frequencies(values, precision):
+    values = np.array(values)
+    assume((values >= 2.0**-1022).any())
+    with jax.enable_x64(True):
+        cdf = quantize.probs(jnp.asarray(values), precision)
+    assert (freqs(cdf, precision) >= 1).all()
+
+
+@given(rows(floats32(min_value=2.0**-20, max_value=1)), precisions, st.integers(-100, 100))
+def test_a_power_of_two_changes_nothing(values, precision, power):
+    values = np.array(values, np.float32)
+    expected = quantize.probs(values, precision)
+    assert cases.same(quantize.probs(np.ldexp(values, power), precision), expected)
+
+
+BAD = [[np.nan, 1, 1], [1, np.inf, 1], [1, 1, -1e-3], [0, 0, 0], [-0.0, 0, 0], [1e-40, 1e-45, 0], [1, 1, -np.inf]]
+
+
+@pytest.mark.parametrize("row", BAD, ids=str)
+def test_what_is_no_distribution_is_refused(row):
+    values = jnp.array([row, [1, 2, 1]], jnp.float32)
+    cdf = quantize.probs(values, 12)
+    assert (np.asarray(cdf[0]) == 2**32 - 1).all()
+    assert freqs(cdf[1], 12).tolist() == [1024, 2047, 1025]  # its neighbour in the batch is not harmed
+    model = models.Categorical(values, precision=12)
+    state = cases.CODERS[0].random(0, 10, 20)
+    pushed = rans.push(state, model, jnp.array([1, 1]))
+    popped, symbols = rans.pop(state, model)
+    assert (int(pushed.status), int(popped.status)) == (status.BAD_MODEL, status.BAD_MODEL)
+    assert int(symbols[0]) == 0
+    assert np.isposinf(cases.bits(model, jnp.array([0, 0]))).tolist() == [True, False]
+    # Refused symbols are left out: the good ones alone give the same coder.
+    alone = rans.push(state, models.Categorical(values[1], precision=12), jnp.array([1]))
+    assert cases.same(pushed.head, alone.head)
+
+
+@pytest.mark.parametrize("prob", [-0.1, 1.1, np.nan, np.inf])
+def test_probabilities_of_a_bernoulli(prob):
+    assert int(rans.push(rans.init(4), models.Bernoulli(jnp.float32(prob)), jnp.array([1])).status) == status.BAD_MODEL
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_half_precisions_widen(dtype):
+    probs = jnp.asarray(np.random.default_rng(0).random(50), dtype)
+    half, single = models.Categorical(probs), models.Categorical(probs.astype(jnp.float32))
+    assert cases.same(half.cdf, single.cdf)
+    assert cases.same(models.Categorical(logits=probs).cdf, models.Categorical(logits=probs.astype(jnp.float32)).cdf)
+
+
+def test_every_symbol_of_a_full_alphabet_has_one_place():
+    assert freqs(quantize.probs(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
+    assert freqs(quantize.logits(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
+
+
+# ---- logits ----
+
+
+@given(rows(st.one_of(floats32(), st.just(-np.inf), floats32(min_value=-30, max_value=30))), precisions)
+@example([0.0, -3.4e38], 24)
+@example([3.4e38, -3.4e38], 32)
+@example([-np.inf, 5.0], 24)
+def test_any_logits_become_frequencies(values, precision):
+    values = np.array(values, np.float32)
+    assume(np.isfinite(values).any())
+    freq = freqs(quantize.logits(values, precision), precision)
+    assert (freq >= 1).all()
+    exact = values.astype(np.float64) - values.max()
+    share = np.exp(exact) / np.exp(exact).sum()
+    # exp in fixed point is good to 4e-6, and each value to 2**-30.
+    close = 1 + 2**precision * (4e-6 * share + len(values) * 2.0**-29)
+    assert (np.abs(freq - 1 - share * (2**precision - len(values))) <= close).all()
+    assert (np.diff(freq[np.argsort(values)]) >= -1).all()  # what is likelier gets more, to one count
+
+
+@pytest.mark.parametrize(
+    "row", [[np.nan, 0, 0], [0, np.nan, 0], [0, np.inf, 0], [-np.inf] * 3, [0, 0, np.nan]], ids=str
+)
+def test_logits_that_are_none(row):
+    cdf = quantize.logits(jnp.array(row, jnp.float32), 12)
+    assert (np.asarray(cdf) == 2**32 - 1).all()
+
+
+# ---- distribution functions in fixed point ----
+
+SYMBOLS = np.arange(60)
+extremes = [0.0, 1e-40, TINY, -1e-30, 5e-5, 1e8, -1e30, 3.4e38, -3.4e38]
+means = st.one_of(floats32(), st.sampled_from(extremes), floats32(min_value=-80, max_value=80))
+spreads = st.one_of(
+    floats32(min_value=TINY, exclude_min=False), st.sampled_from([TINY, 1e-30, 1e-3, 1.0, 1e30, 3.4e38])
+)
+
+
+def assert_tiles(model, precision, symbols=SYMBOLS):
+    """Intervals of all symbols lie end to end from 0 to 2**precision, and locate finds both ends of each."""
+    start, freq = (np.asarray(a).astype(np.int64) for a in cases.interval(model, symbols))
+    assert (freq >= 1).all()
+    assert (start == np.cumsum(freq) - freq).all()
+    assert freq.sum() == 2**precision
+    for quantiles in (start, start + freq - 1):
+        assert cases.locate(model, jnp.asarray(quantiles.astype(np.uint32))).tolist() == symbols.tolist()
+
+
+EDGES = np.concatenate([[-np.inf], np.linspace(-3, 3, 59) ** 3, [np.inf]]).astype(np.float32)
+
+
+@given(means, spreads, precisions)
+def test_any_gaussian_tiles(mean, scale, precision):
+    assert_tiles(models.BinnedGaussian(jnp.float32(mean), jnp.float32(scale), EDGES, precision), precision)
+
+
+@given(st.lists(st.tuples(floats32(), means, spreads), min_size=3, max_size=3), precisions)
+def test_any_mixture_tiles(parts, precision):
+    logits, mean, scale = jnp.asarray(np.array(parts, np.float32).T)
+    assert_tiles(models.LogisticMixture(logits, mean, scale, -20, 39, precision), precision, SYMBOLS - 20)
+
+
+BAD_PARAMETERS = [(np.nan, 1), (np.inf, 1), (-np.inf, 1), (0, np.nan), (0, np.inf), (0, 0), (0, -1), (0, 1e-40)]
+
+
+@pytest.mark.parametrize(("mean", "scale"), BAD_PARAMETERS)
+def test_parameters_that_are_none(mean, scale):
+    mean, scale = jnp.float32(mean), jnp.float32(scale)
+    mixture = models.LogisticMixture(jnp.zeros(2), jnp.array([1.0, mean]), jnp.array([1.0, scale]), high=9)
+    for model in (models.BinnedGaussian(mean, scale, EDGES), mixture):
+        start, freq = cases.interval(model, jnp.arange(3))
+        assert (start.tolist(), freq.tolist()) == ([status.BAD_MODEL] * 3, [0] * 3)
+        assert int(rans.push(rans.init(4), model, jnp.array([1])).status) == status.BAD_MODEL
+        popped, symbol = rans.pop(rans.init(4), model, shape=(1,))
+        assert (int(popped.status), int(symbol[0])) == (status.BAD_MODEL, 0)
+
+
+@pytest.mark.parametrize("logit", [np.nan, np.inf])
+def test_logits_of_a_mixture_that_are_none(logit):
+    model = models.LogisticMixture(jnp.array([0.0, logit]), 0.0, 1.0, high=9)
+    assert int(rans.push(rans.init(4), model, jnp.array([1])).status) == status.BAD_MODEL
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(0.0, 1.0), (-1.3, 0.4), (2.0, 7.0), (0.5, 0.03)])
+def test_gaussians_are_near_the_real_ones(mean, scale):
+    start, _ = cases.interval(models.BinnedGaussian(mean, scale, EDGES), SYMBOLS)
+    normal = statistics.NormalDist(mean, scale)
+    exact = [0.0, *(normal.cdf(float(edge)) for edge in EDGES[1:-1])]
+    assert np.abs(np.asarray(start) * 2.0**-24 - exact).max() < 5e-6  # 60 of 2**24 places are given away
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(0.0, 1.0), (12.3, 0.4), (2.0, 70.0), (25.0, 0.03)])
+def test_logistics_are_near_the_real_ones(mean, scale):
+    model = models.LogisticMixture(jnp.zeros(1), mean, scale, 0, 59)
+    start, _ = cases.interval(model, SYMBOLS)
+    exact = [0.0, *(0.5 + 0.5 * math.tanh((k - 0.5 - mean) / (2 * scale)) for k in SYMBOLS[1:])]
+    assert np.abs(np.asarray(start) * 2.0**-24 - exact).max() < 2e-5  # straight lines between 64 points a unit
+
+
+def test_the_weights_of_a_mixture():
+    parts = jnp.log(jnp.array([0.2, 0.5, 0.3])), jnp.array([10.0, 30.0, 50.0]), jnp.full(3, 0.5)
+    start, _ = cases.interval(models.LogisticMixture(*parts, 0, 59), SYMBOLS)
+    assert np.abs(np.asarray(start)[[20, 40]] * 2.0**-24 - [0.2, 0.7]).max() < 1e-4  # 16 bits a weight
+
+
+# ---- what training sees is what is coded ----
+
+
+@pytest.mark.parametrize("case", cases.MODELS, ids=str)
+def test_log_prob_is_the_length_of_the_code(case):
+    """To two counts of the frequency and, where exp or Phi is read from a table, 1e-4 of it."""
+    model, symbols = case.draw(20, (37,))
+    symbols = jnp.asarray(symbols)
+    freq = np.asarray(cases.interval(model, symbols)[1]).astype(np.float64)
+    error = np.abs(np.asarray(cases.log_prob(model, symbols)) + np.asarray(cases.bits(model, symbols)) * math.log(2))
+    assert (error <= 2 / freq + 1e-4).all()
+
+
+@pytest.mark.parametrize("case", cases.MODELS[:14], ids=str)
+@pytest.mark.parametrize("dtype", cases.thin([jnp.uint8, jnp.int8, jnp.uint16, jnp.int16], 4))
+def test_small_dtypes_of_symbols_change_nothing(case, dtype):
+    model, symbols = case.draw(20, (37,))
+    symbols = np.minimum(symbols, 127)
+    assert cases.same(cases.log_prob(model, symbols.astype(dtype)), cases.log_prob(model, symbols))
+    assert cases.same(cases.bits(model, symbols.astype(dtype)), cases.bits(model, symbols))
+
+
+def test_supports_wider_than_the_dtype_of_symbols():
+    symbols = jnp.array([0, 100], jnp.int8)
+    wide = [
+        models.Uniform(400),
+        models.Categorical(jnp.ones(300)),
+        models.LogisticMixture(jnp.zeros(1), 50.0, 9.0, high=255),
+        models.NormalGrid(9).posterior(0.0, 1.0),
+    ]
+    for model in wide:
+        assert cases.same(cases.log_prob(model, symbols), cases.log_prob(model, symbols.astype(jnp.int32)))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_bits_of_probabilities_of_any_size(scale):
+    probs = jnp.array([3.0, 1.0, 0.0]) * jnp.float32(scale)
+    small, even = models.Categorical(probs), models.Categorical(jnp.array([3.0, 1.0, 0.0]))
+    np.testing.assert_allclose(small.log_prob(jnp.arange(2)), even.log_prob(jnp.arange(2)), rtol=1e-5)
+
+
+at_extremes = st.tuples(
+    st.sampled_from([-1e6, -1e4, -1.0, 0.0, 0.3, 1e4]), st.sampled_from([1e-9, 1e-6, 0.1, 1.0, 1e6, 1e9])
+)
+
+
+@given(at_extremes)
+def test_gradients_are_finite(parameters):
+    parameters = jnp.array(parameters, jnp.float32)
+    for grad in GRADIENTS:
+        assert np.isfinite(grad(parameters)).all()
+
+
+def _gaussian_loss(p):
+    return models.BinnedGaussian(p[0], p[1], EDGES).bits(SYMBOLS).sum()
+
+
+def _mixture_loss(p):
+    mean, scale = jnp.stack([p[0], 0.0]), jnp.stack([p[1], 1.0])
+    return models.LogisticMixture(jnp.zeros(2), mean, scale, -20, 39).bits(SYMBOLS - 20).sum()
+
+
+def _logits_loss(p):
+    return models.Categorical(logits=jnp.stack([p[0], 0.0, p[0] / 3])).bits(jnp.arange(3)).sum()
+
+
+def _probs_loss(p):
+    return models.Categorical(jnp.stack([p[1], 1.0, p[1] / 3])).bits(jnp.arange(3)).sum()
+
+
+GRADIENTS = [jax.jit(jax.grad(loss)) for loss in (_gaussian_loss, _mixture_loss, _logits_loss, _probs_loss)]
+
+
+# ---- the others ----
+
+
+@given(st.integers(1, 2**31 - 1), st.sampled_from([24, 32, 5]))
+def test_uniform_intervals(size, precision):
+    sizes = jnp.array([size, 3])
+    last = size - 1
+    start, freq = cases.interval(models.Uniform(sizes, precision), jnp.array([last, 1]))
+    if size > 2**precision or (size == 1 and precision == 32):
+        assert (int(freq[0]), int(start[0])) == (0, status.BAD_MODEL)
+    else:
+        assert int(start[0]) == 2**precision // size * last
+        assert int(start[0]) + int(freq[0]) == 2**precision
+    assert (int(start[1]), int(freq[1])) == (2**precision // 3, 2**precision // 3)
+
+
+@pytest.mark.parametrize("bits", [1, 5, 13])
+def test_the_normal_grid(bits):
+    grid = models.NormalGrid(bits)
+    edges, centres = np.asarray(grid.edges), np.asarray(grid.centres)
+    assert (len(edges), len(centres)) == (2**bits + 1, 2**bits)
+    assert (edges[:-1] < centres).all()
+    assert (centres < edges[1:]).all()
+    assert (edges == -edges[::-1]).all()
+    symbols = jnp.arange(2**bits)
+    assert (grid.prior().bits(symbols) == bits).all()
+    assert cases.same(grid.value(symbols), grid.centres)
+    # Under the standard normal itself all bins weigh nearly the same.
+    freq = np.asarray(cases.interval(grid.posterior(0.0, 1.0), symbols)[1])
+    assert np.abs(freq / 2.0 ** (24 - bits) - 1).max() < 0.06
+
+
+def test_a_model_class_can_be_defined_again():
+    """As a notebook does with every run of its cell."""
+    for size in (3, 4):
+
+        class Even(models.Model):
+            leaves = ("size",)
+
+            def __init__(self, size):
+                self.size, self.precision = jnp.uint32(size), 8
+
+            @property
+            def shape(self):
+                return ()
+
+            def interval(self, symbols):
+                start = symbols.astype(jnp.uint32) * 64
+                return start, jnp.full_like(start, 64)
+
+            def locate(self, quantiles):
+                return (quantiles // 64).astype(jnp.int32)
+
+            def log_prob(self, symbols):
+                return jnp.full(symbols.shape, -math.log(4))
+
+        codec = rans.codec(Even(size), shape=(5,))
+        jans.check_codec(codec, rans.init(8), jnp.array([0, 3, 1, 2, 2]))
+
+
+def test_a_mixture_codes_the_integers_of_its_support():
+    model = models.LogisticMixture(jnp.zeros(1), jnp.array([-2.0]), jnp.array([1.5]), low=-7, high=4, precision=12)
+    symbols = jnp.arange(-7, 5, dtype=jnp.int8)
+    state = rans.push(rans.init(20), model, symbols)
+    _, again = rans.pop(jans.check(state), model, shape=symbols.shape, dtype=jnp.int8)
+    assert (again == symbols).all()
+    start, freq = model.interval(symbols)
+    assert int(start[0]) == 0
+    assert (start[1:] == start[:-1] + freq[:-1]).all()
+    assert (model.locate(start) == symbols).all()
+    assert np.isinf(model.bits(jnp.array([-8, 5]))).all()
+    assert np.isinf(model.log_prob(jnp.array([-8, 5]))).all()
+    np.testing.assert_allclose(model.log_prob(symbols), -model.bits(symbols) * np.log(2), atol=6e-3)

@@ -103,12 +103,14 @@ struct Uniform {
 
 // A distribution function on n + 1 edges, quantised with one count for every symbol:
 //   left(k) = floor(F(edge k) * (2^precision - n)) + k,  left(0) = 0,  left(n) = 2^precision.
-// F rises, so left rises strictly, and is searched by bisection. Cdf gives F as an integer in [0, 2^32].
+// F rises, so left rises strictly, and is searched by bisection. Cdf gives F as an integer in [0, 2^32]. Symbol low + k
+// lies between the edges k and k + 1.
 template <typename Cdf>
 struct Leaky {
   Cdf cdf;
   int64_t n;
   int precision;
+  int64_t low = 0;
 
   JANS_HD uint64_t Left(const typename Cdf::Parameters& p, int64_t k) const {
     if (k == 0) return 0;
@@ -116,6 +118,7 @@ struct Leaky {
     return (cdf.At(p, k) * (Total(precision) - n) >> 32) + k;
   }
   JANS_HD Interval Find(int64_t i, int64_t symbol) const {
+    symbol -= low;
     if (symbol < 0 || symbol >= n) return NoInterval(kBadSymbol);
     typename Cdf::Parameters p = cdf.Load(i);
     if (!p.valid) return NoInterval(kBadModel);
@@ -126,20 +129,20 @@ struct Leaky {
   JANS_HD Located Locate(int64_t i, uint32_t quantile) const {
     typename Cdf::Parameters p = cdf.Load(i);
     if (!p.valid) return {0, NoInterval(kBadModel)};
-    int64_t low = 0, high = n;
+    int64_t below = 0, above = n;
     uint64_t left = 0, right = Total(precision);
-    while (high - low > 1) {
-      int64_t middle = low + (high - low) / 2;
+    while (above - below > 1) {
+      int64_t middle = below + (above - below) / 2;
       uint64_t value = Left(p, middle);
       if (value <= quantile) {
-        low = middle;
+        below = middle;
         left = value;
       } else {
-        high = middle;
+        above = middle;
         right = value;
       }
     }
-    return {static_cast<int32_t>(low), {static_cast<uint32_t>(left), static_cast<uint32_t>(right - left)}};
+    return {static_cast<int32_t>(low + below), {static_cast<uint32_t>(left), static_cast<uint32_t>(right - left)}};
   }
 };
 

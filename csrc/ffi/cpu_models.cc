@@ -46,12 +46,12 @@ struct LogisticMixtureArgs {
   using Model = Leaky<LogisticMixtureCdf>;
   static constexpr int64_t kCost = 32;
   Operand<const float> logits, mean, scale;
-  int64_t n = 0;
+  int64_t n = 0, low = 0;
   float first_edge = 0;
   int precision = 0;
 
   ffi::Error Init(const Batch& batch, const AnyBuffer& logits_in, const AnyBuffer& mean_in, const AnyBuffer& scale_in,
-                  int64_t count, int32_t bits, int32_t low, int32_t high) {
+                  int64_t count, int32_t bits, int32_t least, int32_t most) {
     JANS_RETURN_IF_ERROR(logits.Init("logits", logits_in, ffi::DataType::F32, batch, 2));
     JANS_RETURN_IF_ERROR(mean.Init("mean", mean_in, ffi::DataType::F32, batch, 2));
     JANS_RETURN_IF_ERROR(scale.Init("scale", scale_in, ffi::DataType::F32, batch, 2));
@@ -61,9 +61,10 @@ struct LogisticMixtureArgs {
       return Invalid("a mixture has 1 to 16 components");
     }
     constexpr int32_t kMaxEdge = 1 << 22;  // edges are exact in float32
-    if (low < -kMaxEdge || high > kMaxEdge || high < low) return Invalid("support is out of range");
-    n = int64_t{high} - low + 1;
-    first_edge = static_cast<float>(low) - 0.5f;
+    if (least < -kMaxEdge || most > kMaxEdge || most < least) return Invalid("support is out of range");
+    n = int64_t{most} - least + 1;
+    low = least;
+    first_edge = static_cast<float>(least) - 0.5f;
     precision = bits;
     return CheckLeaky(n, bits);
   }
@@ -71,7 +72,8 @@ struct LogisticMixtureArgs {
     return {{logits.At(b), mean.At(b), scale.At(b), logits.core[0] == 1 ? 0 : 1, static_cast<int>(logits.core[1]),
              first_edge},
             n,
-            precision};
+            precision,
+            low};
   }
 };
 
@@ -124,7 +126,7 @@ ffi::Error FindIntervals(ffi::ThreadPool& pool, const Batch& batch, const AnyBuf
   return ffi::Error::Success();
 }
 
-// Symbols at quantiles; -1 where the model is no distribution.
+// Symbols at quantiles; the least integer, which no model has, where there is no distribution.
 template <typename Args>
 ffi::Error LocateAll(ffi::ThreadPool& pool, const Batch& batch, const AnyBuffer& quantiles, const Args& args,
                      Out& symbols_out) {
@@ -140,7 +142,7 @@ ffi::Error LocateAll(ffi::ThreadPool& pool, const Batch& batch, const AnyBuffer&
       int32_t* s = out.At(b);
       for (int64_t i = 0; i < n; ++i) {
         Located found = model.Locate(i, q[i]);
-        s[i] = found.interval.freq == 0 ? -1 : found.symbol;
+        s[i] = found.interval.freq == 0 ? std::numeric_limits<int32_t>::min() : found.symbol;
       }
     }
   });

@@ -81,7 +81,7 @@ class Model(abc.ABC):
 
     @abc.abstractmethod
     def locate(self, quantiles: jax.Array) -> jax.Array:
-        """Symbols (int32) whose intervals contain `quantiles` (uint32), which `shape` broadcasts to."""
+        """Symbols (int32) whose intervals contain `quantiles` (uint32), to whose shape that of the model broadcasts."""
 
     @abc.abstractmethod
     def log_prob(self, symbols: jax.Array) -> jax.Array:

@@ -17,9 +17,9 @@ MAX_SUPPORT = 2**22
 class LogisticMixture(base.Model):
     """Integers low ... high under a mixture of logistic distributions; the tails belong to the end symbols.
 
-    `left(k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` with
+    `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` with
     `F(x) = sum_j softmax(logits)_j * sigmoid((x - mean_j) / scale_j)`, in fixed point (`csrc/core/fixed.h`).
-    Symbols are 0-based: symbol k stands for the value low + k.
+    Symbols are the integers themselves.
 
     Args:
         logits, mean, scale: floats [..., components], 1 to 16 components, in units of the symbols. Leading dimensions
@@ -84,14 +84,14 @@ class LogisticMixture(base.Model):
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = base.check_symbols(symbols, self.shape)
-        n = self.high - self.low + 1
-        k = symbols[..., None]
-        value = self.low + k.astype(jnp.float32)
-        below = jnp.where(k <= 0, 0.0, jax.nn.sigmoid((value - 0.5 - self.mean) / self.scale))
-        above = jnp.where(k >= n - 1, 1.0, jax.nn.sigmoid((value + 0.5 - self.mean) / self.scale))
+        x = symbols[..., None]
+        value = x.astype(jnp.float32)
+        below = jnp.where(x <= self.low, 0.0, jax.nn.sigmoid((value - 0.5 - self.mean) / self.scale))
+        above = jnp.where(x >= self.high, 1.0, jax.nn.sigmoid((value + 0.5 - self.mean) / self.scale))
         mass = (jax.nn.softmax(self.logits, -1) * (above - below)).sum(-1)
-        floored = mass * (1 - n * 2.0**-self.precision) + 2.0**-self.precision
-        return jnp.where((symbols >= 0) & (symbols < n), jnp.log(floored), -jnp.inf)
+        floor = 2.0**-self.precision
+        floored = mass * (1 - (self.high - self.low + 1) * floor) + floor
+        return jnp.where((symbols >= self.low) & (symbols <= self.high), jnp.log(floored), -jnp.inf)
 
     def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("logistic_mixture", self._operands(shape), self._support)

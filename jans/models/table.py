@@ -15,8 +15,8 @@ class Table(rows.RowsModel):
 
     Args:
         cdf: unsigned integers [K, n + 1]; each row rises from 0 to 2**precision. Equal neighbours are symbols of
-            probability
-            zero: they are never decoded, and pushing one sets `BAD_SYMBOL`. Shared by all streams under `jax.vmap`.
+            probability zero: they are never decoded, and pushing one sets `BAD_SYMBOL`. Under `jax.vmap` all streams
+            share the table.
         index: integers of the shape of the symbols, 0 ... K - 1; one outside sets `BAD_MODEL`.
         precision: bits of the frequencies.
 

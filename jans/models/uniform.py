@@ -62,9 +62,8 @@ class Uniform(base.Model):
         return jnp.minimum(quantiles // jnp.maximum(width, 1), size - 1).astype(jnp.int32)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
-        inside = (symbols >= 0) & (symbols < self.size)
-        return jnp.where(inside, -jnp.log(self.size.astype(jnp.float32)), -jnp.inf)
+        _, freq = self.interval(symbols)
+        return jnp.log(freq.astype(jnp.float32)) - self.precision * np.log(2)
 
     def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("uniform", base.flat_parameters(self.shape, shape, self.size), {})

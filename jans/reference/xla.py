@@ -243,16 +243,17 @@ def _running_sums(values):
     return jnp.concatenate([before, total[None]])
 
 
-def _leaky(cdf, n, precision):
-    """find and locate of F quantised with one count for each of n symbols; cdf(k) is F at edge k in units of 2**-32."""
+def _leaky(cdf, n, precision, lowest=0):
+    """find and locate of F quantised with one count for each of n symbols from the lowest on; cdf(k) is F at edge k in
+    units of 2**-32."""
 
     def left(k):
         inner = (cdf(jnp.clip(k, 1, max(n - 1, 1))) * u64(2**precision - n) >> u64(32)) + k.astype(u64)
         return jnp.where(k <= 0, u64(0), jnp.where(k >= n, u64(2**precision), inner))
 
     def find(symbol):
-        inside = (symbol >= 0) & (symbol < n)
-        k = jnp.clip(symbol, 0, n - 1)
+        inside = (symbol >= lowest) & (symbol < lowest + n)
+        k = jnp.clip(symbol - lowest, 0, n - 1)
         start, end = left(k), left(k + 1)
         interval = _choose(end > start, (start.astype(u32), (end - start).astype(u32)), BAD_MODEL)
         return _choose(inside, interval, BAD_SYMBOL)
@@ -267,7 +268,7 @@ def _leaky(cdf, n, precision):
 
         low, high = lax.fori_loop(0, n.bit_length() + 1, halve, (i32(0), i32(n)))
         start = left(low)
-        return low, (start.astype(u32), (left(high) - start).astype(u32))
+        return i32(lowest) + low, (start.astype(u32), (left(high) - start).astype(u32))
 
     return find, locate
 
@@ -301,7 +302,7 @@ def _logistic_mixture(i, logits, mean, scale, precision, low, high):
         f = _symmetric_cdf(tables.logistic_table(), z, tables.LOGISTIC_LIMIT, tables.LOGISTIC_STEPS)
         return jnp.sum(weights * f.astype(u64)) >> u64(bits - 1)
 
-    return valid, _leaky(cdf, high - low + 1, precision)
+    return valid, _leaky(cdf, high - low + 1, precision, low)
 
 
 def _find_all(model, symbols):
@@ -318,7 +319,7 @@ def _find_all(model, symbols):
 def _locate_all(model, quantiles):
     def one(i, q):
         valid, (_, locate) = model(i)
-        return jnp.where(valid, locate(q)[0], i32(-1))
+        return jnp.where(valid, locate(q)[0], jnp.iinfo(i32).min)
 
     if quantiles.shape[0] == 0:
         return (quantiles.astype(i32),)
