@@ -5,6 +5,9 @@
 #ifndef JANS_CUDA_SOURCES_H_
 #define JANS_CUDA_SOURCES_H_
 
+#include <type_traits>
+
+#include "../core/intervals.h"
 #include "stream.h"
 #include "tables.h"
 

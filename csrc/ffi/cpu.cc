@@ -1,4 +1,5 @@
 // CPU handlers of the coder and the quantisers, and the table of all.
+#include "../core/intervals.h"
 #include "../core/quantize.h"
 #include "cpu_call.h"
 #include "library.h"
@@ -7,19 +8,6 @@ namespace jans {
 namespace {
 
 // ---- intervals ----
-
-struct Intervals {
-  const uint32_t* start;
-  const uint32_t* freq;
-  int precision;
-
-  // Intervals that users made may be anything.
-  Interval operator()(int64_t i) const {
-    if (freq[i] == 0) return NoInterval(start[i] == kBadSymbol ? kBadSymbol : kBadModel);
-    if (start[i] + uint64_t{freq[i]} > Total(precision)) return NoInterval(kBadModel);
-    return {start[i], freq[i]};
-  }
-};
 
 template <typename V>
 struct IntervalArgs {
@@ -52,7 +40,8 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
     const int64_t n = args.start.core[0];
     ForStreams(pool, batch, args.state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
       Intervals source{args.start.At(b), args.freq.At(b), precision};
-      WithLanes(stream.lanes, [&](auto lanes) { PushAll<V, decltype(lanes)::value>(stream, source, n, precision); });
+      auto find = [source](int64_t i) { return source.Check(source.Raw(i)); };
+      WithLanes(stream.lanes, [&](auto lanes) { PushAll<V, decltype(lanes)::value>(stream, find, n, precision); });
     });
     return ffi::Error::Success();
   });
@@ -75,11 +64,7 @@ ffi::Error RansAdvance(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
     const int64_t n = args.start.core[0];
     ForStreams(pool, batch, args.state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
       Intervals source{args.start.At(b), args.freq.At(b), precision};
-      auto locate = [&](int64_t i, uint32_t quantile) {
-        Interval interval = source(i);
-        if (interval.freq != 0 && quantile - interval.start >= interval.freq) interval = NoInterval(kBadModel);
-        return Located{0, interval};
-      };
+      auto locate = [source](int64_t i, uint32_t quantile) { return source.Locate(i, quantile); };
       PopAll<V, 0>(stream, locate, [](int64_t, int32_t) {}, n, precision);
     });
     return ffi::Error::Success();
