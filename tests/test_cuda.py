@@ -123,7 +123,7 @@ def test_the_library_loads_registers_and_lowers():
     if not library("cuda").exists() and shutil.which("nvcc") is None:
         pytest.skip("the CUDA library was not built: there is no nvcc on this machine")
     assert library("cuda").exists(), "nvcc is here, but libjans_cuda.so was not installed: install jans again"
-    output = run(sys.executable, "-c", LOWER, JAX_PLATFORMS="cpu")
+    output = run(sys.executable, "-P", "-c", LOWER, JAX_PLATFORMS="cpu")
     coder = ["precision = 12 : i32", "variant = 2 : i32"]
     pushed, popped = [(0, 0), (1, 1), (2, 2), (3, 3)], [(0, 0), (1, 2), (2, 3)]
     wanted = {
