@@ -51,6 +51,8 @@ def to_bytes(state: rans.State, fingerprint: int = 0) -> bytes:
     if not 0 <= fingerprint < 2**64:
         raise ValueError(f"fingerprint must be an unsigned 64-bit number, got {fingerprint}.")
     size = np.asarray(state.size, "<i4")
+    if size.ndim > _MAX_RANK:
+        raise ValueError(f"the format has {_MAX_RANK} batch dimensions at most, got {size.ndim}. Reshape the batch.")
     tail = np.asarray(state.tail).reshape(size.size, state.capacity)
     head = np.asarray(state.head, "<u4")
     number = list(plain.VARIANTS).index(state.variant)
@@ -79,7 +81,7 @@ def from_bytes(blob: bytes, capacity: int | None = None, *, spare: int = 0, fing
         CodingError: when the bytes are foreign, of a later version, cut short, damaged, made up, or written with models
             of another fingerprint. Each has its own sentence.
     """
-    blob = bytes(blob)
+    blob = bytes(memoryview(blob))
     layout, at = _read_layout(blob)
     if fingerprint and layout.fingerprint and layout.fingerprint != fingerprint:
         raise CodingError(
@@ -106,7 +108,8 @@ def from_bytes(blob: bytes, capacity: int | None = None, *, spare: int = 0, fing
     capacity = longest + spare if capacity is None else capacity
     if not longest <= capacity < 2**31:
         raise ValueError(f"capacity must be at least the {longest} words of the longest stream, got {capacity}.")
-    if streams * capacity * v.word_bits // 8 > max(_MOST_BYTES, _MOST_PADDING * len(blob)):
+    # Only what the bytes ask for counts: room beyond the longest stream is the caller's wish.
+    if streams * longest * v.word_bits // 8 > max(_MOST_BYTES, _MOST_PADDING * len(blob)):
         raise CodingError(
             f"these {len(blob)} bytes hold {streams} streams of which the longest has {longest} words: side by side "
             "they would fill far more memory than they are worth. Encode streams of such different lengths one by one."
@@ -146,6 +149,8 @@ def _read_layout(blob: bytes) -> tuple[_Layout, int]:
     end = _PREFIX.size + 4 * rank
     _need(blob, end)
     batch = struct.unpack_from(f"<{rank}I", blob, _PREFIX.size)
+    if math.prod(max(length, 1) for length in batch) * lanes >= 2**31:
+        raise CodingError(f"these bytes are damaged or made up: a batch of shape {batch}, {lanes} lanes each.")
     return _Layout(list(plain.VARIANTS)[number], lanes, fingerprint, batch), end
 
 

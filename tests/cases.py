@@ -168,7 +168,7 @@ def _uniform_each(precision, shape, rng):
 
 
 def _bernoulli(precision, _shape, _rng):
-    return models.Bernoulli(0.07, precision), np.ones(2, bool)
+    return models.Bernoulli(np.float32(0.07), precision), np.ones(2, bool)
 
 
 def _bernoulli_each(precision, shape, rng):

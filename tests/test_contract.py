@@ -95,6 +95,20 @@ def test_eager_jit_and_vmap_agree(coder, case):
     assert cases.same(jax.tree.map(lambda a: a[1], batch), eager)
 
 
+@pytest.mark.parametrize("case", cases.thin(cases.MODELS, 3), ids=str)
+def test_64_bit_types_change_nothing(case):
+    coder = cases.CODERS[1]
+    model, symbols = case.draw(coder.precision, (N,))
+    state = coder.random(5, 60, WORDS)
+    pushed = rans.push(state, model, symbols)
+    with jax.enable_x64(True):
+        wide, _ = case.build(coder.precision, (N,), np.random.default_rng(0))
+        assert cases.same(wide, model)
+        assert cases.same(rans.push(state, wide, symbols), pushed)
+        assert cases.same(rans.pop(pushed, wide, shape=(N,)), rans.pop(pushed, model, shape=(N,)))
+        assert wide.bits(symbols).dtype == wide.log_prob(symbols).dtype == jnp.float32
+
+
 @pytest.mark.parametrize("dtype", [jnp.uint8, jnp.int8, jnp.uint16, jnp.int16, jnp.int32])
 @pytest.mark.parametrize("lanes", cases.thin(cases.LANES))
 @pytest.mark.parametrize(
@@ -214,6 +228,19 @@ def test_a_state_says_what_it_is(coder):
     assert not bool(rans.is_empty(state))
     assert jans.state.join_heads(coder.init(5)) == list(jans.reference.plain.init(coder.spec, coder.lanes)[0])
     assert all(coder.spec.lower <= x < 2**coder.spec.top_bits for x in jans.state.join_heads(state))
+
+
+@coders
+def test_content_is_told_alike_inside_and_outside_of_jit(coder):
+    states = [coder.init(9), coder.random(10, 0, 9), coder.random(11, 7, 9)]
+    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    bits = np.array([rans.bits(state) for state in states])
+    heads = np.array([np.log2(np.maximum(cases.integers(state)[0], 1.0)).sum() for state in states])
+    np.testing.assert_allclose(bits, heads + np.array([0, 0, 7]) * coder.spec.word_bits, rtol=1e-12)
+    np.testing.assert_allclose(rans.bits(batch), bits, rtol=1e-12)
+    np.testing.assert_allclose(jax.jit(jax.vmap(rans.bits))(batch), bits, rtol=1e-6)
+    assert rans.is_empty(batch).tolist() == [True, False, False]
+    assert jax.jit(jax.vmap(rans.is_empty))(batch).tolist() == [True, False, False]
 
 
 @coders

@@ -232,3 +232,15 @@ def test_pushes_in_a_donated_scan_copy_no_tail(count):
     assert "output_to_operand_aliasing" in text
     address = state.tail.unsafe_buffer_pointer()
     assert program(state).tail.unsafe_buffer_pointer() == address
+
+
+def test_a_thousand_pushes_in_a_donated_scan_and_back():
+    coder = cases.Coder("rans32", 3, 18)
+    model = models.Categorical(jnp.arange(1.0, 8.0), precision=18)
+    rows = jnp.asarray(np.random.default_rng(3).integers(0, 7, (1000, N), np.int32))
+    codec = jans.repeat(rans.codec(model, shape=(N,)), len(rows))
+    start = cases.content(coder.random(0, 50, 6000))
+    full = jax.jit(codec.push, donate_argnums=0)(coder.random(0, 50, 6000), rows)
+    empty, again = jax.jit(codec.pop, donate_argnums=0)(jans.check(full))
+    assert cases.same(again, rows)
+    assert cases.content(empty) == start

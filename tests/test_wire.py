@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jans
-from jans import rans
+from jans import rans, wire
 
 coders = pytest.mark.parametrize("coder", cases.CODERS, ids=str)
 
@@ -97,8 +97,11 @@ def header(version=1, coder=1, variant=0, rank=0, lanes=1, fingerprint=0, batch=
         (sealed(header() + struct.pack("<iQ", -1, 0)), "a stream has a negative length"),
         (sealed(header() + struct.pack("<iQI", 1, 5, 3)), "a head is out of the range of variant rans64"),
         (sealed(header(variant=3) + struct.pack("<iI", 0, 2**31)), "a head is out of the range of variant rans32"),
-        (sealed(header(lanes=2**32 - 1)), "cut short"),
-        (sealed(header(rank=2, batch=(2**32 - 1, 2**32 - 1))), "cut short"),
+        (sealed(header(lanes=2**32 - 1)), "damaged or made up: a batch of shape .*, 4294967295 lanes each"),
+        (sealed(header(lanes=2**30)), "cut short"),
+        (sealed(header(rank=2, batch=(2**32 - 1, 2**32 - 1))), "damaged or made up: a batch of shape"),
+        (sealed(header(rank=8, batch=(0, *(2**32 - 1,) * 7))), "damaged or made up: a batch of shape"),
+        (sealed(header(rank=3, batch=(2**10,) * 3)), "cut short"),
         (sealed(header() + struct.pack("<iQ", 2**31 - 1, 2**33)), "cut short"),
         (sealed(header() + struct.pack("<iQ", 0, 2**33)) + b"?", "go on for 1 bytes after their end"),
         (header() + struct.pack("<iQI", 0, 2**33, 1), "checksum does not match"),
@@ -117,6 +120,34 @@ def test_a_few_bytes_do_not_become_much_memory():
     body = header(rank=1, batch=(streams,)) + sizes.tobytes() + heads.tobytes() + bytes(4 * words)
     with pytest.raises(jans.CodingError, match="far more memory than they are worth"):
         jans.from_bytes(sealed(body))
+
+
+def test_room_is_the_wish_of_the_caller(blob, monkeypatch):
+    monkeypatch.setattr(wire, "_MOST_BYTES", 1000)
+    assert jans.from_bytes(blob, capacity=10**5).capacity == 10**5
+    assert jans.from_bytes(blob, spare=10**5).capacity > 10**5
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_kinds_of_bytes(blob, kind):
+    assert jans.to_bytes(jans.from_bytes(kind(blob)), fingerprint=77) == blob
+
+
+@pytest.mark.parametrize("data", [2**40, "JANS", None])
+def test_what_is_no_bytes(data):
+    with pytest.raises(TypeError, match="a bytes-like object is required"):
+        jans.from_bytes(data)
+
+
+def test_more_dimensions_than_the_format_has():
+    state = jax.tree.map(lambda leaf: leaf.reshape((1,) * 9 + leaf.shape), rans.init(4))
+    with pytest.raises(ValueError, match="8 batch dimensions at most, got 9"):
+        jans.to_bytes(state)
+
+
+def test_no_capacity():
+    assert len(jans.to_bytes(rans.init(0))) == 20 + 4 + 8 + 4
+    assert jans.from_bytes(jans.to_bytes(rans.init(0))).capacity == 0
 
 
 def test_other_models_are_refused(blob):

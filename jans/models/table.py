@@ -1,5 +1,6 @@
 """Many distributions in one table, and an index per symbol: the work horse of learned compression."""
 
+import math
 from typing import Any
 
 import jax
@@ -55,7 +56,7 @@ class Table(rows.RowsModel):
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = base.check_symbols(symbols, self.shape)
         _, freq = self.interval(symbols)
-        return jnp.log(freq.astype(jnp.float32)) - self.precision * np.log(2)
+        return jnp.log(freq.astype(jnp.float32)) - self.precision * math.log(2)
 
 
 def _check_rows(cdf: np.ndarray, precision: int) -> None:

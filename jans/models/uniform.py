@@ -1,5 +1,6 @@
 """Equal intervals."""
 
+import math
 from typing import Any
 
 import jax
@@ -63,7 +64,7 @@ class Uniform(base.Model):
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         _, freq = self.interval(symbols)
-        return jnp.log(freq.astype(jnp.float32)) - self.precision * np.log(2)
+        return jnp.log(freq.astype(jnp.float32)) - self.precision * math.log(2)
 
     def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("uniform", base.flat_parameters(self.shape, shape, self.size), {})

@@ -112,7 +112,10 @@ def refused() -> list[dict]:
         ),
         "too many dimensions": (changed(7, b"\x09"), "these bytes are damaged or made up: 9 batch dimensions"),
         "no lanes": (changed(8, bytes(4)), "these bytes are damaged or made up: 0 batch dimensions, 0 lanes"),
-        "many lanes": (changed(8, b"\xff" * 4), "these bytes are cut short"),
+        "many lanes": (
+            changed(8, b"\xff" * 4),
+            "these bytes are damaged or made up: a batch of shape (), 4294967295 lanes",
+        ),
         "negative length": (
             changed(20, b"\xff" * 4),
             "these bytes are damaged or made up: a stream has a negative length",
