@@ -96,7 +96,7 @@ class Halving(models.Model):
 
     def log_prob(self, symbols):
         last = jnp.minimum(symbols + 1, self.size - 1)
-        return jnp.where((symbols >= 0) & (symbols < self.size), -last * math.log(2), -jnp.inf)
+        return jnp.where((symbols >= 0) & (symbols < self.size), -last * jnp.float32(math.log(2)), -jnp.inf)
 
 
 class Split(models.Model):

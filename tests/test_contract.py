@@ -1,6 +1,9 @@
 """What every coder and every model promises, over the one list of them in `cases.py`."""
 
+import copy
+import dataclasses
 import itertools
+import pickle
 
 import cases
 import jax
@@ -169,6 +172,35 @@ def test_a_model_of_several_shapes_pops_its_own_by_default():
     model, symbols = cases.MODELS[7].draw(16, (4, 3))
     _, again = rans.pop(rans.push(rans.init(50), model, symbols), model)
     assert again.tolist() == symbols.tolist()
+
+
+@pytest.mark.parametrize("case", cases.thin(cases.MODELS, 2), ids=str)
+def test_models_are_values(case):
+    """They are copied, pickled, and sliced by scan as any pytree."""
+    model, _ = case.make(16, (3, 5))
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), jax.tree.map(lambda leaf: leaf, model)):
+        assert cases.same(again, model)
+        assert (type(again), again.shape, again.precision) == (type(model), model.shape, 16)
+    if case.shared:
+        return
+    leads = lambda leaf: leaf.shape[:2] == (3, 5)
+    rows = lambda k: jax.tree.map(lambda leaf: leaf[k] if leads(leaf) else leaf, model)
+    scanned = jax.tree.map(lambda leaf: leaf if leads(leaf) else jnp.stack([leaf] * 3), model)
+    state = cases.CODERS[0].random(12, 60, 70)
+    last, symbols = jax.lax.scan(lambda s, part: rans.pop(s, part), state, scanned)
+    for k in range(3):
+        state, expected = rans.pop(state, rows(k))
+        assert cases.same(symbols[k], expected)
+    assert cases.content(last) == cases.content(state)
+
+
+@coders
+def test_states_are_values(coder):
+    state = coder.random(13, 3, 5)
+    for again in (pickle.loads(pickle.dumps(state)), copy.deepcopy(state)):
+        assert cases.same(again, state)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        state.size = jnp.int32(0)
 
 
 @models

@@ -1,5 +1,6 @@
 """JAX's transformations: each gives what a Python loop gives, bit for bit."""
 
+import concurrent.futures
 import itertools
 
 import cases
@@ -244,3 +245,28 @@ def test_a_thousand_pushes_in_a_donated_scan_and_back():
     empty, again = jax.jit(codec.pop, donate_argnums=0)(jans.check(full))
     assert cases.same(again, rows)
     assert cases.content(empty) == start
+
+
+# ---- on all threads ----
+
+
+def test_a_large_batch_is_coded_as_its_streams_are():
+    """Large enough to be spread over threads, from several callers at once."""
+    rows = jnp.asarray(np.random.default_rng(4).integers(0, 7, (64, 2000), np.uint8))
+    model = models.Categorical(jnp.arange(1.0, 8.0))
+
+    @jax.jit
+    @jax.vmap
+    def both(row):
+        state = rans.push(rans.init(400), model, row)
+        return state, rans.pop(state, model, row.shape, row.dtype)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as callers:
+        results = list(callers.map(both, [rows] * 8))
+    for pushed, (popped, again) in results:
+        assert cases.same(again, rows)
+        assert rans.is_empty(popped).all()
+        assert cases.same(pushed, results[0][0])
+    for k in (0, 31, 63):
+        alone = rans.push(rans.init(400), model, rows[k])
+        assert cases.content(jax.tree.map(lambda leaf, k=k: leaf[k], results[0][0])) == cases.content(alone)
