@@ -6,6 +6,8 @@ import os
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8".strip()
 
 import hypothesis
+import jax
+import pytest
 
 hypothesis.settings.register_profile(
     "jans",
@@ -15,3 +17,10 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
 )
 hypothesis.settings.load_profile("jans")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_of_one_module():
+    """Compiled programs are kept until they are dropped: gigabytes by the end of the suite."""
+    yield
+    jax.clear_caches()
