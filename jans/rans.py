@@ -118,9 +118,7 @@ def pop(
         state, symbols = _pop_by_steps(state, model, shape)
         return state, symbols.astype(dtype)
     inner = dtype if dtype in _KERNEL_SYMBOLS else np.dtype(np.int32)
-    head, size, status, symbols = calls.POPS[kernel.kind](
-        *arrays, *kernel.operands, **coder, **kernel.attributes, n=n, dtype=inner
-    )
+    head, size, status, symbols = calls.POPS[kernel.kind](*arrays, *kernel.operands, **coder, n=n, dtype=inner)
     return State(head, state.tail, size, status, state.variant), symbols.reshape(shape).astype(dtype)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 import jans
 from jans import models
+from jans.ffi import calls
 from jans.reference import plain
 
 KERNELS = os.environ.get("JANS_KERNELS") != "0"
@@ -237,6 +238,58 @@ def _mixture(precision, shape, rng):
     return models.LogisticMixture(logits, mean, scale, 3, 53, precision), support
 
 
+def _scales(rng: np.random.Generator, shape: Shape, dtype: type = np.float32) -> np.ndarray:
+    return np.exp(rng.normal(1, 1.5, shape)).astype(dtype)
+
+
+def _on_integers(kind):
+    def build(precision, shape, rng):
+        loc = rng.normal(0, 10, shape).astype(np.float32)
+        return kind(loc, _scales(rng, shape), -20, 19, precision), _inside(shape, 40, -20, 19)
+
+    return build
+
+
+def _inside(shape: Shape, size: int, low: Any, high: Any) -> np.ndarray:
+    """Of the symbols 0 ... size - 1, those from low to high."""
+    symbols = np.arange(size).reshape(-1, *((1,) * len(shape)))
+    return np.broadcast_to((symbols >= low) & (symbols <= high), (size, *shape))
+
+
+def _bounds_each(precision, shape, rng):
+    low, size = rng.integers(-9, 9, shape), rng.integers(10, 30, shape)
+    model = models.Gaussian(
+        rng.normal(0, 10, shape).astype(np.float32), _scales(rng, shape), low, low + size, precision
+    )
+    return model, _inside(shape, 39, low, low + size)
+
+
+def _geometric(precision, shape, rng):
+    return models.Geometric(rng.uniform(0.01, 0.9, shape).astype(np.float32), 40, precision), np.ones(
+        (41, *shape), bool
+    )
+
+
+def _binomial(precision, shape, rng):
+    trials = rng.integers(0, 40, shape)
+    model = models.Binomial(trials, rng.uniform(0.01, 0.99, shape).astype(np.float32), precision)
+    return model, _inside(shape, 40, 0, trials)
+
+
+def _poisson(precision, shape, rng):
+    return models.Poisson(_scales(rng, shape), 40, precision), np.ones((41, *shape), bool)
+
+
+def _beta_binomial(precision, shape, rng):
+    return models.BetaBinomial(40, _scales(rng, shape), _scales(rng, shape), precision), np.ones((41, *shape), bool)
+
+
+def _gaussians(precision, shape, rng):
+    parts = (*shape, 2)
+    logits, mean = rng.normal(0, 1, parts).astype(np.float32), rng.normal(0, 20, parts).astype(np.float32)
+    return models.GaussianMixture(logits, mean, _scales(rng, parts), 0, 40, precision), np.ones((41, *shape), bool)
+
+
 def _halving(precision, _shape, _rng):
     return Halving(min(precision, 9), precision), np.ones(min(precision, 9), bool)
 
@@ -260,6 +313,16 @@ MODELS = [
     ModelCase("gaussian", _gaussian, shared=True),
     ModelCase("gaussian-each", _gaussian_each),
     ModelCase("mixture-each", _mixture),
+    ModelCase("integer-gaussian", _on_integers(models.Gaussian)),
+    ModelCase("laplace", _on_integers(models.Laplace)),
+    ModelCase("logistic", _on_integers(models.Logistic)),
+    ModelCase("cauchy", lambda precision, _, rng: _on_integers(models.Cauchy)(precision, (), rng), shared=True),
+    ModelCase("bounds-each", _bounds_each),
+    ModelCase("geometric", _geometric),
+    ModelCase("binomial", _binomial),
+    ModelCase("poisson", _poisson),
+    ModelCase("beta-binomial", _beta_binomial),
+    ModelCase("gaussians", _gaussians),
     ModelCase("user", _halving, shared=True),
     ModelCase("user-each", _split),
     ModelCase("mixture", lambda precision, _, rng: _mixture(precision, (), rng), shared=True),
@@ -268,6 +331,34 @@ MODELS = [
 _ALL = [(coder, model) for coder in CODERS for model in MODELS]
 PAIRS, SOME = thin(_ALL), _ALL[::4]
 """Every coder with every model, and a quarter of them: the number of models is odd, so it still meets all of both."""
+
+
+# ---- targets ----
+
+FAMILY_OPERANDS = {
+    "uniform": "i",
+    "binned_gaussian": "ffe",
+    "logistic_mixture": "mmmii",
+    "gaussian_mixture": "mmmii",
+    "gaussian": "rrii",
+    "laplace": "rrii",
+    "logistic": "rrii",
+    "cauchy": "rrii",
+    "geometric": "ir",
+    "binomial": "ir",
+    "poisson": "ir",
+    "beta_binomial": "irr",
+}
+"""What the operands of each family are: i integers, r float32 or float64, f float32, m of a mixture, e edges."""
+
+
+def target(name: str) -> Callable[..., tuple[jax.Array, ...]]:
+    """The call of a target, by its name."""
+    for prefix, part in (("rans_pop_", "pop"), ("interval_", "interval"), ("locate_", "locate")):
+        family = name.removeprefix(prefix)
+        if name.startswith(prefix) and family in calls.FAMILIES:
+            return getattr(calls.FAMILIES[family], part)
+    return getattr(calls, name)
 
 
 # Compiled as one program; operation by operation they take a second each the first time.

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import jans
 from jans.ffi import calls
-from jans.reference import plain, xla
+from jans.reference import plain
 
 LANES = (1, 2, 3, 5, 31, 32, 33)
 KNOWN = sum(jans.status.SENTENCES)
 VARIANTS = list(plain.VARIANTS.values())
-TARGETS = [name for name in vars(calls) if name.startswith(("rans_", "interval_", "locate_", "quantize_"))]
+TARGETS = [name for name in calls.TARGETS if name != "addresses"]
 SYMBOLS = [np.dtype(t) for t in (np.uint8, np.uint16, np.int32)]
 
 
@@ -90,16 +90,18 @@ def any_call(draw):
         first = (*first, operand(n, dtype=symbols)) if name == "rans_push_rows" else first
         rows = operand(draw(st.integers(1, 3)), size + 1, dtype=np.uint32)
         return name, (*first, rows, operand(each, dtype=np.int32)), params
-    if name.endswith("uniform"):
-        return name, (*first, operand(each, dtype=np.int32)), params
-    if name.endswith("gaussian"):
-        edges = operand(min(size, 2**precision) + 1)
-        mean = operand(each)
-        return name, (*first, mean, garbage_like(draw, mean), edges), params
-    low = draw(st.integers(-(2**22), 2**22 - 40))
-    logits = operand(each, draw(st.integers(1, 16)))
-    support = {"low": low, "high": low + min(size, 2 ** min(precision, 31)) - 1}
-    return name, (*first, logits, garbage_like(draw, logits), garbage_like(draw, logits)), params | support
+    family = max((f for f in calls.FAMILIES if name.endswith(f)), key=len)
+    kinds = cases.FAMILY_OPERANDS[family]
+    parts = operand(each, draw(st.integers(1, 16)))
+    single = operand(each)
+    make = {
+        "i": lambda: operand(draw(st.sampled_from([1, n])), dtype=np.int32),
+        "r": lambda: operand(draw(st.sampled_from([1, n]))),
+        "f": lambda: garbage_like(draw, single),
+        "m": lambda: garbage_like(draw, parts),
+        "e": lambda: operand(size + 1),
+    }
+    return name, (*first, *(make[kind]() for kind in kinds)), params
 
 
 def garbage_like(draw, array):
@@ -107,7 +109,7 @@ def garbage_like(draw, array):
 
 
 def run(name, args, params):
-    return [np.asarray(a) for a in getattr(calls, name)(*map(jnp.asarray, args), **params)]
+    return [np.asarray(a) for a in cases.target(name)(*map(jnp.asarray, args), **params)]
 
 
 def core_rank(name, params):
@@ -132,7 +134,7 @@ def test_kernels_give_what_plain_jax_gives(call):
     name, args, params = call
     ours = run(name, args, params)
     with jax.enable_x64(True):
-        reference = functools.partial(getattr(xla, name), **params)
+        reference = functools.partial(calls.TARGETS[name].reference, **params)
         batch_rank = args[0].ndim - core_rank(name, params)
         for _ in range(batch_rank):
             reference = jax.vmap(reference)

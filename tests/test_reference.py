@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import jans
 from jans import rans
 from jans.ffi import calls
-from jans.reference import plain, xla
+from jans.reference import plain
 
 coders = pytest.mark.parametrize("coder", cases.CODERS, ids=str)
 
@@ -166,10 +166,11 @@ def edges(rng, n):
 
 def both(name, *args, **params):
     """Results of a call, through its kernel and from the plain function, stream by stream."""
-    kernel = jax.jit(functools.partial(getattr(calls, name), **params))
+    kernel = jax.jit(functools.partial(cases.target(name), **params))
+    ours = [np.asarray(a) for a in kernel(*args)]
     with jax.enable_x64(True):
-        reference = jax.jit(jax.vmap(functools.partial(getattr(xla, name), **params)))
-        return [np.asarray(a) for a in kernel(*args)], [np.asarray(a) for a in reference(*args)]
+        reference = jax.jit(jax.vmap(functools.partial(calls.TARGETS[name].reference, **params)))
+        return ours, [np.asarray(a) for a in reference(*args)]
 
 
 def assert_equal(ours, theirs):
@@ -242,57 +243,67 @@ def test_pop_with_rows(coder, params):
         assert_equal(*both("rans_pop_rows", *args, variant=params["variant"], precision=precision, n=N, dtype=dtype))
 
 
-@settings(0, 4)
-def test_pop_uniform(coder, params):
+def family_operands(rng, family, n, wide=False):
+    """Operands of a family, of which about a fifth are none that it can use; for 1 or n symbols."""
+    real = np.float64 if wide else np.float32
+    shapes = {"m": (n, 3), "f": (n,), "r": (n,), "i": (n,)}
+    low = some(rng, rng.integers(-40, 5, (STREAMS, n)).astype(np.int32), 2**22, -(2**31), 2**31 - 1)
+    integers = {
+        "uniform": [some(rng, rng.integers(1, 50, (STREAMS, n)).astype(np.int32), 0, -1, 2**31 - 1, -(2**31))],
+        0: [],
+        1: [some(rng, rng.integers(0, 40, (STREAMS, n)).astype(np.int32), -1, -2, 70, -(2**31))],
+        2: [low, some(rng, low + rng.integers(0, 40, (STREAMS, n)).astype(np.int32), 2**22, -(2**31), 2**31 - 1)],
+    }
+    kinds = cases.FAMILY_OPERANDS[family]
+    whole = iter(integers.get(family, integers[kinds.count("i")]))
+    operands = []
+    for position, kind in enumerate(kinds):
+        if kind == "e":
+            operands.append(edges(rng, 9))
+        elif kind == "i":
+            operands.append(next(whole))
+        elif family in ("geometric", "binomial"):
+            probs = rng.random((STREAMS, n)) ** rng.choice([1, 1, 20], (STREAMS, n))
+            operands.append(some(rng, probs, np.nan, -0.1, 1.1, 0, 1, 1e-40, 1e-12, 1 - 1e-7).astype(real))
+        elif position == kinds.index(kind) and family not in ("poisson", "beta_binomial"):
+            operands.append(floats(rng, *shapes[kind], spread=20).astype(real if kind == "r" else np.float32))
+        else:
+            magnitudes = np.exp(rng.normal(0, 3, (STREAMS, 1))).reshape(-1, *((1,) * len(shapes[kind])))
+            values = scales(rng, *shapes[kind]) * np.where(rng.random(magnitudes.shape) < 0.5, 1, magnitudes)
+            values = np.where(np.abs(values) > 3e38, np.inf, values)
+            operands.append(values.astype(real if kind == "r" else np.float32))
+    return operands
+
+
+families = pytest.mark.parametrize("family", list(cases.FAMILY_OPERANDS))
+
+
+def test_the_families_are_those_of_the_kernels():
+    assert list(cases.FAMILY_OPERANDS) == list(calls.FAMILIES)
+
+
+@families
+def test_pop_with_a_family(family):
     rng = np.random.default_rng(5)
-    sizes = rng.integers(1, 2 ** min(params["precision"], 31), (STREAMS, N)).astype(np.int32)
-    sizes = some(rng, sizes, 0, 1, 2, -1, 2**31 - 1, -(2**31))
-    for count in (sizes, sizes[:, :1]):
-        args = (*hostile_state(rng, coder), count)
-        assert_equal(*both("rans_pop_uniform", *args, **params, n=N, dtype=np.dtype(np.int32)))
+    number = list(calls.FAMILIES).index(family)
+    for coder, params in cases.thin(SETTINGS[number % 8 :: 8]):
+        dtype = np.dtype([np.uint8, np.uint16, np.int32][coder.lanes % 3])
+        args = (*hostile_state(rng, coder), *family_operands(rng, family, N))
+        assert_equal(*both(f"rans_pop_{family}", *args, **params, n=N, dtype=dtype))
 
 
-@settings(1, 4)
-def test_pop_gaussian(coder, params):
-    rng = np.random.default_rng(6)
-    args = (*hostile_state(rng, coder), floats(rng, N), scales(rng, N), edges(rng, 9))
-    assert_equal(*both("rans_pop_gaussian", *args, **params, n=N, dtype=np.dtype(np.uint16)))
-
-
-@settings(2, 4)
-def test_pop_logistic_mixture(coder, params):
-    rng = np.random.default_rng(7)
-    mixture = (floats(rng, N, 3), floats(rng, N, 3, spread=20), scales(rng, N, 3))
-    args = (*hostile_state(rng, coder), *mixture)
-    support = {"low": -30, "high": 33} if params["precision"] > 5 else {"low": 0, "high": 3}
-    assert_equal(*both("rans_pop_logistic_mixture", *args, **params, **support, n=N, dtype=np.dtype(np.uint8)))
-
-
-@pytest.mark.parametrize("precision", cases.thin([4, 24, 32], 3))
-def test_intervals_and_quantiles_of_gaussians(precision):
+@families
+@pytest.mark.parametrize(
+    ("precision", "count", "wide"), cases.thin([(24, N, False), (5, N, False), (24, 1, True), (32, N, True)])
+)
+def test_intervals_and_quantiles_of_a_family(family, precision, count, wide):
     rng = np.random.default_rng(8)
-    symbols = some(rng, rng.integers(0, 9, (STREAMS, N)).astype(np.int32), -1, 9, 2**31 - 1, -(2**31))
+    symbols = some(rng, rng.integers(-10, 45, (STREAMS, N)).astype(np.int32), -1, 9, 2**31 - 1, -(2**31))
     quantiles = rng.integers(0, 2**precision, (STREAMS, N)).astype(np.uint32)
-    for count in (1, N):
-        model = (floats(rng, count), scales(rng, count), edges(rng, 9))
-        assert_equal(*both("interval_gaussian", symbols, *model, precision=precision))
-        assert_equal(*both("locate_gaussian", quantiles, *model, precision=precision))
-
-
-SUPPORTS = [(4, 0, 15, 1), (24, -7, 0, 16), (32, 2**22 - 1, 2**22, 2), (24, -30, 33, 3)]
-
-
-@pytest.mark.parametrize(("precision", "low", "high", "parts"), cases.thin(SUPPORTS, 2))
-def test_intervals_and_quantiles_of_mixtures(precision, low, high, parts):
-    rng = np.random.default_rng(9)
-    symbols = rng.integers(low, high + 1, (STREAMS, N)).astype(np.int32)
-    symbols = some(rng, symbols, low - 1, high + 1, 2**31 - 1, -(2**31))
-    quantiles = rng.integers(0, 2**precision, (STREAMS, N)).astype(np.uint32)
-    support = {"precision": precision, "low": low, "high": high}
-    for count in (1, N):
-        parameters = [floats(rng, count, parts), floats(rng, count, parts, spread=9), scales(rng, count, parts)]
-        assert_equal(*both("interval_logistic_mixture", symbols, *parameters, **support))
-        assert_equal(*both("locate_logistic_mixture", quantiles, *parameters, **support))
+    with jax.enable_x64(wide):
+        operands = family_operands(rng, family, count, wide)
+        assert_equal(*both(f"interval_{family}", symbols, *operands, precision=precision))
+        assert_equal(*both(f"locate_{family}", quantiles, *operands, precision=precision))
 
 
 @pytest.mark.parametrize(("precision", "n"), cases.thin([(5, 31), (5, 32), (24, 2), (24, 32), (32, 31)], 3))

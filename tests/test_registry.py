@@ -1,7 +1,6 @@
 """Opening the libraries: what is registered, and what a user reads when they do not fit."""
 
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -10,9 +9,7 @@ import jax
 import pytest
 
 import jans
-from jans.ffi import registry
-
-TARGETS = pathlib.Path(__file__).parents[1] / "csrc" / "ffi" / "targets.h"
+from jans.ffi import calls, registry
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess:
@@ -26,9 +23,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess:
 
 
 def test_all_targets_of_the_table_are_registered():
-    import re
-
-    names = {f"jans_{name}" for name in re.findall(r"X\((\w+)\)", TARGETS.read_text())}
+    names = {f"jans_{name}" for name in calls.TARGETS}
     assert registry.targets("cpu") == (names if cases.KERNELS else frozenset())
     assert jans.devices() == {"cpu": len(names) if cases.KERNELS else 0}
 

@@ -6,35 +6,10 @@
 #ifndef JANS_CORE_FIXED_H_
 #define JANS_CORE_FIXED_H_
 
-#include "portable.h"
+#include "numbers.h"
+#include "tables.h"
 
 namespace jans {
-
-#if defined(__CUDACC__)
-#define JANS_TABLE __device__ static const
-#else
-#define JANS_TABLE static constexpr
-#endif
-#include "tables.inc"
-#undef JANS_TABLE
-
-// Subnormal numbers count as zero everywhere: some machines flush them, and all must agree.
-template <typename Float>
-JANS_HD constexpr Float Smallest() {
-  return sizeof(Float) == 4 ? Float(1.1754943508222875e-38) : Float(2.2250738585072014e-308);
-}
-
-template <typename Float>
-JANS_HD Float Flushed(Float x) {
-  return x < Smallest<Float>() && x > -Smallest<Float>() ? Float{0} : x;
-}
-
-template <typename Float>
-JANS_HD bool IsFinite(Float x) {
-  return x - x == 0;
-}
-
-JANS_HD bool IsNormalScale(float x) { return x >= Smallest<float>() && IsFinite(x); }
 
 // Value of a falling table at position / 2^10, between its entries by a straight line. Monotone because each entry is.
 JANS_HD uint32_t Interpolate(const uint32_t* table, uint32_t position) {

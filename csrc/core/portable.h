@@ -7,8 +7,10 @@
 
 #if defined(__CUDACC__)
 #define JANS_HD __host__ __device__ __forceinline__
+#define JANS_FUNCTION __host__ __device__ inline
 #else
 #define JANS_HD inline __attribute__((always_inline))
+#define JANS_FUNCTION inline
 #endif
 
 namespace jans {

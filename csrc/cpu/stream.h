@@ -16,6 +16,7 @@ namespace jans {
 // The state of one stream in the caller's buffers: heads are 32-bit halves, low first.
 template <typename V>
 struct Stream {
+  using Variant = V;
   uint32_t* heads;
   int64_t lanes;
   Tail<typename V::Word> tail;

@@ -9,19 +9,6 @@ namespace {
 
 // ---- intervals ----
 
-template <typename V>
-struct IntervalArgs {
-  State<V> state;
-  Operand<const uint32_t> start, freq;
-
-  ffi::Error Init(const Batch& batch, const AnyBuffer& start_in, const AnyBuffer& freq_in) {
-    JANS_RETURN_IF_ERROR(start.Init("start", start_in, ffi::DataType::U32, batch, 1));
-    JANS_RETURN_IF_ERROR(freq.Init("freq", freq_in, ffi::DataType::U32, batch, 1));
-    if (start.core[0] != freq.core[0]) return Invalid("start and freq differ in length");
-    return ffi::Error::Success();
-  }
-};
-
 ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                     AnyBuffer start, AnyBuffer freq, Out head_out, Out tail_out, Out size_out, Out status_out,
                     int32_t variant, int32_t precision) {
@@ -33,12 +20,13 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
   KeepBuffer(status, status_out);
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
-    IntervalArgs<V> args;
+    State<V> state;
+    IntervalOperands args;
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
-    JANS_RETURN_IF_ERROR(args.state.Init(batch, head_out, *tail_out, size_out, status_out));
+    JANS_RETURN_IF_ERROR(state.Init(batch, head_out, *tail_out, size_out, status_out));
     JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
-    const int64_t n = args.start.core[0];
-    ForStreams(pool, batch, args.state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
+    const int64_t n = args.n();
+    ForStreams(pool, batch, state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
       Intervals source{args.start.At(b), args.freq.At(b), precision};
       auto find = [source](int64_t i) { return source.Check(source.Raw(i)); };
       WithLanes(stream.lanes, [&](auto lanes) { PushAll<V, decltype(lanes)::value>(stream, find, n, precision); });
@@ -57,12 +45,13 @@ ffi::Error RansAdvance(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
   KeepBuffer(status, status_out);
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
-    IntervalArgs<V> args;
+    State<V> state;
+    IntervalOperands args;
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
-    JANS_RETURN_IF_ERROR(args.state.Init(batch, head_out, tail, size_out, status_out));
+    JANS_RETURN_IF_ERROR(state.Init(batch, head_out, tail, size_out, status_out));
     JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
-    const int64_t n = args.start.core[0];
-    ForStreams(pool, batch, args.state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
+    const int64_t n = args.n();
+    ForStreams(pool, batch, state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
       Intervals source{args.start.At(b), args.freq.At(b), precision};
       auto locate = [source](int64_t i, uint32_t quantile) { return source.Locate(i, quantile); };
       PopAll<V, 0>(stream, locate, [](int64_t, int32_t) {}, n, precision);
@@ -73,23 +62,9 @@ ffi::Error RansAdvance(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
 
 // ---- rows of cumulative frequencies ----
 
-struct RowsArgs {
-  Operand<const uint32_t> cdf;
-  Operand<const int32_t> index;
-  int precision = 0;
-
-  ffi::Error Init(const Batch& batch, const AnyBuffer& cdf_in, const AnyBuffer& index_in, int32_t bits, int64_t n) {
-    JANS_RETURN_IF_ERROR(cdf.Init("cdf", cdf_in, ffi::DataType::U32, batch, 2));
-    JANS_RETURN_IF_ERROR(index.Init("index", index_in, ffi::DataType::S32, batch, 1));
-    if (cdf.core[1] < 2) return Invalid("a cdf row needs two entries or more");
-    if (index.core[0] != 1 && index.core[0] != n) return Invalid("index fits neither one nor all symbols");
-    precision = bits;
-    return ffi::Error::Success();
-  }
-  Rows At(int64_t b) const {
-    return {cdf.At(b), cdf.core[0], cdf.core[1] - 1, index.At(b), index.core[0] == 1 ? 0 : 1, precision};
-  }
-};
+Rows RowsAt(const RowOperands& rows, int64_t b, int32_t precision) {
+  return {rows.cdf.At(b), rows.count(), rows.row_symbols(), rows.index.At(b), rows.index_stride(), precision};
+}
 
 ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                         AnyBuffer symbols, AnyBuffer cdf, AnyBuffer index, Out head_out, Out tail_out, Out size_out,
@@ -106,15 +81,15 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
       using Symbol = decltype(symbol);
       State<V> state;
       Operand<const Symbol> in;
-      RowsArgs args;
+      RowOperands args;
       JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
       JANS_RETURN_IF_ERROR(state.Init(batch, head_out, *tail_out, size_out, status_out));
       JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
       const int64_t n = in.core[0];
-      JANS_RETURN_IF_ERROR(args.Init(batch, cdf, index, precision, n));
+      JANS_RETURN_IF_ERROR(args.Init(batch, cdf, index, n));
       ForStreams(pool, batch, state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
         const Symbol* s = in.At(b);
-        const Rows rows = args.At(b);
+        const Rows rows = RowsAt(args, b, precision);
         WithLanes(stream.lanes, [&](auto lanes) {
           constexpr int kLanes = decltype(lanes)::value;
           EntryTable table;
@@ -135,50 +110,61 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
                        AnyBuffer cdf, AnyBuffer index, Out head_out, Out size_out, Out status_out, Out symbols_out,
                        int32_t variant, int32_t precision) {
   Batch batch;
-  RowsArgs args;
+  RowOperands args;
   JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
-  JANS_RETURN_IF_ERROR(args.Init(batch, cdf, index, precision, symbols_out->dimensions().back()));
-  return Pop<Rows>(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant,
-                   precision, 1, [&](int64_t b) { return args.At(b); });
+  JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
+  JANS_RETURN_IF_ERROR(args.Init(batch, cdf, index, symbols_out->dimensions().back()));
+  auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
+    using V = typename std::decay_t<decltype(stream)>::Variant;
+    const Rows rows = RowsAt(args, b, precision);
+    WithLanes(stream.lanes, [&](auto lanes) {
+      auto pop = [&](const auto& locate) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); };
+      // A table is worth its making when it serves as many symbols as it has entries, nearly.
+      if (rows.Shared() && n >= 16 && rows.Valid(0)) {
+        DenseTable dense;
+        if (2 * n >= int64_t{1} << precision && dense.Build(rows.At(0))) {
+          return pop([&](int64_t, uint32_t quantile) { return dense.Locate(quantile); });
+        }
+        BucketTable buckets;
+        int bits = 4;
+        while (bits < BucketTable::kMaxBits && (int64_t{1} << bits) < 2 * n) ++bits;
+        if (buckets.Build(rows.At(0), bits)) {
+          return pop([&](int64_t, uint32_t quantile) { return buckets.Locate(quantile); });
+        }
+      }
+      pop([&](int64_t i, uint32_t quantile) { return rows.Locate(i, quantile); });
+    });
+  };
+  return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision, 1,
+             body);
 }
 
 // ---- quantisers ----
 
-// Rows of n values in, rows of n + 1 cumulative frequencies out.
 template <typename Value, typename Quantize>
 ffi::Error QuantizeRows(ffi::ThreadPool& pool, const AnyBuffer& values, Out& cdf, int32_t precision,
                         const Quantize& quantize) {
-  auto in_dims = values.dimensions(), out_dims = cdf->dimensions();
-  const int64_t n = in_dims.back();
-  JANS_RETURN_IF_ERROR(CheckLeaky(n, precision));
-  const int64_t rows = values.element_count() / n;
-  if (cdf->element_type() != ffi::DataType::U32 || out_dims.back() != n + 1 ||
-      static_cast<int64_t>(cdf->element_count()) != rows * (n + 1)) {
-    return Invalid("cdf does not fit the values");
-  }
+  QuantizerRows args;
+  JANS_RETURN_IF_ERROR(args.Init(values, cdf, precision));
+  const int64_t n = args.n;
   const Value* in = static_cast<const Value*>(values.untyped_data());
   uint32_t* out = static_cast<uint32_t*>(cdf->untyped_data());
-  ParallelFor(pool, rows, StreamGrain(n, 4), [&](int64_t begin, int64_t end) {
+  ParallelFor(pool, args.rows, StreamGrain(n, 4), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) quantize(in + row * n, n, out + row * (n + 1));
   });
   return ffi::Error::Success();
 }
 
 ffi::Error QuantizeProbsRows(ffi::ThreadPool pool, AnyBuffer probs, Out cdf, int32_t precision) {
-  JANS_RETURN_IF_ERROR(CheckVector(probs));
-  auto run = [&](auto zero) {
+  return WithFloats(probs, [&](auto zero) {
     using Float = decltype(zero);
     return QuantizeRows<Float>(pool, probs, cdf, precision, [&](const Float* row, int64_t n, uint32_t* out) {
       QuantizeProbs<Float>(row, n, precision, out);
     });
-  };
-  if (probs.element_type() == ffi::DataType::F32) return run(float{});
-  if (probs.element_type() == ffi::DataType::F64) return run(double{});
-  return Invalid("probs must be float32 or float64");
+  });
 }
 
 ffi::Error QuantizeLogitsRows(ffi::ThreadPool pool, AnyBuffer logits, Out cdf, int32_t precision) {
-  JANS_RETURN_IF_ERROR(CheckVector(logits));
   if (logits.element_type() != ffi::DataType::F32) return Invalid("logits must be float32");
   return QuantizeRows<float>(pool, logits, cdf, precision, [&](const float* row, int64_t n, uint32_t* out) {
     QuantizeLogits(row, n, precision, out);
@@ -212,4 +198,5 @@ JANS_HANDLER(addresses, Addresses, ffi::Ffi::Bind().Arg<AnyBuffer>().Ret<AnyBuff
 
 }  // namespace jans
 
-JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_MODEL_TARGETS(JANS_ROW))
+#define JANS_FAMILY_ROWS(name, _) JANS_FAMILY_TARGETS(JANS_ROW, name)
+JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_FAMILIES(JANS_FAMILY_ROWS) JANS_ROW(addresses))

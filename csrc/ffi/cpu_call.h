@@ -4,14 +4,9 @@
 
 #include "../cpu/parallel.h"
 #include "../cpu/stream.h"
-#include "operands.h"
-#include "state.h"
-#include "targets.h"
+#include "arguments.h"
 
 namespace jans {
-
-using AnyBuffer = ffi::AnyBuffer;
-using Out = ffi::Result<ffi::AnyBuffer>;
 
 // Symbols for which a thread is worth waking.
 constexpr int64_t kGrain = 1 << 14;
@@ -53,23 +48,18 @@ void WithLanes(int64_t lanes, const Body& body) {
   }
 }
 
-inline ffi::Error CheckLeaky(int64_t n, int32_t precision) {
-  JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
-  if (n < 1 || static_cast<uint64_t>(n) > Total(precision))
-    return Invalid("more symbols than the precision has room for");
-  return ffi::Error::Success();
-}
+template <typename Symbol>
+struct StoreTo {
+  Symbol* symbols;
 
-inline ffi::Error CheckVector(const AnyBuffer& buffer) {
-  return buffer.dimensions().size() < 1 ? Invalid("an array of one dimension or more is needed")
-                                        : ffi::Error::Success();
-}
+  void operator()(int64_t i, int32_t symbol) const { symbols[i] = static_cast<Symbol>(symbol); }
+};
 
-// The shape of a pop, whatever the model: `make(b)` gives the model of stream b.
-template <typename Model, typename Make>
+// The shape of a pop, whatever is popped: body(stream, b, n, store) takes n symbols off stream b.
+template <typename Body>
 ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
                AnyBuffer& status, Out& head_out, Out& size_out, Out& status_out, Out& symbols_out, int32_t variant,
-               int32_t precision, int64_t cost, const Make& make) {
+               int32_t precision, int64_t cost, const Body& body) {
   KeepBuffer(head, head_out);
   KeepBuffer(size, size_out);
   KeepBuffer(status, status_out);
@@ -83,34 +73,8 @@ ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBu
       JANS_RETURN_IF_ERROR(state.Init(batch, head_out, tail, size_out, status_out));
       JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, DTypeOf<Symbol>(), batch, 1));
       const int64_t n = out.core[0];
-      ForStreams(pool, batch, state, StreamGrain(n, cost), [&](Stream<V>& stream, int64_t b) {
-        Symbol* s = out.At(b);
-        const Model model = make(b);
-        auto store = [s](int64_t i, int32_t found) { s[i] = static_cast<Symbol>(found); };
-        if constexpr (std::is_same_v<Model, Rows>) {
-          WithLanes(stream.lanes, [&](auto lanes) {
-            constexpr int kLanes = decltype(lanes)::value;
-            auto pop = [&](const auto& locate) { PopAll<V, kLanes>(stream, locate, store, n, precision); };
-            // A table is worth its making when it serves as many symbols as it has entries, nearly.
-            if (model.Shared() && n >= 16 && model.Valid(0)) {
-              DenseTable dense;
-              if (2 * n >= int64_t{1} << precision && dense.Build(model.At(0))) {
-                return pop([&](int64_t, uint32_t quantile) { return dense.Locate(quantile); });
-              }
-              BucketTable buckets;
-              int bits = 4;
-              while (bits < BucketTable::kMaxBits && (int64_t{1} << bits) < 2 * n) ++bits;
-              if (buckets.Build(model.At(0), bits)) {
-                return pop([&](int64_t, uint32_t quantile) { return buckets.Locate(quantile); });
-              }
-            }
-            pop([&](int64_t i, uint32_t quantile) { return model.Locate(i, quantile); });
-          });
-        } else {
-          auto locate = [&](int64_t i, uint32_t quantile) { return model.Locate(i, quantile); };
-          PopAll<V, 0>(stream, locate, store, n, precision);
-        }
-      });
+      ForStreams(pool, batch, state, StreamGrain(n, cost),
+                 [&](Stream<V>& stream, int64_t b) { body(stream, b, n, StoreTo<Symbol>{out.At(b)}); });
       return ffi::Error::Success();
     });
   });
@@ -119,7 +83,10 @@ ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBu
 // Every handler is a function of its target's name, for the table in cpu.cc.
 #define JANS_DECLARE(name) XLA_FFI_Error* name(XLA_FFI_CallFrame* frame);
 JANS_CODER_TARGETS(JANS_DECLARE)
-JANS_MODEL_TARGETS(JANS_DECLARE)
+#define JANS_DECLARE_FAMILY(name, _) JANS_FAMILY_TARGETS(JANS_DECLARE, name)
+JANS_FAMILIES(JANS_DECLARE_FAMILY)
+JANS_DECLARE(addresses)
+#undef JANS_DECLARE_FAMILY
 #undef JANS_DECLARE
 
 #define JANS_HANDLER(name, implementation, binding)                \
@@ -128,14 +95,7 @@ JANS_MODEL_TARGETS(JANS_DECLARE)
     return handler->Call(frame);                                   \
   }
 
-#define ARG(name) .Arg<AnyBuffer>()
-#define RET(name) .Ret<AnyBuffer>()
-#define ATTR(name) .Attr<int32_t>(#name)
 #define BIND ffi::Ffi::Bind().Ctx<ffi::ThreadPool>()
-#define STATE ARG(head) ARG(tail) ARG(size) ARG(status)
-#define PUSHED RET(head) RET(tail) RET(size) RET(status)
-#define ADVANCED RET(head) RET(size) RET(status)
-#define CODER ATTR(variant) ATTR(precision)
 
 }  // namespace jans
 

@@ -1,210 +1,149 @@
 // CPU handlers of the models in closed form.
+#include <new>
+
 #include "cpu_call.h"
+#include "families.h"
 
 namespace jans {
 namespace {
 
-ffi::Error CheckCount(const char* name, int64_t count, int64_t n) {
-  if (count != 1 && count != n) return Invalid(std::string(name) + " fits neither one nor all symbols");
+// A family whose type is not known: coders are compiled once for all of them, and a search is worth a call.
+struct AnyFamily {
+  static constexpr size_t kRoom = 256;
+  struct alignas(16) Model {
+    unsigned char bytes[kRoom];
+  };
+
+  const void* family;
+  void (*make)(const void* family, int64_t b, Model& model);
+  Located (*locate)(const Model& model, int64_t i, uint32_t quantile);
+};
+
+template <typename Family>
+AnyFamily Erase(const Family& family) {
+  using Known = typename Family::Model;
+  static_assert(sizeof(Known) <= AnyFamily::kRoom && std::is_trivially_destructible_v<Known>);
+  return {&family,
+          [](const void* of, int64_t b, AnyFamily::Model& model) {
+            new (model.bytes) Known(static_cast<const Family*>(of)->At(b));
+          },
+          [](const AnyFamily::Model& model, int64_t i, uint32_t quantile) {
+            return std::launder(reinterpret_cast<const Known*>(model.bytes))->Locate(i, quantile);
+          }};
+}
+
+ffi::Error PopAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
+                  AnyBuffer& status, Out& head_out, Out& size_out, Out& status_out, Out& symbols_out, int32_t variant,
+                  int32_t precision, int64_t cost, const AnyFamily& family) {
+  auto body = [&family, precision](auto& stream, int64_t b, int64_t n, const auto& store) {
+    using V = typename std::decay_t<decltype(stream)>::Variant;
+    AnyFamily::Model model;
+    family.make(family.family, b, model);
+    auto locate = [&](int64_t i, uint32_t quantile) { return family.locate(model, i, quantile); };
+    if (stream.lanes == 1) {
+      PopAll<V, 1>(stream, locate, store, n, precision);
+    } else {
+      PopAll<V, 0>(stream, locate, store, n, precision);
+    }
+  };
+  return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
+             cost, body);
+}
+
+template <typename Family>
+ffi::Error PopFamily(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                     ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols_out,
+                     int32_t variant, int32_t precision) {
+  Batch batch;
+  Family family;
+  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
+  OperandReader reader(batch, operands, symbols_out->dimensions().back(), precision);
+  JANS_RETURN_IF_ERROR(family.Init(reader));
+  return PopAny(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
+                Family::kCost, Erase(family));
+}
+
+// Calls body(model, b, begin, end) on ranges of the n symbols of every stream.
+template <typename Family, typename Body>
+ffi::Error ForSymbols(ffi::ThreadPool& pool, const Batch& batch, const Family& family, int64_t n, const Body& body) {
+  const int64_t step = std::max<int64_t>(1, kGrain / Family::kCost), parts = (n + step - 1) / step;
+  ParallelFor(pool, batch.streams * parts, StreamGrain(std::min(n, step), Family::kCost),
+              [&](int64_t first, int64_t last) {
+                for (int64_t part = first; part < last; ++part) {
+                  const int64_t b = part / parts, begin = part % parts * step;
+                  body(family.At(b), b, begin, std::min(begin + step, n));
+                }
+              });
   return ffi::Error::Success();
 }
 
-ffi::Error RansPopUniform(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                          AnyBuffer sizes, Out head_out, Out size_out, Out status_out, Out symbols_out, int32_t variant,
-                          int32_t precision) {
-  Batch batch;
-  Operand<const int32_t> n;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
-  JANS_RETURN_IF_ERROR(n.Init("sizes", sizes, ffi::DataType::S32, batch, 1));
-  JANS_RETURN_IF_ERROR(CheckCount("sizes", n.core[0], symbols_out->dimensions().back()));
-  return Pop<Uniform>(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant,
-                      precision, 1, [&](int64_t b) { return Uniform{n.At(b), n.core[0] == 1 ? 0 : 1, precision}; });
+// What maps an array of the batch shares: `full` has all of its streams and symbols.
+template <typename Family>
+ffi::Error InitMap(Batch& batch, Family& family, const AnyBuffer& full, const ffi::RemainingArgs& operands,
+                   int32_t precision) {
+  JANS_RETURN_IF_ERROR(CheckVector(full));
+  JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
+  auto dims = full.dimensions();
+  JANS_RETURN_IF_ERROR(batch.Init(dims.first(dims.size() - 1)));
+  OperandReader reader(batch, operands, dims.back(), precision);
+  return family.Init(reader);
 }
 
-struct GaussianArgs {
-  using Model = Leaky<GaussianCdf>;
-  static constexpr int64_t kCost = 16;
-  Operand<const float> mean, scale, edges;
-  int precision = 0;
-
-  ffi::Error Init(const Batch& batch, const AnyBuffer& mean_in, const AnyBuffer& scale_in, const AnyBuffer& edges_in,
-                  int64_t count, int32_t bits) {
-    JANS_RETURN_IF_ERROR(mean.Init("mean", mean_in, ffi::DataType::F32, batch, 1));
-    JANS_RETURN_IF_ERROR(scale.Init("scale", scale_in, ffi::DataType::F32, batch, 1));
-    JANS_RETURN_IF_ERROR(edges.Init("edges", edges_in, ffi::DataType::F32, batch, 1));
-    JANS_RETURN_IF_ERROR(CheckCount("mean", mean.core[0], count));
-    if (scale.core[0] != mean.core[0]) return Invalid("mean and scale differ in length");
-    precision = bits;
-    return CheckLeaky(edges.core[0] - 1, bits);
-  }
-  Model At(int64_t b) const {
-    return {{mean.At(b), scale.At(b), mean.core[0] == 1 ? 0 : 1, edges.At(b)}, edges.core[0] - 1, precision};
-  }
-};
-
-struct LogisticMixtureArgs {
-  using Model = Leaky<LogisticMixtureCdf>;
-  static constexpr int64_t kCost = 32;
-  Operand<const float> logits, mean, scale;
-  int64_t n = 0, low = 0;
-  float first_edge = 0;
-  int precision = 0;
-
-  ffi::Error Init(const Batch& batch, const AnyBuffer& logits_in, const AnyBuffer& mean_in, const AnyBuffer& scale_in,
-                  int64_t count, int32_t bits, int32_t least, int32_t most) {
-    JANS_RETURN_IF_ERROR(logits.Init("logits", logits_in, ffi::DataType::F32, batch, 2));
-    JANS_RETURN_IF_ERROR(mean.Init("mean", mean_in, ffi::DataType::F32, batch, 2));
-    JANS_RETURN_IF_ERROR(scale.Init("scale", scale_in, ffi::DataType::F32, batch, 2));
-    JANS_RETURN_IF_ERROR(CheckCount("logits", logits.core[0], count));
-    if (mean.core != logits.core || scale.core != logits.core) return Invalid("mixture parameters differ in shape");
-    if (logits.core[1] < 1 || logits.core[1] > LogisticMixtureCdf::kMaxComponents) {
-      return Invalid("a mixture has 1 to 16 components");
-    }
-    constexpr int32_t kMaxEdge = 1 << 22;  // edges are exact in float32
-    if (least < -kMaxEdge || most > kMaxEdge || most < least) return Invalid("support is out of range");
-    n = int64_t{most} - least + 1;
-    low = least;
-    first_edge = static_cast<float>(least) - 0.5f;
-    precision = bits;
-    return CheckLeaky(n, bits);
-  }
-  Model At(int64_t b) const {
-    return {{logits.At(b), mean.At(b), scale.At(b), logits.core[0] == 1 ? 0 : 1, static_cast<int>(logits.core[1]),
-             first_edge},
-            n,
-            precision,
-            low};
-  }
-};
-
-ffi::Error RansPopGaussian(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                           AnyBuffer mean, AnyBuffer scale, AnyBuffer edges, Out head_out, Out size_out, Out status_out,
-                           Out symbols_out, int32_t variant, int32_t precision) {
+// start, freq of symbols.
+template <typename Family>
+ffi::Error IntervalFamily(ffi::ThreadPool pool, AnyBuffer symbols, ffi::RemainingArgs operands, Out start_out,
+                          Out freq_out, int32_t precision) {
   Batch batch;
-  GaussianArgs args;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
-  JANS_RETURN_IF_ERROR(args.Init(batch, mean, scale, edges, symbols_out->dimensions().back(), precision));
-  return Pop<GaussianArgs::Model>(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out,
-                                  variant, precision, GaussianArgs::kCost, [&](int64_t b) { return args.At(b); });
-}
-
-ffi::Error RansPopLogisticMixture(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size,
-                                  AnyBuffer status, AnyBuffer logits, AnyBuffer mean, AnyBuffer scale, Out head_out,
-                                  Out size_out, Out status_out, Out symbols_out, int32_t variant, int32_t precision,
-                                  int32_t low, int32_t high) {
-  Batch batch;
-  LogisticMixtureArgs args;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
-  JANS_RETURN_IF_ERROR(args.Init(batch, logits, mean, scale, symbols_out->dimensions().back(), precision, low, high));
-  return Pop<LogisticMixtureArgs::Model>(pool, batch, head, tail, size, status, head_out, size_out, status_out,
-                                         symbols_out, variant, precision, LogisticMixtureArgs::kCost,
-                                         [&](int64_t b) { return args.At(b); });
-}
-
-// start, freq of symbols, in parallel over all of them.
-template <typename Args>
-ffi::Error FindIntervals(ffi::ThreadPool& pool, const Batch& batch, const AnyBuffer& symbols, const Args& args,
-                         Out& start_out, Out& freq_out) {
+  Family family;
   Operand<const int32_t> in;
   Operand<uint32_t> start, freq;
+  JANS_RETURN_IF_ERROR(InitMap(batch, family, symbols, operands, precision));
   JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   JANS_RETURN_IF_ERROR(start.Init("start", *start_out, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(freq.Init("freq", *freq_out, ffi::DataType::U32, batch, 1));
-  const int64_t n = in.core[0];
-  ParallelFor(pool, batch.streams, StreamGrain(n, Args::kCost / 4), [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      const typename Args::Model model = args.At(b);
-      const int32_t* s = in.At(b);
-      uint32_t *starts = start.At(b), *freqs = freq.At(b);
-      for (int64_t i = 0; i < n; ++i) {
-        Interval interval = model.Find(i, s[i]);
-        starts[i] = interval.start;
-        freqs[i] = interval.freq;
-      }
+  if (start.core != in.core || freq.core != in.core) return Invalid("intervals and symbols differ in length");
+  return ForSymbols(pool, batch, family, in.core[0], [&](const auto& model, int64_t b, int64_t begin, int64_t end) {
+    const int32_t* s = in.At(b);
+    uint32_t *starts = start.At(b), *freqs = freq.At(b);
+    for (int64_t i = begin; i < end; ++i) {
+      const Interval interval = model.Find(i, s[i]);
+      starts[i] = interval.start;
+      freqs[i] = interval.freq;
     }
   });
-  return ffi::Error::Success();
 }
 
 // Symbols at quantiles; the least integer, which no model has, where there is no distribution.
-template <typename Args>
-ffi::Error LocateAll(ffi::ThreadPool& pool, const Batch& batch, const AnyBuffer& quantiles, const Args& args,
-                     Out& symbols_out) {
+template <typename Family>
+ffi::Error LocateFamily(ffi::ThreadPool pool, AnyBuffer quantiles, ffi::RemainingArgs operands, Out symbols_out,
+                        int32_t precision) {
+  Batch batch;
+  Family family;
   Operand<const uint32_t> in;
   Operand<int32_t> out;
+  JANS_RETURN_IF_ERROR(InitMap(batch, family, quantiles, operands, precision));
   JANS_RETURN_IF_ERROR(in.Init("quantiles", quantiles, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
-  const int64_t n = in.core[0];
-  ParallelFor(pool, batch.streams, StreamGrain(n, Args::kCost), [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      const typename Args::Model model = args.At(b);
-      const uint32_t* q = in.At(b);
-      int32_t* s = out.At(b);
-      for (int64_t i = 0; i < n; ++i) {
-        Located found = model.Locate(i, q[i]);
-        s[i] = found.interval.freq == 0 ? std::numeric_limits<int32_t>::min() : found.symbol;
-      }
+  if (out.core != in.core) return Invalid("symbols and quantiles differ in length");
+  return ForSymbols(pool, batch, family, in.core[0], [&](const auto& model, int64_t b, int64_t begin, int64_t end) {
+    const uint32_t* q = in.At(b);
+    int32_t* s = out.At(b);
+    for (int64_t i = begin; i < end; ++i) {
+      const Located found = model.Locate(i, q[i]);
+      s[i] = found.interval.freq == 0 ? std::numeric_limits<int32_t>::min() : found.symbol;
     }
   });
-  return ffi::Error::Success();
-}
-
-ffi::Error InitBatch(Batch& batch, const AnyBuffer& full) {
-  JANS_RETURN_IF_ERROR(CheckVector(full));
-  auto dims = full.dimensions();
-  return batch.Init(dims.first(dims.size() - 1));
-}
-
-ffi::Error IntervalGaussian(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer mean, AnyBuffer scale, AnyBuffer edges,
-                            Out start, Out freq, int32_t precision) {
-  Batch batch;
-  GaussianArgs args;
-  JANS_RETURN_IF_ERROR(InitBatch(batch, symbols));
-  JANS_RETURN_IF_ERROR(args.Init(batch, mean, scale, edges, symbols.dimensions().back(), precision));
-  return FindIntervals(pool, batch, symbols, args, start, freq);
-}
-
-ffi::Error IntervalLogisticMixture(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer logits, AnyBuffer mean,
-                                   AnyBuffer scale, Out start, Out freq, int32_t precision, int32_t low, int32_t high) {
-  Batch batch;
-  LogisticMixtureArgs args;
-  JANS_RETURN_IF_ERROR(InitBatch(batch, symbols));
-  JANS_RETURN_IF_ERROR(args.Init(batch, logits, mean, scale, symbols.dimensions().back(), precision, low, high));
-  return FindIntervals(pool, batch, symbols, args, start, freq);
-}
-
-ffi::Error LocateGaussian(ffi::ThreadPool pool, AnyBuffer quantiles, AnyBuffer mean, AnyBuffer scale, AnyBuffer edges,
-                          Out symbols, int32_t precision) {
-  Batch batch;
-  GaussianArgs args;
-  JANS_RETURN_IF_ERROR(InitBatch(batch, quantiles));
-  JANS_RETURN_IF_ERROR(args.Init(batch, mean, scale, edges, quantiles.dimensions().back(), precision));
-  return LocateAll(pool, batch, quantiles, args, symbols);
-}
-
-ffi::Error LocateLogisticMixture(ffi::ThreadPool pool, AnyBuffer quantiles, AnyBuffer logits, AnyBuffer mean,
-                                 AnyBuffer scale, Out symbols, int32_t precision, int32_t low, int32_t high) {
-  Batch batch;
-  LogisticMixtureArgs args;
-  JANS_RETURN_IF_ERROR(InitBatch(batch, quantiles));
-  JANS_RETURN_IF_ERROR(args.Init(batch, logits, mean, scale, quantiles.dimensions().back(), precision, low, high));
-  return LocateAll(pool, batch, quantiles, args, symbols);
 }
 
 }  // namespace
 
-JANS_HANDLER(rans_pop_uniform, RansPopUniform, BIND STATE ARG(sizes) ADVANCED RET(symbols) CODER)
-JANS_HANDLER(rans_pop_gaussian, RansPopGaussian, BIND STATE ARG(mean) ARG(scale) ARG(edges) ADVANCED RET(symbols) CODER)
-JANS_HANDLER(rans_pop_logistic_mixture, RansPopLogisticMixture,
-             BIND STATE ARG(logits) ARG(mean) ARG(scale) ADVANCED RET(symbols) CODER ATTR(low) ATTR(high))
-JANS_HANDLER(interval_gaussian, IntervalGaussian,
-             BIND ARG(symbols) ARG(mean) ARG(scale) ARG(edges) RET(start) RET(freq) ATTR(precision))
-JANS_HANDLER(interval_logistic_mixture, IntervalLogisticMixture,
-             BIND ARG(symbols) ARG(logits) ARG(mean) ARG(scale) RET(start) RET(freq) ATTR(precision) ATTR(low)
-                 ATTR(high))
-JANS_HANDLER(locate_gaussian, LocateGaussian,
-             BIND ARG(quantiles) ARG(mean) ARG(scale) ARG(edges) RET(symbols) ATTR(precision))
-JANS_HANDLER(locate_logistic_mixture, LocateLogisticMixture,
-             BIND ARG(quantiles) ARG(logits) ARG(mean) ARG(scale) RET(symbols) ATTR(precision) ATTR(low) ATTR(high))
+#define OPERANDS .RemainingArgs()
+#define JANS_FAMILY_HANDLERS(name, Family)                                                          \
+  JANS_HANDLER(rans_pop_##name, PopFamily<Family>, BIND STATE OPERANDS ADVANCED RET(symbols) CODER) \
+  JANS_HANDLER(interval_##name, IntervalFamily<Family>,                                             \
+               BIND ARG(symbols) OPERANDS RET(start) RET(freq) ATTR(precision))                     \
+  JANS_HANDLER(locate_##name, LocateFamily<Family>, BIND ARG(quantiles) OPERANDS RET(symbols) ATTR(precision))
+JANS_FAMILIES(JANS_FAMILY_HANDLERS)
 
 }  // namespace jans

@@ -1,17 +1,11 @@
 // CUDA handlers: arguments in, launches on XLA's stream out. No device data is looked at here, and nothing waits.
 #include <cuda_runtime_api.h>
 
-#include "../core/models.h"
 #include "../cuda/calls.h"
-#include "operands.h"
-#include "state.h"
-#include "targets.h"
+#include "arguments.h"
 
 namespace jans {
 namespace {
-
-using AnyBuffer = ffi::AnyBuffer;
-using Out = ffi::Result<ffi::AnyBuffer>;
 
 ffi::Error Launched(cudaError_t error) {
   if (error == cudaSuccess) return ffi::Error::Success();
@@ -67,36 +61,30 @@ ffi::Error InitCoder(const Batch& batch, Out& head, const AnyBuffer& tail, Out& 
 
 ffi::Error InitIntervals(const Batch& batch, const AnyBuffer& start, const AnyBuffer& freq,
                          cuda::IntervalArrays* arrays, int64_t* n) {
-  Operand<const uint32_t> starts, freqs;
-  JANS_RETURN_IF_ERROR(starts.Init("start", start, ffi::DataType::U32, batch, 1));
-  JANS_RETURN_IF_ERROR(freqs.Init("freq", freq, ffi::DataType::U32, batch, 1));
-  if (starts.core[0] != freqs.core[0]) return Invalid("start and freq differ in length");
-  *arrays = {ArrayOf(starts), ArrayOf(freqs)};
-  *n = starts.core[0];
+  IntervalOperands args;
+  JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
+  *arrays = {ArrayOf(args.start), ArrayOf(args.freq)};
+  *n = args.n();
   return ffi::Error::Success();
 }
 
 ffi::Error InitRows(const Batch& batch, const AnyBuffer& symbols, const AnyBuffer& cdf, const AnyBuffer& index,
                     cuda::RowArrays* arrays, int64_t* n) {
-  Operand<const uint32_t> rows;
-  Operand<const int32_t> indices;
-  JANS_RETURN_IF_ERROR(rows.Init("cdf", cdf, ffi::DataType::U32, batch, 2));
-  JANS_RETURN_IF_ERROR(indices.Init("index", index, ffi::DataType::S32, batch, 1));
-  if (rows.core[1] < 2) return Invalid("a cdf row needs two entries or more");
-  if (rows.core[1] > kMost) return Invalid("a cdf row has more than 2^31 - 1 entries");
   return WithSymbols(symbols.element_type(), [&](auto symbol) {
     using Symbol = decltype(symbol);
     Operand<Symbol> in;
     JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
     *n = in.core[0];
-    if (indices.core[0] != 1 && indices.core[0] != *n) return Invalid("index fits neither one nor all symbols");
+    RowOperands args;
+    JANS_RETURN_IF_ERROR(args.Init(batch, cdf, index, *n));
+    if (args.row_symbols() >= kMost) return Invalid("a cdf row has more than 2^31 - 1 entries");
     *arrays = {{reinterpret_cast<uint8_t*>(in.data), {}},
                sizeof(Symbol),
-               ArrayOf(rows),
-               rows.core[0],
-               rows.core[1] - 1,
-               ArrayOf(indices),
-               indices.core[0] == 1 ? 0 : 1};
+               ArrayOf(args.cdf),
+               args.count(),
+               args.row_symbols(),
+               ArrayOf(args.index),
+               args.index_stride()};
     for (int d = 0; d < batch.rank; ++d) arrays->symbols.strides[d] = in.strides[d] * sizeof(Symbol);
     return ffi::Error::Success();
   });
@@ -172,54 +160,27 @@ ffi::Error RansPopRows(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyB
 
 // ---- quantisers ----
 
-// Rows of n values in, rows of n + 1 cumulative frequencies out.
-ffi::Error CheckRows(const AnyBuffer& values, Out& cdf, int32_t precision, int64_t* rows, int64_t* n) {
-  auto in = values.dimensions(), out = cdf->dimensions();
-  if (in.size() < 1) return Invalid("an array of one dimension or more is needed");
-  *n = in.back();
-  JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
-  if (*n < 1 || static_cast<uint64_t>(*n) > Total(precision)) {
-    return Invalid("more symbols than the precision has room for");
-  }
-  *rows = static_cast<int64_t>(values.element_count()) / *n;
-  if (cdf->element_type() != ffi::DataType::U32 || out.size() < 1 || out.back() != *n + 1 ||
-      static_cast<int64_t>(cdf->element_count()) != *rows * (*n + 1)) {
-    return Invalid("cdf does not fit the values");
-  }
-  return ffi::Error::Success();
-}
-
 ffi::Error QuantizeProbsRows(cudaStream_t stream, AnyBuffer probs, Out cdf, int32_t precision) {
-  int64_t rows = 0, n = 0;
-  JANS_RETURN_IF_ERROR(CheckRows(probs, cdf, precision, &rows, &n));
-  auto run = [&](auto zero) {
+  QuantizerRows args;
+  JANS_RETURN_IF_ERROR(args.Init(probs, cdf, precision));
+  return WithFloats(probs, [&](auto zero) {
     using Float = decltype(zero);
-    if (rows == 0) return ffi::Error::Success();
-    return Launched(cuda::QuantizeProbs(static_cast<const Float*>(probs.untyped_data()), rows, n, precision,
+    if (args.rows == 0) return ffi::Error::Success();
+    return Launched(cuda::QuantizeProbs(static_cast<const Float*>(probs.untyped_data()), args.rows, args.n, precision,
                                         static_cast<uint32_t*>(cdf->untyped_data()), stream));
-  };
-  if (probs.element_type() == ffi::DataType::F32) return run(float{});
-  if (probs.element_type() == ffi::DataType::F64) return run(double{});
-  return Invalid("probs must be float32 or float64");
+  });
 }
 
 ffi::Error QuantizeLogitsRows(cudaStream_t stream, AnyBuffer logits, Out cdf, int32_t precision) {
-  int64_t rows = 0, n = 0;
+  QuantizerRows args;
   if (logits.element_type() != ffi::DataType::F32) return Invalid("logits must be float32");
-  JANS_RETURN_IF_ERROR(CheckRows(logits, cdf, precision, &rows, &n));
-  if (rows == 0) return ffi::Error::Success();
-  return Launched(cuda::QuantizeLogits(static_cast<const float*>(logits.untyped_data()), rows, n, precision,
+  JANS_RETURN_IF_ERROR(args.Init(logits, cdf, precision));
+  if (args.rows == 0) return ffi::Error::Success();
+  return Launched(cuda::QuantizeLogits(static_cast<const float*>(logits.untyped_data()), args.rows, args.n, precision,
                                        static_cast<uint32_t*>(cdf->untyped_data()), stream));
 }
 
-#define ARG(name) .Arg<AnyBuffer>()
-#define RET(name) .Ret<AnyBuffer>()
-#define ATTR(name) .Attr<int32_t>(#name)
 #define BIND ffi::Ffi::Bind().Ctx<ffi::PlatformStream<cudaStream_t>>()
-#define STATE ARG(head) ARG(tail) ARG(size) ARG(status)
-#define PUSHED RET(head) RET(tail) RET(size) RET(status)
-#define ADVANCED RET(head) RET(size) RET(status)
-#define CODER ATTR(variant) ATTR(precision)
 // Handlers only enqueue copies and launches, so that XLA may capture them into a graph.
 #define HANDLER(name, function, binding) \
   XLA_FFI_DEFINE_HANDLER(name, function, binding, {ffi::Traits::kCmdBufferCompatible})

@@ -18,6 +18,12 @@ inline ffi::Error Invalid(const std::string& message) {
   return ffi::Error(ffi::ErrorCode::kInvalidArgument, "jans: " + message);
 }
 
+template <typename Buffer>
+ffi::Error CheckVector(const Buffer& buffer) {
+  return buffer.dimensions().size() < 1 ? Invalid("an array of one dimension or more is needed")
+                                        : ffi::Error::Success();
+}
+
 // Which element of an operand belongs to which stream.
 struct Batch {
   static constexpr int kMaxRank = 8;

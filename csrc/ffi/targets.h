@@ -3,23 +3,33 @@
 #define JANS_FFI_TARGETS_H_
 
 // clang-format off
-#define JANS_CODER_TARGETS(X)   \
-  X(rans_push)                  \
-  X(rans_push_rows)             \
-  X(rans_advance)               \
-  X(rans_pop_rows)              \
-  X(quantize_probs)             \
+#define JANS_CODER_TARGETS(X) \
+  X(rans_push)                \
+  X(rans_push_rows)           \
+  X(rans_advance)             \
+  X(rans_pop_rows)            \
+  X(quantize_probs)           \
   X(quantize_logits)
 
-#define JANS_MODEL_TARGETS(X)   \
-  X(rans_pop_uniform)           \
-  X(rans_pop_gaussian)          \
-  X(rans_pop_logistic_mixture)  \
-  X(interval_gaussian)          \
-  X(interval_logistic_mixture)  \
-  X(locate_gaussian)            \
-  X(locate_logistic_mixture)    \
-  X(addresses)
+// Models in closed form: X(name, its arguments in families.h). Each has three targets.
+#define JANS_FAMILIES(X)                          \
+  X(uniform, UniformFamily)                       \
+  X(binned_gaussian, BinnedGaussianFamily)        \
+  X(logistic_mixture, LogisticMixtureFamily)      \
+  X(gaussian_mixture, GaussianMixtureFamily)      \
+  X(gaussian, GaussianFamily)                     \
+  X(laplace, LaplaceFamily)                       \
+  X(logistic, LogisticFamily)                     \
+  X(cauchy, CauchyFamily)                         \
+  X(geometric, GeometricFamily)                   \
+  X(binomial, BinomialFamily)                     \
+  X(poisson, PoissonFamily)                       \
+  X(beta_binomial, BetaBinomialFamily)
+
+#define JANS_FAMILY_TARGETS(X, name) \
+  X(rans_pop_##name)                 \
+  X(interval_##name)                 \
+  X(locate_##name)
 // clang-format on
 
 #endif  // JANS_FFI_TARGETS_H_

@@ -13,7 +13,7 @@ Platforms. A call lowers to the kernel where the platform has one and to `jans.r
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,9 +31,11 @@ Shapes = list[tuple[tuple[int, ...], Any]]
 class Target:
     """A kernel: `full` leading operands carry the batch, `ranks` are dimensions of one stream's part, `aliases` maps
     operands to the results that replace them, `results` gives one stream's result shapes and dtypes, and `attributes`
-    are the parameters that the kernel reads (the others it sees in the shapes)."""
+    are the parameters that the kernel reads (the others it sees in the shapes). `reference` is the same in plain JAX,
+    for one stream."""
 
     name: str
+    reference: Callable[..., tuple[jax.Array, ...]]
     full: int
     ranks: Callable[..., Sequence[int]]
     results: Callable[..., Shapes]
@@ -41,7 +43,12 @@ class Target:
     attributes: tuple[str, ...]
 
 
+TARGETS: dict[str, Target] = {}
+"""Every target by name."""
+
+
 def _define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
+    TARGETS[target.name] = target
     primitive = Primitive(f"jans_{target.name}")
     primitive.multiple_results = True
 
@@ -121,7 +128,7 @@ def _batched_reference(target: Target, params: dict[str, Any], *args):
 
     def over(batch_rank, *xs):
         if batch_rank == 0:
-            return tuple(getattr(xla, target.name)(*xs, **params))
+            return tuple(target.reference(*xs, **params))
         size = xs[0].shape[0]
         axes = [0 if x.shape[0] == size else None for x in xs]
         parts = [x if axis == 0 else x[0] for x, axis in zip(xs, axes, strict=True)]
@@ -187,17 +194,17 @@ def _popped(head, _tail, size, status, *_, n, dtype, **__) -> Shapes:
 
 
 def _define_push(name: str, *ranks: int):
-    full = lambda variant, **_: (*_state_ranks(variant), *ranks)
-    return _define(Target(name, 4, full, _pushed, PUSHED, CODER))
+    every = lambda variant, **_: (*_state_ranks(variant), *ranks)
+    return _define(Target(name, getattr(xla, name), 4, every, _pushed, PUSHED, CODER))
 
 
-def _define_pop(name: str, *ranks: int, attributes: tuple[str, ...] = ()):
-    full = lambda variant, **_: (*_state_ranks(variant), *ranks)
-    return _define(Target(name, 4, full, _popped, POPPED, CODER + attributes))
+def _define_pop(name: str, *ranks: int, reference: Callable | None = None):
+    every = lambda variant, **_: (*_state_ranks(variant), *ranks)
+    return _define(Target(name, reference or getattr(xla, name), 4, every, _popped, POPPED, CODER))
 
 
-def _define_map(name: str, results: Callable[..., Shapes], *ranks: int, attributes: tuple[str, ...] = ()):
-    return _define(Target(name, 1, lambda **_: ranks, results, {}, ("precision", *attributes)))
+def _define_map(name: str, results: Callable[..., Shapes], *ranks: int, reference: Callable | None = None):
+    return _define(Target(name, reference or getattr(xla, name), 1, lambda **_: ranks, results, {}, ("precision",)))
 
 
 def _interval(symbols, *_, **__) -> Shapes:
@@ -212,31 +219,69 @@ def _row(values, **_) -> Shapes:
     return [((values[0] + 1,), jnp.uint32)]
 
 
-SUPPORT = ("low", "high")
+class Family(NamedTuple):
+    """The targets of a model in closed form: `pop` takes symbols off a coder, `interval` and `locate` map arrays."""
+
+    pop: Callable[..., tuple[jax.Array, ...]]
+    interval: Callable[..., tuple[jax.Array, ...]]
+    locate: Callable[..., tuple[jax.Array, ...]]
+
+
+def _define_family(name: str, *ranks: int) -> Family:
+    plain = lambda function: functools.partial(function, name)
+    return Family(
+        _define_pop(f"rans_pop_{name}", *ranks, reference=plain(xla.rans_pop_family)),
+        _define_map(f"interval_{name}", _interval, 1, *ranks, reference=plain(xla.interval_family)),
+        _define_map(f"locate_{name}", _located, 1, *ranks, reference=plain(xla.locate_family)),
+    )
+
 
 rans_push = _define_push("rans_push", 1, 1)
 rans_push_rows = _define_push("rans_push_rows", 1, 2, 1)
 rans_advance = _define(
-    Target("rans_advance", 4, lambda variant, **_: (*_state_ranks(variant), 1, 1), _advanced, POPPED, CODER)
+    Target(
+        "rans_advance",
+        xla.rans_advance,
+        4,
+        lambda variant, **_: (*_state_ranks(variant), 1, 1),
+        _advanced,
+        POPPED,
+        CODER,
+    )
 )
 rans_pop_rows = _define_pop("rans_pop_rows", 2, 1)
-rans_pop_uniform = _define_pop("rans_pop_uniform", 1)
-rans_pop_gaussian = _define_pop("rans_pop_gaussian", 1, 1, 1)
-rans_pop_logistic_mixture = _define_pop("rans_pop_logistic_mixture", 2, 2, 2, attributes=SUPPORT)
-interval_gaussian = _define_map("interval_gaussian", _interval, 1, 1, 1, 1)
-interval_logistic_mixture = _define_map("interval_logistic_mixture", _interval, 1, 2, 2, 2, attributes=SUPPORT)
-locate_gaussian = _define_map("locate_gaussian", _located, 1, 1, 1, 1)
-locate_logistic_mixture = _define_map("locate_logistic_mixture", _located, 1, 2, 2, 2, attributes=SUPPORT)
 quantize_probs = _define_map("quantize_probs", _row, 1)
 quantize_logits = _define_map("quantize_logits", _row, 1)
 addresses = _define(
-    Target("addresses", 1, lambda **_: (1,), lambda tail, **_: [(tail, jnp.uint32), ((4,), jnp.uint32)], {0: 0}, ())
+    Target(
+        "addresses",
+        xla.addresses,
+        1,
+        lambda **_: (1,),
+        lambda tail, **_: [(tail, jnp.uint32), ((4,), jnp.uint32)],
+        {0: 0},
+        (),
+    )
 )
 
-POPS = {
-    "rows": rans_pop_rows,
-    "uniform": rans_pop_uniform,
-    "gaussian": rans_pop_gaussian,
-    "logistic_mixture": rans_pop_logistic_mixture,
+# The ranks of their operands, in the order of csrc/ffi/families.h.
+FAMILIES = {
+    name: _define_family(name, *ranks)
+    for name, ranks in {
+        "uniform": (1,),
+        "binned_gaussian": (1, 1, 1),
+        "logistic_mixture": (2, 2, 2, 1, 1),
+        "gaussian_mixture": (2, 2, 2, 1, 1),
+        "gaussian": (1, 1, 1, 1),
+        "laplace": (1, 1, 1, 1),
+        "logistic": (1, 1, 1, 1),
+        "cauchy": (1, 1, 1, 1),
+        "geometric": (1, 1),
+        "binomial": (1, 1),
+        "poisson": (1, 1),
+        "beta_binomial": (1, 1, 1),
+    }.items()
 }
+
+POPS = {"rows": rans_pop_rows} | {name: family.pop for name, family in FAMILIES.items()}
 """How each kind of model is popped; see `jans.models.base.Kernel`."""

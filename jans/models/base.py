@@ -4,7 +4,6 @@ import abc
 import contextlib
 import json
 import math
-from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -17,11 +16,10 @@ DEFAULT_PRECISION = 24
 
 
 class Kernel(NamedTuple):
-    """How a coder's kernel gets at a model: its kind, arrays that lead with 1 or all n symbols, and static numbers."""
+    """How a coder's kernel gets at a model: its kind, and arrays that lead with 1 or all n symbols."""
 
     kind: str
     operands: tuple[jax.Array, ...]
-    attributes: Mapping[str, int]
 
 
 class Model(abc.ABC):

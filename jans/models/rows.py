@@ -27,7 +27,7 @@ class RowsModel(base.Model):
         return locate(*self.rows(jnp.shape(quantiles)), quantiles)
 
     def kernel(self, shape: Shape) -> base.Kernel:
-        return base.Kernel("rows", self.rows(shape), {})
+        return base.Kernel("rows", self.rows(shape))
 
 
 def flat_rows(cdf: jax.Array, symbols: Shape) -> tuple[jax.Array, jax.Array]:

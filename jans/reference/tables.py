@@ -17,6 +17,7 @@ LOGISTIC_STEPS, LOGISTIC_LIMIT = 64, 24
 EXP2_STEPS = 256
 LOG2E30 = round(math.log2(math.e) * 2**30)
 GRID_BITS = 14
+QUANTILE_ROWS, QUANTILE_STEPS = 32, 16
 
 
 def normal_values() -> list[float]:
@@ -65,6 +66,17 @@ def exp2_table() -> np.ndarray:
 
 
 @functools.cache
+def normal_quantiles() -> np.ndarray:
+    """float32 [32, 17]: quantiles of the standard normal at (1 + m / 16) / 2**(row + 2). They are guesses: any values
+    would do."""
+    normal = statistics.NormalDist()
+    knots = [
+        [(1 + m / QUANTILE_STEPS) / 2 ** (row + 2) for m in range(QUANTILE_STEPS + 1)] for row in range(QUANTILE_ROWS)
+    ]
+    return np.array([[round(normal.inv_cdf(u), 4) for u in row] for row in knots], np.float32)
+
+
+@functools.cache
 def normal_grid() -> np.ndarray:
     """float32 [2**GRID_BITS + 1]: quantiles of the standard normal as multiples of 2**-16, infinite at both ends."""
     inner = np.array([round(v) for v in grid_values()], np.float64) / 2**16
@@ -80,16 +92,17 @@ def header() -> str:
         ("float", "kLogisticSteps", f"{LOGISTIC_STEPS}.0f"),
         ("float", "kLogisticLimit", f"{LOGISTIC_LIMIT}.0f"),
         ("uint64_t", "kLog2E30", f"{LOG2E30}u"),
+        ("int", "kNormalQuantileRows", str(QUANTILE_ROWS)),
     )
     lines += [f"static constexpr {kind} {name} = {value};" for kind, name, value in constants]
     tables = (
-        ("kNormalTable", normal_table()),
-        ("kLogisticTable", logistic_table()),
-        ("kExp2Table", exp2_table()),
+        ("uint32_t", "kNormalTable", [f"{int(v)}u," for v in normal_table()]),
+        ("uint32_t", "kLogisticTable", [f"{int(v)}u," for v in logistic_table()]),
+        ("uint32_t", "kExp2Table", [f"{int(v)}u," for v in exp2_table()]),
+        ("float", "kNormalQuantiles", [f"{v:.4f}f," for v in normal_quantiles().reshape(-1)]),
     )
-    for name, table in tables:
-        lines.append(f"JANS_TABLE uint32_t {name}[{len(table)}] = {{")
-        words = [f"{int(v)}u," for v in table]
+    for kind, name, words in tables:
+        lines.append(f"JANS_TABLE {kind} {name}[{len(words)}] = {{")
         lines += ["    " + " ".join(words[i : i + 10]) for i in range(0, len(words), 10)]
         lines.append("};")
     return "\n".join(lines) + "\n"

@@ -11,7 +11,10 @@
 #include <memory>
 #include <vector>
 
+#include "../../csrc/core/distributions.h"
+#include "../../csrc/core/fixed_models.h"
 #include "../../csrc/core/quantize.h"
+#include "../../csrc/core/sums.h"
 #include "../../csrc/cpu/stream.h"
 
 namespace {
@@ -148,26 +151,81 @@ void Run(Input in, int64_t lanes) {
   }
 }
 
-// Distribution functions on any parameters: intervals tile, and symbols are found where they lie.
-void RunLeaky(Input in) {
-  const int64_t n = 2 + in.Take<uint8_t>();
-  const int precision = 9 + in.Take<uint8_t>() % 24;
-  const std::vector<float> parameters = in.Fill<float>(9);
-  const LogisticMixtureCdf mixture{&parameters[0], &parameters[3], &parameters[6], 0, 3, -0.5f};
-  std::vector<float> edges = in.Fill<float>(n + 1);
-  const GaussianCdf gaussian{&parameters[0], &parameters[1], 0, edges.data()};
-  const Leaky<LogisticMixtureCdf> first{mixture, n, precision};
-  const Leaky<GaussianCdf> second{gaussian, n, precision};
-  const uint32_t q = in.Take<uint32_t>() & static_cast<uint32_t>(Total(precision) - 1);
-  const Located found = first.Locate(0, q);
+// A quantile is found in the interval of its symbol, and a model with legal parameters gives every symbol one.
+template <typename Model>
+void RunModel(const Model& model, bool legal, int64_t low, int64_t n, uint32_t quantile, int64_t symbol) {
+  const Located found = model.Locate(0, quantile);
   if (found.interval.freq != 0) {
-    Require(q - found.interval.start < found.interval.freq);
-    const Interval interval = first.Find(0, found.symbol);
+    Require(quantile - found.interval.start < found.interval.freq);
+    const Interval interval = model.Find(0, found.symbol);
     Require(interval.start == found.interval.start && interval.freq == found.interval.freq);
   }
-  const Located bin = second.Locate(0, q);
-  if (bin.interval.freq != 0) Require(q - bin.interval.start < bin.interval.freq);
-  second.Find(0, in.Take<int32_t>());
+  const Interval interval = model.Find(0, symbol);
+  const bool inside = symbol >= low && symbol < low + n;
+  const bool lone = n == 1 && model.precision == 32;  // nothing to code
+  if (legal && !lone) Require(found.interval.freq != 0 && (interval.freq != 0) == inside);
+}
+
+template <typename Distribution>
+void RunLeaky(const Distribution& distribution, int precision, uint32_t quantile, int64_t symbol) {
+  const auto f = distribution.Load(0);
+  const Leaky<Distribution> model{distribution, precision};
+  RunModel(model, f.valid && model.Fits(f), f.low, f.n, quantile, symbol);
+}
+
+template <typename Distribution>
+void RunSummed(const Distribution& distribution, int precision, uint32_t quantile, int64_t symbol) {
+  const auto f = distribution.Load(0);
+  const Summed<Distribution> model{distribution, precision};
+  RunModel(model, f.valid && model.Fits(f), 0, f.n, quantile, symbol);
+}
+
+// Models in closed form on any parameters.
+void RunFamilies(Input in) {
+  const uint8_t kind = in.Take<uint8_t>();
+  const int precision = 1 + in.Take<uint8_t>() % 32;
+  const uint32_t quantile = in.Take<uint32_t>() & static_cast<uint32_t>(Total(precision) - 1);
+  // Supports of any kind, mostly small ones.
+  const int32_t size = in.Take<uint8_t>(), wide = in.Take<int32_t>();
+  const int32_t low = in.Take<uint8_t>() % 4 == 0 ? in.Take<int32_t>() : in.Take<int8_t>();
+  const int32_t high = wide % 4 == 0 ? wide : static_cast<int32_t>(static_cast<uint32_t>(low) + size);
+  const int64_t symbol = kind % 2 == 0 ? in.Take<int32_t>() : int64_t{low} + in.Take<uint8_t>();
+  const Support support{{&low, 0}, {&high, 0}};
+  const std::vector<double> doubles = in.Fill<double>(2);
+  const std::vector<float> floats = in.Fill<float>(9);
+  const bool is_wide = kind / 2 % 2 == 0;
+  const Reals first{is_wide ? static_cast<const void*>(&doubles[0]) : &floats[0], 0, is_wide};
+  const Reals second{is_wide ? static_cast<const void*>(&doubles[1]) : &floats[1], 0, is_wide};
+  const Integers most{&size, 0};
+  switch (kind / 4 % 11) {
+    case 0:
+      return RunLeaky(Gaussian{first, second, support}, precision, quantile, symbol);
+    case 1:
+      return RunLeaky(Laplace{first, second, support}, precision, quantile, symbol);
+    case 2:
+      return RunLeaky(Logistic{first, second, support}, precision, quantile, symbol);
+    case 3:
+      return RunLeaky(Cauchy{first, second, support}, precision, quantile, symbol);
+    case 4:
+      return RunLeaky(Geometric{{&high, 0}, first}, precision, quantile, symbol);
+    case 5:
+      return RunLeaky(Binomial{most, first}, precision, quantile, symbol);
+    case 6:
+      return RunSummed(Poisson{most, first}, precision, quantile, symbol);
+    case 7:
+      return RunSummed(BetaBinomial{most, first, second}, precision, quantile, symbol);
+    case 8:
+      return RunLeaky(Mixture<LogisticComponent>{&floats[0], &floats[3], &floats[6], 0, 3, support}, precision,
+                      quantile, symbol);
+    case 9:
+      return RunLeaky(Mixture<NormalComponent>{&floats[0], &floats[3], &floats[6], 0, 3, support}, precision, quantile,
+                      symbol);
+    default: {
+      const std::vector<float> edges = in.Fill<float>(size + 2);
+      const Leaky<BinnedGaussian> model{{&floats[0], &floats[1], 0, edges.data(), size + 1}, precision};
+      return RunModel(model, false, 0, size + 1, quantile, symbol);  // edges may fall
+    }
+  }
 }
 
 }  // namespace
@@ -175,7 +233,7 @@ void RunLeaky(Input in) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Input in{data, size};
   const uint8_t choice = in.Take<uint8_t>();
-  switch (choice % 9) {
+  switch (choice % 10) {
     case 0:
       Run<Rans64, 1>(in, 1);
       break;
@@ -201,7 +259,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Run<Rans32, 32>(in, 32);
       break;
     default:
-      RunLeaky(in);
+      RunFamilies(in);
   }
   return 0;
 }

@@ -7,14 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
-from jans.ffi import calls
-from jans.models import base
+from jans.models import base, family
 from jans.models.uniform import Uniform
 from jans.reference import tables
-from jans.shapes import Shape, check_fit, check_precision
+from jans.shapes import Shape, check_precision
 
 
-class BinnedGaussian(base.Model):
+class BinnedGaussian(family.FamilyModel):
     """Symbols are the bins between fixed edges, with the mass that a Gaussian has there.
 
     `left(k) = floor(Phi((edge_k - mean) / scale) * (2**precision - n)) + k`, Phi in fixed point (`csrc/core/fixed.h`).
@@ -30,6 +29,7 @@ class BinnedGaussian(base.Model):
     (Array([  0, 128], dtype=uint32), Array([128, 128], dtype=uint32))
     """
 
+    family = "binned_gaussian"
     leaves = ("mean", "scale", "edges")
 
     def __init__(self, mean: Any, scale: Any, edges: Any, precision: int = base.DEFAULT_PRECISION):
@@ -47,21 +47,8 @@ class BinnedGaussian(base.Model):
     def shape(self) -> Shape:
         return self.mean.shape
 
-    def _operands(self, shape: Shape) -> tuple[jax.Array, ...]:
+    def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
         return *base.flat_parameters(self.shape, shape, self.mean, self.scale), self.edges
-
-    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
-        symbols = base.check_symbols(symbols, self.shape)
-        start, freq = calls.interval_gaussian(
-            symbols.reshape(-1), *self._operands(symbols.shape), precision=self.precision
-        )
-        return start.reshape(symbols.shape), freq.reshape(symbols.shape)
-
-    def locate(self, quantiles: jax.Array) -> jax.Array:
-        shape = jnp.shape(quantiles)
-        check_fit(self.shape, shape)
-        (symbols,) = calls.locate_gaussian(quantiles.reshape(-1), *self._operands(shape), precision=self.precision)
-        return symbols.reshape(shape)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = base.check_symbols(symbols, self.shape)
@@ -71,16 +58,8 @@ class BinnedGaussian(base.Model):
         edges = self.edges.at[jnp.array([0, n])].set(0.0)
         first, last = at == 0, at == n - 1
         low, high = (edges[at] - self.mean) / self.scale, (edges[at + 1] - self.mean) / self.scale
-        # The difference is taken in the lower tail, where it does not cancel.
-        flip = (low > 0) & ~first
-        above = jnp.where(last & ~flip, 1.0, ndtr(jnp.where(flip, -low, high)))
-        below = jnp.where(jnp.where(flip, last, first), 0.0, ndtr(jnp.where(flip, -high, low)))
-        mass = above - below
-        floored = mass * (1 - n * 2.0**-self.precision) + 2.0**-self.precision
-        return jnp.where((symbols >= 0) & (symbols < n), jnp.log(floored), -jnp.inf)
-
-    def kernel(self, shape: Shape) -> base.Kernel:
-        return base.Kernel("gaussian", self._operands(shape), {})
+        mass = family.mass_between(ndtr, low, high, first, last)
+        return family.log_floored(mass, n, self.precision, (symbols >= 0) & (symbols < n))
 
 
 class NormalGrid:

@@ -1,0 +1,84 @@
+// The arguments that targets share on every platform, and how handlers are bound.
+#ifndef JANS_FFI_ARGUMENTS_H_
+#define JANS_FFI_ARGUMENTS_H_
+
+#include "../core/models.h"
+#include "state.h"
+#include "targets.h"
+
+namespace jans {
+
+using AnyBuffer = ffi::AnyBuffer;
+using Out = ffi::Result<ffi::AnyBuffer>;
+
+// Intervals, one for each symbol.
+struct IntervalOperands {
+  Operand<const uint32_t> start, freq;
+
+  ffi::Error Init(const Batch& batch, const AnyBuffer& start_in, const AnyBuffer& freq_in) {
+    JANS_RETURN_IF_ERROR(start.Init("start", start_in, ffi::DataType::U32, batch, 1));
+    JANS_RETURN_IF_ERROR(freq.Init("freq", freq_in, ffi::DataType::U32, batch, 1));
+    if (start.core[0] != freq.core[0]) return Invalid("start and freq differ in length");
+    return ffi::Error::Success();
+  }
+  int64_t n() const { return start.core[0]; }
+};
+
+// Rows of cumulative frequencies, and the row of each of n symbols.
+struct RowOperands {
+  Operand<const uint32_t> cdf;
+  Operand<const int32_t> index;
+
+  ffi::Error Init(const Batch& batch, const AnyBuffer& cdf_in, const AnyBuffer& index_in, int64_t n) {
+    JANS_RETURN_IF_ERROR(cdf.Init("cdf", cdf_in, ffi::DataType::U32, batch, 2));
+    JANS_RETURN_IF_ERROR(index.Init("index", index_in, ffi::DataType::S32, batch, 1));
+    if (cdf.core[1] < 2) return Invalid("a cdf row needs two entries or more");
+    if (index.core[0] != 1 && index.core[0] != n) return Invalid("index fits neither one nor all symbols");
+    return ffi::Error::Success();
+  }
+  int64_t count() const { return cdf.core[0]; }
+  int64_t row_symbols() const { return cdf.core[1] - 1; }
+  int64_t index_stride() const { return index.core[0] == 1 ? 0 : 1; }
+};
+
+// Rows of n values, and the rows of n + 1 cumulative frequencies that they become.
+struct QuantizerRows {
+  int64_t rows = 0, n = 0;
+
+  ffi::Error Init(const AnyBuffer& values, Out& cdf, int32_t precision) {
+    auto in = values.dimensions(), out = cdf->dimensions();
+    if (in.size() < 1) return Invalid("an array of one dimension or more is needed");
+    n = in.back();
+    JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
+    if (n < 1 || static_cast<uint64_t>(n) > Total(precision)) {
+      return Invalid("more symbols than the precision has room for");
+    }
+    rows = static_cast<int64_t>(values.element_count()) / n;
+    if (cdf->element_type() != ffi::DataType::U32 || out.size() < 1 || out.back() != n + 1 ||
+        static_cast<int64_t>(cdf->element_count()) != rows * (n + 1)) {
+      return Invalid("cdf does not fit the values");
+    }
+    return ffi::Error::Success();
+  }
+};
+
+// Calls body(float or double zero) for the dtype of an array of floats.
+template <typename Body>
+ffi::Error WithFloats(const AnyBuffer& values, const Body& body) {
+  if (values.element_type() == ffi::DataType::F32) return body(float{});
+  if (values.element_type() == ffi::DataType::F64) return body(double{});
+  return Invalid("values must be float32 or float64");
+}
+
+// The parts of a binding, so that it names its arguments in order.
+#define ARG(name) .Arg<AnyBuffer>()
+#define RET(name) .Ret<AnyBuffer>()
+#define ATTR(name) .Attr<int32_t>(#name)
+#define STATE ARG(head) ARG(tail) ARG(size) ARG(status)
+#define PUSHED RET(head) RET(tail) RET(size) RET(status)
+#define ADVANCED RET(head) RET(size) RET(status)
+#define CODER ATTR(variant) ATTR(precision)
+
+}  // namespace jans
+
+#endif  // JANS_FFI_ARGUMENTS_H_

@@ -1,0 +1,177 @@
+"""Counts: distributions on 0, 1, 2, ..."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import betaln, gammaincc, gammaln
+
+from jans.models import base, family
+from jans.models.family import Bound
+from jans.shapes import Shape
+
+MOST_SUMMED = 2**16 - 1
+
+
+class CountModel(family.FamilyModel):
+    """A model on 0 ... most, given as an int for all symbols or as an int32 array with a value for each."""
+
+    static = ("known", "precision")
+    most_leaf: jax.Array | None
+    known: tuple[int | None, ...]
+
+    @property
+    def most(self) -> Bound:
+        """The highest symbol."""
+        return family.joined(self.known[0], self.most_leaf)
+
+    def set_most(self, name: str, most: Any, limit: int, precision: int, *parameters: jax.Array) -> list[jax.Array]:
+        """Takes the highest symbol, and returns the parameters in the shape that all have together."""
+        bound = family.check_integer(name, most, 0, limit)
+        self.precision = family.check_size(name, bound + 1 if isinstance(bound, int) else None, precision)
+        shape, together = family.broadcast((bound,), *(p.shape for p in parameters))
+        self.known, (self.most_leaf,) = family.split(*together)
+        return [jnp.broadcast_to(p, shape) for p in parameters]
+
+    @property
+    def shape(self) -> Shape:
+        return getattr(self, self.leaves[-1]).shape
+
+    def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
+        parameters = (getattr(self, name) for name in self.leaves[1:])
+        return family.flat(self.shape, shape, self.most), *base.flat_parameters(self.shape, shape, *parameters)
+
+    def log_mass(self, symbols: jax.Array) -> jax.Array:
+        """Log probability of symbols of the support, smooth in the parameters."""
+        raise NotImplementedError
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
+        inside = (symbols >= 0) & (symbols <= self.most)
+        mass = jnp.exp(self.log_mass(jnp.clip(symbols, 0, self.most)))
+        return family.log_floored(mass, self.most + 1, self.precision, inside)
+
+
+def _log_choose(n: Bound, k: jax.Array) -> jax.Array:
+    return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+
+
+def _scaled_log(count: jax.Array, value: jax.Array) -> jax.Array:
+    """count * log(value), 0 where count is."""
+    safe = jnp.where(count == 0, 1.0, value)
+    return jnp.where(count == 0, 0.0, count * jnp.log(safe))
+
+
+class Binomial(CountModel):
+    """The number of successes in `trials` trials.
+
+    `left(k) = floor(F(k - 1) * (2**precision - trials - 1)) + k`, F by the incomplete beta function in float64
+    (algorithm AS 63): at 24 bits the integers of constriction's `Binomial`.
+
+    Args:
+        trials: int, or int32 array of the shape of the symbols.
+        prob: float32 or float64, of the shape of the symbols; outside of [0, 1] it sets `BAD_MODEL`.
+        precision: bits of the frequencies, with room for trials + 1 symbols.
+
+    >>> Binomial(2, 0.5, precision=8).interval(jnp.arange(3))
+    (Array([  0,  64, 191], dtype=uint32), Array([ 64, 127,  65], dtype=uint32))
+    """
+
+    family = "binomial"
+    leaves = ("most_leaf", "prob")
+
+    def __init__(self, trials: Any, prob: Any, precision: int = base.DEFAULT_PRECISION):
+        (self.prob,) = self.set_most("trials", trials, 2**31 - 2, precision, base.check_floats("prob", prob))
+
+    def log_mass(self, symbols: jax.Array) -> jax.Array:
+        k = symbols.astype(self.prob.dtype)
+        return _log_choose(self.most, k) + _scaled_log(k, self.prob) + _scaled_log(self.most - k, 1 - self.prob)
+
+
+class BetaBinomial(CountModel):
+    """Successes in `trials` trials with a probability that is Beta distributed: a flexible likelihood of 8-bit pixels.
+
+    The masses follow from one another by their ratios, `(trials - k) (k + alpha) / ((k + 1) (trials - k - 1 + beta))`,
+    are summed in float64 and quantised by constriction's `fast` rule. A symbol costs time in proportion to trials.
+
+    Args:
+        trials: int, or int32 array of the shape of the symbols; at most 65 535.
+        alpha, beta: float32 or float64, of the shape of the symbols; outside of 1e-30 ... 1e30 they set `BAD_MODEL`.
+        precision: bits of the frequencies, with room for trials + 1 symbols.
+
+    >>> BetaBinomial(2, 1.0, 1.0, precision=8).interval(jnp.arange(3))
+    (Array([  0,  85, 170], dtype=uint32), Array([85, 85, 86], dtype=uint32))
+    """
+
+    family = "beta_binomial"
+    leaves = ("most_leaf", "alpha", "beta")
+
+    def __init__(self, trials: Any, alpha: Any, beta: Any, precision: int = base.DEFAULT_PRECISION):
+        parameters = base.check_floats("alpha", alpha), base.check_floats("beta", beta)
+        self.alpha, self.beta = self.set_most("trials", trials, MOST_SUMMED, precision, *parameters)
+
+    def log_mass(self, symbols: jax.Array) -> jax.Array:
+        k = symbols.astype(self.alpha.dtype)
+        above = betaln(k + self.alpha, self.most - k + self.beta)
+        return _log_choose(self.most, k) + above - betaln(self.alpha, self.beta)
+
+
+class Poisson(CountModel):
+    """A Poisson distribution, given that it is at most `high`.
+
+    The masses follow from one another by their ratios, `rate / (k + 1)`, are summed in float64 and quantised by
+    constriction's `fast` rule. A symbol costs time in proportion to high.
+
+    Args:
+        rate: float32 or float64, of the shape of the symbols; outside of 1e-30 ... 1e30 it sets `BAD_MODEL`.
+        high: the highest symbol, int or int32 array of the shape of the symbols; at most 65 535.
+        precision: bits of the frequencies, with room for high + 1 symbols.
+
+    >>> Poisson(1.0, high=2, precision=8).interval(jnp.arange(3))
+    (Array([  0, 102, 204], dtype=uint32), Array([102, 102,  52], dtype=uint32))
+    """
+
+    family = "poisson"
+    leaves = ("most_leaf", "rate")
+
+    def __init__(self, rate: Any, high: Any, precision: int = base.DEFAULT_PRECISION):
+        (self.rate,) = self.set_most("high", high, MOST_SUMMED, precision, base.check_floats("rate", rate))
+
+    def log_mass(self, symbols: jax.Array) -> jax.Array:
+        k = symbols.astype(self.rate.dtype)
+        return k * jnp.log(self.rate) - self.rate - gammaln(k + 1) - self._log_inside()
+
+    def _log_inside(self) -> jax.Array:
+        """Log probability of at most `most`; where that underflows, by the last masses, which fall by most / rate."""
+        most = self.most + jnp.zeros_like(self.rate)
+        inside = gammaincc(most + 1, self.rate)
+        tiny = inside < 1e-30
+        rate = jnp.where(tiny, self.rate, most + 1)
+        last = most * jnp.log(rate) - rate - gammaln(most + 1) - jnp.log1p(-most / rate)
+        return jnp.where(tiny, last, jnp.log(jnp.where(tiny, 1.0, inside)))
+
+
+class Geometric(CountModel):
+    """The number of failures before the first success; the tail beyond `high` belongs to it.
+
+    `left(k) = floor((1 - (1 - prob)**k) * (2**precision - high - 1)) + k` in float64.
+
+    Args:
+        prob: of success, float32 or float64, of the shape of the symbols; outside of 2**-40 ... 1 it sets `BAD_MODEL`.
+        high: the highest symbol, int or int32 array of the shape of the symbols.
+        precision: bits of the frequencies, with room for high + 1 symbols.
+
+    >>> Geometric(0.5, high=3, precision=8).interval(jnp.arange(4))
+    (Array([  0, 127, 191, 223], dtype=uint32), Array([127,  64,  32,  33], dtype=uint32))
+    """
+
+    family = "geometric"
+    leaves = ("most_leaf", "prob")
+
+    def __init__(self, prob: Any, high: Any, precision: int = base.DEFAULT_PRECISION):
+        (self.prob,) = self.set_most("high", high, 2**31 - 2, precision, base.check_floats("prob", prob))
+
+    def log_mass(self, symbols: jax.Array) -> jax.Array:
+        k = symbols.astype(self.prob.dtype)
+        failures = jnp.where(k == 0, 0.0, k * jnp.log1p(-jnp.where(k == 0, 0.0, self.prob)))
+        return failures + jnp.where(symbols >= self.most, 0.0, jnp.log(self.prob))

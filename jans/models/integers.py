@@ -1,0 +1,144 @@
+"""Distributions of the real line on the integers of a support, quantised as constriction does."""
+
+import math
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import ndtr
+
+from jans.models import base, family
+from jans.models.family import Bound
+from jans.shapes import Shape
+
+
+class SupportModel(family.FamilyModel):
+    """A model on the integers low ... high, given as ints for all symbols or as int32 arrays with bounds for each."""
+
+    low: jax.Array | None
+    high: jax.Array | None
+    support: tuple[int | None, ...]
+    limits: ClassVar[tuple[int, int]] = (-(2**31), 2**31 - 1)
+
+    @property
+    def bounds(self) -> tuple[Bound, Bound]:
+        """The lowest and the highest symbol."""
+        return family.joined(self.support[0], self.low), family.joined(self.support[1], self.high)
+
+    @property
+    def size(self) -> Bound:
+        """The number of symbols."""
+        low, high = self.bounds
+        return high - low + 1
+
+    def set_support(self, low: Any, high: Any, precision: int, *shapes: Shape) -> Shape:
+        """Takes the support, and returns its common shape with those of the parameters."""
+        bounds = (
+            family.check_integer("low", low, *self.limits),
+            family.check_integer("high", high, *self.limits),
+        )
+        size = bounds[1] - bounds[0] + 1 if isinstance(bounds[0], int) and isinstance(bounds[1], int) else None
+        self.precision = family.check_size(f"the support {low} ... {high}", size, precision)
+        shape, together = family.broadcast(bounds, *shapes)
+        self.support, (self.low, self.high) = family.split(*together)
+        return shape
+
+    def support_operands(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
+        low, high = self.bounds
+        return family.flat(self.shape, shape, low), family.flat(self.shape, shape, high)
+
+
+RULE = """
+    With z = (x - loc) / scale, `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for the
+    n = high - low + 1 symbols, in float64, by the same operations everywhere (`csrc/core/distributions.h`). The tails
+    belong to the end symbols. At 24 bits these are the integers of constriction's quantised distributions.
+
+    Args:
+        loc, scale: float32 or float64 (half precisions widen), of the shape of the symbols, in their units. A location
+            that is not finite, or a scale that is not a positive normal number, sets `BAD_MODEL`.
+        low, high: the support, ints or int32 arrays of the shape of the symbols, which are the integers themselves.
+            Ints that leave no symbol, or more than 2**precision, are a `ValueError`; arrays that do set `BAD_MODEL`.
+        precision: bits of the frequencies.
+"""
+
+
+class LocationScale(SupportModel):
+    """A distribution with a location and a scale; a subclass gives its kernels and its smooth F."""
+
+    leaves = ("loc", "scale", "low", "high")
+    static = ("support", "precision")
+
+    def __init__(self, loc: Any, scale: Any, low: Any, high: Any, precision: int = base.DEFAULT_PRECISION):
+        loc, scale = base.check_floats("loc", loc), base.check_floats("scale", scale)
+        shape = self.set_support(low, high, precision, loc.shape, scale.shape)
+        self.loc, self.scale = jnp.broadcast_to(loc, shape), jnp.broadcast_to(scale, shape)
+
+    @property
+    def shape(self) -> Shape:
+        return self.loc.shape
+
+    def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
+        return *base.flat_parameters(self.shape, shape, self.loc, self.scale), *self.support_operands(shape)
+
+    @staticmethod
+    def cdf(z: jax.Array) -> jax.Array:
+        """F in the precision of z, smooth: for `log_prob` alone."""
+        raise NotImplementedError
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
+        low, high = self.bounds
+        centre = symbols.astype(self.loc.dtype) - self.loc
+        mass = family.mass_between(
+            self.cdf, (centre - 0.5) / self.scale, (centre + 0.5) / self.scale, symbols <= low, symbols >= high
+        )
+        return family.log_floored(mass, self.size, self.precision, (symbols >= low) & (symbols <= high))
+
+
+@family.documented(RULE)
+class Gaussian(LocationScale):
+    """A Gaussian on integers: F(z) = (1 + erf(z / sqrt(2))) / 2, z = (x - mean) / scale.
+
+    >>> Gaussian(0.3, 1.0, low=-1, high=1, precision=8).interval(jnp.arange(-1, 2))
+    (Array([  0,  54, 148], dtype=uint32), Array([ 54,  94, 108], dtype=uint32))
+    """
+
+    family = "gaussian"
+
+    @staticmethod
+    def cdf(z: jax.Array) -> jax.Array:
+        return ndtr(z)
+
+
+@family.documented(RULE)
+class Laplace(LocationScale):
+    """A Laplace distribution on integers: F(z) = exp(z) / 2 for z <= 0, F(-z) = 1 - F(z)."""
+
+    family = "laplace"
+
+    @staticmethod
+    def cdf(z: jax.Array) -> jax.Array:
+        half = 0.5 * jnp.exp(-jnp.abs(z))
+        return jnp.where(z <= 0, half, 1 - half)
+
+
+@family.documented(RULE)
+class Logistic(LocationScale):
+    """A logistic distribution on integers: F(z) = 1 / (1 + exp(-z))."""
+
+    family = "logistic"
+
+    @staticmethod
+    def cdf(z: jax.Array) -> jax.Array:
+        return jax.nn.sigmoid(z)
+
+
+@family.documented(RULE)
+class Cauchy(LocationScale):
+    """A Cauchy distribution on integers: F(z) = atan(z) / pi + 1/2."""
+
+    family = "cauchy"
+
+    @staticmethod
+    def cdf(z: jax.Array) -> jax.Array:
+        return jnp.arctan2(1.0, -z) / math.pi
