@@ -80,8 +80,8 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     flat, shape = _flat_symbols(symbols)
     check_fit(model.shape, shape)
     kernel = model.kernel(shape)
-    if kernel is not None and kernel.kind == "rows":
-        head, tail, size, status = calls.rans_push_rows(*arrays, flat, *kernel.operands, **coder)
+    if kernel is not None:
+        head, tail, size, status = calls.PUSHES[kernel.kind](*arrays, flat, *kernel.operands, **coder)
     else:
         start, freq = model.interval(flat.reshape(shape))
         head, tail, size, status = calls.rans_push(*arrays, start.reshape(-1), freq.reshape(-1), **coder)

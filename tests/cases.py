@@ -354,7 +354,12 @@ FAMILY_OPERANDS = {
 
 def target(name: str) -> Callable[..., tuple[jax.Array, ...]]:
     """The call of a target, by its name."""
-    for prefix, part in (("rans_pop_", "pop"), ("interval_", "interval"), ("locate_", "locate")):
+    for prefix, part in (
+        ("rans_push_", "push"),
+        ("rans_pop_", "pop"),
+        ("interval_", "interval"),
+        ("locate_", "locate"),
+    ):
         family = name.removeprefix(prefix)
         if name.startswith(prefix) and family in calls.FAMILIES:
             return getattr(calls.FAMILIES[family], part)

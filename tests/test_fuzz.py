@@ -90,6 +90,8 @@ def any_call(draw):
         first = (*first, operand(n, dtype=symbols)) if name == "rans_push_rows" else first
         rows = operand(draw(st.integers(1, 3)), size + 1, dtype=np.uint32)
         return name, (*first, rows, operand(each, dtype=np.int32)), params
+    if name.startswith("rans_push"):
+        first = (*first, operand(n, dtype=symbols))
     family = max((f for f in calls.FAMILIES if name.endswith(f)), key=len)
     kinds = cases.FAMILY_OPERANDS[family]
     parts = operand(each, draw(st.integers(1, 16)))

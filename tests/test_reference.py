@@ -293,6 +293,17 @@ def test_pop_with_a_family(family):
 
 
 @families
+def test_push_with_a_family(family):
+    rng = np.random.default_rng(6)
+    number = list(calls.FAMILIES).index(family)
+    for coder, params in cases.thin(SETTINGS[(number + 3) % 8 :: 8]):
+        dtype = np.dtype([np.uint8, np.uint16, np.int32][coder.lanes % 3])
+        symbols = rng.integers(-10 if dtype.kind == "i" else 0, 45, (STREAMS, N)).astype(dtype)
+        args = (*hostile_state(rng, coder), symbols, *family_operands(rng, family, N))
+        assert_equal_states(*both(f"rans_push_{family}", *args, **params))
+
+
+@families
 @pytest.mark.parametrize(
     ("precision", "count", "wide"), cases.thin([(24, N, False), (5, N, False), (24, 1, True), (32, N, True)])
 )

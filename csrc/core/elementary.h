@@ -29,7 +29,8 @@ JANS_HD double FromBits(uint64_t bits) {
 // Sign, exponent and the first 20 bits of the fraction: what fdlibm compares.
 JANS_HD uint32_t HighWord(double x) { return static_cast<uint32_t>(ToBits(x) >> 32); }
 JANS_HD double WithoutLowWord(double x) { return FromBits(ToBits(x) >> 32 << 32); }
-JANS_HD double Magnitude(double x) { return x < 0 ? -x : x; }
+JANS_HD double Magnitude(double x) { return fabs(x); }
+JANS_HD double WithSign(double x, double of) { return copysign(x, of); }
 JANS_HD double SquareRoot(double x) { return sqrt(x); }
 JANS_HD double Infinity() { return FromBits(uint64_t{0x7FF} << 52); }
 

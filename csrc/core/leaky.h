@@ -28,6 +28,10 @@ struct Reals {
     if (wide) return Flushed(static_cast<const double*>(data)[i * stride]);
     return Flushed(static_cast<const float*>(data)[i * stride]);
   }
+  // Subnormal numbers as they are, or as zero.
+  JANS_HD double Raw(int64_t i) const {
+    return wide ? static_cast<const double*>(data)[i * stride] : static_cast<const float*>(data)[i * stride];
+  }
 };
 
 struct Integers {

@@ -8,9 +8,11 @@
 #if defined(__CUDACC__)
 #define JANS_HD __host__ __device__ __forceinline__
 #define JANS_FUNCTION __host__ __device__ inline
+#define JANS_SELDOM __host__ __device__ __noinline__
 #else
 #define JANS_HD inline __attribute__((always_inline))
 #define JANS_FUNCTION inline
+#define JANS_SELDOM __attribute__((noinline, cold))
 #endif
 
 namespace jans {

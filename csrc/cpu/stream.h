@@ -226,6 +226,40 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
   stream.tail = tail;
 }
 
+// Entries of a few intervals. For 64-bit heads their reciprocals come from divisions of doubles, which go several at a
+// time and do not wait for the head:
+//
+// A push from m with 0 <= 2^64 - m freq < 2^precision has a quotient that is exact or one too small, as in Step. For
+// m = floor((2^64 - 2^13) / freq), rounded twice by 2^-53 of itself, 2^64 - m freq lies between 2^13 - 2^12 and
+// 2^13 + 2^12 + freq: below 2^precision for freq <= 2^precision - 2^14. The others are divided as integers.
+template <typename V>
+struct EntryBlock {
+  static constexpr int64_t kSize = 64;
+
+  std::array<uint32_t, kSize> start, freq;
+
+  void Divide(int64_t n, int precision) {
+    precision_ = precision;
+    if constexpr (sizeof(typename V::State) == 8) {
+      usual_ = precision > 14 && precision < 32 ? (uint32_t{1} << precision) - (1 << 14) - 1 : 0;
+      for (int64_t j = 0; j < n; ++j) reciprocal_[j] = 18446744073709543424.0 / static_cast<int32_t>(freq[j]);
+    }
+  }
+  JANS_HD Entry At(int64_t j) const {
+    if constexpr (sizeof(typename V::State) == 8) {
+      if (__builtin_expect(freq[j] - 2 < usual_, 1)) {
+        return {static_cast<uint64_t>(static_cast<int64_t>(reciprocal_[j])), start[j], freq[j]};
+      }
+    }
+    return MakeEntry<V>({start[j], freq[j]}, precision_);
+  }
+
+ private:
+  int precision_ = 0;
+  uint32_t usual_ = 0;  // how many freqs from 2 on are divided as doubles
+  std::array<double, kSize> reciprocal_;
+};
+
 // ---- tables made for the length of one call ----
 
 // Entries with reciprocals for every symbol of a row.

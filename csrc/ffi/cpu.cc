@@ -28,8 +28,16 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
     const int64_t n = args.n();
     ForStreams(pool, batch, state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
       Intervals source{args.start.At(b), args.freq.At(b), precision};
-      auto find = [source](int64_t i) { return source.Check(source.Raw(i)); };
-      WithLanes(stream.lanes, [&](auto lanes) { PushAll<V, decltype(lanes)::value>(stream, find, n, precision); });
+      WithLanes(stream.lanes, [&](auto lanes) {
+        if constexpr (sizeof(typename V::State) == 8) {
+          // The division for the reciprocal does not wait for the head.
+          auto find = [source](int64_t i) { return MakeEntry<V>(source.Check(source.Raw(i)), source.precision); };
+          PushEntries<V, decltype(lanes)::value>(stream, find, n, precision);
+        } else {
+          auto find = [source](int64_t i) { return source.Check(source.Raw(i)); };
+          PushAll<V, decltype(lanes)::value>(stream, find, n, precision);
+        }
+      });
     });
     return ffi::Error::Success();
   });
@@ -70,40 +78,28 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
                         AnyBuffer symbols, AnyBuffer cdf, AnyBuffer index, Out head_out, Out tail_out, Out size_out,
                         Out status_out, int32_t variant, int32_t precision) {
   Batch batch;
+  RowOperands args;
   JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
-  KeepBuffer(head, head_out);
-  KeepBuffer(tail, tail_out);
-  KeepBuffer(size, size_out);
-  KeepBuffer(status, status_out);
-  return WithVariant(variant, [&](auto v) {
-    using V = decltype(v);
-    return WithSymbols(symbols.element_type(), [&](auto symbol) {
-      using Symbol = decltype(symbol);
-      State<V> state;
-      Operand<const Symbol> in;
-      RowOperands args;
-      JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
-      JANS_RETURN_IF_ERROR(state.Init(batch, head_out, *tail_out, size_out, status_out));
-      JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
-      const int64_t n = in.core[0];
-      JANS_RETURN_IF_ERROR(args.Init(batch, cdf, index, n));
-      ForStreams(pool, batch, state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
-        const Symbol* s = in.At(b);
-        const Rows rows = RowsAt(args, b, precision);
-        WithLanes(stream.lanes, [&](auto lanes) {
-          constexpr int kLanes = decltype(lanes)::value;
-          EntryTable table;
-          // The reciprocals cost about one division each.
-          if (rows.Shared() && n >= rows.n && rows.Valid(0) && table.Build<V>(rows.At(0))) {
-            PushEntries<V, kLanes>(stream, [&table, s](int64_t i) { return table.Find(s[i]); }, n, precision);
-          } else {
-            PushAll<V, kLanes>(stream, [&](int64_t i) { return rows.Find(i, s[i]); }, n, precision);
-          }
-        });
-      });
-      return ffi::Error::Success();
+  JANS_RETURN_IF_ERROR(CheckVector(symbols));
+  JANS_RETURN_IF_ERROR(args.Init(batch, cdf, index, symbols.dimensions().back()));
+  auto body = [&](auto& stream, int64_t b, const auto& in) {
+    using V = typename std::decay_t<decltype(stream)>::Variant;
+    const auto* s = in.At(b);
+    const int64_t n = in.core[0];
+    const Rows rows = RowsAt(args, b, precision);
+    WithLanes(stream.lanes, [&](auto lanes) {
+      constexpr int kLanes = decltype(lanes)::value;
+      EntryTable table;
+      // The reciprocals cost about one division each.
+      if (rows.Shared() && n >= rows.n && rows.Valid(0) && table.Build<V>(rows.At(0))) {
+        PushEntries<V, kLanes>(stream, [&table, s](int64_t i) { return table.Find(s[i]); }, n, precision);
+      } else {
+        PushAll<V, kLanes>(stream, [&](int64_t i) { return rows.Find(i, s[i]); }, n, precision);
+      }
     });
-  });
+  };
+  return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
+              precision, 1, body);
 }
 
 ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,

@@ -48,6 +48,31 @@ void WithLanes(int64_t lanes, const Body& body) {
   }
 }
 
+// The shape of a push, whatever is pushed: body(stream, b, in) puts the symbols in.At(b) on stream b.
+template <typename Body>
+ffi::Error Push(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
+                AnyBuffer& status, AnyBuffer& symbols, Out& head_out, Out& tail_out, Out& size_out, Out& status_out,
+                int32_t variant, int32_t precision, int64_t cost, const Body& body) {
+  KeepBuffer(head, head_out);
+  KeepBuffer(tail, tail_out);
+  KeepBuffer(size, size_out);
+  KeepBuffer(status, status_out);
+  return WithVariant(variant, [&](auto v) {
+    using V = decltype(v);
+    return WithSymbols(symbols.element_type(), [&](auto symbol) {
+      using Symbol = decltype(symbol);
+      State<V> state;
+      Operand<const Symbol> in;
+      JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
+      JANS_RETURN_IF_ERROR(state.Init(batch, head_out, *tail_out, size_out, status_out));
+      JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
+      ForStreams(pool, batch, state, StreamGrain(in.core[0], cost),
+                 [&](Stream<V>& stream, int64_t b) { body(stream, b, in); });
+      return ffi::Error::Success();
+    });
+  });
+}
+
 template <typename Symbol>
 struct StoreTo {
   Symbol* symbols;

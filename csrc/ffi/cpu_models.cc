@@ -1,6 +1,7 @@
 // CPU handlers of the models in closed form.
 #include <new>
 
+#include "../cpu/gaussian.h"
 #include "cpu_call.h"
 #include "families.h"
 
@@ -16,7 +17,8 @@ struct AnyFamily {
 
   const void* family;
   void (*make)(const void* family, int64_t b, Model& model);
-  Located (*locate)(const Model& model, int64_t i, uint32_t quantile);
+  LocateFunction locate;
+  void (*find)(const void* model, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start, uint32_t* freq);
 };
 
 template <typename Family>
@@ -27,9 +29,61 @@ AnyFamily Erase(const Family& family) {
           [](const void* of, int64_t b, AnyFamily::Model& model) {
             new (model.bytes) Known(static_cast<const Family*>(of)->At(b));
           },
-          [](const AnyFamily::Model& model, int64_t i, uint32_t quantile) {
-            return std::launder(reinterpret_cast<const Known*>(model.bytes))->Locate(i, quantile);
+          LocateOf<Known>(),
+          [](const void* model, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start, uint32_t* freq) {
+            FindAll(*static_cast<const Known*>(model), first, n, symbols, start, freq);
           }};
+}
+
+// The entries of a stream's symbols, from the last to the first, made a block at a time.
+template <typename V, typename Symbol>
+class BlockSource {
+ public:
+  BlockSource(const AnyFamily& family, const AnyFamily::Model& model, const Symbol* symbols, int64_t n, int precision)
+      : family_(family), model_(model), symbols_(symbols), begin_(n), precision_(precision) {}
+
+  Entry operator()(int64_t i) const {
+    if (__builtin_expect(i < begin_, 0)) Fill(i + 1);
+    return block_.At(i - begin_);
+  }
+
+ private:
+  static constexpr int64_t kBlock = EntryBlock<V>::kSize;
+
+  __attribute__((noinline)) void Fill(int64_t end) const {
+    begin_ = end > kBlock ? end - kBlock : 0;
+    std::array<int32_t, kBlock> symbols;
+    for (int64_t i = begin_; i < end; ++i) symbols[i - begin_] = symbols_[i];
+    family_.find(model_.bytes, begin_, end - begin_, symbols.data(), block_.start.data(), block_.freq.data());
+    block_.Divide(end - begin_, precision_);
+  }
+
+  const AnyFamily& family_;
+  const AnyFamily::Model& model_;
+  const Symbol* symbols_;
+  mutable int64_t begin_;
+  const int precision_;
+  mutable EntryBlock<V> block_;
+};
+
+ffi::Error PushAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
+                   AnyBuffer& status, AnyBuffer& symbols, Out& head_out, Out& tail_out, Out& size_out, Out& status_out,
+                   int32_t variant, int32_t precision, int64_t cost, const AnyFamily& family) {
+  auto body = [&](auto& stream, int64_t b, const auto& in) {
+    using V = typename std::decay_t<decltype(stream)>::Variant;
+    using Symbol = std::remove_const_t<std::remove_pointer_t<decltype(in.data)>>;
+    const int64_t n = in.core[0];
+    AnyFamily::Model model;
+    family.make(family.family, b, model);
+    const BlockSource<V, Symbol> source(family, model, in.At(b), n, precision);
+    if (stream.lanes == 1) {
+      PushEntries<V, 1>(stream, source, n, precision);
+    } else {
+      PushEntries<V, 0>(stream, source, n, precision);
+    }
+  };
+  return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
+              precision, cost, body);
 }
 
 ffi::Error PopAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
@@ -39,7 +93,7 @@ ffi::Error PopAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, An
     using V = typename std::decay_t<decltype(stream)>::Variant;
     AnyFamily::Model model;
     family.make(family.family, b, model);
-    auto locate = [&](int64_t i, uint32_t quantile) { return family.locate(model, i, quantile); };
+    auto locate = [&](int64_t i, uint32_t quantile) { return family.locate(model.bytes, i, quantile); };
     if (stream.lanes == 1) {
       PopAll<V, 1>(stream, locate, store, n, precision);
     } else {
@@ -48,6 +102,20 @@ ffi::Error PopAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, An
   };
   return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
              cost, body);
+}
+
+template <typename Family>
+ffi::Error PushFamily(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                      AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
+                      Out status_out, int32_t variant, int32_t precision) {
+  Batch batch;
+  Family family;
+  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(CheckVector(symbols));
+  OperandReader reader(batch, operands, symbols.dimensions().back(), precision);
+  JANS_RETURN_IF_ERROR(family.Init(reader));
+  return PushAny(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
+                 precision, Family::kCost, Erase(family));
 }
 
 template <typename Family>
@@ -104,13 +172,7 @@ ffi::Error IntervalFamily(ffi::ThreadPool pool, AnyBuffer symbols, ffi::Remainin
   JANS_RETURN_IF_ERROR(freq.Init("freq", *freq_out, ffi::DataType::U32, batch, 1));
   if (start.core != in.core || freq.core != in.core) return Invalid("intervals and symbols differ in length");
   return ForSymbols(pool, batch, family, in.core[0], [&](const auto& model, int64_t b, int64_t begin, int64_t end) {
-    const int32_t* s = in.At(b);
-    uint32_t *starts = start.At(b), *freqs = freq.At(b);
-    for (int64_t i = begin; i < end; ++i) {
-      const Interval interval = model.Find(i, s[i]);
-      starts[i] = interval.start;
-      freqs[i] = interval.freq;
-    }
+    FindAll(model, begin, end - begin, in.At(b) + begin, start.At(b) + begin, freq.At(b) + begin);
   });
 }
 
@@ -140,6 +202,7 @@ ffi::Error LocateFamily(ffi::ThreadPool pool, AnyBuffer quantiles, ffi::Remainin
 
 #define OPERANDS .RemainingArgs()
 #define JANS_FAMILY_HANDLERS(name, Family)                                                          \
+  JANS_HANDLER(rans_push_##name, PushFamily<Family>, BIND STATE ARG(symbols) OPERANDS PUSHED CODER) \
   JANS_HANDLER(rans_pop_##name, PopFamily<Family>, BIND STATE OPERANDS ADVANCED RET(symbols) CODER) \
   JANS_HANDLER(interval_##name, IntervalFamily<Family>,                                             \
                BIND ARG(symbols) OPERANDS RET(start) RET(freq) ATTR(precision))                     \

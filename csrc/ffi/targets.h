@@ -11,7 +11,7 @@
   X(quantize_probs)           \
   X(quantize_logits)
 
-// Models in closed form: X(name, its arguments in families.h). Each has three targets.
+// Models in closed form: X(name, its arguments in families.h). Each has four targets.
 #define JANS_FAMILIES(X)                          \
   X(uniform, UniformFamily)                       \
   X(binned_gaussian, BinnedGaussianFamily)        \
@@ -27,6 +27,7 @@
   X(beta_binomial, BetaBinomialFamily)
 
 #define JANS_FAMILY_TARGETS(X, name) \
+  X(rans_push_##name)                \
   X(rans_pop_##name)                 \
   X(interval_##name)                 \
   X(locate_##name)

@@ -193,9 +193,9 @@ def _popped(head, _tail, size, status, *_, n, dtype, **__) -> Shapes:
     return [*_advanced(head, _tail, size, status), ((n,), dtype)]
 
 
-def _define_push(name: str, *ranks: int):
+def _define_push(name: str, *ranks: int, reference: Callable | None = None):
     every = lambda variant, **_: (*_state_ranks(variant), *ranks)
-    return _define(Target(name, getattr(xla, name), 4, every, _pushed, PUSHED, CODER))
+    return _define(Target(name, reference or getattr(xla, name), 4, every, _pushed, PUSHED, CODER))
 
 
 def _define_pop(name: str, *ranks: int, reference: Callable | None = None):
@@ -220,8 +220,9 @@ def _row(values, **_) -> Shapes:
 
 
 class Family(NamedTuple):
-    """The targets of a model in closed form: `pop` takes symbols off a coder, `interval` and `locate` map arrays."""
+    """The targets of a model in closed form: `push` and `pop` code symbols, `interval` and `locate` map arrays."""
 
+    push: Callable[..., tuple[jax.Array, ...]]
     pop: Callable[..., tuple[jax.Array, ...]]
     interval: Callable[..., tuple[jax.Array, ...]]
     locate: Callable[..., tuple[jax.Array, ...]]
@@ -230,6 +231,7 @@ class Family(NamedTuple):
 def _define_family(name: str, *ranks: int) -> Family:
     plain = lambda function: functools.partial(function, name)
     return Family(
+        _define_push(f"rans_push_{name}", 1, *ranks, reference=plain(xla.rans_push_family)),
         _define_pop(f"rans_pop_{name}", *ranks, reference=plain(xla.rans_pop_family)),
         _define_map(f"interval_{name}", _interval, 1, *ranks, reference=plain(xla.interval_family)),
         _define_map(f"locate_{name}", _located, 1, *ranks, reference=plain(xla.locate_family)),
@@ -283,5 +285,6 @@ FAMILIES = {
     }.items()
 }
 
+PUSHES = {"rows": rans_push_rows} | {name: family.push for name, family in FAMILIES.items()}
 POPS = {"rows": rans_pop_rows} | {name: family.pop for name, family in FAMILIES.items()}
-"""How each kind of model is popped; see `jans.models.base.Kernel`."""
+"""How each kind of model is coded; see `jans.models.base.Kernel`."""

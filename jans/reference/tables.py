@@ -6,6 +6,7 @@ rounding boundary for the last bits of a math library to matter.
     python -m jans.reference.tables > csrc/core/tables.inc
 """
 
+import decimal
 import functools
 import math
 import statistics
@@ -18,6 +19,9 @@ EXP2_STEPS = 256
 LOG2E30 = round(math.log2(math.e) * 2**30)
 GRID_BITS = 14
 QUANTILE_ROWS, QUANTILE_STEPS = 32, 16
+ERF_STEPS, ERF_LIMIT = 16, 6
+ERF_NODES = 128
+GUESS_BITS = 10
 
 
 def normal_values() -> list[float]:
@@ -76,6 +80,50 @@ def normal_quantiles() -> np.ndarray:
     return np.array([[round(normal.inv_cdf(u), 4) for u in row] for row in knots], np.float32)
 
 
+def _erf_rows(steps: int, terms: int) -> np.ndarray:
+    """Coefficients of the Taylor series of erf at i / steps, from the constant on."""
+    rows = []
+    with decimal.localcontext(prec=80):
+        pi = decimal.Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899863")
+        for i in range(steps * ERF_LIMIT + 1):
+            c = decimal.Decimal(i) / steps
+            slope = 2 / pi.sqrt() * (-c * c).exp()
+            # erf(c) is the sum of slope 2^n c^(2n + 1) / (2n + 1)!!, all positive.
+            total = term = slope * c
+            n = 0
+            while term > decimal.Decimal("1e-40"):
+                n += 1
+                term = term * 2 * c * c / (2 * n + 1)
+                total += term
+            # The derivatives of exp(-c^2) are Hermite polynomials: H_{n+1} = 2c H_n - 2n H_{n-1}.
+            row, older, newer, factorial = [total], decimal.Decimal(0), decimal.Decimal(1), 1
+            for n in range(1, terms):
+                factorial *= n
+                row.append(slope * newer * (-1) ** (n - 1) / factorial)
+                older, newer = newer, 2 * c * newer - 2 * (n - 1) * older
+            rows.append([float(a) for a in row])
+    return np.array(rows)
+
+
+@functools.cache
+def erf_series() -> np.ndarray:
+    """float64 [97, 8]: the series at i / 16."""
+    return _erf_rows(ERF_STEPS, 8)
+
+
+@functools.cache
+def erf_nodes() -> np.ndarray:
+    """float64 [769, 2]: erf and its derivative at i / 128."""
+    return _erf_rows(ERF_NODES, 2)
+
+
+@functools.cache
+def normal_guesses() -> np.ndarray:
+    """float32 [1025]: quantiles of the standard normal at i / 1024, as guesses; the ends, which are infinite, as 0."""
+    inner = normal_grid()[:: 2 ** (GRID_BITS - GUESS_BITS)]
+    return np.where(np.isfinite(inner), inner, 0).astype(np.float32)
+
+
 @functools.cache
 def normal_grid() -> np.ndarray:
     """float32 [2**GRID_BITS + 1]: quantiles of the standard normal as multiples of 2**-16, infinite at both ends."""
@@ -93,16 +141,23 @@ def header() -> str:
         ("float", "kLogisticLimit", f"{LOGISTIC_LIMIT}.0f"),
         ("uint64_t", "kLog2E30", f"{LOG2E30}u"),
         ("int", "kNormalQuantileRows", str(QUANTILE_ROWS)),
+        ("int", "kGuessBits", str(GUESS_BITS)),
+        ("double", "kErfSteps", f"{ERF_STEPS}.0"),
+        ("double", "kErfPairSteps", f"{ERF_NODES}.0"),
+        ("double", "kErfLimit", f"{ERF_LIMIT}.0"),
     )
     lines += [f"static constexpr {kind} {name} = {value};" for kind, name, value in constants]
     tables = (
         ("uint32_t", "kNormalTable", [f"{int(v)}u," for v in normal_table()]),
         ("uint32_t", "kLogisticTable", [f"{int(v)}u," for v in logistic_table()]),
         ("uint32_t", "kExp2Table", [f"{int(v)}u," for v in exp2_table()]),
+        ("double", "kErfSeries", [f"{float(v)!r}," for v in erf_series().reshape(-1)]),
+        ("double", "kErfPairs", [f"{float(v)!r}," for v in erf_nodes().reshape(-1)]),
+        ("float", "kNormalGuesses", [f"{v:.5f}f," for v in normal_guesses()]),
         ("float", "kNormalQuantiles", [f"{v:.4f}f," for v in normal_quantiles().reshape(-1)]),
     )
     for kind, name, words in tables:
-        lines.append(f"JANS_TABLE {kind} {name}[{len(words)}] = {{")
+        lines.append(f"alignas(64) JANS_TABLE {kind} {name}[{len(words)}] = {{")
         lines += ["    " + " ".join(words[i : i + 10]) for i in range(0, len(words), 10)]
         lines.append("};")
     return "\n".join(lines) + "\n"

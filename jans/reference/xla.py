@@ -170,6 +170,13 @@ def rans_pop_rows(head, tail, size, status, cdf, index, *, variant, precision, n
 # ---- models in closed form ----
 
 
+def rans_push_family(family, head, tail, size, status, symbols, *operands, variant, precision):
+    def find(i):
+        return FAMILIES[family](i, *operands, precision=precision)[0](symbols[i].astype(i32))
+
+    return _push(head, tail, size, status, find, symbols.shape[0], variant, precision)
+
+
 def rans_pop_family(family, head, tail, size, status, *operands, variant, precision, n, dtype):
     def locate(i, q):
         symbol, interval = FAMILIES[family](i, *operands, precision=precision)[1](q)

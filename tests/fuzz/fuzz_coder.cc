@@ -15,6 +15,7 @@
 #include "../../csrc/core/fixed_models.h"
 #include "../../csrc/core/quantize.h"
 #include "../../csrc/core/sums.h"
+#include "../../csrc/cpu/gaussian.h"
 #include "../../csrc/cpu/stream.h"
 
 namespace {
@@ -180,6 +181,45 @@ void RunSummed(const Distribution& distribution, int precision, uint32_t quantil
   RunModel(model, f.valid && model.Fits(f), 0, f.n, quantile, symbol);
 }
 
+// Several Gaussians at once: vectors and guesses give what the careful code gives.
+void RunGaussians(Input in) {
+  constexpr int64_t kMost = 40;
+  const int precision = 1 + in.Take<uint8_t>() % 32;
+  const int64_t n = in.Take<uint8_t>() % (kMost + 1);
+  const bool is_wide = in.Take<uint8_t>() % 2 == 0, plain = in.Take<uint8_t>() % 4 != 0;
+  const int64_t strides[2] = {in.Take<uint8_t>() % 2, in.Take<uint8_t>() % 2};
+  const int32_t low = in.Take<int8_t>(), high = low + in.Take<uint16_t>() % 600;
+  std::vector<float> location = in.Fill<float>(kMost), scale = in.Fill<float>(kMost);
+  if (plain) {  // numbers of a usual size, which random floats seldom are
+    for (float& x : location) x = static_cast<float>(in.Take<int16_t>()) / 128;
+    for (float& x : scale) x = static_cast<float>(1 + in.Take<uint16_t>()) / (1 << in.Take<uint8_t>() % 16);
+  }
+  const std::vector<double> wide_location(location.begin(), location.end()), wide_scale(scale.begin(), scale.end());
+  const Reals locations{is_wide ? static_cast<const void*>(wide_location.data()) : location.data(), strides[0],
+                        is_wide};
+  const Reals scales{is_wide ? static_cast<const void*>(wide_scale.data()) : scale.data(), strides[1], is_wide};
+  const Leaky<Gaussian> model{{locations, scales, {{&low, 0}, {&high, 0}}}, precision};
+  std::vector<int32_t> symbols(n);
+  for (int32_t& symbol : symbols) symbol = low - 1 + in.Take<uint16_t>() % (high - low + 3);
+  std::vector<uint32_t> start(n), freq(n), expected_start(n), expected_freq(n);
+  FindAll(model, 0, n, symbols.data(), start.data(), freq.data());
+  FindEach(model, 0, n, symbols.data(), expected_start.data(), expected_freq.data());
+  Require(start == expected_start && freq == expected_freq);
+  const LocateFunction locate = LocateOf<Leaky<Gaussian>>();
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t quantile = in.Take<uint32_t>() & static_cast<uint32_t>(Total(precision) - 1);
+    const Located found = locate(&model, i, quantile), careful = model.Locate(i, quantile);
+    Require(found.symbol == careful.symbol && found.interval.start == careful.interval.start &&
+            found.interval.freq == careful.interval.freq);
+    const Gaussian& g = model.distribution;
+    const auto f = g.Load(i);
+    if (!f.valid || !model.Fits(f) || f.n < 2) continue;
+    const int64_t k = 1 + in.Take<uint16_t>() % (f.n - 1);
+    const uint64_t mass = Total(precision) - f.n;
+    Require(g.Scaled(f, k, mass) == g.ScaledByF(f, static_cast<double>(f.low + k) - 0.5, mass));
+  }
+}
+
 // Models in closed form on any parameters.
 void RunFamilies(Input in) {
   const uint8_t kind = in.Take<uint8_t>();
@@ -257,6 +297,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 7:
       Run<Rans32, 32>(in, 32);
+      break;
+    case 8:
+      RunGaussians(in);
       break;
     default:
       RunFamilies(in);
