@@ -215,7 +215,7 @@ def _located(quantiles, *_, **__) -> Shapes:
     return [(quantiles, jnp.int32)]
 
 
-def _row(values, **_) -> Shapes:
+def _row(values, *_, **__) -> Shapes:
     return [((values[0] + 1,), jnp.uint32)]
 
 
@@ -250,8 +250,9 @@ rans_advance = _define(
     )
 )
 rans_pop_rows = _define_pop("rans_pop_rows", 2, 1)
-quantize_probs = _define_map("quantize_probs", _row, 1)
-quantize_logits = _define_map("quantize_logits", _row, 1)
+quantize_probs = _define_map("quantize_probs", _row, 1, 1)
+quantize_perfect = _define_map("quantize_perfect", _row, 1, 1)
+quantize_logits = _define_map("quantize_logits", _row, 1, 1)
 addresses = _define(
     Target(
         "addresses",

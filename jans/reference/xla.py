@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jans.reference import perfect
 from jans.reference.families import FAMILIES, choose
 from jans.reference.fixed import exp_fixed, flushed, is_finite
 from jans.reference.plain import VARIANTS
@@ -216,11 +217,25 @@ def _seal(left, valid, precision):
     return (jnp.where(valid, cdf, u32(0xFFFFFFFF)),)
 
 
-def quantize_probs(probs, *, precision):
-    n, dtype = probs.shape[0], probs.dtype
+def _allowed(mask, n):
+    """Which symbols there are; a mask of length 0 is none."""
+    return mask if mask.shape[0] > 0 else jnp.ones(n, bool)
+
+
+def _counts(allowed, precision):
+    """The symbols before each, their number m, 2**precision - m, and whether a distribution over them can be coded."""
+    before = jnp.cumsum(allowed).astype(u64) - allowed.astype(u64)
+    count = jnp.sum(allowed).astype(u64)
+    return before, count, u64(2**precision) - count, count > u64(precision == 32)
+
+
+def quantize_probs(probs, mask, *, precision):
+    dtype = probs.dtype
     tiny = jnp.finfo(dtype).tiny
-    mass = 2**precision - n
-    top = jnp.asarray(mass, u64).astype(dtype)
+    allowed = _allowed(mask, probs.shape[0])
+    before, count, mass, codable = _counts(allowed, precision)
+    probs = jnp.where(allowed, probs, jnp.zeros_like(probs))
+    top = mass.astype(dtype)
     boost = dtype.type(2.0 ** (64 if dtype == f32 else 128))
 
     def sums(factor):
@@ -232,19 +247,31 @@ def quantize_probs(probs, *, precision):
     second = sums(jnp.where(first[-1] < 1, boost, 1 / boost))
     total = jnp.where(fits, first, second)
     left = total[:-1] * (top / total[-1])
-    whole = jnp.where(left < top, left.astype(u64), u64(mass))
-    valid = jnp.all((probs >= 0) & is_finite(probs)) & (total[-1] > 0)
-    return _seal(jnp.minimum(whole, u64(mass)) + jnp.arange(n).astype(u64), valid, precision)
+    whole = jnp.where((left < top) & (before < count), left.astype(u64), mass)
+    valid = jnp.all((flushed(probs) >= 0) & is_finite(probs)) & (total[-1] > 0) & codable
+    return _seal(jnp.minimum(whole, mass) + before, valid, precision)
 
 
-def quantize_logits(logits, *, precision):
-    n = logits.shape[0]
+def quantize_perfect(probs, mask, *, precision):
+    allowed = _allowed(mask, probs.shape[0])
+    _, _, _, codable = _counts(allowed, precision)
+    probs = jnp.where(allowed, probs, jnp.zeros_like(probs))
+    valid = jnp.all((flushed(probs) >= 0) & is_finite(probs)) & jnp.any(flushed(probs) > 0) & codable
+    freq = perfect.frequencies(jnp.where(valid, flushed(probs), 1).astype(jnp.float64), allowed, precision)
+    return _seal(jnp.cumsum(freq) - freq, valid, precision)
+
+
+def quantize_logits(logits, mask, *, precision):
+    allowed = _allowed(mask, logits.shape[0])
+    before, _, mass, codable = _counts(allowed, precision)
+    logits = jnp.where(allowed, logits, -jnp.inf)
     top = jnp.max(logits)
-    valid = is_finite(top) & jnp.all(logits <= top)
-    sums = jnp.concatenate([jnp.zeros(1, u64), jnp.cumsum(exp_fixed(logits - top).astype(u64))])
+    valid = is_finite(top) & jnp.all(logits <= top) & codable
+    weights = jnp.where(allowed, exp_fixed(logits - top), u32(0))
+    sums = jnp.concatenate([jnp.zeros(1, u64), jnp.cumsum(weights.astype(u64))])
     shift = lax.while_loop(lambda s: sums[-1] >> s >> u64(32) != 0, lambda s: s + u64(1), u64(0))
     sums = sums >> shift
-    left = sums[:-1] * u64(2**precision - n) // jnp.maximum(sums[-1], u64(1)) + jnp.arange(n).astype(u64)
+    left = sums[:-1] * mass // jnp.maximum(sums[-1], u64(1)) + before
     return _seal(left, valid, precision)
 
 

@@ -13,7 +13,7 @@
 
 #include "../../csrc/core/distributions.h"
 #include "../../csrc/core/fixed_models.h"
-#include "../../csrc/core/quantize.h"
+#include "../../csrc/core/perfect.h"
 #include "../../csrc/core/sums.h"
 #include "../../csrc/cpu/stream.h"
 
@@ -76,10 +76,15 @@ std::vector<uint32_t> MakeRow(Input& in, int64_t n, int precision) {
     std::copy(small.begin(), small.end(), values.begin());
     values[0] += 1;
   }
-  if (kind % 2 == 0) {
-    QuantizeProbs<float>(values.data(), n, precision, cdf.data());
+  const std::vector<uint8_t> allowed = in.Fill<uint8_t>(n);
+  const uint8_t* mask = kind % 16 < 8 ? nullptr : allowed.data();
+  if (kind % 3 == 0) {
+    QuantizeProbs<float>(values.data(), mask, n, precision, cdf.data());
+  } else if (kind % 3 == 1) {
+    QuantizeLogits(values.data(), mask, n, precision, cdf.data());
   } else {
-    QuantizeLogits(values.data(), n, precision, cdf.data());
+    std::vector<double> room(PerfectRule::Room(n));
+    PerfectRule(room.data(), n).Run(values.data(), mask, n, precision, cdf.data());
   }
   return cdf;
 }
