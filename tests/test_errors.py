@@ -110,7 +110,7 @@ VALUE = {
     "one probability": (lambda: models.Categorical(jnp.ones(1)), "probs needs two symbols or more .* shape \\(1,\\)"),
     "rule": (
         lambda: models.Categorical(jnp.ones(2), rule="exact"),
-        "rule must be one of fast, lazy, perfect, got 'exact'",
+        "rule must be one of fast, perfect, got 'exact'",
     ),
     "rule of logits": (
         lambda: models.Categorical(logits=jnp.ones(2), rule="perfect"),
@@ -119,6 +119,10 @@ VALUE = {
     "mask shape": (
         lambda: models.Categorical(jnp.ones((3, 2)), mask=jnp.ones(3, bool)),
         r"mask must have a shape that broadcasts to that of probs, \(3, 2\), got \(3,\). Its last axis",
+    ),
+    "mask at 32 bits": (
+        lambda: quantize.probs(jnp.ones(2), 32, jnp.ones(2, bool)),
+        "a mask leaves no place at 32 bits. Use a precision of 31 or less",
     ),
     "large mask": (
         lambda: quantize.logits(jnp.ones(2), 8, jnp.ones((3, 2), bool)),
@@ -204,7 +208,10 @@ TYPE = {
         "probs must be float32 or float64, got bfloat16",
     ),
     "half logits": (lambda: quantize.logits(jnp.ones(2, jnp.float16), 8), "logits must be float32, got float16"),
-    "operands": (lambda: calls.quantize_probs(FIVE, FIVE, FIVE, precision=8), "jans_quantize_probs takes 2 operands, not 3"),
+    "operands": (
+        lambda: calls.quantize_probs(FIVE, FIVE, FIVE, precision=8),
+        "jans_quantize_probs takes 2 operands, not 3",
+    ),
     "batches": (
         lambda: calls.FAMILIES["uniform"].pop(
             *rans_arrays(), jnp.ones((2, 1)), variant=0, precision=8, n=1, dtype=np.int32

@@ -316,7 +316,7 @@ def test_quantisers(precision, n):
     double = some(rng, powers, np.nan, np.inf, -1.0, 0.0, 1e-310, 2.3e-308, 1e308, share=0.1)
     none, some_of = np.zeros((STREAMS, 0), bool), rng.random((STREAMS, n)) < rng.choice([0.1, 0.8], (STREAMS, 1))
     logits = floats(rng, n, spread=10)
-    for mask in (none, some_of):
+    for mask in (none, some_of)[: 1 + (precision < 32)]:
         for name in ("quantize_probs", "quantize_perfect"):
             assert_equal(*both(name, single, mask, precision=precision))
             with jax.enable_x64(True):

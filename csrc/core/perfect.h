@@ -90,7 +90,7 @@ class PerfectRule {
 
   template <typename Float>
   JANS_HD void Run(const Float* probs, const uint8_t* mask, int64_t n, int precision, uint32_t* cdf) {
-    if (!Load(probs, mask, n) || (n_ == 1 && precision == 32)) return RefuseRow(n, cdf);
+    if (!Load(probs, mask, n)) return RefuseRow(n, cdf);
     const uint64_t total = uint64_t{1} << precision;
     if (!Guess(static_cast<double>(total))) {
       Divide(total);

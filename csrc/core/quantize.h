@@ -47,7 +47,7 @@ struct ProbsRule {
       for (int64_t i = 0; i < n; ++i) sum += Share(i);
       scale = top / sum;
     }
-    valid = valid && sum > 0 && (symbols > 1 || precision < 32);
+    valid = valid && sum > 0;
   }
 
   // Whether sum and scale are in the range of the dtype.
@@ -88,7 +88,7 @@ JANS_HD void QuantizeLogits(const float* logits, const uint8_t* mask, int64_t n,
   for (int64_t i = 0; i < n; ++i) {
     if (Allowed(mask, i) && (count++ == 0 || logits[i] > top)) top = logits[i];
   }
-  bool valid = count > 0 && IsFinite(top) && (count > 1 || precision < 32);
+  bool valid = count > 0 && IsFinite(top);
   uint64_t sum = 0;
   for (int64_t i = 0; valid && i < n; ++i) {
     if (!Allowed(mask, i)) continue;

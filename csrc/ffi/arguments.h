@@ -41,8 +41,8 @@ struct RowOperands {
   int64_t index_stride() const { return index.core[0] == 1 ? 0 : 1; }
 };
 
-// Rows of n values, with a mask or one of length 0 where there is none, and the rows of n + 1 cumulative frequencies that
-// they become. A row is a stream here.
+// Rows of n values, with a mask or one of length 0 where there is none, and the rows of n + 1 cumulative frequencies
+// that they become. A row is a stream here.
 template <typename Value>
 struct QuantizerOperands {
   Batch batch;

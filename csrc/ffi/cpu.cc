@@ -164,4 +164,5 @@ JANS_HANDLER(addresses, Addresses, ffi::Ffi::Bind().Arg<AnyBuffer>().Ret<AnyBuff
 }  // namespace jans
 
 #define JANS_FAMILY_ROWS(name, _) JANS_FAMILY_TARGETS(JANS_ROW, name)
-JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_FAMILIES(JANS_FAMILY_ROWS) JANS_ROW(quantize_perfect) JANS_ROW(addresses))
+JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_FAMILIES(JANS_FAMILY_ROWS) JANS_ROW(quantize_perfect)
+                 JANS_ROW(addresses))

@@ -66,9 +66,8 @@ ffi::Error QuantizePerfectRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer 
       QuantizePerfect(rows, begin, end, room.data());
     }
   };
-  return WithFloats(probs, [&](auto zero) {
-    return QuantizeAll<decltype(zero)>(pool, probs, mask, cdf, precision, 16, quantize);
-  });
+  return WithFloats(
+      probs, [&](auto zero) { return QuantizeAll<decltype(zero)>(pool, probs, mask, cdf, precision, 16, quantize); });
 }
 
 ffi::Error QuantizeLogitsRows(ffi::ThreadPool pool, AnyBuffer logits, AnyBuffer mask, Out cdf, int32_t precision) {

@@ -9,8 +9,7 @@ from jans import quantize
 from jans.models import base, rows
 from jans.shapes import Shape, check_precision
 
-
-RULES = ("fast", "lazy", "perfect")
+RULES = ("fast", "perfect")
 
 
 class Categorical(rows.RowsModel):
@@ -53,7 +52,9 @@ class Categorical(rows.RowsModel):
         if rule not in RULES:
             raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}.")
         if probs is None and rule != "fast":
-            raise ValueError(f"rule {rule!r} is for probs. Pass jax.nn.softmax(logits) as probs, or leave out the rule.")
+            raise ValueError(
+                f"rule {rule!r} is for probs. Pass jax.nn.softmax(logits) as probs, or leave out the rule."
+            )
         name = "logits" if probs is None else "probs"
         values = base.check_single(name, logits) if probs is None else base.check_floats(name, probs)
         if values.ndim < 1 or values.shape[-1] < 2:
@@ -61,7 +62,9 @@ class Categorical(rows.RowsModel):
         self.precision = check_precision(precision, values.shape[-1])
         self.probs: jax.Array | None = None if probs is None else values
         self.logits: jax.Array | None = values if probs is None else None
-        self.mask = None if mask is None else jnp.broadcast_to(quantize.check_mask(mask, name, values.shape), values.shape)
+        self.mask = (
+            None if mask is None else jnp.broadcast_to(quantize.check_mask(mask, name, values.shape), values.shape)
+        )
         quantizer = quantize.logits if probs is None else {"fast": quantize.probs, "perfect": quantize.perfect}[rule]
         self.cdf = quantizer(jax.lax.stop_gradient(values), self.precision, mask)
 

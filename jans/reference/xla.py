@@ -223,17 +223,17 @@ def _allowed(mask, n):
 
 
 def _counts(allowed, precision):
-    """The symbols before each, their number m, 2**precision - m, and whether a distribution over them can be coded."""
+    """The symbols before each, their number m, and 2**precision - m."""
     before = jnp.cumsum(allowed).astype(u64) - allowed.astype(u64)
     count = jnp.sum(allowed).astype(u64)
-    return before, count, u64(2**precision) - count, count > u64(precision == 32)
+    return before, count, u64(2**precision) - count
 
 
 def quantize_probs(probs, mask, *, precision):
     dtype = probs.dtype
     tiny = jnp.finfo(dtype).tiny
     allowed = _allowed(mask, probs.shape[0])
-    before, count, mass, codable = _counts(allowed, precision)
+    before, count, mass = _counts(allowed, precision)
     probs = jnp.where(allowed, probs, jnp.zeros_like(probs))
     top = mass.astype(dtype)
     boost = dtype.type(2.0 ** (64 if dtype == f32 else 128))
@@ -248,25 +248,24 @@ def quantize_probs(probs, mask, *, precision):
     total = jnp.where(fits, first, second)
     left = total[:-1] * (top / total[-1])
     whole = jnp.where((left < top) & (before < count), left.astype(u64), mass)
-    valid = jnp.all((flushed(probs) >= 0) & is_finite(probs)) & (total[-1] > 0) & codable
+    valid = jnp.all((flushed(probs) >= 0) & is_finite(probs)) & (total[-1] > 0)
     return _seal(jnp.minimum(whole, mass) + before, valid, precision)
 
 
 def quantize_perfect(probs, mask, *, precision):
     allowed = _allowed(mask, probs.shape[0])
-    _, _, _, codable = _counts(allowed, precision)
     probs = jnp.where(allowed, probs, jnp.zeros_like(probs))
-    valid = jnp.all((flushed(probs) >= 0) & is_finite(probs)) & jnp.any(flushed(probs) > 0) & codable
+    valid = jnp.all((flushed(probs) >= 0) & is_finite(probs)) & jnp.any(flushed(probs) > 0)
     freq = perfect.frequencies(jnp.where(valid, flushed(probs), 1).astype(jnp.float64), allowed, precision)
     return _seal(jnp.cumsum(freq) - freq, valid, precision)
 
 
 def quantize_logits(logits, mask, *, precision):
     allowed = _allowed(mask, logits.shape[0])
-    before, _, mass, codable = _counts(allowed, precision)
+    before, _, mass = _counts(allowed, precision)
     logits = jnp.where(allowed, logits, -jnp.inf)
     top = jnp.max(logits)
-    valid = is_finite(top) & jnp.all(logits <= top) & codable
+    valid = is_finite(top) & jnp.all(logits <= top)
     weights = jnp.where(allowed, exp_fixed(logits - top), u32(0))
     sums = jnp.concatenate([jnp.zeros(1, u64), jnp.cumsum(weights.astype(u64))])
     shift = lax.while_loop(lambda s: sums[-1] >> s >> u64(32) != 0, lambda s: s + u64(1), u64(0))
