@@ -198,6 +198,14 @@ def _logits_each(precision, shape, rng):
     return models.Categorical(logits=logits, precision=precision), np.ones((9, *shape), bool)
 
 
+def _lazy(precision, _shape, rng):
+    return models.Categorical(_skewed(rng, 40), rule="lazy", precision=precision), np.ones(40, bool)
+
+
+def _lazy_each(precision, shape, rng):
+    return models.Categorical(_skewed(rng, *shape, 9), rule="lazy", precision=precision), np.ones((9, *shape), bool)
+
+
 def _perfect(precision, _shape, rng):
     return models.Categorical(_skewed(rng, 30), rule="perfect", precision=precision), np.ones(30, bool)
 
@@ -344,6 +352,8 @@ MODELS = [
     ModelCase("poisson", _poisson),
     ModelCase("beta-binomial", _beta_binomial),
     ModelCase("gaussians", _gaussians),
+    ModelCase("lazy", _lazy, shared=True),
+    ModelCase("lazy-each", _lazy_each),
     ModelCase("perfect", _perfect, shared=True),
     ModelCase("perfect-each", _perfect_each),
     ModelCase("masked", _masked, shared=True),
@@ -361,6 +371,7 @@ PAIRS, SOME = thin(_ALL), _ALL[::4]
 # ---- targets ----
 
 FAMILY_OPERANDS = {
+    "lazy": "p",
     "uniform": "i",
     "binned_gaussian": "ffe",
     "logistic_mixture": "mmmii",
@@ -374,7 +385,8 @@ FAMILY_OPERANDS = {
     "poisson": "ir",
     "beta_binomial": "irr",
 }
-"""What the operands of each family are: i integers, r float32 or float64, f float32, m of a mixture, e edges."""
+"""What the operands of each family are: i integers, r float32 or float64, f float32, m of a mixture, e edges, p rows of
+probabilities in float32 or float64."""
 
 
 def target(name: str) -> Callable[..., tuple[jax.Array, ...]]:

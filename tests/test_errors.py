@@ -110,11 +110,15 @@ VALUE = {
     "one probability": (lambda: models.Categorical(jnp.ones(1)), "probs needs two symbols or more .* shape \\(1,\\)"),
     "rule": (
         lambda: models.Categorical(jnp.ones(2), rule="exact"),
-        "rule must be one of fast, perfect, got 'exact'",
+        "rule must be one of fast, lazy, perfect, got 'exact'",
     ),
     "rule of logits": (
         lambda: models.Categorical(logits=jnp.ones(2), rule="perfect"),
         "rule 'perfect' is for probs. Pass jax.nn.softmax",
+    ),
+    "lazy mask": (
+        lambda: models.Categorical(jnp.ones(2), rule="lazy", mask=jnp.ones(2, bool)),
+        "a lazy model has no mask. Use rule='fast', which gives the same integers",
     ),
     "mask shape": (
         lambda: models.Categorical(jnp.ones((3, 2)), mask=jnp.ones(3, bool)),

@@ -205,6 +205,37 @@ def test_half_precisions_widen(dtype):
     assert cases.same(models.Categorical(logits=probs).cdf, models.Categorical(logits=probs.astype(jnp.float32)).cdf)
 
 
+odd = [np.nan, np.inf, -1.0, -0.0, 0.0, 1e-45, -1e-45, 1e-40, TINY, 2.0**-101, 3.4e38]
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64, jnp.bfloat16])
+@pytest.mark.parametrize(("n", "precision"), [(2, 24), (15, 24), (16, 12), (17, 24), (40, 30), (64, 32), (257, 24)])
+def test_lazy_models_are_fast_ones(n, precision, dtype):
+    """The same integers for every symbol and every quantile, and the same refusals."""
+    rng = np.random.default_rng(n)
+    values = rng.random((40, n)) ** rng.choice([1, 8, 60], (40, 1)) * 10.0 ** rng.integers(-38, 38, (40, 1))
+    values = np.where(rng.random((40, n)) < rng.choice([0, 0.3], (40, 1)), rng.choice(odd, (40, n)), values)
+    values[::4] = np.where(rng.random((10, n)) < 0.7, 0, values[::4])
+    symbols = jnp.asarray(rng.integers(-1, n + 1, 40), jnp.int32)
+    quantiles = jnp.asarray(rng.integers(0, 2**precision, 40, np.uint64).astype(np.uint32))
+    with jax.enable_x64(dtype == jnp.float64):
+        probs = jnp.asarray(values, dtype)
+        fast, lazy = (models.Categorical(probs, rule=rule, precision=precision) for rule in ("fast", "lazy"))
+        legal = np.asarray(fast.cdf)[:, 0] == 0
+        assert 0 < legal.sum() < 40 or n == 257
+        for ours, theirs in zip(cases.interval(lazy, symbols), cases.interval(fast, symbols), strict=True):
+            assert ours.tolist() == theirs.tolist()
+        ours, theirs = (np.asarray(cases.locate(model, quantiles)) for model in (lazy, fast))
+        assert (ours == np.where(legal, theirs, np.iinfo(np.int32).min)).all()
+        state = cases.CODERS[0].random(0, 60, 80)
+        if precision <= 24:
+            assert cases.same(rans.pop(state, lazy), rans.pop(state, fast))
+            assert cases.same(rans.push(state, lazy, symbols), rans.push(state, fast, symbols))
+        shared = [jax.tree.map(lambda leaf: leaf[legal.argmax()], model) for model in (lazy, fast)]
+        assert cases.same(*(cases.interval(model, symbols) for model in shared))
+        assert cases.same(*(cases.locate(model, quantiles) for model in shared))
+
+
 def test_every_symbol_of_a_full_alphabet_has_one_place():
     assert freqs(quantize.probs(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
     assert freqs(quantize.perfect(jnp.arange(64.0), 6), 6).tolist() == [1] * 64

@@ -260,6 +260,10 @@ def family_operands(rng, family, n, wide=False):
     for position, kind in enumerate(kinds):
         if kind == "e":
             operands.append(edges(rng, 9))
+        elif kind == "p":
+            rows = rng.random((STREAMS, n, 30)) * 10.0 ** rng.integers(-40, 38, (STREAMS, n, 1))
+            bad = some(rng, rows.astype(real), np.nan, np.inf, -1.0, -0.0, 1e-40, 3e38, share=0.03)
+            operands.append(bad)
         elif kind == "i":
             operands.append(next(whole))
         elif family in ("geometric", "binomial"):

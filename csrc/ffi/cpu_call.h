@@ -85,8 +85,7 @@ ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBu
 JANS_CODER_TARGETS(JANS_DECLARE)
 #define JANS_DECLARE_FAMILY(name, _) JANS_FAMILY_TARGETS(JANS_DECLARE, name)
 JANS_FAMILIES(JANS_DECLARE_FAMILY)
-JANS_DECLARE(quantize_perfect)
-JANS_DECLARE(addresses)
+JANS_CPU_TARGETS(JANS_DECLARE)
 #undef JANS_DECLARE_FAMILY
 #undef JANS_DECLARE
 

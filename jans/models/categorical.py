@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from jans import quantize
-from jans.models import base, rows
-from jans.shapes import Shape, check_precision
+from jans.models import base, family, rows
+from jans.shapes import Shape, check_fit, check_precision
 
-RULES = ("fast", "perfect")
+RULES = ("fast", "lazy", "perfect")
 
 
 class Categorical(rows.RowsModel):
@@ -19,10 +19,11 @@ class Categorical(rows.RowsModel):
         probs: floating point [..., n], not necessarily normalised (half precisions as float32). Leading dimensions are
             the shape of the symbols.
         logits: instead of probs, log probabilities up to a constant; quantised in integer arithmetic.
-        rule: how probs become integers, by one of constriction's rules. `"fast"`, in the dtype of probs, and
-            `"perfect"`, in float64, which costs more time and, of all integers, the fewest bits, make a table.
+        rule: how probs become integers, by one of constriction's rules: `"fast"` in the dtype of probs; `"lazy"`, the
+            same integers without a table of them, for probs that code one symbol each; or `"perfect"` in float64, which
+            costs more time and, of all integers, the fewest bits.
         mask: bool, of a shape that broadcasts to that of probs or logits. Where it is False there is no symbol: it is
-            never decoded, pushing it sets `BAD_SYMBOL`, and its probability is not looked at.
+            never decoded, pushing it sets `BAD_SYMBOL`, and its probability is not looked at. A lazy model has none.
         precision: bits of the frequencies.
 
     Every other symbol has a frequency of at least 1. A row with NaN, negative, infinite or only zero probabilities, or
@@ -37,6 +38,7 @@ class Categorical(rows.RowsModel):
     """
 
     leaves = ("probs", "logits", "mask", "cdf")
+    static = ("rule", "precision")
 
     def __init__(
         self,
@@ -55,6 +57,8 @@ class Categorical(rows.RowsModel):
             raise ValueError(
                 f"rule {rule!r} is for probs. Pass jax.nn.softmax(logits) as probs, or leave out the rule."
             )
+        if mask is not None and rule == "lazy":
+            raise ValueError("a lazy model has no mask. Use rule='fast', which gives the same integers.")
         name = "logits" if probs is None else "probs"
         values = base.check_single(name, logits) if probs is None else base.check_floats(name, probs)
         if values.ndim < 1 or values.shape[-1] < 2:
@@ -65,16 +69,43 @@ class Categorical(rows.RowsModel):
         self.mask = (
             None if mask is None else jnp.broadcast_to(quantize.check_mask(mask, name, values.shape), values.shape)
         )
-        quantizer = quantize.logits if probs is None else {"fast": quantize.probs, "perfect": quantize.perfect}[rule]
-        self.cdf = quantizer(jax.lax.stop_gradient(values), self.precision, mask)
+        self.rule = rule
+        self.cdf = None
+        if rule != "lazy":
+            quantizer = (
+                quantize.logits if probs is None else {"fast": quantize.probs, "perfect": quantize.perfect}[rule]
+            )
+            self.cdf = quantizer(jax.lax.stop_gradient(values), self.precision, mask)
 
     @property
     def shape(self) -> Shape:
-        return self.cdf.shape[:-1]
+        leaf = self.logits if self.probs is None else self.probs
+        assert leaf is not None
+        return leaf.shape[:-1]
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
+        assert self.cdf is not None
         cdf = base.constant(self.cdf, (self.probs, self.logits))
         return rows.flat_rows(cdf, shape)
+
+    def _operands(self, shape: Shape) -> tuple[jax.Array, ...]:
+        assert self.probs is not None
+        return base.flat_parameters(self.shape, shape, self.probs)
+
+    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
+        if self.rule != "lazy":
+            return super().interval(symbols)
+        symbols = base.check_symbols(symbols, self.shape)
+        return family.interval("lazy", self._operands(symbols.shape), symbols, self.precision)
+
+    def locate(self, quantiles: jax.Array) -> jax.Array:
+        if self.rule != "lazy":
+            return super().locate(quantiles)
+        check_fit(self.shape, jnp.shape(quantiles))
+        return family.locate("lazy", self._operands(jnp.shape(quantiles)), quantiles, self.precision)
+
+    def kernel(self, shape: Shape) -> base.Kernel:
+        return super().kernel(shape) if self.rule != "lazy" else base.Kernel("lazy", self._operands(shape))
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = base.check_symbols(symbols, self.shape)
