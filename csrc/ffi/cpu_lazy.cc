@@ -51,7 +51,7 @@ ffi::Error RansPopLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
   });
 }
 
-// Calls body(block, b, i) for all symbols of an array of the batch, in order within blocks.
+// Calls body(block, b, begin, end) on ranges of the n symbols of every stream.
 template <typename Body>
 ffi::Error ForSymbols(ffi::ThreadPool& pool, const Batch& batch, const AnyBuffer& probs, int64_t n, int32_t precision,
                       const Body& body) {
@@ -65,7 +65,7 @@ ffi::Error ForSymbols(ffi::ThreadPool& pool, const Batch& batch, const AnyBuffer
                   for (int64_t part = first; part < last; ++part) {
                     const int64_t b = part / parts, begin = part % parts * step;
                     LazyBlock<Float> block(operands.At(b), n);
-                    for (int64_t i = begin; i < std::min(begin + step, n); ++i) body(block, b, i);
+                    body(block, b, begin, std::min(begin + step, n));
                   }
                 });
     return ffi::Error::Success();
@@ -84,10 +84,14 @@ ffi::Error IntervalLazy(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer probs
   JANS_RETURN_IF_ERROR(start.Init("start", *start_out, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(freq.Init("freq", *freq_out, ffi::DataType::U32, batch, 1));
   if (start.core != in.core || freq.core != in.core) return Invalid("intervals and symbols differ in length");
-  return ForSymbols(pool, batch, probs, in.core[0], precision, [&](auto& block, int64_t b, int64_t i) {
-    const Interval interval = block.Find(i, in.At(b)[i]);
-    start.At(b)[i] = interval.start;
-    freq.At(b)[i] = interval.freq;
+  return ForSymbols(pool, batch, probs, in.core[0], precision, [&](auto& block, int64_t b, int64_t begin, int64_t end) {
+    const int32_t* s = in.At(b);
+    uint32_t *starts = start.At(b), *freqs = freq.At(b);
+    for (int64_t i = begin; i < end; ++i) {
+      const Interval interval = block.Find(i, s[i]);
+      starts[i] = interval.start;
+      freqs[i] = interval.freq;
+    }
   });
 }
 
@@ -102,9 +106,13 @@ ffi::Error LocateLazy(ffi::ThreadPool pool, AnyBuffer quantiles, AnyBuffer probs
   JANS_RETURN_IF_ERROR(in.Init("quantiles", quantiles, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
   if (out.core != in.core) return Invalid("symbols and quantiles differ in length");
-  return ForSymbols(pool, batch, probs, in.core[0], precision, [&](auto& block, int64_t b, int64_t i) {
-    const Located found = block.Locate(i, in.At(b)[i]);
-    out.At(b)[i] = found.interval.freq == 0 ? std::numeric_limits<int32_t>::min() : found.symbol;
+  return ForSymbols(pool, batch, probs, in.core[0], precision, [&](auto& block, int64_t b, int64_t begin, int64_t end) {
+    const uint32_t* q = in.At(b);
+    int32_t* s = out.At(b);
+    for (int64_t i = begin; i < end; ++i) {
+      const Located found = block.Locate(i, q[i]);
+      s[i] = found.interval.freq == 0 ? std::numeric_limits<int32_t>::min() : found.symbol;
+    }
   });
 }
 
