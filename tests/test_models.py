@@ -115,6 +115,7 @@ masked_precisions = st.sampled_from(cases.thin([24, 6, 31, 12], 4))
 @pytest.mark.parametrize("rule", [quantize.probs, quantize.perfect, quantize.logits])
 @given(rows(st.one_of(magnitudes, st.just(np.nan), st.just(-1.0), st.just(np.inf))), masked_precisions, masks)
 @example([1.0, 2.0, 1.0, 0.0], 24, 0b0111)
+@example([27.0, 1.0], 24, 0b01)
 @example([1e-3, 0.7, 1.0, 1.0], 24, 0b0010)
 @example([1.0, 1.0], 31, 0b01)
 @example([np.nan, 1.0, 1.0], 24, 0b110)
@@ -217,7 +218,9 @@ def test_lazy_models_are_fast_ones(n, precision, dtype):
     values = np.where(rng.random((40, n)) < rng.choice([0, 0.3], (40, 1)), rng.choice(odd, (40, n)), values)
     values[::4] = np.where(rng.random((10, n)) < 0.7, 0, values[::4])
     symbols = jnp.asarray(rng.integers(-1, n + 1, 40), jnp.int32)
-    quantiles = jnp.asarray(rng.integers(0, 2**precision, 40, np.uint64).astype(np.uint32))
+    quantiles = rng.integers(0, 2**precision, 40, np.uint64).astype(np.uint32)
+    quantiles[::3], quantiles[1::6] = 2**precision - 1, 0
+    quantiles = jnp.asarray(quantiles)
     with jax.enable_x64(dtype == jnp.float64):
         probs = jnp.asarray(values, dtype)
         fast, lazy = (models.Categorical(probs, rule=rule, precision=precision) for rule in ("fast", "lazy"))

@@ -241,20 +241,23 @@ class PerfectRule {
     return false;
   }
 
-  // With y = 1/(2w + 1), win = 2 p atanh(y), and with y = 1/(2w - 1) that is the loss. As y <= 1/3, the terms left out
-  // are 2^-42 of it.
-  JANS_HD static double Price(double prob, double y) {
-    return prob * y *
-           Horner(y * y, 2.0, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19,
-                  2.0 / 21, 2.0 / 23);
-  }
-  JANS_HD void SetPrices(int64_t begin, int64_t end) {
+  // With y = 1/(2w + 1), win = 2 p atanh(y), and with y = 1/(2w - 1) that is the loss: p y times 2, 2/3, 2/5, ... as a
+  // polynomial in y^2. What is left out is below 2^-42 of it.
+  template <typename... Terms>
+  JANS_HD void SetPricesWith(int64_t begin, int64_t end, Terms... terms) {
     for (int64_t i = begin; i < end; ++i) {
       const double above = 2 * freq_[i] + 1, below = 2 * freq_[i] - 1, reciprocal = 1.0 / (above * below);
-      win_[i] = Price(prob_[i], below * reciprocal);
-      loss_[i] = Price(prob_[i], above * reciprocal);
+      const double win = below * reciprocal, loss = above * reciprocal;
+      win_[i] = prob_[i] * win * Horner(win * win, terms...);
+      loss_[i] = prob_[i] * loss * Horner(loss * loss, terms...);
     }
     for (int64_t i = begin; i < end; ++i) loss_[i] = freq_[i] < 2 ? kNotForSale : loss_[i];
+  }
+  JANS_HD void SetPrices(int64_t begin, int64_t end) {
+    const double least = Fold(end - begin, kNotForSale, [&](int64_t i) { return freq_[begin + i]; }, Smaller);
+    if (least >= 64) return SetPricesWith(begin, end, 2.0, 2.0 / 3, 2.0 / 5);
+    SetPricesWith(begin, end, 2.0, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19,
+                  2.0 / 21, 2.0 / 23);
   }
 
   // Changes the frequency of the symbol of a price by a count, which it returns.
