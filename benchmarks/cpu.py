@@ -145,6 +145,52 @@ def small_calls(repetitions: int) -> list[tuple[str, ...]]:
     return rows
 
 
+def rows_of_probabilities(repetitions: int) -> list[tuple[str, ...]]:
+    """256 float32 probabilities for every symbol, quantisation included."""
+    n, size = 20_000, 256
+    rng = np.random.default_rng(4)
+    probs = (rng.random((n, size)) ** 3).astype(np.float32)
+    probs /= probs.sum(-1, keepdims=True)
+    symbols = rng.integers(0, size, n).astype(np.int32)
+    calls: dict[str, Callable[[], object]] = {}
+    counts = {"fast": n, "lazy": n, "perfect": n // 20}
+    for rule, count in counts.items():
+        p, s = probs[:count], symbols[:count]
+        peer = Categorical(perfect=rule == "perfect", lazy=rule == "lazy")
+
+        def peer_encode(peer=peer, p=p, s=s):
+            coder = AnsCoder()
+            coder.encode_reverse(s, peer, p)
+            return coder
+
+        words = peer_encode().get_compressed()
+        x, y = jnp.asarray(p), jnp.asarray(s)
+        push = jax.jit(lambda p, s, rule=rule: rans.push(rans.init(s.size), models.Categorical(p, rule=rule), s))
+        pop = jax.jit(lambda p, state, rule=rule: rans.pop(state, models.Categorical(p, rule=rule))[1])
+        full = jax.block_until_ready(push(x, y))
+        assert (rans.to_words(full) == words).all()
+        assert (np.asarray(pop(x, full)) == s).all()
+        calls |= {
+            f"peer {rule} encode": peer_encode,
+            f"peer {rule} decode": lambda peer=peer, p=p, words=words: AnsCoder(words).decode(peer, p),
+            f"{rule} encode": lambda push=push, x=x, y=y: push(x, y),
+            f"{rule} decode": lambda pop=pop, x=x, full=full: pop(x, full),
+        }
+    seconds = interleaved(calls, repetitions)
+    rates = {name: counts[name.split()[-2]] / s / 1e6 for name, s in seconds.items()}
+    best = {way: max(rates[f"peer fast {way}"], rates[f"peer lazy {way}"]) for way in ("encode", "decode")}
+    rows = []
+    for rule in counts:
+        digits = 3 if rule == "perfect" else 1
+        peers = [rates[f"peer {rule} {way}"] for way in best]
+        ours = [rates[f"{rule} {way}"] for way in best]
+        against = peers if rule == "perfect" else list(best.values())
+        ratios = [f"{a / b:.2f}" for a, b in zip(ours, against, strict=True)]
+        rows.append((f"constriction {rule}", *(f"{rate:.{digits}f}" for rate in peers), "", ""))
+        rows.append((f"jans {rule}", *(f"{rate:.{digits}f}" for rate in ours), *ratios))
+    return rows
+
+
 def in_place(repetitions: int) -> list[tuple[str, ...]]:
     """1000 pushes of 784 symbols in a scan over small and large tails: only the words that are written may cost."""
     probs = laplace(256, 6.0)
@@ -239,6 +285,13 @@ def main() -> None:
         (
             "## Push and pop of 784 symbols, microseconds",
             markdown(("call", "push", "pop", "peer / push", "peer / pop"), small_calls(args.repetitions)),
+        ),
+        (
+            "## 256 probabilities for every symbol, Msym/s (fast and lazy beside the faster of constriction's)",
+            markdown(
+                ("rule", "encode", "decode", "encode / peer", "decode / peer"),
+                rows_of_probabilities(args.repetitions),
+            ),
         ),
         (
             "## 1000 pushes of 784 symbols in a scan, milliseconds",

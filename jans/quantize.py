@@ -1,5 +1,6 @@
 """Floats to integer frequencies: the only door, and the same integers on every machine."""
 
+import math
 from typing import Any
 
 import jax
@@ -7,50 +8,107 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans.ffi import calls
-from jans.shapes import check_precision
+from jans.shapes import Shape, check_precision
 
 
-def probs(values: jax.Array, precision: int) -> jax.Array:
+def probs(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of probabilities, by constriction's `fast` rule in the dtype of the input.
 
-    With S_i the sum of the first i values, added left to right, `left(i) = floor(S_i * scale) + i` for
-    `scale = (2**precision - n) / S_n`: every symbol has a frequency of at least 1 and the sum is exact.
+    With S_i the sum of the first i values, added left to right, and m the number of symbols,
+    `left(i) = floor(S_i * scale) + i` for `scale = (2**precision - m) / S_n`: every symbol has a frequency of at least
+    1 and the sum is exact.
 
     Args:
         values: float32 or float64 [..., n], n <= 2**precision; not necessarily normalised. Subnormal values count as
             zero.
         precision: bits, 1 to 32.
+        mask: bool, of a shape that broadcasts to that of values. Where it is False there is no symbol: the frequency is
+            0, the value is not looked at, and `+ i` does not count it. Takes a precision of 31 bits or less.
 
     Returns:
         uint32 [..., n + 1], rising from 0 to 2**precision (modulo 2**32). A row with a NaN, negative, infinite or only
-        zero values is all ones, which every coder refuses with the status `BAD_MODEL`.
+        zero values, or with no symbol left by its mask, is all ones, which every coder refuses with
+        the status `BAD_MODEL`.
+
+    >>> probs(jnp.array([1.0, 2.0, 1.0]), 4)
+    Array([ 0,  4, 11, 16], dtype=uint32)
+    >>> probs(jnp.array([1.0, 2.0, 1.0]), 4, mask=jnp.array([True, False, True]))
+    Array([ 0,  8,  8, 16], dtype=uint32)
     """
-    return _rows(calls.quantize_probs, "probs", values, precision, (np.float32, np.float64))
+    return _rows(calls.quantize_probs, "probs", values, precision, mask, (np.float32, np.float64))
 
 
-def logits(values: jax.Array, precision: int) -> jax.Array:
+def perfect(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
+    """Cumulative frequencies of probabilities that cost the fewest bits, by constriction's `perfect` rule.
+
+    With p in float64 and s = (2**precision - m) / sum(p), every symbol gets `floor(p * s) + 1`; what is left goes, one
+    each, to those with the largest `p * log1p(1 / freq)`; then single counts move from the symbols that lose the least
+    by it to those that win the most, until nobody wins. Ties are broken as in constriction 0.5.0.
+
+    Args:
+        values, precision, mask: as for `probs`; float32 is widened.
+
+    Returns:
+        As `probs`.
+
+    >>> perfect(jnp.array([8.0, 1.0, 1.0, 0.0]), 5)
+    Array([ 0, 25, 28, 31, 32], dtype=uint32)
+    """
+    return _rows(calls.quantize_perfect, "probs", values, precision, mask, (np.float32, np.float64))
+
+
+def logits(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of a softmax, in integer arithmetic from the first difference on.
 
-    With e_i = exp(logit_i - max) in units of 2**-30 and S_i the sum of the first i,
-    `left(i) = floor(S_i * (2**precision - n) / S_n) + i`.
+    With e_i = exp(logit_i - max) in units of 2**-30, S_i the sum of the first i and m the number of symbols,
+    `left(i) = floor(S_i * (2**precision - m) / S_n) + i`.
 
     Args:
         values: float32 [..., n], n <= 2**precision. Minus infinity gets the smallest frequency, 1.
         precision: bits, 1 to 32.
+        mask: as for `probs`.
 
     Returns:
         As `probs`; rows with a NaN or plus infinity, or of minus infinities only, are refused.
     """
-    return _rows(calls.quantize_logits, "logits", values, precision, (np.float32,))
+    return _rows(calls.quantize_logits, "logits", values, precision, mask, (np.float32,))
 
 
-def _rows(quantizer: Any, name: str, values: jax.Array, precision: int, dtypes: tuple[Any, ...]) -> jax.Array:
+def check_mask(mask: Any, name: str, shape: Shape) -> jax.Array:
+    """A mask as a bool array that broadcasts to the shape of what it masks."""
+    array = jnp.asarray(mask)
+    if array.dtype != jnp.bool_:
+        raise TypeError(f"mask must be bool, got {array.dtype}. Compare to get one, e.g. with scores > 0.")
+    try:
+        fits = jnp.broadcast_shapes(array.shape, shape) == tuple(shape)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"mask must have a shape that broadcasts to that of {name}, {tuple(shape)}, got {array.shape}. Its last "
+            "axis is that of the symbols."
+        )
+    return array
+
+
+def _rows(
+    quantizer: Any, name: str, values: jax.Array, precision: int, mask: Any, dtypes: tuple[Any, ...]
+) -> jax.Array:
     values = jnp.asarray(values)
     if values.dtype not in dtypes:
         wanted = " or ".join(np.dtype(d).name for d in dtypes)
         raise TypeError(f"{name} must be {wanted}, got {values.dtype}. Convert them with .astype(jnp.float32).")
     if values.ndim < 1 or values.shape[-1] < 1:
         raise ValueError(f"{name} needs a symbol or more along its last axis, got shape {values.shape}.")
-    precision = check_precision(precision, values.shape[-1])
-    (cdf,) = quantizer(values.reshape(-1, values.shape[-1]), precision=precision)
-    return cdf.reshape(*values.shape[:-1], values.shape[-1] + 1)
+    n = values.shape[-1]
+    precision = check_precision(precision, n)
+    allowed = jnp.zeros(0, bool) if mask is None else check_mask(mask, name, values.shape)  # of length 0: there is none
+    if mask is not None:
+        if precision == 32:
+            raise ValueError("a mask leaves no place at 32 bits. Use a precision of 31 or less.")
+        shared = math.prod(allowed.shape[:-1]) == 1
+        allowed = jnp.broadcast_to(allowed.reshape(-1), (n,)) if shared else jnp.broadcast_to(allowed, values.shape)
+    rows = math.prod(allowed.shape[:-1])
+    flat = values.reshape(math.prod(values.shape[:-1]), n), allowed.reshape(rows, allowed.shape[-1])
+    (cdf,) = quantizer(*flat, precision=precision)
+    return cdf.reshape(*values.shape[:-1], n + 1)

@@ -198,6 +198,35 @@ def _logits_each(precision, shape, rng):
     return models.Categorical(logits=logits, precision=precision), np.ones((9, *shape), bool)
 
 
+def _lazy(precision, _shape, rng):
+    return models.Categorical(_skewed(rng, 40), rule="lazy", precision=precision), np.ones(40, bool)
+
+
+def _lazy_each(precision, shape, rng):
+    return models.Categorical(_skewed(rng, *shape, 9), rule="lazy", precision=precision), np.ones((9, *shape), bool)
+
+
+def _perfect(precision, _shape, rng):
+    return models.Categorical(_skewed(rng, 30), rule="perfect", precision=precision), np.ones(30, bool)
+
+
+def _perfect_each(precision, shape, rng):
+    probs = _skewed(rng, *shape, 9)
+    return models.Categorical(probs, rule="perfect", precision=precision), np.ones((9, *shape), bool)
+
+
+def _masked(precision, _shape, rng):
+    """The first and the last symbol are not there, nor the half of all others."""
+    mask = np.arange(30) % 4 == 2
+    return models.Categorical(_skewed(rng, 30), rule="perfect", mask=mask, precision=precision), mask
+
+
+def _masked_each(precision, shape, rng):
+    logits = rng.normal(0, 3, (*shape, 9)).astype(np.float32)
+    mask = (rng.random(logits.shape) < 0.6) | (np.arange(9) == 4)
+    return models.Categorical(logits=logits, mask=mask, precision=precision), np.moveaxis(mask, -1, 0)
+
+
 def _cdf(precision: int, rng: np.random.Generator, tables: int, size: int) -> np.ndarray:
     """Rows in which about every third symbol has probability zero, the first and the last among them."""
     cuts = np.sort(rng.integers(0, 2**precision + 1, (tables, size - 1)), axis=1)
@@ -323,6 +352,12 @@ MODELS = [
     ModelCase("poisson", _poisson),
     ModelCase("beta-binomial", _beta_binomial),
     ModelCase("gaussians", _gaussians),
+    ModelCase("lazy", _lazy, shared=True),
+    ModelCase("lazy-each", _lazy_each),
+    ModelCase("perfect", _perfect, shared=True),
+    ModelCase("perfect-each", _perfect_each),
+    ModelCase("masked", _masked, shared=True),
+    ModelCase("masked-each", _masked_each),
     ModelCase("user", _halving, shared=True),
     ModelCase("user-each", _split),
     ModelCase("mixture", lambda precision, _, rng: _mixture(precision, (), rng), shared=True),
@@ -336,6 +371,7 @@ PAIRS, SOME = thin(_ALL), _ALL[::4]
 # ---- targets ----
 
 FAMILY_OPERANDS = {
+    "lazy": "p",
     "uniform": "i",
     "binned_gaussian": "ffe",
     "logistic_mixture": "mmmii",
@@ -349,7 +385,8 @@ FAMILY_OPERANDS = {
     "poisson": "ir",
     "beta_binomial": "irr",
 }
-"""What the operands of each family are: i integers, r float32 or float64, f float32, m of a mixture, e edges."""
+"""What the operands of each family are: i integers, r float32 or float64, f float32, m of a mixture, e edges, p rows of
+probabilities in float32 or float64."""
 
 
 def target(name: str) -> Callable[..., tuple[jax.Array, ...]]:

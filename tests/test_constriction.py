@@ -49,6 +49,39 @@ def test_categorical_tables(dtype, n):
         assert (np.diff(cdf) > 0).all()
 
 
+def ties(dtype, n, count):
+    """Rows in which many wins and losses are equal, where the order of the symbols decides."""
+    rng = np.random.default_rng(n)
+    kinds = [np.ones((count, n)), rng.integers(1, 4, (count, n)), 2.0 ** -rng.integers(0, 12, (count, n))]
+    zeros = rng.integers(0, 3, (count, n))
+    zeros[:, 0] = 1
+    peak = np.where(np.arange(n) == rng.integers(0, n, (count, 1)), 1, 1e-9)
+    return np.concatenate([*kinds, zeros, peak]).astype(dtype)
+
+
+@pytest.mark.parametrize("n", cases.thin([2, 3, 64, 300], 3))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_perfect_tables(dtype, n):
+    count = 100 if n < 64 else 10
+    values = np.concatenate([rows(dtype, n, count), ties(dtype, n, count // 5)])
+    with jax.enable_x64(dtype == np.float64):
+        ours = np.asarray(jans.quantize.perfect(jnp.asarray(values), 24))
+    for row, cdf in zip(values, ours, strict=True):
+        assert cdf.tolist() == table(peer.Categorical(row, perfect=True), n)
+
+
+@pytest.mark.parametrize("rule", ["fast", "perfect"])
+def test_masked_symbols_are_as_if_they_were_not_there(rule):
+    values = rows(np.float32, 40, 10)
+    mask = np.random.default_rng(0).random(values.shape) < 0.5
+    mask[:, [0, -1]] = True
+    model = models.Categorical(values, rule=rule, mask=mask)
+    for row, kept, cdf in zip(values, mask, np.asarray(model.cdf), strict=True):
+        starts = cdf[:-1][kept].tolist()
+        assert [*starts, 2**24] == table(peer.Categorical(row[kept], perfect=rule == "perfect"), kept.sum())
+        assert (np.diff(cdf.astype(np.int64))[~kept] == 0).all()
+
+
 @pytest.mark.parametrize("p", [0.5, 0.1, 1e-9, 0.999])
 def test_bernoulli_tables(p):
     with jax.enable_x64(True):
@@ -74,6 +107,7 @@ MODELS = {
     "even": (models.Uniform(10), peer.Uniform(10), 10),
     "wide": (models.Uniform(2**20), peer.Uniform(2**20), 2**20),
     "probs": (models.Categorical(PROBS), peer.Categorical(PROBS, perfect=False), 30),
+    "perfect": (models.Categorical(PROBS, rule="perfect"), peer.Categorical(PROBS, perfect=True), 30),
 }
 COUNTS = (1, 5)  # few lengths, as each is compiled
 

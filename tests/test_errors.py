@@ -108,6 +108,30 @@ VALUE = {
     "size": (lambda: models.Uniform(0), r"size must be from 1 to 2\*\*31 - 1, got 0"),
     "large size": (lambda: models.Uniform(2**31, precision=32), r"size must be from 1 to 2\*\*31 - 1, got 2147483648"),
     "one probability": (lambda: models.Categorical(jnp.ones(1)), "probs needs two symbols or more .* shape \\(1,\\)"),
+    "rule": (
+        lambda: models.Categorical(jnp.ones(2), rule="exact"),
+        "rule must be one of fast, lazy, perfect, got 'exact'",
+    ),
+    "rule of logits": (
+        lambda: models.Categorical(logits=jnp.ones(2), rule="perfect"),
+        "rule 'perfect' is for probs. Pass jax.nn.softmax",
+    ),
+    "lazy mask": (
+        lambda: models.Categorical(jnp.ones(2), rule="lazy", mask=jnp.ones(2, bool)),
+        "a lazy model has no mask. Use rule='fast', which gives the same integers",
+    ),
+    "mask shape": (
+        lambda: models.Categorical(jnp.ones((3, 2)), mask=jnp.ones(3, bool)),
+        r"mask must have a shape that broadcasts to that of probs, \(3, 2\), got \(3,\). Its last axis",
+    ),
+    "mask at 32 bits": (
+        lambda: quantize.probs(jnp.ones(2), 32, jnp.ones(2, bool)),
+        "a mask leaves no place at 32 bits. Use a precision of 31 or less",
+    ),
+    "large mask": (
+        lambda: quantize.logits(jnp.ones(2), 8, jnp.ones((3, 2), bool)),
+        r"broadcasts to that of logits, \(2,\), got \(3, 2\)",
+    ),
     "one logit": (
         lambda: models.Categorical(logits=jnp.float32(0)),
         "logits needs two symbols or more .* shape \\(\\)",
@@ -174,6 +198,10 @@ TYPE = {
     ),
     "size": (lambda: models.Uniform(2.0), "size must be an integer or an integer array, got float32"),
     "probs": (lambda: models.Categorical(FIVE), "probs must be floating point, got int32. Convert it"),
+    "mask": (
+        lambda: models.Categorical(jnp.ones(2), mask=jnp.ones(2)),
+        "mask must be bool, got float32. Compare to get one",
+    ),
     "both": (lambda: models.Categorical(jnp.ones(2), logits=jnp.ones(2)), "takes either probs or logits"),
     "neither": (lambda: models.Categorical(), "takes either probs or logits"),
     "index": (lambda: models.Table(np.array([[0, 8, 16]]), 0.5, 4), "index must be integers, got float"),
@@ -184,7 +212,10 @@ TYPE = {
         "probs must be float32 or float64, got bfloat16",
     ),
     "half logits": (lambda: quantize.logits(jnp.ones(2, jnp.float16), 8), "logits must be float32, got float16"),
-    "operands": (lambda: calls.quantize_probs(FIVE, FIVE, precision=8), "jans_quantize_probs takes 1 operands, not 2"),
+    "operands": (
+        lambda: calls.quantize_probs(FIVE, FIVE, FIVE, precision=8),
+        "jans_quantize_probs takes 2 operands, not 3",
+    ),
     "batches": (
         lambda: calls.FAMILIES["uniform"].pop(
             *rans_arrays(), jnp.ones((2, 1)), variant=0, precision=8, n=1, dtype=np.int32

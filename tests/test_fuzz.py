@@ -77,7 +77,8 @@ def any_call(draw):
     symbols = draw(st.sampled_from(SYMBOLS))
     if name.startswith("quantize"):
         size = min(size, 2**precision)
-        return name, (draw(garbage((*batch, size), np.float32)),), {"precision": precision}
+        mask = operand(draw(st.sampled_from([0, size])), dtype=np.uint8) % 2 == 1
+        return name, (draw(garbage((*batch, size), np.float32)), mask), {"precision": precision}
     first = draw(states(v, batch)) if name.startswith("rans") else (draw(garbage((*batch, n), np.int32)),)
     if name.startswith(("locate", "interval")):
         params = {"precision": precision}
@@ -102,6 +103,7 @@ def any_call(draw):
         "f": lambda: garbage_like(draw, single),
         "m": lambda: garbage_like(draw, parts),
         "e": lambda: operand(size + 1),
+        "p": lambda: operand(each, max(2, min(size, 2**precision))),
     }
     return name, (*first, *(make[kind]() for kind in kinds)), params
 

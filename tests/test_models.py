@@ -77,20 +77,110 @@ def test_any_double_probabilities_become_frequencies(values, precision):
 @given(rows(floats32(min_value=2.0**-20, max_value=1)), precisions, st.integers(-100, 100))
 def test_a_power_of_two_changes_nothing(values, precision, power):
     values = np.array(values, np.float32)
-    expected = quantize.probs(values, precision)
-    assert cases.same(quantize.probs(np.ldexp(values, power), precision), expected)
+    for rule in (quantize.probs, quantize.perfect):
+        assert cases.same(rule(np.ldexp(values, power), precision), rule(values, precision))
 
 
+def cost(probs, freq, precision):
+    """Bits a symbol."""
+    probs = np.where(probs < TINY, 0, probs).astype(np.float64)
+    return (probs / probs.sum() * (precision - np.log2(freq))).sum()
+
+
+@given(rows(magnitudes), precisions, st.integers(0, 2**40 - 1))
+@example([1.0, 0.0], 24, 0)
+@example([TINY, 3.4e38], 24, 0)
+@example([3.4e38] * 40, 24, 0)
+@example([1.0] * 40, 6, 0)
+@example([TINY] * 7, 24, 0)
+def test_perfect_frequencies_cannot_be_improved(values, precision, trades):
+    values = np.array(values, np.float32)
+    assume((values >= TINY).any())
+    freq = freqs(quantize.perfect(values, precision), precision)
+    assert (freq >= 1).all()
+    least = cost(values, freq, precision)
+    assert least <= cost(values, freqs(quantize.probs(values, precision), precision), precision) + 1e-12
+    for digit in range(8):  # nor by a count that one symbol gives to another
+        seller, buyer = trades // 32**digit % len(values), trades // 32**digit // 7 % len(values)
+        other = freq.copy()
+        other[seller] -= 1
+        other[buyer] += 1
+        assert other[seller] < 1 or least <= cost(values, other, precision) + 1e-12
+
+
+masks = st.integers(0, 2**40 - 1)
+masked_precisions = st.sampled_from(cases.thin([24, 6, 31, 12], 4))
+
+
+@pytest.mark.parametrize("rule", [quantize.probs, quantize.perfect, quantize.logits])
+@given(rows(st.one_of(magnitudes, st.just(np.nan), st.just(-1.0), st.just(np.inf))), masked_precisions, masks)
+@example([1.0, 2.0, 1.0, 0.0], 24, 0b0111)
+@example([27.0, 1.0], 24, 0b01)
+@example([1e-3, 0.7, 1.0, 1.0], 24, 0b0010)
+@example([1.0, 1.0], 31, 0b01)
+@example([np.nan, 1.0, 1.0], 24, 0b110)
+def test_masked_symbols_have_no_place(rule, values, precision, bits):
+    """The others have the frequencies that they would have alone."""
+    values = np.array(values, np.float32)
+    mask = bits >> np.arange(len(values)) & 1 == 1
+    cdf = np.asarray(rule(values, precision, mask))
+    # As many symbols again, so that few shapes are compiled: those that are masked come last, and do not count.
+    front = np.argsort(~mask, kind="stable")
+    alone = np.asarray(rule(values[front], precision, mask[front]))
+    if cdf[0] != 0:
+        assert (cdf == 2**32 - 1).all()
+        assert (alone == 2**32 - 1).all()
+        return
+    freq, others = freqs(cdf, precision), freqs(alone, precision)
+    assert (freq[mask] >= 1).all()
+    assert (freq[~mask] == 0).all()
+    assert (freq[mask] == others[: mask.sum()]).all()
+
+
+def test_masks_are_arrays_like_any():
+    """Traced, mapped over, shared and broadcast."""
+    rng = np.random.default_rng(0)
+    values, mask = rng.random((4, 3, 5), np.float32), rng.random((4, 3, 5)) < 0.6
+    mask[..., 2] = True
+    for rule in (quantize.probs, quantize.perfect, quantize.logits):
+        rows = [[rule(v, 12, m) for v, m in zip(*pair, strict=True)] for pair in zip(values, mask, strict=True)]
+        expected = jnp.stack([jnp.stack(row) for row in rows])
+        assert cases.same(rule(values, 12, mask), expected)
+        assert cases.same(jax.jit(lambda v, m, rule=rule: rule(v, 12, m))(values, mask), expected)
+        assert cases.same(jax.vmap(lambda v, m, rule=rule: rule(v, 12, m))(values, mask), expected)
+        shared = jax.vmap(lambda v, rule=rule: rule(v, 12, mask[0]))(values)
+        assert cases.same(shared, rule(values, 12, mask[:1]))
+        assert cases.same(rule(values, 12, mask[0, 0]), rule(values, 12, np.broadcast_to(mask[0, 0], values.shape)))
+
+
+@pytest.mark.parametrize("parameters", ["probs", "logits"])
+def test_masked_symbols_cannot_be_pushed_and_get_no_gradient(parameters):
+    values, mask = jnp.array([0.5, 0.2, 0.3]), jnp.array([True, False, True])
+    build = lambda values: models.Categorical(**{parameters: values}, mask=mask)
+    state = rans.push(rans.init(4), build(values), jnp.array([0, 1, 2]))
+    assert int(state.status) == status.BAD_SYMBOL
+    assert np.isinf(build(values).bits(jnp.arange(3))).tolist() == [False, True, False]
+    gradient = jax.grad(lambda values: build(values).bits(jnp.array([0, 2])).sum())(values)
+    assert np.isfinite(gradient).all()
+    assert float(gradient[1]) == 0
+    assert (
+        int(rans.push(rans.init(4), models.Categorical(values, mask=False), jnp.array([0])).status) == status.BAD_MODEL
+    )
+
+
+RULES = {"fast": quantize.probs, "perfect": quantize.perfect}
 BAD = [[np.nan, 1, 1], [1, np.inf, 1], [1, 1, -1e-3], [0, 0, 0], [-0.0, 0, 0], [1e-40, 1e-45, 0], [1, 1, -np.inf]]
 
 
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("row", BAD, ids=str)
-def test_what_is_no_distribution_is_refused(row):
+def test_what_is_no_distribution_is_refused(row, rule):
     values = jnp.array([row, [1, 2, 1]], jnp.float32)
-    cdf = quantize.probs(values, 12)
+    cdf = RULES[rule](values, 12)
     assert (np.asarray(cdf[0]) == 2**32 - 1).all()
-    assert freqs(cdf[1], 12).tolist() == [1024, 2047, 1025]  # its neighbour in the batch is not harmed
-    model = models.Categorical(values, precision=12)
+    # Its neighbour in the batch is not harmed.
+    assert freqs(cdf[1], 12).tolist() == {"fast": [1024, 2047, 1025], "perfect": [1024, 2048, 1024]}[rule]
+    model = models.Categorical(values, rule=rule, precision=12)
     state = cases.CODERS[0].random(0, 10, 20)
     pushed = rans.push(state, model, jnp.array([1, 1]))
     popped, symbols = rans.pop(state, model)
@@ -98,7 +188,7 @@ def test_what_is_no_distribution_is_refused(row):
     assert int(symbols[0]) == 0
     assert np.isposinf(cases.bits(model, jnp.array([0, 0]))).tolist() == [True, False]
     # Refused symbols are left out: the good ones alone give the same coder.
-    alone = rans.push(state, models.Categorical(values[1], precision=12), jnp.array([1]))
+    alone = rans.push(state, models.Categorical(values[1], rule=rule, precision=12), jnp.array([1]))
     assert cases.same(pushed.head, alone.head)
 
 
@@ -112,11 +202,46 @@ def test_half_precisions_widen(dtype):
     probs = jnp.asarray(np.random.default_rng(0).random(50), dtype)
     half, single = models.Categorical(probs), models.Categorical(probs.astype(jnp.float32))
     assert cases.same(half.cdf, single.cdf)
+    assert cases.same(models.Categorical(probs, rule="perfect").cdf, quantize.perfect(probs.astype(jnp.float32), 24))
     assert cases.same(models.Categorical(logits=probs).cdf, models.Categorical(logits=probs.astype(jnp.float32)).cdf)
+
+
+odd = [np.nan, np.inf, -1.0, -0.0, 0.0, 1e-45, -1e-45, 1e-40, TINY, 2.0**-101, 3.4e38]
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64, jnp.bfloat16])
+@pytest.mark.parametrize(("n", "precision"), [(2, 24), (15, 24), (16, 12), (17, 24), (40, 30), (64, 32), (257, 24)])
+def test_lazy_models_are_fast_ones(n, precision, dtype):
+    """The same integers for every symbol and every quantile, and the same refusals."""
+    rng = np.random.default_rng(n)
+    values = rng.random((40, n)) ** rng.choice([1, 8, 60], (40, 1)) * 10.0 ** rng.integers(-38, 38, (40, 1))
+    values = np.where(rng.random((40, n)) < rng.choice([0, 0.3], (40, 1)), rng.choice(odd, (40, n)), values)
+    values[::4] = np.where(rng.random((10, n)) < 0.7, 0, values[::4])
+    symbols = jnp.asarray(rng.integers(-1, n + 1, 40), jnp.int32)
+    quantiles = rng.integers(0, 2**precision, 40, np.uint64).astype(np.uint32)
+    quantiles[::3], quantiles[1::6] = 2**precision - 1, 0
+    quantiles = jnp.asarray(quantiles)
+    with jax.enable_x64(dtype == jnp.float64):
+        probs = jnp.asarray(values, dtype)
+        fast, lazy = (models.Categorical(probs, rule=rule, precision=precision) for rule in ("fast", "lazy"))
+        legal = np.asarray(fast.cdf)[:, 0] == 0
+        assert 0 < legal.sum() < 40 or n == 257
+        for ours, theirs in zip(cases.interval(lazy, symbols), cases.interval(fast, symbols), strict=True):
+            assert ours.tolist() == theirs.tolist()
+        ours, theirs = (np.asarray(cases.locate(model, quantiles)) for model in (lazy, fast))
+        assert (ours == np.where(legal, theirs, np.iinfo(np.int32).min)).all()
+        state = cases.CODERS[0].random(0, 60, 80)
+        if precision <= 24:
+            assert cases.same(rans.pop(state, lazy), rans.pop(state, fast))
+            assert cases.same(rans.push(state, lazy, symbols), rans.push(state, fast, symbols))
+        shared = [jax.tree.map(lambda leaf: leaf[legal.argmax()], model) for model in (lazy, fast)]
+        assert cases.same(*(cases.interval(model, symbols) for model in shared))
+        assert cases.same(*(cases.locate(model, quantiles) for model in shared))
 
 
 def test_every_symbol_of_a_full_alphabet_has_one_place():
     assert freqs(quantize.probs(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
+    assert freqs(quantize.perfect(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
     assert freqs(quantize.logits(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
 
 

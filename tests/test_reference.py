@@ -260,6 +260,10 @@ def family_operands(rng, family, n, wide=False):
     for position, kind in enumerate(kinds):
         if kind == "e":
             operands.append(edges(rng, 9))
+        elif kind == "p":
+            rows = rng.random((STREAMS, n, 30)) * 10.0 ** rng.integers(-40, 38, (STREAMS, n, 1))
+            bad = some(rng, rows.astype(real), np.nan, np.inf, -1.0, -0.0, 1e-40, 3e38, share=0.03)
+            operands.append(bad)
         elif kind == "i":
             operands.append(next(whole))
         elif family in ("geometric", "binomial"):
@@ -325,8 +329,11 @@ def test_quantisers(precision, n):
     wide = np.where(powers < 1e38, powers, 1e38)
     single = some(rng, wide.astype(np.float32), np.nan, np.inf, -1.0, 0.0, -0.0, 1e-40, 1.2e-38, 3e38, share=0.1)
     double = some(rng, powers, np.nan, np.inf, -1.0, 0.0, 1e-310, 2.3e-308, 1e308, share=0.1)
-    assert_equal(*both("quantize_probs", single, precision=precision))
-    with jax.enable_x64(True):
-        assert_equal(*both("quantize_probs", double, precision=precision))
+    none, some_of = np.zeros((STREAMS, 0), bool), rng.random((STREAMS, n)) < rng.choice([0.1, 0.8], (STREAMS, 1))
     logits = floats(rng, n, spread=10)
-    assert_equal(*both("quantize_logits", logits, precision=precision))
+    for mask in (none, some_of)[: 1 + (precision < 32)]:
+        for name in ("quantize_probs", "quantize_perfect"):
+            assert_equal(*both(name, single, mask, precision=precision))
+            with jax.enable_x64(True):
+                assert_equal(*both(name, double, mask, precision=precision))
+        assert_equal(*both("quantize_logits", logits, mask, precision=precision))

@@ -260,6 +260,36 @@ struct EntryBlock {
   std::array<double, kSize> reciprocal_;
 };
 
+// Entries of n symbols for a push, from the last to the first: fill(begin, count, start, freq) makes the intervals of a
+// few at a time.
+template <typename V, typename Fill>
+class EntrySource {
+ public:
+  EntrySource(const Fill& fill, int64_t n, int precision) : fill_(fill), begin_(n), precision_(precision) {}
+
+  JANS_HD Entry operator()(int64_t i) const {
+    if (__builtin_expect(i < begin_, 0)) Refill(i + 1);
+    return block_.At(i - begin_);
+  }
+
+ private:
+  __attribute__((noinline)) void Refill(int64_t end) const {
+    begin_ = end > block_.kSize ? end - block_.kSize : 0;
+    fill_(begin_, end - begin_, block_.start.data(), block_.freq.data());
+    block_.Divide(end - begin_, precision_);
+  }
+
+  const Fill& fill_;
+  mutable int64_t begin_;
+  const int precision_;
+  mutable EntryBlock<V> block_;
+};
+
+template <typename V, int kLanes, typename Fill>
+void PushFilled(Stream<V>& stream, const Fill& fill, int64_t n, int precision) {
+  PushEntries<V, kLanes>(stream, EntrySource<V, Fill>(fill, n, precision), n, precision);
+}
+
 // ---- tables made for the length of one call ----
 
 // Entries with reciprocals for every symbol of a row.

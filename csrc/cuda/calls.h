@@ -74,12 +74,20 @@ cudaError_t Push(const Call<V, Arrays>& call, cudaStream_t stream);
 template <typename V, typename Arrays>
 cudaError_t Pop(const Call<V, Arrays>& call, cudaStream_t stream);
 
-// Rows of n values in, rows of n + 1 cumulative frequencies out; one row at least.
+// Rows of n values in, rows of n + 1 cumulative frequencies out. Streams are rows here; a mask without data is none.
+template <typename Value>
+struct QuantizerCall {
+  Batch batch;
+  const Value* values;
+  Array<const uint8_t> mask;
+  uint32_t* cdf;
+  int64_t n;
+  int32_t precision;
+};
+
 template <typename Float>
-cudaError_t QuantizeProbs(const Float* probs, int64_t rows, int64_t n, int precision, uint32_t* cdf,
-                          cudaStream_t stream);
-cudaError_t QuantizeLogits(const float* logits, int64_t rows, int64_t n, int precision, uint32_t* cdf,
-                           cudaStream_t stream);
+cudaError_t QuantizeProbs(const QuantizerCall<Float>& call, cudaStream_t stream);
+cudaError_t QuantizeLogits(const QuantizerCall<float>& call, cudaStream_t stream);
 
 }  // namespace jans::cuda
 

@@ -1,7 +1,7 @@
 // Kernels that turn rows of floats into cumulative frequencies: one thread for a row, because sums of floats depend on
 // their order.
 #include "../core/quantize.h"
-#include "calls.h"
+#include "arrays.h"
 #include "launch.h"
 
 namespace jans::cuda {
@@ -9,48 +9,46 @@ namespace {
 
 struct ProbsRule {
   template <typename Float>
-  __device__ void operator()(const Float* probs, int64_t n, int precision, uint32_t* cdf) const {
-    jans::QuantizeProbs<Float>(probs, n, precision, cdf);
+  __device__ void operator()(const Float* probs, const uint8_t* mask, int64_t n, int precision, uint32_t* cdf) const {
+    jans::QuantizeProbs<Float>(probs, mask, n, precision, cdf);
   }
 };
 
 struct LogitsRule {
-  __device__ void operator()(const float* logits, int64_t n, int precision, uint32_t* cdf) const {
-    jans::QuantizeLogits(logits, n, precision, cdf);
+  __device__ void operator()(const float* logits, const uint8_t* mask, int64_t n, int precision, uint32_t* cdf) const {
+    jans::QuantizeLogits(logits, mask, n, precision, cdf);
   }
 };
 
-template <typename Rule, typename Float>
-__global__ void __launch_bounds__(kMaxThreads, kMinBlocks)
-    QuantizeKernel(const Float* values, int64_t rows, int64_t n, int precision, uint32_t* cdf) {
-  const int64_t stride = int64_t{gridDim.x} * blockDim.x;
-  for (int64_t row = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; row < rows; row += stride) {
-    Rule()(values + row * n, n, precision, cdf + row * (n + 1));
+template <typename Rule, typename Value>
+__global__ void __launch_bounds__(kMaxThreads, kMinBlocks) QuantizeKernel(QuantizerCall<Value> call) {
+  const uint32_t stride = gridDim.x * blockDim.x;
+  for (uint32_t row = blockIdx.x * blockDim.x + threadIdx.x; row < call.batch.streams; row += stride) {
+    const uint8_t* mask = call.mask.data == nullptr ? nullptr : At(call.mask, call.batch, row);
+    Rule()(call.values + row * call.n, mask, call.n, call.precision, call.cdf + row * (call.n + 1));
   }
 }
 
-template <typename Rule, typename Float>
-cudaError_t Quantize(const Float* values, int64_t rows, int64_t n, int precision, uint32_t* cdf, cudaStream_t stream) {
+template <typename Rule, typename Value>
+cudaError_t Quantize(const QuantizerCall<Value>& call, cudaStream_t stream) {
   Shape shape;
-  cudaError_t error = ShapeFor(rows, 1, &shape);
+  cudaError_t error = ShapeFor(call.batch.streams, 1, &shape);
   if (error != cudaSuccess) return error;
-  return Launch(QuantizeKernel<Rule, Float>, shape, 0, stream, values, rows, n, precision, cdf);
+  return Launch(QuantizeKernel<Rule, Value>, shape, 0, stream, call);
 }
 
 }  // namespace
 
 template <typename Float>
-cudaError_t QuantizeProbs(const Float* probs, int64_t rows, int64_t n, int precision, uint32_t* cdf,
-                          cudaStream_t stream) {
-  return Quantize<ProbsRule>(probs, rows, n, precision, cdf, stream);
+cudaError_t QuantizeProbs(const QuantizerCall<Float>& call, cudaStream_t stream) {
+  return Quantize<ProbsRule>(call, stream);
 }
 
-cudaError_t QuantizeLogits(const float* logits, int64_t rows, int64_t n, int precision, uint32_t* cdf,
-                           cudaStream_t stream) {
-  return Quantize<LogitsRule>(logits, rows, n, precision, cdf, stream);
+cudaError_t QuantizeLogits(const QuantizerCall<float>& call, cudaStream_t stream) {
+  return Quantize<LogitsRule>(call, stream);
 }
 
-template cudaError_t QuantizeProbs(const float*, int64_t, int64_t, int, uint32_t*, cudaStream_t);
-template cudaError_t QuantizeProbs(const double*, int64_t, int64_t, int, uint32_t*, cudaStream_t);
+template cudaError_t QuantizeProbs(const QuantizerCall<float>&, cudaStream_t);
+template cudaError_t QuantizeProbs(const QuantizerCall<double>&, cudaStream_t);
 
 }  // namespace jans::cuda

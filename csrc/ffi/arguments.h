@@ -41,25 +41,34 @@ struct RowOperands {
   int64_t index_stride() const { return index.core[0] == 1 ? 0 : 1; }
 };
 
-// Rows of n values, and the rows of n + 1 cumulative frequencies that they become.
-struct QuantizerRows {
-  int64_t rows = 0, n = 0;
+// Rows of n values, with a mask or one of length 0 where there is none, and the rows of n + 1 cumulative frequencies
+// that they become. A row is a stream here.
+template <typename Value>
+struct QuantizerOperands {
+  Batch batch;
+  Operand<const Value> values;
+  Operand<const uint8_t> mask;
+  Operand<uint32_t> cdf;
+  int32_t precision = 0;
 
-  ffi::Error Init(const AnyBuffer& values, Out& cdf, int32_t precision) {
-    auto in = values.dimensions(), out = cdf->dimensions();
-    if (in.size() < 1) return Invalid("an array of one dimension or more is needed");
-    n = in.back();
+  ffi::Error Init(const AnyBuffer& values_in, const AnyBuffer& mask_in, Out& cdf_out, int32_t bits) {
+    auto dims = values_in.dimensions();
+    if (dims.size() < 1) return Invalid("an array of one dimension or more is needed");
+    precision = bits;
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
-    if (n < 1 || static_cast<uint64_t>(n) > Total(precision)) {
+    JANS_RETURN_IF_ERROR(batch.Init(dims.first(dims.size() - 1)));
+    JANS_RETURN_IF_ERROR(values.Init("values", values_in, DTypeOf<Value>(), batch, 1));
+    JANS_RETURN_IF_ERROR(mask.Init("mask", mask_in, ffi::DataType::PRED, batch, 1));
+    JANS_RETURN_IF_ERROR(cdf.Init("cdf", *cdf_out, ffi::DataType::U32, batch, 1));
+    if (n() < 1 || static_cast<uint64_t>(n()) > Total(precision)) {
       return Invalid("more symbols than the precision has room for");
     }
-    rows = static_cast<int64_t>(values.element_count()) / n;
-    if (cdf->element_type() != ffi::DataType::U32 || out.size() < 1 || out.back() != n + 1 ||
-        static_cast<int64_t>(cdf->element_count()) != rows * (n + 1)) {
-      return Invalid("cdf does not fit the values");
-    }
+    if (cdf.core[0] != n() + 1) return Invalid("cdf does not fit the values");
+    if (mask.core[0] != 0 && mask.core[0] != n()) return Invalid("mask does not fit the values");
     return ffi::Error::Success();
   }
+  int64_t n() const { return values.core[0]; }
+  bool masked() const { return mask.core[0] != 0; }
 };
 
 // Calls body(float or double zero) for the dtype of an array of floats.

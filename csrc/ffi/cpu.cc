@@ -1,6 +1,5 @@
-// CPU handlers of the coder and the quantisers, and the table of all.
+// CPU handlers of the coder, and the table of all.
 #include "../core/intervals.h"
-#include "../core/quantize.h"
 #include "cpu_call.h"
 #include "library.h"
 
@@ -30,9 +29,14 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
       Intervals source{args.start.At(b), args.freq.At(b), precision};
       WithLanes(stream.lanes, [&](auto lanes) {
         if constexpr (sizeof(typename V::State) == 8) {
-          // The division for the reciprocal does not wait for the head.
-          auto find = [source](int64_t i) { return MakeEntry<V>(source.Check(source.Raw(i)), source.precision); };
-          PushEntries<V, decltype(lanes)::value>(stream, find, n, precision);
+          auto fill = [source](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
+            for (int64_t j = 0; j < count; ++j) {
+              const Interval interval = source.Check(source.Raw(begin + j));
+              start[j] = interval.start;
+              freq[j] = interval.freq;
+            }
+          };
+          PushFilled<V, decltype(lanes)::value>(stream, fill, n, source.precision);
         } else {
           auto find = [source](int64_t i) { return source.Check(source.Raw(i)); };
           PushAll<V, decltype(lanes)::value>(stream, find, n, precision);
@@ -135,38 +139,6 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
              body);
 }
 
-// ---- quantisers ----
-
-template <typename Value, typename Quantize>
-ffi::Error QuantizeRows(ffi::ThreadPool& pool, const AnyBuffer& values, Out& cdf, int32_t precision,
-                        const Quantize& quantize) {
-  QuantizerRows args;
-  JANS_RETURN_IF_ERROR(args.Init(values, cdf, precision));
-  const int64_t n = args.n;
-  const Value* in = static_cast<const Value*>(values.untyped_data());
-  uint32_t* out = static_cast<uint32_t*>(cdf->untyped_data());
-  ParallelFor(pool, args.rows, StreamGrain(n, 4), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) quantize(in + row * n, n, out + row * (n + 1));
-  });
-  return ffi::Error::Success();
-}
-
-ffi::Error QuantizeProbsRows(ffi::ThreadPool pool, AnyBuffer probs, Out cdf, int32_t precision) {
-  return WithFloats(probs, [&](auto zero) {
-    using Float = decltype(zero);
-    return QuantizeRows<Float>(pool, probs, cdf, precision, [&](const Float* row, int64_t n, uint32_t* out) {
-      QuantizeProbs<Float>(row, n, precision, out);
-    });
-  });
-}
-
-ffi::Error QuantizeLogitsRows(ffi::ThreadPool pool, AnyBuffer logits, Out cdf, int32_t precision) {
-  if (logits.element_type() != ffi::DataType::F32) return Invalid("logits must be float32");
-  return QuantizeRows<float>(pool, logits, cdf, precision, [&](const float* row, int64_t n, uint32_t* out) {
-    QuantizeLogits(row, n, precision, out);
-  });
-}
-
 // Where the tail lies before and after a call that updates it: four halves, low first. Tests hold them against each
 // other.
 ffi::Error Addresses(AnyBuffer tail, Out tail_out, ffi::ResultBufferR1<ffi::U32> addresses) {
@@ -188,11 +160,9 @@ JANS_HANDLER(rans_push, RansPush, BIND STATE ARG(start) ARG(freq) PUSHED CODER)
 JANS_HANDLER(rans_advance, RansAdvance, BIND STATE ARG(start) ARG(freq) ADVANCED CODER)
 JANS_HANDLER(rans_push_rows, RansPushRows, BIND STATE ARG(symbols) ARG(cdf) ARG(index) PUSHED CODER)
 JANS_HANDLER(rans_pop_rows, RansPopRows, BIND STATE ARG(cdf) ARG(index) ADVANCED RET(symbols) CODER)
-JANS_HANDLER(quantize_probs, QuantizeProbsRows, BIND ARG(probs) RET(cdf) ATTR(precision))
-JANS_HANDLER(quantize_logits, QuantizeLogitsRows, BIND ARG(logits) RET(cdf) ATTR(precision))
 JANS_HANDLER(addresses, Addresses, ffi::Ffi::Bind().Arg<AnyBuffer>().Ret<AnyBuffer>().Ret<ffi::BufferR1<ffi::U32>>())
 
 }  // namespace jans
 
 #define JANS_FAMILY_ROWS(name, _) JANS_FAMILY_TARGETS(JANS_ROW, name)
-JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_FAMILIES(JANS_FAMILY_ROWS) JANS_ROW(addresses))
+JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_FAMILIES(JANS_FAMILY_ROWS) JANS_CPU_TARGETS(JANS_ROW))

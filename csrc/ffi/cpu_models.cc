@@ -35,51 +35,24 @@ AnyFamily Erase(const Family& family) {
           }};
 }
 
-// The entries of a stream's symbols, from the last to the first, made a block at a time.
-template <typename V, typename Symbol>
-class BlockSource {
- public:
-  BlockSource(const AnyFamily& family, const AnyFamily::Model& model, const Symbol* symbols, int64_t n, int precision)
-      : family_(family), model_(model), symbols_(symbols), begin_(n), precision_(precision) {}
-
-  Entry operator()(int64_t i) const {
-    if (__builtin_expect(i < begin_, 0)) Fill(i + 1);
-    return block_.At(i - begin_);
-  }
-
- private:
-  static constexpr int64_t kBlock = EntryBlock<V>::kSize;
-
-  __attribute__((noinline)) void Fill(int64_t end) const {
-    begin_ = end > kBlock ? end - kBlock : 0;
-    std::array<int32_t, kBlock> symbols;
-    for (int64_t i = begin_; i < end; ++i) symbols[i - begin_] = symbols_[i];
-    family_.find(model_.bytes, begin_, end - begin_, symbols.data(), block_.start.data(), block_.freq.data());
-    block_.Divide(end - begin_, precision_);
-  }
-
-  const AnyFamily& family_;
-  const AnyFamily::Model& model_;
-  const Symbol* symbols_;
-  mutable int64_t begin_;
-  const int precision_;
-  mutable EntryBlock<V> block_;
-};
-
 ffi::Error PushAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
                    AnyBuffer& status, AnyBuffer& symbols, Out& head_out, Out& tail_out, Out& size_out, Out& status_out,
                    int32_t variant, int32_t precision, int64_t cost, const AnyFamily& family) {
   auto body = [&](auto& stream, int64_t b, const auto& in) {
     using V = typename std::decay_t<decltype(stream)>::Variant;
-    using Symbol = std::remove_const_t<std::remove_pointer_t<decltype(in.data)>>;
+    const auto* symbols = in.At(b);
     const int64_t n = in.core[0];
     AnyFamily::Model model;
     family.make(family.family, b, model);
-    const BlockSource<V, Symbol> source(family, model, in.At(b), n, precision);
+    auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
+      std::array<int32_t, EntryBlock<V>::kSize> part;
+      for (int64_t j = 0; j < count; ++j) part[j] = symbols[begin + j];
+      family.find(model.bytes, begin, count, part.data(), start, freq);
+    };
     if (stream.lanes == 1) {
-      PushEntries<V, 1>(stream, source, n, precision);
+      PushFilled<V, 1>(stream, fill, n, precision);
     } else {
-      PushEntries<V, 0>(stream, source, n, precision);
+      PushFilled<V, 0>(stream, fill, n, precision);
     }
   };
   return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,

@@ -32,13 +32,18 @@ cuda::Array<T> ArrayOf(const Operand<T>& operand) {
   return array;
 }
 
+cuda::Batch BatchOf(const Batch& batch) {
+  cuda::Batch out{batch.rank, static_cast<uint32_t>(batch.streams), {}};
+  for (int d = 0; d < batch.rank; ++d) out.dims[d] = static_cast<uint32_t>(batch.dims[d]);
+  return out;
+}
+
 template <typename V>
 ffi::Error CoderOf(const Batch& batch, const State<V>& state, int32_t precision, cuda::Coder<V>* coder) {
   static_assert(Batch::kMaxRank == cuda::Batch::kMaxRank);
   if (batch.streams > kMost) return Invalid("more than 2^31 - 1 streams");
   if (state.tail.core[0] > kMost) return Invalid("capacity is more than 2^31 - 1 words");
-  coder->batch = {batch.rank, static_cast<uint32_t>(batch.streams), {}};
-  for (int d = 0; d < batch.rank; ++d) coder->batch.dims[d] = static_cast<uint32_t>(batch.dims[d]);
+  coder->batch = BatchOf(batch);
   coder->head = ArrayOf(state.head);
   coder->tail = ArrayOf(state.tail);
   coder->size = ArrayOf(state.size);
@@ -160,24 +165,29 @@ ffi::Error RansPopRows(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyB
 
 // ---- quantisers ----
 
-ffi::Error QuantizeProbsRows(cudaStream_t stream, AnyBuffer probs, Out cdf, int32_t precision) {
-  QuantizerRows args;
-  JANS_RETURN_IF_ERROR(args.Init(probs, cdf, precision));
+// Calls quantize(call) with the rows of a call.
+template <typename Value, typename Quantize>
+ffi::Error QuantizeAll(const AnyBuffer& values, const AnyBuffer& mask, Out& cdf, int32_t precision,
+                       const Quantize& quantize) {
+  QuantizerOperands<Value> rows;
+  JANS_RETURN_IF_ERROR(rows.Init(values, mask, cdf, precision));
+  if (rows.batch.streams > kMost) return Invalid("more than 2^31 - 1 rows");
+  if (rows.batch.streams == 0) return ffi::Error::Success();
+  if (!rows.masked()) rows.mask.data = nullptr;
+  return Launched(quantize(cuda::QuantizerCall<Value>{BatchOf(rows.batch), rows.values.data, ArrayOf(rows.mask),
+                                                      rows.cdf.data, rows.n(), precision}));
+}
+
+ffi::Error QuantizeProbsRows(cudaStream_t stream, AnyBuffer probs, AnyBuffer mask, Out cdf, int32_t precision) {
   return WithFloats(probs, [&](auto zero) {
-    using Float = decltype(zero);
-    if (args.rows == 0) return ffi::Error::Success();
-    return Launched(cuda::QuantizeProbs(static_cast<const Float*>(probs.untyped_data()), args.rows, args.n, precision,
-                                        static_cast<uint32_t*>(cdf->untyped_data()), stream));
+    return QuantizeAll<decltype(zero)>(probs, mask, cdf, precision,
+                                       [stream](const auto& call) { return cuda::QuantizeProbs(call, stream); });
   });
 }
 
-ffi::Error QuantizeLogitsRows(cudaStream_t stream, AnyBuffer logits, Out cdf, int32_t precision) {
-  QuantizerRows args;
-  if (logits.element_type() != ffi::DataType::F32) return Invalid("logits must be float32");
-  JANS_RETURN_IF_ERROR(args.Init(logits, cdf, precision));
-  if (args.rows == 0) return ffi::Error::Success();
-  return Launched(cuda::QuantizeLogits(static_cast<const float*>(logits.untyped_data()), args.rows, args.n, precision,
-                                       static_cast<uint32_t*>(cdf->untyped_data()), stream));
+ffi::Error QuantizeLogitsRows(cudaStream_t stream, AnyBuffer logits, AnyBuffer mask, Out cdf, int32_t precision) {
+  return QuantizeAll<float>(logits, mask, cdf, precision,
+                            [stream](const auto& call) { return cuda::QuantizeLogits(call, stream); });
 }
 
 #define BIND ffi::Ffi::Bind().Ctx<ffi::PlatformStream<cudaStream_t>>()
@@ -189,8 +199,8 @@ HANDLER(rans_push, RansPush, BIND STATE ARG(start) ARG(freq) PUSHED CODER);
 HANDLER(rans_advance, RansAdvance, BIND STATE ARG(start) ARG(freq) ADVANCED CODER);
 HANDLER(rans_push_rows, RansPushRows, BIND STATE ARG(symbols) ARG(cdf) ARG(index) PUSHED CODER);
 HANDLER(rans_pop_rows, RansPopRows, BIND STATE ARG(cdf) ARG(index) ADVANCED RET(symbols) CODER);
-HANDLER(quantize_probs, QuantizeProbsRows, BIND ARG(probs) RET(cdf) ATTR(precision));
-HANDLER(quantize_logits, QuantizeLogitsRows, BIND ARG(logits) RET(cdf) ATTR(precision));
+HANDLER(quantize_probs, QuantizeProbsRows, BIND ARG(probs) ARG(mask) RET(cdf) ATTR(precision));
+HANDLER(quantize_logits, QuantizeLogitsRows, BIND ARG(logits) ARG(mask) RET(cdf) ATTR(precision));
 
 }  // namespace
 }  // namespace jans

@@ -31,6 +31,12 @@
   X(rans_pop_##name)                 \
   X(interval_##name)                 \
   X(locate_##name)
+
+// What has no kernel on a GPU yet.
+#define JANS_CPU_TARGETS(X)    \
+  JANS_FAMILY_TARGETS(X, lazy) \
+  X(quantize_perfect)          \
+  X(addresses)
 // clang-format on
 
 #endif  // JANS_FFI_TARGETS_H_

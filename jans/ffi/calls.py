@@ -22,7 +22,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from jans.ffi import registry
-from jans.reference import xla
+from jans.reference import quantizers, xla
 
 Shapes = list[tuple[tuple[int, ...], Any]]
 
@@ -215,7 +215,7 @@ def _located(quantiles, *_, **__) -> Shapes:
     return [(quantiles, jnp.int32)]
 
 
-def _row(values, **_) -> Shapes:
+def _row(values, *_, **__) -> Shapes:
     return [((values[0] + 1,), jnp.uint32)]
 
 
@@ -252,8 +252,9 @@ rans_advance = _define(
     )
 )
 rans_pop_rows = _define_pop("rans_pop_rows", 2, 1)
-quantize_probs = _define_map("quantize_probs", _row, 1)
-quantize_logits = _define_map("quantize_logits", _row, 1)
+quantize_probs = _define_map("quantize_probs", _row, 1, 1, reference=quantizers.quantize_probs)
+quantize_perfect = _define_map("quantize_perfect", _row, 1, 1, reference=quantizers.quantize_perfect)
+quantize_logits = _define_map("quantize_logits", _row, 1, 1, reference=quantizers.quantize_logits)
 addresses = _define(
     Target(
         "addresses",
@@ -270,6 +271,7 @@ addresses = _define(
 FAMILIES = {
     name: _define_family(name, *ranks)
     for name, ranks in {
+        "lazy": (2,),
         "uniform": (1,),
         "binned_gaussian": (1, 1, 1),
         "logistic_mixture": (2, 2, 2, 1, 1),

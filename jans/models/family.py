@@ -26,21 +26,28 @@ class FamilyModel(base.Model):
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         symbols = base.check_symbols(symbols, self.shape)
-        start, freq = calls.FAMILIES[self.family].interval(
-            symbols.reshape(-1), *self.operands(symbols.shape), precision=self.precision
-        )
-        return start.reshape(symbols.shape), freq.reshape(symbols.shape)
+        return interval(self.family, self.operands(symbols.shape), symbols, self.precision)
 
     def locate(self, quantiles: jax.Array) -> jax.Array:
-        shape = jnp.shape(quantiles)
-        check_fit(self.shape, shape)
-        (symbols,) = calls.FAMILIES[self.family].locate(
-            quantiles.reshape(-1), *self.operands(shape), precision=self.precision
-        )
-        return symbols.reshape(shape)
+        check_fit(self.shape, jnp.shape(quantiles))
+        return locate(self.family, self.operands(jnp.shape(quantiles)), quantiles, self.precision)
 
     def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel(self.family, self.operands(shape))
+
+
+def interval(
+    family: str, operands: tuple[jax.Array, ...], symbols: jax.Array, precision: int
+) -> tuple[jax.Array, jax.Array]:
+    """start and freq of symbols, from the kernel of a family."""
+    start, freq = calls.FAMILIES[family].interval(symbols.reshape(-1), *operands, precision=precision)
+    return start.reshape(symbols.shape), freq.reshape(symbols.shape)
+
+
+def locate(family: str, operands: tuple[jax.Array, ...], quantiles: jax.Array, precision: int) -> jax.Array:
+    """Symbols at quantiles, from the kernel of a family."""
+    (symbols,) = calls.FAMILIES[family].locate(quantiles.reshape(-1), *operands, precision=precision)
+    return symbols.reshape(quantiles.shape)
 
 
 def documented(text: str) -> Callable[[type], type]:

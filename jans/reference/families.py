@@ -9,7 +9,7 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
-from jans.reference import fixed
+from jans.reference import fixed, quantizers
 from jans.reference.elementary import Exact
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
@@ -308,7 +308,26 @@ def _beta_binomial(i, trials, alpha, beta, *, precision):
     return _summed(exact, ratio, n + 1, valid, precision)
 
 
+def _lazy(i, probs, *, precision):
+    (cdf,) = quantizers.quantize_probs(_pick(probs, i), jnp.zeros(0, bool), precision=precision)
+    n, valid = cdf.shape[0] - 1, cdf[0] == 0
+
+    def at(symbol):
+        start = cdf[symbol]
+        return choose(valid, (start, cdf[symbol + 1] - start), BAD_MODEL)
+
+    def find(symbol):
+        return choose((symbol >= 0) & (symbol < n), at(jnp.clip(symbol, 0, n - 1)), BAD_SYMBOL)
+
+    def locate(q):
+        symbol = jnp.where(valid, jnp.sum(cdf[:-1] <= q) - 1, 0).astype(i32)
+        return symbol, at(symbol)
+
+    return find, locate
+
+
 FAMILIES = {
+    "lazy": _lazy,
     "uniform": _uniform,
     "binned_gaussian": _binned_gaussian,
     "logistic_mixture": _mixture(fixed.logistic_cdf),

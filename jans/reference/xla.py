@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from jans.reference.families import FAMILIES, choose
-from jans.reference.fixed import exp_fixed, flushed, is_finite
 from jans.reference.plain import VARIANTS
 from jans.status import BAD_MODEL, BAD_STATE, BAD_SYMBOL, OVERFLOW, UNDERFLOW
 
@@ -203,56 +202,6 @@ def locate_family(family, quantiles, *operands, precision):
     if quantiles.shape[0] == 0:
         return (quantiles.astype(i32),)
     return (jax.vmap(one)(jnp.arange(quantiles.shape[0]), quantiles),)
-
-
-# ---- quantisers ----
-
-
-def _running_sums(values):
-    """Sums of the first 0, 1, ..., n values, added left to right."""
-
-    def add(total, value):
-        return total + value, total
-
-    total, before = lax.scan(add, jnp.zeros((), values.dtype), values)
-    return jnp.concatenate([before, total[None]])
-
-
-def _seal(left, valid, precision):
-    cdf = jnp.concatenate([left.astype(u32), jnp.full(1, 2**precision % 2**32, u32)])
-    return (jnp.where(valid, cdf, u32(0xFFFFFFFF)),)
-
-
-def quantize_probs(probs, *, precision):
-    n, dtype = probs.shape[0], probs.dtype
-    tiny = jnp.finfo(dtype).tiny
-    mass = 2**precision - n
-    top = jnp.asarray(mass, u64).astype(dtype)
-    boost = dtype.type(2.0 ** (64 if dtype == f32 else 128))
-
-    def sums(factor):
-        return _running_sums(flushed(flushed(probs) * factor))
-
-    first = sums(dtype.type(1))
-    scale = top / first[-1]
-    fits = is_finite(first[-1]) & is_finite(scale) & ((mass == 0) | (scale >= tiny))
-    second = sums(jnp.where(first[-1] < 1, boost, 1 / boost))
-    total = jnp.where(fits, first, second)
-    left = total[:-1] * (top / total[-1])
-    whole = jnp.where(left < top, left.astype(u64), u64(mass))
-    valid = jnp.all((probs >= 0) & is_finite(probs)) & (total[-1] > 0)
-    return _seal(jnp.minimum(whole, u64(mass)) + jnp.arange(n).astype(u64), valid, precision)
-
-
-def quantize_logits(logits, *, precision):
-    n = logits.shape[0]
-    top = jnp.max(logits)
-    valid = is_finite(top) & jnp.all(logits <= top)
-    sums = jnp.concatenate([jnp.zeros(1, u64), jnp.cumsum(exp_fixed(logits - top).astype(u64))])
-    shift = lax.while_loop(lambda s: sums[-1] >> s >> u64(32) != 0, lambda s: s + u64(1), u64(0))
-    sums = sums >> shift
-    left = sums[:-1] * u64(2**precision - n) // jnp.maximum(sums[-1], u64(1)) + jnp.arange(n).astype(u64)
-    return _seal(left, valid, precision)
 
 
 def addresses(tail):

@@ -94,6 +94,12 @@ values = np.where(rng.random((300, 12)) < 0.02, rng.choice(odd, (300, 12)), rng.
 for precision in (4, 17, 32):
     results[f"probs, {precision} bits"] = np.asarray(jans.quantize.probs(jnp.asarray(values), precision))
     results[f"logits, {precision} bits"] = np.asarray(jans.quantize.logits(jnp.asarray(values), precision))
+some, each = jnp.asarray(rng.random(12) < 0.5), jnp.asarray(rng.random((300, 12)) < 0.5)
+for name, mask in (("shared", some), ("each", each)):
+    results[f"probs, {name} mask"] = np.asarray(jans.quantize.probs(jnp.asarray(values), 17, mask))
+    results[f"logits, {name} mask"] = np.asarray(jans.quantize.logits(jnp.asarray(values), 17, mask))
+halves = jax.vmap(lambda x: jans.quantize.probs(x, 17, each[:150]))(jnp.asarray(values).reshape(2, 150, 12))
+results["probs, batches that share masks"] = np.asarray(halves)
 with jax.enable_x64(True):
     results["probs, float64"] = np.asarray(jans.quantize.probs(jnp.asarray(values, jnp.float64), 20))
 

@@ -340,12 +340,24 @@ void Quantise(const Launch& launch, const Rule& rule) {
   const int precision = 5 + Below(28);
   std::vector<Float> values(rows * n);
   for (Float& value : values) value = RandomFloat<Float>();
+  // No mask, one for all rows, or one for each.
+  const int64_t masks = Chance(0.3) ? 0 : Chance(0.5) ? 1 : rows;
+  std::vector<uint8_t> mask(masks * n);
+  for (uint8_t& allowed : mask) allowed = Chance(0.7);
   std::vector<uint32_t> wanted(rows * (n + 1)), found(rows * (n + 1));
-  for (int64_t row = 0; row < rows; ++row) rule(&values[row * n], n, precision, &wanted[row * (n + 1)]);
+  for (int64_t row = 0; row < rows; ++row) {
+    const uint8_t* allowed = masks == 0 ? nullptr : &mask[row % masks * n];
+    rule(&values[row * n], allowed, n, precision, &wanted[row * (n + 1)]);
+  }
   current = "quantise";
   Device device;
-  const Float* in = device.Put(values);
-  device.Finish(launch(in, rows, n, precision, device.Put(found), nullptr));
+  cuda::QuantizerCall<Float> call{{1, static_cast<uint32_t>(rows), {static_cast<uint32_t>(rows)}},
+                                  device.Put(values),
+                                  {masks == 0 ? nullptr : device.Put(mask), {masks == rows ? n : 0}},
+                                  device.Put(found),
+                                  n,
+                                  precision};
+  device.Finish(launch(call, nullptr));
   Require(wanted == found, "rows differ");
 }
 

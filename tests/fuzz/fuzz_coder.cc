@@ -6,6 +6,7 @@
 //
 // Checks beyond memory: a clean pop can be pushed back, and the careful and the fast loops agree.
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -13,9 +14,10 @@
 
 #include "../../csrc/core/distributions.h"
 #include "../../csrc/core/fixed_models.h"
-#include "../../csrc/core/quantize.h"
+#include "../../csrc/core/perfect.h"
 #include "../../csrc/core/sums.h"
 #include "../../csrc/cpu/gaussian.h"
+#include "../../csrc/cpu/lazy_block.h"
 #include "../../csrc/cpu/stream.h"
 
 namespace {
@@ -77,10 +79,15 @@ std::vector<uint32_t> MakeRow(Input& in, int64_t n, int precision) {
     std::copy(small.begin(), small.end(), values.begin());
     values[0] += 1;
   }
-  if (kind % 2 == 0) {
-    QuantizeProbs<float>(values.data(), n, precision, cdf.data());
+  const std::vector<uint8_t> allowed = in.Fill<uint8_t>(n);
+  const uint8_t* mask = kind % 16 < 8 ? nullptr : allowed.data();
+  if (kind % 3 == 0) {
+    QuantizeProbs<float>(values.data(), mask, n, precision, cdf.data());
+  } else if (kind % 3 == 1) {
+    QuantizeLogits(values.data(), mask, n, precision, cdf.data());
   } else {
-    QuantizeLogits(values.data(), n, precision, cdf.data());
+    std::vector<double> room(PerfectRule::Room(n));
+    PerfectRule(room.data(), n).Run(values.data(), mask, n, precision, cdf.data());
   }
   return cdf;
 }
@@ -268,12 +275,58 @@ void RunFamilies(Input in) {
   }
 }
 
+bool Same(const Interval& a, const Interval& b) { return a.start == b.start && a.freq == b.freq; }
+
+// Rows of probabilities: without a table and with one a symbol has the same interval, and a table has a place for the
+// symbols that are not masked and for no other.
+template <typename Float>
+void RunProbs(Input in) {
+  const int precision = 6 + in.Take<uint8_t>() % 26;
+  const int64_t n = 2 + in.Take<uint8_t>() % 62, count = 1 + in.Take<uint8_t>() % 20;
+  const uint8_t kind = in.Take<uint8_t>();
+  // Any bits, or small numbers of one magnitude, down to subnormal ones.
+  std::vector<Float> probs = in.Fill<Float>(kind % 4 == 0 ? n * count : 0);
+  const int least = sizeof(Float) == 4 ? -150 : -1075, exponent = least + in.Take<uint16_t>() % (-2 * least - 30);
+  while (static_cast<int64_t>(probs.size()) < n * count) {
+    probs.push_back(
+        std::ldexp(static_cast<Float>(in.Take<uint8_t>()), exponent + (in.Take<uint8_t>() % 8 == 0 ? 20 : 0)));
+  }
+  const std::vector<uint8_t> mask = in.Fill<uint8_t>(n);
+  const LazyProbs<Float> lazy{probs.data(), 1, n, precision};
+  LazyBlock<Float> block(lazy, count);
+  std::vector<uint32_t> cdf(n + 1);
+  std::vector<double> room(PerfectRule::Room(n));
+  for (int64_t i = 0; i < count; ++i) {
+    const Float* row = &probs[i * n];
+    for (int rule = 0; rule < 2; ++rule) {
+      if (rule == 0) {
+        QuantizeProbs(row, mask.data(), n, precision, cdf.data());
+      } else {
+        PerfectRule(room.data(), n).Run(row, mask.data(), n, precision, cdf.data());
+      }
+      for (int64_t j = 0; j < n && cdf[0] == 0; ++j) Require((cdf[j + 1] > cdf[j]) == (mask[j] != 0));
+      Require(cdf[0] == 0 ? cdf[n] == Total(precision) : cdf[0] == 0xFFFFFFFFu);
+    }
+    QuantizeProbs(row, nullptr, n, precision, cdf.data());
+    const Row table{cdf.data(), n, precision};
+    const int64_t symbol = in.Take<uint8_t>() % (n + 2) - 1;
+    const Interval wanted = table.Find(symbol);
+    Require(Same(lazy.Find(i, symbol), wanted) && Same(block.Find(i, symbol), wanted));
+    const uint8_t end = in.Take<uint8_t>();
+    const uint32_t top = static_cast<uint32_t>(Total(precision) - 1);
+    const uint32_t quantile = end % 4 == 0 ? top : end % 4 == 1 ? cdf[end % n] & top : in.Take<uint32_t>() & top;
+    const Located found = table.Locate(quantile), one = lazy.Locate(i, quantile), two = block.Locate(i, quantile);
+    Require(one.symbol == found.symbol && Same(one.interval, found.interval));
+    Require(two.symbol == found.symbol && Same(two.interval, found.interval));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Input in{data, size};
   const uint8_t choice = in.Take<uint8_t>();
-  switch (choice % 10) {
+  switch (choice % 12) {
     case 0:
       Run<Rans64, 1>(in, 1);
       break;
@@ -300,6 +353,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 8:
       RunGaussians(in);
+      break;
+    case 9:
+      RunProbs<float>(in);
+      RunProbs<double>(in);
       break;
     default:
       RunFamilies(in);

@@ -1,0 +1,159 @@
+// CPU handlers of probabilities that are coded without a table of them.
+#include "../cpu/lazy_block.h"
+#include "cpu_call.h"
+
+namespace jans {
+namespace {
+
+// A row of probabilities for each of n symbols, or one for all.
+template <typename Float>
+struct LazyOperands {
+  Operand<const Float> probs;
+  int precision = 0;
+
+  ffi::Error Init(const Batch& batch, const AnyBuffer& buffer, int64_t n, int32_t bits) {
+    JANS_RETURN_IF_ERROR(probs.Init("probs", buffer, DTypeOf<Float>(), batch, 2));
+    JANS_RETURN_IF_ERROR(CheckPrecision(bits, 32));
+    if (probs.core[0] != 1 && probs.core[0] != n) return Invalid("probs fits neither one nor all symbols");
+    if (size() < 2 || static_cast<uint64_t>(size()) > Total(bits)) {
+      return Invalid("probs needs two symbols, and no more than the precision has room for");
+    }
+    precision = bits;
+    return ffi::Error::Success();
+  }
+  int64_t size() const { return probs.core[1]; }
+  int64_t cost() const { return 1 + size() / 64; }
+  LazyProbs<Float> At(int64_t b) const { return {probs.At(b), probs.core[0] == 1 ? 0 : 1, size(), precision}; }
+};
+
+ffi::Error RansPushLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                        AnyBuffer symbols, AnyBuffer probs, Out head_out, Out tail_out, Out size_out, Out status_out,
+                        int32_t variant, int32_t precision) {
+  Batch batch;
+  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(CheckVector(symbols));
+  return WithFloats(probs, [&](auto zero) {
+    using Float = decltype(zero);
+    LazyOperands<Float> operands;
+    JANS_RETURN_IF_ERROR(operands.Init(batch, probs, symbols.dimensions().back(), precision));
+    auto body = [&](auto& stream, int64_t b, const auto& in) {
+      using V = typename std::decay_t<decltype(stream)>::Variant;
+      const auto* s = in.At(b);
+      const int64_t n = in.core[0];
+      LazyBlock<Float> block(operands.At(b), n);
+      auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
+        for (int64_t j = 0; j < count; ++j) {
+          const Interval interval = block.Find(begin + j, s[begin + j]);
+          start[j] = interval.start;
+          freq[j] = interval.freq;
+        }
+      };
+      if (stream.lanes == 1) {
+        PushFilled<V, 1>(stream, fill, n, precision);
+      } else {
+        PushFilled<V, 0>(stream, fill, n, precision);
+      }
+    };
+    return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
+                precision, operands.cost(), body);
+  });
+}
+
+ffi::Error RansPopLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                       AnyBuffer probs, Out head_out, Out size_out, Out status_out, Out symbols_out, int32_t variant,
+                       int32_t precision) {
+  Batch batch;
+  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
+  return WithFloats(probs, [&](auto zero) {
+    using Float = decltype(zero);
+    LazyOperands<Float> operands;
+    JANS_RETURN_IF_ERROR(operands.Init(batch, probs, symbols_out->dimensions().back(), precision));
+    auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
+      using V = typename std::decay_t<decltype(stream)>::Variant;
+      LazyBlock<Float> block(operands.At(b), n);
+      auto locate = [&block](int64_t i, uint32_t quantile) { return block.Locate(i, quantile); };
+      if (stream.lanes == 1) {
+        PopAll<V, 1>(stream, locate, store, n, precision);
+      } else {
+        PopAll<V, 0>(stream, locate, store, n, precision);
+      }
+    };
+    return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
+               operands.cost(), body);
+  });
+}
+
+// Calls body(block, b, begin, end) on ranges of the n symbols of every stream.
+template <typename Body>
+ffi::Error ForSymbols(ffi::ThreadPool& pool, const Batch& batch, const AnyBuffer& probs, int64_t n, int32_t precision,
+                      const Body& body) {
+  return WithFloats(probs, [&](auto zero) {
+    using Float = decltype(zero);
+    LazyOperands<Float> operands;
+    JANS_RETURN_IF_ERROR(operands.Init(batch, probs, n, precision));
+    const int64_t step = std::max<int64_t>(64, kGrain / operands.cost()), parts = (n + step - 1) / step;
+    ParallelFor(pool, batch.streams * parts, StreamGrain(std::min(n, step), operands.cost()),
+                [&](int64_t first, int64_t last) {
+                  for (int64_t part = first; part < last; ++part) {
+                    const int64_t b = part / parts, begin = part % parts * step;
+                    LazyBlock<Float> block(operands.At(b), n);
+                    body(block, b, begin, std::min(begin + step, n));
+                  }
+                });
+    return ffi::Error::Success();
+  });
+}
+
+ffi::Error IntervalLazy(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer probs, Out start_out, Out freq_out,
+                        int32_t precision) {
+  Batch batch;
+  Operand<const int32_t> in;
+  Operand<uint32_t> start, freq;
+  JANS_RETURN_IF_ERROR(CheckVector(symbols));
+  auto dims = symbols.dimensions();
+  JANS_RETURN_IF_ERROR(batch.Init(dims.first(dims.size() - 1)));
+  JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
+  JANS_RETURN_IF_ERROR(start.Init("start", *start_out, ffi::DataType::U32, batch, 1));
+  JANS_RETURN_IF_ERROR(freq.Init("freq", *freq_out, ffi::DataType::U32, batch, 1));
+  if (start.core != in.core || freq.core != in.core) return Invalid("intervals and symbols differ in length");
+  return ForSymbols(pool, batch, probs, in.core[0], precision, [&](auto& block, int64_t b, int64_t begin, int64_t end) {
+    const int32_t* s = in.At(b);
+    uint32_t *starts = start.At(b), *freqs = freq.At(b);
+    for (int64_t i = begin; i < end; ++i) {
+      const Interval interval = block.Find(i, s[i]);
+      starts[i] = interval.start;
+      freqs[i] = interval.freq;
+    }
+  });
+}
+
+// Symbols at quantiles; the least integer, which no model has, where there is no distribution.
+ffi::Error LocateLazy(ffi::ThreadPool pool, AnyBuffer quantiles, AnyBuffer probs, Out symbols_out, int32_t precision) {
+  Batch batch;
+  Operand<const uint32_t> in;
+  Operand<int32_t> out;
+  JANS_RETURN_IF_ERROR(CheckVector(quantiles));
+  auto dims = quantiles.dimensions();
+  JANS_RETURN_IF_ERROR(batch.Init(dims.first(dims.size() - 1)));
+  JANS_RETURN_IF_ERROR(in.Init("quantiles", quantiles, ffi::DataType::U32, batch, 1));
+  JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
+  if (out.core != in.core) return Invalid("symbols and quantiles differ in length");
+  return ForSymbols(pool, batch, probs, in.core[0], precision, [&](auto& block, int64_t b, int64_t begin, int64_t end) {
+    const uint32_t* q = in.At(b);
+    int32_t* s = out.At(b);
+    for (int64_t i = begin; i < end; ++i) {
+      const Located found = block.Locate(i, q[i]);
+      s[i] = found.interval.freq == 0 ? std::numeric_limits<int32_t>::min() : found.symbol;
+    }
+  });
+}
+
+}  // namespace
+
+JANS_HANDLER(rans_push_lazy, RansPushLazy, BIND STATE ARG(symbols) ARG(probs) PUSHED CODER)
+JANS_HANDLER(rans_pop_lazy, RansPopLazy, BIND STATE ARG(probs) ADVANCED RET(symbols) CODER)
+JANS_HANDLER(interval_lazy, IntervalLazy, BIND ARG(symbols) ARG(probs) RET(start) RET(freq) ATTR(precision))
+JANS_HANDLER(locate_lazy, LocateLazy, BIND ARG(quantiles) ARG(probs) RET(symbols) ATTR(precision))
+
+}  // namespace jans

@@ -1,0 +1,89 @@
+// CPU handlers of the quantisers: rows of n values and a mask in, rows of n + 1 cumulative frequencies out.
+#include <vector>
+
+#include "../core/perfect.h"
+#include "../core/quantize.h"
+#include "../cpu/wide.h"
+#include "cpu_call.h"
+
+namespace jans {
+namespace {
+
+template <typename Value>
+struct RowOf {
+  const Value* values;
+  const uint8_t* mask;
+  uint32_t* cdf;
+
+  RowOf(const QuantizerOperands<Value>& rows, int64_t row)
+      : values(rows.values.At(row)), mask(rows.masked() ? rows.mask.At(row) : nullptr), cdf(rows.cdf.At(row)) {}
+};
+
+// Calls quantize(rows, begin, end) with ranges of all rows; `cost` compares a value with a coded symbol.
+template <typename Value, typename Quantize>
+ffi::Error QuantizeAll(ffi::ThreadPool& pool, const AnyBuffer& values, const AnyBuffer& mask, Out& cdf,
+                       int32_t precision, int64_t cost, const Quantize& quantize) {
+  QuantizerOperands<Value> rows;
+  JANS_RETURN_IF_ERROR(rows.Init(values, mask, cdf, precision));
+  ParallelFor(pool, rows.batch.streams, StreamGrain(rows.n(), cost),
+              [&](int64_t begin, int64_t end) { quantize(rows, begin, end); });
+  return ffi::Error::Success();
+}
+
+ffi::Error QuantizeProbsRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer mask, Out cdf, int32_t precision) {
+  return WithFloats(probs, [&](auto zero) {
+    using Float = decltype(zero);
+    auto quantize = [](const auto& rows, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const RowOf<Float> row(rows, i);
+        QuantizeProbs(row.values, row.mask, rows.n(), rows.precision, row.cdf);
+      }
+    };
+    return QuantizeAll<Float>(pool, probs, mask, cdf, precision, 4, quantize);
+  });
+}
+
+template <typename Float>
+JANS_HD void QuantizePerfect(const QuantizerOperands<Float>& rows, int64_t begin, int64_t end, double* room) {
+  PerfectRule rule(room, rows.n());
+  for (int64_t i = begin; i < end; ++i) {
+    const RowOf<Float> row(rows, i);
+    rule.Run(row.values, row.mask, rows.n(), rows.precision, row.cdf);
+  }
+}
+
+template <typename Float>
+JANS_WIDE void QuantizePerfectWide(const QuantizerOperands<Float>& rows, int64_t begin, int64_t end, double* room) {
+  QuantizePerfect(rows, begin, end, room);
+}
+
+ffi::Error QuantizePerfectRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer mask, Out cdf, int32_t precision) {
+  auto quantize = [](const auto& rows, int64_t begin, int64_t end) {
+    std::vector<double> room(PerfectRule::Room(rows.n()));
+    if (HasWide()) {
+      QuantizePerfectWide(rows, begin, end, room.data());
+    } else {
+      QuantizePerfect(rows, begin, end, room.data());
+    }
+  };
+  return WithFloats(
+      probs, [&](auto zero) { return QuantizeAll<decltype(zero)>(pool, probs, mask, cdf, precision, 16, quantize); });
+}
+
+ffi::Error QuantizeLogitsRows(ffi::ThreadPool pool, AnyBuffer logits, AnyBuffer mask, Out cdf, int32_t precision) {
+  auto quantize = [](const auto& rows, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const RowOf<float> row(rows, i);
+      QuantizeLogits(row.values, row.mask, rows.n(), rows.precision, row.cdf);
+    }
+  };
+  return QuantizeAll<float>(pool, logits, mask, cdf, precision, 4, quantize);
+}
+
+}  // namespace
+
+JANS_HANDLER(quantize_probs, QuantizeProbsRows, BIND ARG(probs) ARG(mask) RET(cdf) ATTR(precision))
+JANS_HANDLER(quantize_perfect, QuantizePerfectRows, BIND ARG(probs) ARG(mask) RET(cdf) ATTR(precision))
+JANS_HANDLER(quantize_logits, QuantizeLogitsRows, BIND ARG(logits) ARG(mask) RET(cdf) ATTR(precision))
+
+}  // namespace jans
