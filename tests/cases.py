@@ -79,6 +79,10 @@ class Halving(models.Model):
     def shape(self):
         return ()
 
+    @property
+    def support(self):
+        return 0, self.size - 1
+
     def _left(self, k):
         """2**P - 2**(P - k), the place of edge k; 2**P at the last."""
         half = jnp.uint32(2**self.precision - 1) >> jnp.clip(k, 0, self.size - 1).astype(jnp.uint32)
@@ -139,6 +143,8 @@ class ModelCase:
     build: Callable[[int, Shape, np.random.Generator], Made]
     shared: bool = False
     """One model of shape () for all symbols."""
+    escaped: bool = False
+    """A composite that codes every int32, those outside of the support as well."""
 
     def __str__(self) -> str:
         return self.name
@@ -298,6 +304,20 @@ def _split(precision, shape, rng):
     return Split(rng.integers(1, 2**precision, shape), precision), np.ones((2, *shape), bool)
 
 
+def _escape(precision, _shape, rng):
+    """Drawn symbols lie below, inside and above of 10 ... 19."""
+    mixture = models.LogisticMixture(np.float32([0.0]), np.float32([14.0]), np.float32([3.0]), 10, 19, precision)
+    return mixture.escape(), np.ones(30, bool)
+
+
+def _escape_each(precision, shape, rng):
+    model, support = _table_each(precision, shape, rng)
+    last = np.argmax(np.cumsum(support, axis=0), axis=0)
+    return model.escape(), np.concatenate([support, np.zeros_like(support)]) | (
+        np.arange(40).reshape(-1, *((1,) * len(shape))) > last
+    )
+
+
 MODELS = [
     ModelCase("uniform", _uniform, shared=True),
     ModelCase("uniform-each", _uniform_each),
@@ -325,8 +345,13 @@ MODELS = [
     ModelCase("gaussians", _gaussians),
     ModelCase("user", _halving, shared=True),
     ModelCase("user-each", _split),
+    ModelCase("escape", _escape, shared=True, escaped=True),
+    ModelCase("escape-each", _escape_each, escaped=True),
     ModelCase("mixture", lambda precision, _, rng: _mixture(precision, (), rng), shared=True),
 ]
+
+SIMPLE = [case for case in MODELS if not case.escaped]
+"""Those with an interval for every symbol; a composite has one for every part."""
 
 _ALL = [(coder, model) for coder in CODERS for model in MODELS]
 PAIRS, SOME = thin(_ALL), _ALL[::4]

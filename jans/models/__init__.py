@@ -1,5 +1,6 @@
 """Entropy models: every symbol owns an integer interval of [0, 2**precision)."""
 
+from jans.models.base import Composite as Composite
 from jans.models.base import Kernel as Kernel
 from jans.models.base import Model as Model
 from jans.models.categorical import Bernoulli as Bernoulli

@@ -45,6 +45,10 @@ class Categorical(rows.RowsModel):
     def shape(self) -> Shape:
         return self.cdf.shape[:-1]
 
+    @property
+    def support(self) -> tuple[int, int]:
+        return 0, self.cdf.shape[-1] - 2
+
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         cdf = base.constant(self.cdf, (self.probs, self.logits))
         return rows.flat_rows(cdf, shape)

@@ -14,6 +14,8 @@ from jans.status import BAD_MODEL, BAD_SYMBOL
 class RowsModel(base.Model):
     """A model that is a table of rows; a subclass says which row each symbol of a shape has."""
 
+    ends = "high"
+
     @abc.abstractmethod
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         """Cumulative frequencies uint32 [K, n + 1], and the row of each symbol, int32 [1] or [number of symbols]."""

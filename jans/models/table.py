@@ -50,6 +50,12 @@ class Table(rows.RowsModel):
     def shape(self) -> Shape:
         return self.index.shape
 
+    @property
+    def support(self) -> tuple[jax.Array, jax.Array]:
+        coded = self.cdf[:, :-1] != self.cdf[:, 1:]
+        first, after = jnp.argmax(coded, axis=1), coded.shape[1] - jnp.argmax(coded[:, ::-1], axis=1)
+        return first.astype(jnp.int32)[self.index], after.astype(jnp.int32)[self.index] - 1
+
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         return self.cdf, base.flat_parameters(self.shape, shape, self.index)[0]
 
