@@ -318,6 +318,44 @@ def _escape_each(precision, shape, rng):
     )
 
 
+class SearchedCustom(models.Custom):
+    """As one whose support is too wide for a table."""
+
+    parts = 0
+
+
+class SearchedHistogram(models.Histogram):
+    """As one whose support is too wide for a table."""
+
+    parts = 0
+
+
+def sigmoid(mean, scale, x):
+    return jax.nn.sigmoid((x - mean) / scale)
+
+
+def _custom(precision, _shape, _rng, kind=models.Custom):
+    return kind(sigmoid, 20.5, 4.0, low=3, high=53, precision=precision), np.arange(54) >= 3
+
+
+def _custom_each(precision, shape, rng, kind=SearchedCustom):
+    mean, scale = rng.normal(30, 20, shape).astype(np.float32), np.exp(rng.normal(0, 1.5, shape)).astype(np.float32)
+    support = np.broadcast_to((np.arange(54) >= 3).reshape(-1, *((1,) * len(shape))), (54, *shape))
+    return kind(sigmoid, mean, scale, low=3, high=53, precision=precision), support
+
+
+EDGES = (2, 3, 7, 8, 41)
+
+
+def _histogram(precision, _shape, rng):
+    return SearchedHistogram(EDGES, _skewed(rng, 4), precision), np.arange(41) >= 2
+
+
+def _histogram_each(precision, shape, rng):
+    support = np.broadcast_to((np.arange(41) >= 2).reshape(-1, *((1,) * len(shape))), (41, *shape))
+    return models.Histogram(EDGES, _skewed(rng, *shape, 4), precision), support
+
+
 MODELS = [
     ModelCase("uniform", _uniform, shared=True),
     ModelCase("uniform-each", _uniform_each),
@@ -345,6 +383,10 @@ MODELS = [
     ModelCase("gaussians", _gaussians),
     ModelCase("user", _halving, shared=True),
     ModelCase("user-each", _split),
+    ModelCase("custom", _custom, shared=True),
+    ModelCase("custom-each", _custom_each),
+    ModelCase("histogram", _histogram, shared=True),
+    ModelCase("histogram-each", _histogram_each),
     ModelCase("escape", _escape, shared=True, escaped=True),
     ModelCase("escape-each", _escape_each, escaped=True),
     ModelCase("mixture", lambda precision, _, rng: _mixture(precision, (), rng), shared=True),

@@ -211,7 +211,7 @@ class Nowhere(models.Model):
     [
         (lambda: HALF.escape("top"), ValueError, "ends must be one of low, high, both, got 'top'"),
         (lambda: Nowhere().escape(), TypeError, "Nowhere does not say where its support ends. Give it a property"),
-        (lambda: HALF.escape().escape(), TypeError, "Escape has no end symbols to escape from"),
+        (lambda: HALF.escape().escape(), TypeError, "Escape does not say where its support ends"),
         (lambda: HALF.escape().interval(EVERY), TypeError, "Escape has no interval: its symbols are coded in 2 parts"),
         (lambda: HALF.escape().locate(EVERY), TypeError, "Escape has no locate: its symbols are coded in 2 parts"),
         (lambda: HALF.escape().bits(jnp.zeros(3)), TypeError, "symbols must be integers, got float32"),

@@ -9,6 +9,9 @@ from jans.models.counts import BetaBinomial as BetaBinomial
 from jans.models.counts import Binomial as Binomial
 from jans.models.counts import Geometric as Geometric
 from jans.models.counts import Poisson as Poisson
+from jans.models.custom import Custom as Custom
+from jans.models.distributions import from_distribution as from_distribution
+from jans.models.histogram import Histogram as Histogram
 from jans.models.integers import Cauchy as Cauchy
 from jans.models.integers import Gaussian as Gaussian
 from jans.models.integers import Laplace as Laplace
@@ -17,5 +20,7 @@ from jans.models.latent import BinnedGaussian as BinnedGaussian
 from jans.models.latent import NormalGrid as NormalGrid
 from jans.models.mixture import GaussianMixture as GaussianMixture
 from jans.models.mixture import LogisticMixture as LogisticMixture
+from jans.models.snapping import snap as snap
+from jans.models.snapping import snap_margin as snap_margin
 from jans.models.table import Table as Table
 from jans.models.uniform import Uniform as Uniform

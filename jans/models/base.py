@@ -37,8 +37,6 @@ class Model(abc.ABC):
 
     leaves: ClassVar[tuple[str, ...]] = ()
     static: ClassVar[tuple[str, ...]] = ("precision",)
-    parts: ClassVar[int] = 0
-    """Into how many parts a symbol is split; 0 where it has an interval itself. See `Composite`."""
     ends: ClassVar[str] = "both"
     """Where the tails are, which `escape` opens unless told otherwise: "low", "high" or "both"."""
     certain: ClassVar[Any] = None
@@ -71,6 +69,11 @@ class Model(abc.ABC):
     @abc.abstractmethod
     def shape(self) -> Shape:
         """Shape of the symbols; () where all symbols share the parameters."""
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts coders split a symbol, see `Composite`; 0 where they take its interval."""
+        return 0
 
     @property
     def support(self) -> tuple[Any, Any]:

@@ -106,8 +106,6 @@ class Escape(base.Composite):
     def __init__(self, model: base.Model, ends: str):
         if ends not in ENDS:
             raise ValueError(f"ends must be one of {', '.join(ENDS)}, got {ends!r}.")
-        if model.parts:
-            raise TypeError(f"{type(model).__name__} has no end symbols to escape from. Escape a model with a support.")
         _ = model.support  # a model without one is refused here
         self.model, self.opened, self.precision = model, ends, model.precision
 

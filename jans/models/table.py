@@ -1,6 +1,5 @@
 """Many distributions in one table, and an index per symbol: the work horse of learned compression."""
 
-import math
 from typing import Any
 
 import jax
@@ -58,11 +57,6 @@ class Table(rows.RowsModel):
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         return self.cdf, base.flat_parameters(self.shape, shape, self.index)[0]
-
-    def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
-        _, freq = self.interval(symbols)
-        return jnp.log(freq.astype(jnp.float32)) - self.precision * math.log(2)
 
 
 def _check_rows(cdf: np.ndarray, precision: int) -> None:
