@@ -80,7 +80,7 @@ class Halving(models.Model):
         return ()
 
     @property
-    def support(self):
+    def bounds(self):
         return 0, self.size - 1
 
     def _left(self, k):

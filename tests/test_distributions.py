@@ -139,7 +139,7 @@ def test_code_lengths_are_those_of_the_library(library, module):
         except AttributeError as error:
             missing.append(str(error))
             continue
-        most = min(9, int(np.min(model.support[1])))
+        most = min(9, int(np.min(model.bounds[1])))
         symbols = jnp.broadcast_to(jnp.arange(most + 1).reshape(-1, *(1,) * len(model.shape)), (most + 1, *model.shape))
         base = getattr(distribution, "base_dist", None) or distribution
         if type(base).__name__ == "Independent":

@@ -30,7 +30,7 @@ def price(distance, most):
 
 
 def ends_of(model, shape):
-    return [np.broadcast_to(end, shape).astype(np.int64) for end in model.support]
+    return [np.broadcast_to(end, shape).astype(np.int64) for end in model.bounds]
 
 
 @pytest.mark.parametrize("coder", cases.CODERS, ids=str)
@@ -93,10 +93,10 @@ def test_the_default_is_where_the_tails_are():
 def test_the_ends_of_a_table_have_an_interval():
     """Symbols of probability zero lie within and around them; 2**32 is written as 0."""
     model = models.Table(jnp.array([[0, 0, 4, 4, 16, 16], [0, 3, 3, 3, 3, 16]]), jnp.array([0, 1, 1]), precision=4)
-    low, high = model.support
+    low, high = model.bounds
     assert (low.tolist(), high.tolist()) == ([1, 0, 0], [3, 4, 4])
     full = models.Table(np.array([[0, 0, 2**31, 2**32]]), precision=32)
-    assert [int(end) for end in full.support] == [1, 2]
+    assert [int(end) for end in full.bounds] == [1, 2]
 
 
 def test_an_end_that_is_closed_refuses_what_lies_beyond():

@@ -76,13 +76,13 @@ class Model(abc.ABC):
         return 0
 
     @property
-    def support(self) -> tuple[Any, Any]:
+    def bounds(self) -> tuple[Any, Any]:
         """The first and the last symbol with an interval: ints, or int32 arrays that broadcast to symbols."""
         try:
             return self.low, self.high  # type: ignore[attr-defined]
         except AttributeError:
             raise TypeError(
-                f"{type(self).__name__} does not say where its support ends. Give it a property `support`, the first "
+                f"{type(self).__name__} does not say where its support ends. Give it a property `bounds`, the first "
                 "and the last symbol."
             ) from None
 

@@ -46,7 +46,7 @@ class Categorical(rows.RowsModel):
         return self.cdf.shape[:-1]
 
     @property
-    def support(self) -> tuple[int, int]:
+    def bounds(self) -> tuple[int, int]:
         return 0, self.cdf.shape[-1] - 2
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:

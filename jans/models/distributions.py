@@ -61,7 +61,7 @@ class _Options:
 
         return getattr(models, kind)(*parameters, **bounds, precision=self.precision)
 
-    def bounds(self, *names: str) -> dict[str, int]:
+    def ends(self, *names: str) -> dict[str, int]:
         given = {name: getattr(self, name) for name in names}
         for name, value in given.items():
             if value is None:
@@ -113,7 +113,7 @@ def _bernoulli(d: Any, options: _Options) -> base.Model:
 
 
 def _located(kind: str) -> Callable[[Any, _Options], base.Model]:
-    return lambda d, options: options.make(kind, _floats(d.loc), _floats(d.scale), **options.bounds("low", "high"))
+    return lambda d, options: options.make(kind, _floats(d.loc), _floats(d.scale), **options.ends("low", "high"))
 
 
 def _trials(d: Any) -> Any:
@@ -129,11 +129,11 @@ def _beta_binomial(d: Any, options: _Options) -> base.Model:
 
 
 def _poisson(d: Any, options: _Options) -> base.Model:
-    return options.make("Poisson", _floats(d.rate), **options.bounds("high"))
+    return options.make("Poisson", _floats(d.rate), **options.ends("high"))
 
 
 def _geometric(d: Any, options: _Options) -> base.Model:
-    return options.make("Geometric", _prob(d), **options.bounds("high"))
+    return options.make("Geometric", _prob(d), **options.ends("high"))
 
 
 def _discrete_uniform(d: Any, options: _Options) -> base.Model:
@@ -150,7 +150,7 @@ def _mixture(d: Any, options: _Options) -> base.Model:
     if kind not in kinds:
         raise TypeError(f"mixtures of {', '.join(kinds)} have a model, got one of {kind}.")
     logits = jnp.log(values) if name == "probs" else values
-    return options.make(kinds[kind], logits, _floats(parts.loc), _floats(parts.scale), **options.bounds("low", "high"))
+    return options.make(kinds[kind], logits, _floats(parts.loc), _floats(parts.scale), **options.ends("low", "high"))
 
 
 def _quantized(d: Any, options: _Options) -> base.Model:
@@ -159,9 +159,9 @@ def _quantized(d: Any, options: _Options) -> base.Model:
     kind = type(d.distribution).__name__
     if kind not in kinds:
         raise TypeError(f"quantized {', '.join(kinds)} have a model, got {kind}.")
-    ends = {"low": _first(d, "low"), "high": _first(d, "high")}
-    ends = {name: int(np.asarray(end).ravel()[0]) for name, end in ends.items()}
-    return options.make(kinds[kind], _floats(d.distribution.loc) + 0.5, _floats(d.distribution.scale), **ends)
+    given = {"low": _first(d, "low"), "high": _first(d, "high")}
+    given = {name: int(np.asarray(end).ravel()[0]) for name, end in given.items()}
+    return options.make(kinds[kind], _floats(d.distribution.loc) + 0.5, _floats(d.distribution.scale), **given)
 
 
 KNOWN: dict[str, Callable[[Any, _Options], base.Model]] = {

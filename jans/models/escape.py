@@ -106,7 +106,7 @@ class Escape(base.Composite):
     def __init__(self, model: base.Model, ends: str):
         if ends not in ENDS:
             raise ValueError(f"ends must be one of {', '.join(ENDS)}, got {ends!r}.")
-        _ = model.support  # a model without one is refused here
+        _ = model.bounds  # a model without one is refused here
         self.model, self.opened, self.precision = model, ends, model.precision
 
     @property
@@ -115,7 +115,7 @@ class Escape(base.Composite):
 
     def _meets(self, values: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Where values are an open end: the low one, the high one."""
-        low, high = self.model.support
+        low, high = self.model.bounds
         return (values == low) & (self.opened != "high"), (values == high) & (self.opened != "low")
 
     def part(self, k: int, values: tuple[jax.Array, ...]) -> base.Model:
@@ -128,7 +128,7 @@ class Escape(base.Composite):
 
     def split(self, symbols: jax.Array) -> tuple[jax.Array, ...]:
         symbols = base.check_symbols(symbols, self.shape)
-        low, high = self.model.support
+        low, high = self.model.bounds
         value = symbols if self.opened == "low" else jnp.minimum(symbols, high)
         value = value if self.opened == "high" else jnp.maximum(value, low)
         is_low, is_high = self._meets(value)

@@ -31,7 +31,7 @@ class Histogram(spans.SpanModel):
     (Array([   0, 1997, 2497, 2997, 4086], dtype=uint32), Array([1997,  500,  500,   11,   10], dtype=uint32))
     """
 
-    leaves = ("masses", "bounds")
+    leaves = ("masses", "places")
     static = ("edges", "low", "high", "precision")
 
     def __init__(self, edges: Sequence[int] | np.ndarray, masses: Any, precision: int = base.DEFAULT_PRECISION):
@@ -49,8 +49,8 @@ class Histogram(spans.SpanModel):
         self._set_span(whole[0], whole[-1] - 1, precision)
         self.edges = tuple(whole)
         shares = quantize.probs(jax.lax.stop_gradient(self.masses), 31)
-        bounds = spans.share(shares, 2**self.precision - self.size) + jnp.asarray(self._first, jnp.uint32)
-        self.bounds = jnp.where(shares[..., -1:] == spans.ONE, bounds, jnp.uint32(2**32 - 1))
+        places = spans.share(shares, 2**self.precision - self.size) + jnp.asarray(self._first, jnp.uint32)
+        self.places = jnp.where(shares[..., -1:] == spans.ONE, places, jnp.uint32(2**32 - 1))
 
     @property
     def shape(self) -> Shape:
@@ -66,13 +66,13 @@ class Histogram(spans.SpanModel):
         return np.diff(self._first)
 
     def _rows(self, symbols: Shape) -> tuple[jax.Array, jax.Array]:
-        return rows.flat_rows(base.constant(self.bounds, self.masses), symbols)
+        return rows.flat_rows(base.constant(self.places, self.masses), symbols)
 
     def table(self) -> jax.Array:
         k = jnp.arange(1, self.size)
         each = jnp.broadcast_to(k.reshape(-1, *(1,) * len(self.shape)), (self.size - 1, *self.shape))
         left = jnp.moveaxis(self.search_interval(each)[0], 0, -1)
-        return spans.seal(left, self.bounds[..., 0] == 0, self.precision)
+        return spans.seal(left, self.places[..., 0] == 0, self.precision)
 
     def _bin(self, k: jax.Array) -> jax.Array:
         return jnp.searchsorted(jnp.asarray(self._first), k, side="right").astype(jnp.int32) - 1

@@ -49,7 +49,7 @@ class BinnedGaussian(family.FamilyModel):
         return self.mean.shape
 
     @property
-    def support(self) -> tuple[int, int]:
+    def bounds(self) -> tuple[int, int]:
         return 0, self.edges.size - 2
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:

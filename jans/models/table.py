@@ -50,7 +50,7 @@ class Table(rows.RowsModel):
         return self.index.shape
 
     @property
-    def support(self) -> tuple[jax.Array, jax.Array]:
+    def bounds(self) -> tuple[jax.Array, jax.Array]:
         coded = self.cdf[:, :-1] != self.cdf[:, 1:]
         first, after = jnp.argmax(coded, axis=1), coded.shape[1] - jnp.argmax(coded[:, ::-1], axis=1)
         return first.astype(jnp.int32)[self.index], after.astype(jnp.int32)[self.index] - 1

@@ -45,7 +45,7 @@ class Uniform(FamilyModel):
         return self.size.shape
 
     @property
-    def support(self) -> tuple[int, jax.Array]:
+    def bounds(self) -> tuple[int, jax.Array]:
         return 0, self.size - 1
 
     @property
