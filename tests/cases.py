@@ -334,21 +334,21 @@ def sigmoid(mean, scale, x):
     return jax.nn.sigmoid((x - mean) / scale)
 
 
-def _custom(precision, _shape, _rng, kind=models.Custom):
-    return kind(sigmoid, 20.5, 4.0, low=3, high=53, precision=precision), np.arange(54) >= 3
+def _custom(precision, _shape, _rng):
+    return models.Custom(sigmoid, 20.5, 4.0, low=3, high=53, precision=precision), np.arange(54) >= 3
 
 
-def _custom_each(precision, shape, rng, kind=SearchedCustom):
+def _custom_each(precision, shape, rng):
     mean, scale = rng.normal(30, 20, shape).astype(np.float32), np.exp(rng.normal(0, 1.5, shape)).astype(np.float32)
     support = np.broadcast_to((np.arange(54) >= 3).reshape(-1, *((1,) * len(shape))), (54, *shape))
-    return kind(sigmoid, mean, scale, low=3, high=53, precision=precision), support
+    return models.Custom(sigmoid, mean, scale, low=3, high=53, precision=precision), support
 
 
 EDGES = (2, 3, 7, 8, 41)
 
 
 def _histogram(precision, _shape, rng):
-    return SearchedHistogram(EDGES, _skewed(rng, 4), precision), np.arange(41) >= 2
+    return models.Histogram(EDGES, _skewed(rng, 4), precision), np.arange(41) >= 2
 
 
 def _histogram_each(precision, shape, rng):

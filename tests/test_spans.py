@@ -218,6 +218,20 @@ def test_a_single_symbol():
         assert cases.content(rans.push(state, model, jnp.full(3, 7))) == cases.content(state)
 
 
+@given(heights)
+def test_the_table_is_what_the_search_finds(values):
+    """Also where rounding is forgiven; the table is refused as a whole, the search where it meets what is wrong."""
+    noise = np.array(values, np.float32) * 2.0**-21
+    rising = np.sort(np.array(values, np.float32))
+    for heights in (rising, np.clip(rising + noise, 0, 1), np.array(values)):
+        table, search = (intervals(stepwise(kind, heights, 24)) for kind in KINDS)
+        if (table[1] > 0).all():
+            assert cases.same(table, search)
+        else:
+            assert (table[1] == 0).all()
+            assert (search[1] == 0).any()
+
+
 # ---- Histogram ----
 
 widths = st.lists(st.integers(1, 400), min_size=1, max_size=5)

@@ -43,8 +43,8 @@ class Custom(spans.SpanModel):
             out. Not falling in x. It is static: a new function compiles anew. Encoder and decoder must compute it
             alike, down to the last bit: it is as much a part of the format as a network is.
         parameters: arrays whose leading dimensions broadcast to the shape of the symbols.
-        low, high: the support, within +-2**22. Up to 1024 symbols are coded from a table; more by a search, which
-            calls the cdf log2(n) times a symbol.
+        low, high: the support, within +-2**22. One distribution of up to 1024 symbols is coded from a table; others by
+            a search, which calls the cdf log2(n) times a symbol.
         ranks: how many trailing dimensions of each parameter belong to one symbol, for all or each; 1 for
             the components of a mixture.
         precision: bits of the frequencies.
@@ -66,7 +66,7 @@ class Custom(spans.SpanModel):
         ranks: int | Sequence[int] = 0,
         precision: int = base.DEFAULT_PRECISION,
     ):
-        self._set_span(low, high, precision)
+        self.set_span(low, high, precision)
         arrays = [jnp.asarray(p) for p in parameters]
         singles = [a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) else a for a in arrays]
         self.cdf = cdf
@@ -110,13 +110,25 @@ class Custom(spans.SpanModel):
 
     @_always_compiled
     def table(self) -> jax.Array:
-        k = jnp.arange(1, self.size)
-        each = jnp.moveaxis(jnp.broadcast_to(k, (*self.shape, *k.shape)), -1, 0)
-        fraction, legal = (jnp.moveaxis(a, 0, -1) for a in self._fraction(each))
-        level = jax.lax.cummax(fraction, axis=fraction.ndim - 1)
-        legal &= level - fraction <= _SLACK_FIXED
-        left = spans.share(level, self._free) + k.astype(jnp.uint32)
-        return base.constant(spans.seal(left, legal.all(-1), self.precision), self.parameters)
+        """What `_walk` finds for each symbol, with all of its turns at once."""
+        n = self.size
+        k = jnp.arange(1, n)
+        each = jnp.broadcast_to(k.reshape(-1, *(1,) * len(self.shape)), (n - 1, *self.shape))
+        fraction, legal = self._fraction(each)
+        ends = [jnp.full((1, *self.shape), end, jnp.uint32) for end in (0, spans.ONE)]
+        level = jnp.concatenate([ends[0], fraction, ends[1]])
+        edges = np.array([0, n])
+        while len(edges) <= n:
+            first, end = edges[:-1], edges[1:]
+            first, end = first[end - first > 1], end[end - first > 1]
+            middle = (first + end) // 2
+            level = level.at[middle].set(jnp.clip(level[middle], level[first], level[end]))
+            edges = np.union1d(edges, middle)
+        level = level[1:-1]
+        wrong = jnp.maximum(level, fraction) - jnp.minimum(level, fraction) > _SLACK_FIXED
+        left = spans.share(level, self._free) + each.astype(jnp.uint32)
+        sealed = spans.seal(jnp.moveaxis(left, 0, -1), (legal & ~wrong).all(0), self.precision)
+        return base.constant(sealed, self.parameters)
 
     def _walk(self, shape: Shape, is_right: Callable[[jax.Array, jax.Array], jax.Array]) -> Any:
         """Bisects the support down to one symbol: its k, start and freq, and whether F was a distribution on the way.
@@ -167,7 +179,7 @@ class Custom(spans.SpanModel):
         cdf = jax.vmap(functools.partial(_call, self.cdf))
         below, above = (cdf(*self._flat(x.shape), x.reshape(-1) + half).reshape(x.shape) for half in (-0.5, 0.5))
         mass = jnp.where(x == self.high, 1.0, above) - jnp.where(x == self.low, 0.0, below)
-        return self.floor(mass, symbols)
+        return self.log_floored(mass, symbols)
 
 
 def _call(cdf: Callable[..., jax.Array], *parameters_and_x: jax.Array) -> jax.Array:

@@ -46,7 +46,7 @@ class Histogram(spans.SpanModel):
             )
         if precision == 32:
             raise ValueError("a histogram has at most 31 bits of precision, got 32.")
-        self._set_span(whole[0], whole[-1] - 1, precision)
+        self.set_span(whole[0], whole[-1] - 1, precision)
         self.edges = tuple(whole)
         shares = quantize.probs(jax.lax.stop_gradient(self.masses), 31)
         places = spans.share(shares, 2**self.precision - self.size) + jnp.asarray(self._first, jnp.uint32)
@@ -104,4 +104,4 @@ class Histogram(spans.SpanModel):
         density = scaled / scaled.sum(-1, keepdims=True) / self._widths.astype(np.float32)
         full = jnp.broadcast_to(density, (*symbols.shape, density.shape[-1]))
         mass = jnp.take_along_axis(full, at[..., None], axis=-1)[..., 0]
-        return self.floor(mass.astype(jnp.float32), symbols)
+        return self.log_floored(mass.astype(jnp.float32), symbols)

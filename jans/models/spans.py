@@ -1,6 +1,7 @@
-"""Integers low ... high, from a table where they are few, by search where they are many: for Custom and Histogram."""
+"""Integers low ... high, from one table where they are few, else by a search each: for Custom and Histogram."""
 
 import abc
+import math
 from typing import ClassVar
 
 import jax
@@ -11,7 +12,7 @@ from jans.models import base, rows
 from jans.shapes import check_fit, check_precision
 
 TABLE = 2**10
-"""Supports up to this size are coded from a table, in a kernel; wider ones by a search for each symbol."""
+"""A support up to this size is coded from a table, in a kernel, where all symbols share one."""
 
 MAX_EDGE = 2**22
 """Numbers halfway between integers are exact in float32 up to here."""
@@ -21,16 +22,16 @@ ONE = np.uint32(2**31)
 
 
 class SpanModel(base.Model):
-    """Integers low ... high. A subclass gives `table` for few of them, `search_interval` and `search_locate` for many.
+    """Integers low ... high. A subclass gives `search_interval`, `search_locate` and a `table` of the same intervals.
 
-    With a table it is a composite of one part: symbols are counted from 0 and left to a kernel.
+    With the table it is a composite of one part: symbols are counted from 0 and left to a kernel.
     """
 
     static: ClassVar[tuple[str, ...]] = ("low", "high", "precision")
     low: int
     high: int
 
-    def _set_span(self, low: int, high: int, precision: int) -> None:
+    def set_span(self, low: int, high: int, precision: int) -> None:
         if not -MAX_EDGE <= low <= high <= MAX_EDGE:
             raise ValueError(f"low <= high must lie within +-{MAX_EDGE}, got {low} and {high}.")
         self.low, self.high = int(low), int(high)
@@ -55,7 +56,7 @@ class SpanModel(base.Model):
 
     @property
     def parts(self) -> int:
-        return int(self.size <= TABLE)
+        return int(self.size <= TABLE and math.prod(self.shape) == 1)
 
     def part(self, k: int, values: tuple[jax.Array, ...]) -> rows.Rows:
         return rows.Rows(self.table(), self.precision)
@@ -74,8 +75,8 @@ class SpanModel(base.Model):
         check_fit(self.shape, jnp.shape(quantiles))
         return self.join((self.part(0, ()).locate(quantiles) if self.parts else self.search_locate(quantiles),))
 
-    def floor(self, mass: jax.Array, symbols: jax.Array) -> jax.Array:
-        """The logarithm of probabilities of symbols, with the least frequency that all of them have."""
+    def log_floored(self, mass: jax.Array, symbols: jax.Array) -> jax.Array:
+        """The logarithm of probabilities of symbols, which keep the least frequency; minus infinity outside."""
         least = 2.0**-self.precision
         floored = jnp.maximum(mass, 0.0) * (1 - self.size * least) + least
         return jnp.where((symbols >= self.low) & (symbols <= self.high), jnp.log(floored), -jnp.inf)
