@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import parts
 from jans.codecs import Codec
 from jans.ffi import calls
 from jans.reference import plain
@@ -79,6 +80,8 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     coder = _coder(state, model.precision)
     flat, shape = _flat_symbols(symbols)
     check_fit(model.shape, shape)
+    if model.parts:
+        return parts.push(push, state, model, flat.reshape(shape))
     kernel = model.kernel(shape)
     if kernel is not None:
         head, tail, size, status = calls.PUSHES[kernel.kind](*arrays, flat, *kernel.operands, **coder)
@@ -112,6 +115,9 @@ def pop(
     if dtype not in _ALL_SYMBOLS:
         raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {dtype}.")
     check_fit(model.shape, shape)
+    if model.parts:
+        state, symbols = parts.pop(pop, state, model, shape)
+        return state, symbols.astype(dtype)
     n = math.prod(shape)
     kernel = model.kernel(shape)
     if kernel is None:

@@ -79,6 +79,10 @@ class Halving(models.Model):
     def shape(self):
         return ()
 
+    @property
+    def bounds(self):
+        return 0, self.size - 1
+
     def _left(self, k):
         """2**P - 2**(P - k), the place of edge k; 2**P at the last."""
         half = jnp.uint32(2**self.precision - 1) >> jnp.clip(k, 0, self.size - 1).astype(jnp.uint32)
@@ -139,6 +143,8 @@ class ModelCase:
     build: Callable[[int, Shape, np.random.Generator], Made]
     shared: bool = False
     """One model of shape () for all symbols."""
+    escaped: bool = False
+    """A composite that codes every int32, those outside of the support as well."""
 
     def __str__(self) -> str:
         return self.name
@@ -327,6 +333,58 @@ def _split(precision, shape, rng):
     return Split(rng.integers(1, 2**precision, shape), precision), np.ones((2, *shape), bool)
 
 
+def _escape(precision, _shape, rng):
+    """Drawn symbols lie below, inside and above of 10 ... 19."""
+    mixture = models.LogisticMixture(np.float32([0.0]), np.float32([14.0]), np.float32([3.0]), 10, 19, precision)
+    return mixture.escape(), np.ones(30, bool)
+
+
+def _escape_each(precision, shape, rng):
+    model, support = _table_each(precision, shape, rng)
+    last = np.argmax(np.cumsum(support, axis=0), axis=0)
+    return model.escape(), np.concatenate([support, np.zeros_like(support)]) | (
+        np.arange(40).reshape(-1, *((1,) * len(shape))) > last
+    )
+
+
+class SearchedCustom(models.Custom):
+    """As one whose support is too wide for a table."""
+
+    parts = 0
+
+
+class SearchedHistogram(models.Histogram):
+    """As one whose support is too wide for a table."""
+
+    parts = 0
+
+
+def sigmoid(mean, scale, x):
+    return jax.nn.sigmoid((x - mean) / scale)
+
+
+def _custom(precision, _shape, _rng):
+    return models.Custom(sigmoid, 20.5, 4.0, low=3, high=53, precision=precision), np.arange(54) >= 3
+
+
+def _custom_each(precision, shape, rng):
+    mean, scale = rng.normal(30, 20, shape).astype(np.float32), np.exp(rng.normal(0, 1.5, shape)).astype(np.float32)
+    support = np.broadcast_to((np.arange(54) >= 3).reshape(-1, *((1,) * len(shape))), (54, *shape))
+    return models.Custom(sigmoid, mean, scale, low=3, high=53, precision=precision), support
+
+
+EDGES = (2, 3, 7, 8, 41)
+
+
+def _histogram(precision, _shape, rng):
+    return models.Histogram(EDGES, _skewed(rng, 4), precision), np.arange(41) >= 2
+
+
+def _histogram_each(precision, shape, rng):
+    support = np.broadcast_to((np.arange(41) >= 2).reshape(-1, *((1,) * len(shape))), (41, *shape))
+    return models.Histogram(EDGES, _skewed(rng, *shape, 4), precision), support
+
+
 MODELS = [
     ModelCase("uniform", _uniform, shared=True),
     ModelCase("uniform-each", _uniform_each),
@@ -360,8 +418,17 @@ MODELS = [
     ModelCase("masked-each", _masked_each),
     ModelCase("user", _halving, shared=True),
     ModelCase("user-each", _split),
+    ModelCase("custom", _custom, shared=True),
+    ModelCase("custom-each", _custom_each),
+    ModelCase("histogram", _histogram, shared=True),
+    ModelCase("histogram-each", _histogram_each),
+    ModelCase("escape", _escape, shared=True, escaped=True),
+    ModelCase("escape-each", _escape_each, escaped=True),
     ModelCase("mixture", lambda precision, _, rng: _mixture(precision, (), rng), shared=True),
 ]
+
+SIMPLE = [case for case in MODELS if not case.escaped]
+"""Those with an interval for every symbol; a composite has one for every part."""
 
 _ALL = [(coder, model) for coder in CODERS for model in MODELS]
 PAIRS, SOME = thin(_ALL), _ALL[::4]

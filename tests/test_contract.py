@@ -20,6 +20,7 @@ WORDS = 240
 pairs = pytest.mark.parametrize(("coder", "case"), cases.PAIRS, ids=str)
 some = pytest.mark.parametrize(("coder", "case"), cases.thin(cases.SOME, 3), ids=str)
 models = pytest.mark.parametrize("case", cases.MODELS, ids=str)
+simple = pytest.mark.parametrize("case", cases.SIMPLE, ids=str)
 coders = pytest.mark.parametrize("coder", cases.CODERS, ids=str)
 
 
@@ -58,7 +59,9 @@ def test_push_undoes_pop(coder, case):
     model, support = case.make(coder.precision, (N,))
     state = coder.random(2, 200, WORDS)
     popped, symbols = rans.pop(state, model, shape=(N,))
-    assert np.take_along_axis(support.reshape(len(support), -1), np.asarray(symbols)[None], axis=0).all()
+    assert (
+        case.escaped or np.take_along_axis(support.reshape(len(support), -1), np.asarray(symbols)[None], axis=0).all()
+    )
     assert jans.check(popped) is popped
     assert cases.content(rans.push(popped, model, symbols)) == cases.content(state)
 
@@ -203,7 +206,7 @@ def test_states_are_values(coder):
         state.size = jnp.int32(0)
 
 
-@models
+@simple
 def test_intervals_tile_and_locate_inverts_them(case):
     precision, m = 10, 5
     model, support = case.make(precision, (m,))
@@ -223,7 +226,7 @@ def test_intervals_tile_and_locate_inverts_them(case):
         assert (found[:, j] == np.repeat(np.arange(size), freq[:, j])).all()
 
 
-@models
+@simple
 def test_symbols_outside_of_the_support_have_no_interval(case):
     model, support = case.make(10, (1,))
     outside = jnp.array([[-1], [len(support)], [2**31 - 1], [-(2**31)]])

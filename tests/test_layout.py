@@ -19,6 +19,7 @@ LAYERS = [
     "codecs",
     "state",
     "words",
+    "parts",
     "rans",
     "wire",
     "__init__",
@@ -28,6 +29,7 @@ STRANGERS = {
     "codecs": {"status", "shapes", "reference", "ffi", "quantize", "models"},
     "state": {"models", "quantize", "codecs"},
     "words": {"models", "quantize", "codecs"},
+    "parts": {"models", "quantize", "codecs", "state", "words"},
     "rans": {"models", "quantize"},
     "models": {"codecs"},
 }

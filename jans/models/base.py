@@ -2,8 +2,10 @@
 
 import abc
 import contextlib
+import functools
 import json
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -35,6 +37,10 @@ class Model(abc.ABC):
 
     leaves: ClassVar[tuple[str, ...]] = ()
     static: ClassVar[tuple[str, ...]] = ("precision",)
+    ends: ClassVar[str] = "both"
+    """Where the tails are, which `escape` opens unless told otherwise: "low", "high" or "both"."""
+    certain: ClassVar[Any] = None
+    """Bool [], true where coding would change nothing because all symbols are 0 without a choice; None if unknown."""
     precision: int
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -64,6 +70,22 @@ class Model(abc.ABC):
     def shape(self) -> Shape:
         """Shape of the symbols; () where all symbols share the parameters."""
 
+    @property
+    def parts(self) -> int:
+        """Into how many parts coders split a symbol, see `Composite`; 0 where they take its interval."""
+        return 0
+
+    @property
+    def bounds(self) -> tuple[Any, Any]:
+        """The first and the last symbol with an interval: ints, or int32 arrays that broadcast to symbols."""
+        try:
+            return self.low, self.high  # type: ignore[attr-defined]
+        except AttributeError:
+            raise TypeError(
+                f"{type(self).__name__} does not say where its support ends. Give it a property `bounds`, the first "
+                "and the last symbol."
+            ) from None
+
     @abc.abstractmethod
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Intervals of symbols.
@@ -90,6 +112,26 @@ class Model(abc.ABC):
         """The kernel that pops symbols of a shape; None sends coders to `locate` and `interval`."""
         return None
 
+    def escape(self, ends: str | None = None) -> "Model":
+        """This model widened to all int32 symbols, at a small price for those at the ends of its support.
+
+        An end symbol is followed by the distance beyond it: less than 1 bit for the end symbol itself,
+        6 + floor(log2(distance)) bits for others. The result is a `Composite`: coders, `bits` and `log_prob` take it as
+        any model, but it has no `interval`.
+
+        Args:
+            ends: "low", "high" or "both"; by default where the model's tails are, which is "high" for models that
+                count their symbols from 0, so that 0 costs nothing more, and "both" for those on a range of integers.
+
+        >>> import jans
+        >>> model = jans.models.Categorical(jax.numpy.array([0.5, 0.25, 0.25]), precision=16).escape()
+        >>> jax.numpy.round(model.bits(jax.numpy.array([0, 2, 3, 1000])), 2)
+        Array([ 1.  ,  2.96,  8.  , 17.  ], dtype=float32)
+        """
+        from jans.models.escape import Escape  # made of models, it stands on this file
+
+        return Escape(self, self.ends if ends is None else ends)
+
     def bits(self, symbols: jax.Array) -> jax.Array:
         """Exact code length of each symbol under the quantised model, in bits (float32); infinite outside of the
         support.
@@ -101,6 +143,49 @@ class Model(abc.ABC):
         Array([ 3.,  3., inf], dtype=float32)
         """
         return _bits(self, jnp.asarray(symbols))
+
+
+class Composite(Model):
+    """A model whose symbols are coded in parts, each with a model that depends on the parts before it.
+
+    A subclass says how many `parts` there are and gives `split`, `join` and `part`; coders do the rest. There is no
+    single `interval` of a symbol, and nothing to `locate`.
+    """
+
+    @abc.abstractmethod
+    def part(self, k: int, values: tuple[jax.Array, ...]) -> Model:
+        """The model of part k, given the values of parts 0 ... k - 1."""
+
+    @abc.abstractmethod
+    def split(self, symbols: jax.Array) -> tuple[jax.Array, ...]:
+        """The parts of symbols: int32 arrays of their shape."""
+
+    @abc.abstractmethod
+    def join(self, values: tuple[jax.Array, ...]) -> jax.Array:
+        """The symbols (int32) that have these parts."""
+
+    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
+        raise TypeError(self._refusal("interval"))
+
+    def locate(self, quantiles: jax.Array) -> jax.Array:
+        raise TypeError(self._refusal("locate"))
+
+    def _refusal(self, name: str) -> str:
+        return (
+            f"{type(self).__name__} has no {name}: its symbols are coded in {self.parts} parts, each with an interval. "
+            "Push and pop with the model itself, or go through split, part and join."
+        )
+
+    def bits(self, symbols: jax.Array) -> jax.Array:
+        return self._sum(symbols, lambda part, value: part.bits(value))
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        return self._sum(symbols, lambda part, value: part.log_prob(value))
+
+    def _sum(self, symbols: jax.Array, of: Callable[[Model, jax.Array], jax.Array]) -> jax.Array:
+        values = self.split(symbols)
+        terms = [of(self.part(k, values[:k]), value) for k, value in enumerate(values)]
+        return functools.reduce(jnp.add, terms)
 
 
 @jax.custom_jvp

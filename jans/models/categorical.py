@@ -83,6 +83,10 @@ class Categorical(rows.RowsModel):
         assert leaf is not None
         return leaf.shape[:-1]
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return 0, self.cdf.shape[-1] - 2
+
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         assert self.cdf is not None
         cdf = base.constant(self.cdf, (self.probs, self.logits))

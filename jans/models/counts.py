@@ -17,6 +17,7 @@ class CountModel(family.FamilyModel):
     """A model on 0 ... most, given as an int for all symbols or as an int32 array with a value for each."""
 
     static = ("known", "precision")
+    ends = "high"
     most_leaf: jax.Array | None
     known: tuple[int | None, ...]
 
@@ -24,6 +25,10 @@ class CountModel(family.FamilyModel):
     def most(self) -> Bound:
         """The highest symbol."""
         return family.joined(self.known[0], self.most_leaf)
+
+    @property
+    def bounds(self) -> tuple[Bound, Bound]:
+        return 0, self.most
 
     def set_most(self, name: str, most: Any, limit: int, precision: int, *parameters: jax.Array) -> list[jax.Array]:
         """Takes the highest symbol, and returns the parameters in the shape that all have together."""

@@ -31,6 +31,7 @@ class BinnedGaussian(family.FamilyModel):
 
     family = "binned_gaussian"
     leaves = ("mean", "scale", "edges")
+    ends = "high"
 
     def __init__(self, mean: Any, scale: Any, edges: Any, precision: int = base.DEFAULT_PRECISION):
         self.mean, self.scale = jnp.broadcast_arrays(base.check_single("mean", mean), base.check_single("scale", scale))
@@ -46,6 +47,10 @@ class BinnedGaussian(family.FamilyModel):
     @property
     def shape(self) -> Shape:
         return self.mean.shape
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return 0, self.edges.size - 2
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
         return *base.flat_parameters(self.shape, shape, self.mean, self.scale), self.edges

@@ -14,6 +14,8 @@ from jans.status import BAD_MODEL, BAD_SYMBOL
 class RowsModel(base.Model):
     """A model that is a table of rows; a subclass says which row each symbol of a shape has."""
 
+    ends = "high"
+
     @abc.abstractmethod
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         """Cumulative frequencies uint32 [K, n + 1], and the row of each symbol, int32 [1] or [number of symbols]."""
@@ -26,8 +28,29 @@ class RowsModel(base.Model):
         check_fit(self.shape, jnp.shape(quantiles))
         return locate(*self.rows(jnp.shape(quantiles)), quantiles)
 
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
+        _, freq = self.interval(symbols)
+        return jnp.log(freq.astype(jnp.float32)) - self.precision * math.log(2)
+
     def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("rows", self.rows(shape))
+
+
+class Rows(RowsModel):
+    """The table that another model made of its parameters: uint32 [*shape, n + 1]."""
+
+    leaves = ("cdf",)
+
+    def __init__(self, cdf: jax.Array, precision: int):
+        self.cdf, self.precision = cdf, precision
+
+    @property
+    def shape(self) -> Shape:
+        return self.cdf.shape[:-1]
+
+    def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
+        return flat_rows(self.cdf, shape)
 
 
 def flat_rows(cdf: jax.Array, symbols: Shape) -> tuple[jax.Array, jax.Array]:

@@ -1,6 +1,5 @@
 """Many distributions in one table, and an index per symbol: the work horse of learned compression."""
 
-import math
 from typing import Any
 
 import jax
@@ -50,13 +49,14 @@ class Table(rows.RowsModel):
     def shape(self) -> Shape:
         return self.index.shape
 
+    @property
+    def bounds(self) -> tuple[jax.Array, jax.Array]:
+        coded = self.cdf[:, :-1] != self.cdf[:, 1:]
+        first, after = jnp.argmax(coded, axis=1), coded.shape[1] - jnp.argmax(coded[:, ::-1], axis=1)
+        return first.astype(jnp.int32)[self.index], after.astype(jnp.int32)[self.index] - 1
+
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         return self.cdf, base.flat_parameters(self.shape, shape, self.index)[0]
-
-    def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
-        _, freq = self.interval(symbols)
-        return jnp.log(freq.astype(jnp.float32)) - self.precision * math.log(2)
 
 
 def _check_rows(cdf: np.ndarray, precision: int) -> None:

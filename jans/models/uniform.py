@@ -27,6 +27,7 @@ class Uniform(FamilyModel):
 
     family = "uniform"
     leaves = ("size",)
+    ends = "high"
 
     def __init__(self, size: Any, precision: int = base.DEFAULT_PRECISION):
         self.precision = check_precision(precision)
@@ -42,6 +43,14 @@ class Uniform(FamilyModel):
     @property
     def shape(self) -> Shape:
         return self.size.shape
+
+    @property
+    def bounds(self) -> tuple[int, jax.Array]:
+        return 0, self.size - 1
+
+    @property
+    def certain(self) -> jax.Array:
+        return (self.size == 1).all()
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         _, freq = self.interval(symbols)

@@ -1,0 +1,57 @@
+"""A function of one symbol, computed in blocks of one shape, so that all programs that call it round alike.
+
+XLA may fuse a product and a sum, or take another routine, when the same expression is part of another program, has
+another length or constant operands. An encoder has all symbols at hand and a decoder as many as lanes; so both compute
+blocks of 128, in a loop that neither `vmap` nor fusion reaches into. (Other kinds of machines round differently still.)
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+
+BLOCK = 128
+
+
+def evaluate(function: Callable[..., jax.Array], parameters: tuple[jax.Array, ...], x: jax.Array) -> jax.Array:
+    """`function(*parameters[i], x[i])` for all i, where parameters are [n, ...] and x is [n]."""
+    # What the function closes over becomes an operand: it may belong to a transformation outside.
+    blocks = [jax.ShapeDtypeStruct((BLOCK, *array.shape[1:]), array.dtype) for array in (*parameters, x)]
+    closed = jax.make_jaxpr(jax.vmap(function))(*blocks)
+
+    @custom_vmap
+    def run(captured: list[Any], arrays: tuple[jax.Array, ...]) -> jax.Array:
+        def block(values):
+            # The body of a loop is a program of its own to XLA, whose operands are nothing it could have prepared for:
+            # it cannot know that there is one turn (x is never infinite), nor that they are not reversed in another.
+            def turn(carry):
+                i, values, _ = carry
+                (result,) = jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, captured))(*values)
+                return i + 1, tuple(value[::-1] for value in values), result
+
+            last = jnp.isinf(values[-1][0]).astype(jnp.int32)
+            start = jnp.int32(0), values, jnp.zeros(BLOCK, closed.out_avals[0].dtype)
+            return jax.lax.while_loop(lambda carry: carry[0] <= last, turn, start)[2]
+
+        n = arrays[0].shape[0]
+        turns = -(-n // BLOCK)
+        fill = [(0, turns * BLOCK - n)]
+        padded = [jnp.pad(a, fill + [(0, 0)] * (a.ndim - 1)).reshape(turns, BLOCK, *a.shape[1:]) for a in arrays]
+        return jax.lax.map(block, tuple(padded)).reshape(-1)[:n]
+
+    @run.def_vmap
+    def run_batch(size, batched, captured, arrays):
+        if any(batched[0]):
+            # Each of the batch has a function of its own.
+            pick = lambda i: [c[i] if b else c for c, b in zip(captured, batched[0], strict=True)]
+            rows = lambda i: tuple(a[i] if b else a for a, b in zip(arrays, batched[1], strict=True))
+            return jax.lax.map(lambda i: run(pick(i), rows(i)), jnp.arange(size)), True
+        full = [a if b else jnp.broadcast_to(a, (size, *a.shape)) for a, b in zip(arrays, batched[1], strict=True)]
+        flat = tuple(a.reshape(math.prod(a.shape[:2]), *a.shape[2:]) for a in full)
+        return run(captured, flat).reshape(size, -1), True
+
+    return run(closed.consts, (*parameters, x))

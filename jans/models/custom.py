@@ -1,0 +1,192 @@
+"""Integers under any distribution function that JAX can compute."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans.models import base, blocks, spans
+from jans.shapes import Shape
+from jans.status import BAD_MODEL, BAD_SYMBOL
+
+SLACK = 2.0**-20
+"""A cdf may fall by so much, or leave [0, 1]: sums and special functions in float32 do, by rounding."""
+_SLACK_FIXED = np.uint32(SLACK * spans.ONE)
+
+
+def _always_compiled(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method as one program, also where jit is disabled: its loops would be unrolled there."""
+    compiled = jax.jit(method)
+
+    @functools.wraps(method)
+    def call(*args):
+        with jax.disable_jit(False):
+            return compiled(*args)
+
+    return call
+
+
+class Custom(spans.SpanModel):
+    """Integers low ... high with a cumulative distribution function of your own; the tails belong to the end symbols.
+
+    `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for 0 < k < n, the rule of constriction's leaky
+    quantiser, with F rounded to float32 once and all after it in integers. So every symbol has a frequency of at
+    least 1. Where F falls by less than 2**-20 it is taken as level. Where it falls further, is NaN or leaves [0, 1],
+    symbols are refused with `BAD_MODEL`; never does one decode as another.
+
+    Args:
+        cdf: `cdf(*parameters, x)`, written for one symbol: parameters and the float32 scalar x in, a float scalar
+            out. Not falling in x. It is static: a new function compiles anew. Encoder and decoder must compute it
+            alike, down to the last bit: it is as much a part of the format as a network is.
+        parameters: arrays whose leading dimensions broadcast to the shape of the symbols.
+        low, high: the support, within +-2**22. One distribution of up to 1024 symbols is coded from a table; others by
+            a search, which calls the cdf log2(n) times a symbol.
+        ranks: how many trailing dimensions of each parameter belong to one symbol, for all or each; 1 for
+            the components of a mixture.
+        precision: bits of the frequencies.
+
+    >>> model = Custom(lambda scale, x: 1 - 2.0 ** (-jnp.maximum(x, 0) / scale), 2.0, low=0, high=4, precision=8)
+    >>> model.interval(jnp.arange(5))
+    (Array([  0,  40, 103, 148, 180], dtype=uint32), Array([40, 63, 45, 32, 76], dtype=uint32))
+    """
+
+    leaves = ("parameters",)
+    static = ("cdf", "ranks", "low", "high", "precision")
+
+    def __init__(
+        self,
+        cdf: Callable[..., jax.Array],
+        *parameters: Any,
+        low: int,
+        high: int,
+        ranks: int | Sequence[int] = 0,
+        precision: int = base.DEFAULT_PRECISION,
+    ):
+        self.set_span(low, high, precision)
+        arrays = [jnp.asarray(p) for p in parameters]
+        singles = [a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) else a for a in arrays]
+        self.cdf = cdf
+        self.ranks = (ranks,) * len(singles) if isinstance(ranks, int) else tuple(ranks)
+        if len(self.ranks) != len(singles) or any(
+            not 0 <= r <= a.ndim for r, a in zip(self.ranks, singles, strict=True)
+        ):
+            raise ValueError(
+                f"ranks must say how many trailing dimensions of each parameter belong to one symbol, got {ranks} for "
+                f"parameters of shapes {[a.shape for a in singles]}."
+            )
+        cut = [a.ndim - rank for a, rank in zip(singles, self.ranks, strict=True)]
+        shape = jnp.broadcast_shapes(*(a.shape[:c] for a, c in zip(singles, cut, strict=True)))
+        self.parameters = tuple(jnp.broadcast_to(a, (*shape, *a.shape[c:])) for a, c in zip(singles, cut, strict=True))
+
+    @property
+    def shape(self) -> Shape:
+        if not self.parameters:
+            return ()
+        return self.parameters[0].shape[: self.parameters[0].ndim - self.ranks[0]]
+
+    def _flat(self, symbols: Shape) -> tuple[jax.Array, ...]:
+        """The parameters of each of the symbols, one after the other."""
+        n = math.prod(symbols)
+        flat = base.flat_parameters(self.shape, symbols, *self.parameters)
+        return tuple(jnp.broadcast_to(p, (n, *p.shape[1:])) for p in flat)
+
+    def _fraction(self, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """F below symbols low + k as a fixed-point number, and where it is a probability."""
+        x = (k + self.low).astype(jnp.float32) - 0.5
+        parameters = jax.lax.stop_gradient(self._flat(k.shape))
+        p = blocks.evaluate(functools.partial(_call, self.cdf), parameters, x.reshape(-1)).reshape(k.shape)
+        legal = (p >= -SLACK) & (p <= 1 + SLACK)
+        # Scaling by a power of two is exact, and so is the conversion but for bits below 2**-31.
+        return (jnp.where(legal, jnp.clip(p, 0.0, 1.0), 0.0) * jnp.float32(spans.ONE)).astype(jnp.uint32), legal
+
+    @property
+    def _free(self) -> int:
+        """The places that are shared out by F."""
+        return 2**self.precision - self.size
+
+    @_always_compiled
+    def table(self) -> jax.Array:
+        """What `_walk` finds for each symbol, with all of its turns at once."""
+        n = self.size
+        k = jnp.arange(1, n)
+        each = jnp.broadcast_to(k.reshape(-1, *(1,) * len(self.shape)), (n - 1, *self.shape))
+        fraction, legal = self._fraction(each)
+        ends = [jnp.full((1, *self.shape), end, jnp.uint32) for end in (0, spans.ONE)]
+        level = jnp.concatenate([ends[0], fraction, ends[1]])
+        edges = np.array([0, n])
+        while len(edges) <= n:
+            first, end = edges[:-1], edges[1:]
+            first, end = first[end - first > 1], end[end - first > 1]
+            middle = (first + end) // 2
+            level = level.at[middle].set(jnp.clip(level[middle], level[first], level[end]))
+            edges = np.union1d(edges, middle)
+        level = level[1:-1]
+        wrong = jnp.maximum(level, fraction) - jnp.minimum(level, fraction) > _SLACK_FIXED
+        left = spans.share(level, self._free) + each.astype(jnp.uint32)
+        sealed = spans.seal(jnp.moveaxis(left, 0, -1), (legal & ~wrong).all(0), self.precision)
+        return base.constant(sealed, self.parameters)
+
+    def _walk(self, shape: Shape, is_right: Callable[[jax.Array, jax.Array], jax.Array]) -> Any:
+        """Bisects the support down to one symbol: its k, start and freq, and whether F was a distribution on the way.
+
+        `is_right(middle, left)` says whether the symbol is the middle one, which starts at left, or right of it. F in
+        the middle is clipped to what it is at `first` and `end`, so starts rise along the walk whatever F does; and as
+        a turn follows from those before it, a quantile walks to the very symbol in whose interval it lies.
+        """
+
+        def turn(_, walk):
+            first, end, below, above, legal = walk
+            middle = (first + end) // 2
+            fraction, sane = self._fraction(middle)
+            level = jnp.clip(fraction, below, above)
+            wrong = jnp.maximum(level, fraction) - jnp.minimum(level, fraction) > _SLACK_FIXED
+            goes_right = is_right(middle, spans.share(level, self._free) + middle.astype(jnp.uint32))
+            right, left = (middle > first) & goes_right, (middle > first) & ~goes_right
+            return (
+                jnp.where(right, middle, first),
+                jnp.where(left, middle, end),
+                jnp.where(right, level, below),
+                jnp.where(left, level, above),
+                legal & ((middle == first) | sane & ~wrong),
+            )
+
+        values = ((0, jnp.int32), (self.size, jnp.int32), (0, jnp.uint32), (spans.ONE, jnp.uint32), (True, bool))
+        start = tuple(jnp.full(shape, value, dtype) for value, dtype in values)
+        first, end, below, above, legal = jax.lax.fori_loop(0, (self.size - 1).bit_length(), turn, start)
+        left, right = (
+            spans.share(fraction, self._free) + k.astype(jnp.uint32) for fraction, k in ((below, first), (above, end))
+        )
+        return base.constant((first, left, right - left, legal), self.parameters)
+
+    @_always_compiled
+    def search_interval(self, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+        _, start, freq, legal = self._walk(k.shape, lambda middle, _: middle <= k)
+        inside = base.refuse((k >= 0) & (k < self.size), (start, freq), BAD_SYMBOL)
+        return base.refuse(legal, inside, BAD_MODEL)
+
+    @_always_compiled
+    def search_locate(self, quantiles: jax.Array) -> jax.Array:
+        k, _, _, legal = self._walk(quantiles.shape, lambda _, left: left <= quantiles)
+        return jnp.where(legal, k, 0)
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
+        x = jnp.clip(symbols, self.low, self.high)
+        cdf = jax.vmap(functools.partial(_call, self.cdf))
+        below, above = (cdf(*self._flat(x.shape), x.reshape(-1) + half).reshape(x.shape) for half in (-0.5, 0.5))
+        mass = jnp.where(x == self.high, 1.0, above) - jnp.where(x == self.low, 0.0, below)
+        return self.log_floored(mass, symbols)
+
+
+def _call(cdf: Callable[..., jax.Array], *parameters_and_x: jax.Array) -> jax.Array:
+    value = jnp.asarray(cdf(*parameters_and_x))
+    if value.shape != () or not jnp.issubdtype(value.dtype, jnp.floating):
+        raise TypeError(
+            f"cdf must return a float scalar for the parameters of one symbol and a scalar x, got {value.dtype} of "
+            f"shape {value.shape}. Say with ranks which dimensions of parameters belong to one symbol."
+        )
+    return value.astype(jnp.float32)

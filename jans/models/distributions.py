@@ -1,0 +1,183 @@
+"""Distributions of distrax, numpyro and TensorFlow Probability as models, told by name: none of them is imported."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans.models import base
+from jans.models.categorical import Bernoulli, Categorical
+from jans.models.uniform import Uniform
+
+WRAPPERS = {"Independent", "ExpandedDistribution"}
+"""They change which dimensions are called a batch, and no probability."""
+
+
+def from_distribution(
+    distribution: Any, *, low: int | None = None, high: int | None = None, precision: int = base.DEFAULT_PRECISION
+) -> base.Model:
+    """A distribution of distrax, numpyro or TensorFlow Probability as the model of the same probabilities.
+
+    Args:
+        distribution: one whose class is named as in `KNOWN`; Independent and expanded ones are those inside of them.
+        low, high: the support, for distributions on real numbers, which are rounded to the nearest integer; `high`
+            alone for those on 0, 1, 2, ...; neither for others.
+        precision: bits of the frequencies.
+
+    Returns:
+        A model with the parameters of the distribution: probabilities where it was made of these, else logits.
+
+    Raises:
+        TypeError: for any other class; the text lists those that are known.
+        ValueError: where low or high is missing.
+
+    >>> class Categorical:  # numpyro.distributions.Categorical(logits=...), for one
+    ...     logits = jnp.zeros(4)
+    >>> from_distribution(Categorical(), precision=8).bits(jnp.arange(4))
+    Array([2., 2., 2., 2.], dtype=float32)
+    """
+    while type(distribution).__name__ in WRAPPERS:
+        distribution = _first(distribution, "base_dist", "distribution")
+    name = type(distribution).__name__.removesuffix("Probs").removesuffix("Logits")
+    if name not in KNOWN:
+        raise TypeError(
+            f"no model is known for {type(distribution).__module__}.{type(distribution).__name__}. Known are "
+            f"{', '.join(KNOWN)}. Build a model with the same parameters, or models.Custom with its cdf."
+        )
+    return KNOWN[name](distribution, _Options(name, low, high, precision))
+
+
+class _Options:
+    """The keyword arguments, which complain when one is asked for that was not given."""
+
+    def __init__(self, name: str, low: int | None, high: int | None, precision: int):
+        self.name, self.low, self.high, self.precision = name, low, high, precision
+
+    def make(self, kind: str, *parameters: Any, **bounds: int) -> base.Model:
+        """The model named, which lives in a file that stands beside this one."""
+        from jans import models
+
+        return getattr(models, kind)(*parameters, **bounds, precision=self.precision)
+
+    def ends(self, *names: str) -> dict[str, int]:
+        given = {name: getattr(self, name) for name in names}
+        for name, value in given.items():
+            if value is None:
+                raise ValueError(f"{self.name} has no end of its own: pass {' and '.join(names)}. {name} is missing.")
+        return {name: int(value) for name, value in given.items()}
+
+
+def _first(distribution: Any, *names: str) -> Any:
+    """The first of these attributes that there is."""
+    for name in names:
+        value = getattr(distribution, name, None)
+        if value is not None:
+            return value
+    raise TypeError(
+        f"{type(distribution).__name__} should have one of the attributes {', '.join(names)}, and has none."
+    )
+
+
+def _floats(values: Any) -> jax.Array:
+    return jnp.asarray(values, None if jnp.issubdtype(jnp.result_type(values), jnp.floating) else jnp.float32)
+
+
+def _parameter(distribution: Any) -> tuple[str, jax.Array]:
+    """Whether a distribution was made of probs or of logits, and these."""
+    for name in ("probs", "logits"):
+        # The class of numpyro says which, distrax and TensorFlow Probability keep the other one as None.
+        own = type(distribution).__name__.endswith(name.capitalize())
+        if own or getattr(distribution, f"_{name}", None) is not None:
+            return name, _floats(getattr(distribution, name))
+    name = "probs" if getattr(distribution, "logits", None) is None else "logits"
+    return name, _floats(_first(distribution, name))
+
+
+def _prob(distribution: Any) -> jax.Array:
+    name, values = _parameter(distribution)
+    return values if name == "probs" else jax.nn.sigmoid(values)
+
+
+def _categorical(d: Any, options: _Options) -> base.Model:
+    name, values = _parameter(d)
+    return Categorical(**{name: values}, precision=options.precision)
+
+
+def _bernoulli(d: Any, options: _Options) -> base.Model:
+    name, values = _parameter(d)
+    if name == "probs":
+        return Bernoulli(values, options.precision)
+    return Categorical(logits=jnp.stack([jnp.zeros_like(values), values], axis=-1), precision=options.precision)
+
+
+def _located(kind: str) -> Callable[[Any, _Options], base.Model]:
+    return lambda d, options: options.make(kind, _floats(d.loc), _floats(d.scale), **options.ends("low", "high"))
+
+
+def _trials(d: Any) -> Any:
+    return jnp.asarray(d.total_count).astype(jnp.int32)
+
+
+def _binomial(d: Any, options: _Options) -> base.Model:
+    return options.make("Binomial", _trials(d), _prob(d))
+
+
+def _beta_binomial(d: Any, options: _Options) -> base.Model:
+    return options.make("BetaBinomial", _trials(d), _floats(d.concentration1), _floats(d.concentration0))
+
+
+def _poisson(d: Any, options: _Options) -> base.Model:
+    return options.make("Poisson", _floats(d.rate), **options.ends("high"))
+
+
+def _geometric(d: Any, options: _Options) -> base.Model:
+    return options.make("Geometric", _prob(d), **options.ends("high"))
+
+
+def _discrete_uniform(d: Any, options: _Options) -> base.Model:
+    if np.any(np.asarray(d.low) != 0):
+        raise ValueError(f"Uniform models count from 0, got low={d.low}. Code symbols - low with models.Uniform.")
+    return Uniform(jnp.asarray(d.high).astype(jnp.int32) + 1, options.precision)
+
+
+def _mixture(d: Any, options: _Options) -> base.Model:
+    name, values = _parameter(_first(d, "mixing_distribution", "mixture_distribution"))
+    parts = _first(d, "component_distribution", "components_distribution")
+    kinds = {"Logistic": "LogisticMixture", "Normal": "GaussianMixture"}
+    kind = type(parts).__name__
+    if kind not in kinds:
+        raise TypeError(f"mixtures of {', '.join(kinds)} have a model, got one of {kind}.")
+    logits = jnp.log(values) if name == "probs" else values
+    return options.make(kinds[kind], logits, _floats(parts.loc), _floats(parts.scale), **options.ends("low", "high"))
+
+
+def _quantized(d: Any, options: _Options) -> base.Model:
+    """There, symbol k is what lies from k - 1 to k; here, what rounds to k."""
+    kinds = {"Logistic": "Logistic", "Normal": "Gaussian", "Laplace": "Laplace", "Cauchy": "Cauchy"}
+    kind = type(d.distribution).__name__
+    if kind not in kinds:
+        raise TypeError(f"quantized {', '.join(kinds)} have a model, got {kind}.")
+    given = {"low": _first(d, "low"), "high": _first(d, "high")}
+    given = {name: int(np.asarray(end).ravel()[0]) for name, end in given.items()}
+    return options.make(kinds[kind], _floats(d.distribution.loc) + 0.5, _floats(d.distribution.scale), **given)
+
+
+KNOWN: dict[str, Callable[[Any, _Options], base.Model]] = {
+    "Categorical": _categorical,
+    "Bernoulli": _bernoulli,
+    "DiscreteUniform": _discrete_uniform,
+    "Normal": _located("Gaussian"),
+    "Laplace": _located("Laplace"),
+    "Logistic": _located("Logistic"),
+    "Cauchy": _located("Cauchy"),
+    "Binomial": _binomial,
+    "BetaBinomial": _beta_binomial,
+    "Poisson": _poisson,
+    "Geometric": _geometric,
+    "MixtureSameFamily": _mixture,
+    "Quantized": _quantized,
+    "QuantizedDistribution": _quantized,
+}
+"""By the name of the class, which numpyro ends with Probs or Logits."""

@@ -1,0 +1,107 @@
+"""Integers with a probability for each of a few bins, alike within the bin."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import quantize
+from jans.models import base, rows, spans
+from jans.shapes import Shape
+
+
+class Histogram(spans.SpanModel):
+    """Integers `edges[0] ... edges[-1] - 1`; symbol x is in the bin b with `edges[b] <= x < edges[b + 1]`.
+
+    A bin of width w and mass m gets `floor(M * (2**precision - n)) + w` places in turn, M being m's share of all as a
+    fixed-point number; its symbols get the w-th part each, the first of them one place more where that does not come
+    out even. All of this is integer arithmetic, and every symbol has a place, in bins of mass zero as well.
+
+    Args:
+        edges: ascending ints, static; shared by all symbols.
+        masses: floats [..., bins], not necessarily normalised; leading dimensions are the shape of the symbols. NaN,
+            negative, infinite or only zero masses set `BAD_MODEL`.
+        precision: bits of the frequencies, at most 31, and 2**precision at least the number of symbols.
+
+    >>> model = Histogram([0, 1, 3, 103], jnp.array([0.5, 0.25, 0.25]), precision=12)
+    >>> model.interval(jnp.array([0, 1, 2, 3, 102]))
+    (Array([   0, 1997, 2497, 2997, 4086], dtype=uint32), Array([1997,  500,  500,   11,   10], dtype=uint32))
+    """
+
+    leaves = ("masses", "places")
+    static = ("edges", "low", "high", "precision")
+
+    def __init__(self, edges: Sequence[int] | np.ndarray, masses: Any, precision: int = base.DEFAULT_PRECISION):
+        self.masses = base.check_floats("masses", masses)
+        whole = [int(edge) for edge in edges]
+        if len(whole) < 2 or any(a >= b for a, b in itertools.pairwise(whole)) or list(edges) != whole:
+            raise ValueError(f"edges must be two or more ascending integers, got {edges}.")
+        if self.masses.ndim < 1 or self.masses.shape[-1] != len(whole) - 1:
+            raise ValueError(
+                f"{len(whole)} edges make {len(whole) - 1} bins, got masses of shape {self.masses.shape}. Bins are the "
+                "last axis."
+            )
+        if precision == 32:
+            raise ValueError("a histogram has at most 31 bits of precision, got 32.")
+        self.set_span(whole[0], whole[-1] - 1, precision)
+        self.edges = tuple(whole)
+        shares = quantize.probs(jax.lax.stop_gradient(self.masses), 31)
+        places = spans.share(shares, 2**self.precision - self.size) + jnp.asarray(self._first, jnp.uint32)
+        self.places = jnp.where(shares[..., -1:] == spans.ONE, places, jnp.uint32(2**32 - 1))
+
+    @property
+    def shape(self) -> Shape:
+        return self.masses.shape[:-1]
+
+    @property
+    def _first(self) -> np.ndarray:
+        """The first symbol of every bin, counted from low, and the number of all symbols."""
+        return np.array(self.edges, np.int32) - self.low
+
+    @property
+    def _widths(self) -> np.ndarray:
+        return np.diff(self._first)
+
+    def _rows(self, symbols: Shape) -> tuple[jax.Array, jax.Array]:
+        return rows.flat_rows(base.constant(self.places, self.masses), symbols)
+
+    def table(self) -> jax.Array:
+        k = jnp.arange(1, self.size)
+        each = jnp.broadcast_to(k.reshape(-1, *(1,) * len(self.shape)), (self.size - 1, *self.shape))
+        left = jnp.moveaxis(self.search_interval(each)[0], 0, -1)
+        return spans.seal(left, self.places[..., 0] == 0, self.precision)
+
+    def _bin(self, k: jax.Array) -> jax.Array:
+        return jnp.searchsorted(jnp.asarray(self._first), k, side="right").astype(jnp.int32) - 1
+
+    def search_interval(self, k: jax.Array) -> tuple[jax.Array, jax.Array]:
+        at = self._bin(k)
+        start, mass = rows.interval(*self._rows(k.shape), at, self.precision)
+        inner = jnp.clip(at, 0, len(self._widths) - 1)
+        width = jnp.asarray(self._widths, jnp.uint32)[inner]
+        i = (k - jnp.asarray(self._first)[inner]).astype(jnp.uint32)
+        # A bin without an interval has mass 0: nothing is added to the status in start, or to freq.
+        return start + i * (mass // width) + jnp.minimum(i, mass % width), mass // width + (i < mass % width)
+
+    def search_locate(self, quantiles: jax.Array) -> jax.Array:
+        table, index = self._rows(quantiles.shape)
+        at = rows.locate(table, index, quantiles)
+        start, mass = rows.interval(table, index, at, self.precision)
+        width = jnp.asarray(self._widths, jnp.uint32)[at]
+        each, more = jnp.maximum(mass // width, 1), mass % width
+        place, larger = quantiles - start, more * (each + 1)
+        i = jnp.where(place < larger, place // (each + 1), more + (place - larger) // each)
+        return jnp.where(mass == 0, 0, jnp.asarray(self._first)[at] + i.astype(jnp.int32))
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
+        at = self._bin(jnp.clip(symbols, self.low, self.high) - self.low)
+        # With the largest as one, no sum leaves the range of floats.
+        scaled = self.masses / jax.lax.stop_gradient(self.masses.max(-1, keepdims=True))
+        density = scaled / scaled.sum(-1, keepdims=True) / self._widths.astype(np.float32)
+        full = jnp.broadcast_to(density, (*symbols.shape, density.shape[-1]))
+        mass = jnp.take_along_axis(full, at[..., None], axis=-1)[..., 0]
+        return self.log_floored(mass.astype(jnp.float32), symbols)

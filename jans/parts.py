@@ -1,0 +1,62 @@
+"""Symbols of several parts, for every coder: what a coder needs to know about a composite model.
+
+A composite has no interval of its own. Its symbols have several parts, each with a model that depends on those before
+it:
+
+    parts             how many there are
+    split(symbols)    the parts of symbols, a tuple of int32 arrays of their shape
+    join(values)      the inverse
+    part(k, values)   the model of part k, given the values of the k parts before it
+
+A stack pushes the last part first, so that the parts are popped in reading order. A part whose model says that it is
+`certain` (all its symbols are 0, with the interval [0, 2**precision)) would leave the coder as it is, and is skipped.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jans.shapes import Shape
+
+Push = Callable[[Any, Any, jax.Array], Any]
+Pop = Callable[[Any, Any, Shape], tuple[Any, jax.Array]]
+
+
+def push(push_one: Push, state: Any, model: Any, symbols: jax.Array) -> Any:
+    """Pushes symbols of a composite with `push_one(state, model, symbols)`, part by part."""
+    values = model.split(symbols)
+
+    def push_part(k, part, state):
+        return push_one(state, part, values[k])
+
+    for k in reversed(range(model.parts)):
+        state = _unless_certain(model.part(k, values[:k]), functools.partial(push_part, k), state)
+    return state
+
+
+def pop(pop_one: Pop, state: Any, model: Any, shape: Shape) -> tuple[Any, jax.Array]:
+    """Pops symbols of a shape with `pop_one(state, model, shape)`: the inverse of `push`."""
+    values: list[jax.Array] = []
+
+    def pop_part(part, before):
+        return pop_one(before[0], part, shape)
+
+    for k in range(model.parts):
+        nothing = jnp.zeros(shape, jnp.int32)
+        state, value = _unless_certain(model.part(k, tuple(values)), pop_part, (state, nothing))
+        values.append(value)
+    return state, model.join(tuple(values))
+
+
+def _unless_certain(part: Any, step: Callable[[Any, Any], Any], start: Any) -> Any:
+    """`step(part, start)`, or `start` where that is the same: a loop of one turn or none, because under `vmap` a `cond`
+    always takes both branches, and a loop takes its turn only where one of the batch needs it."""
+    if part.certain is None:
+        return step(part, start)
+    _, end = jax.lax.while_loop(
+        lambda carry: carry[0], lambda carry: (jnp.zeros_like(carry[0]), step(part, carry[1])), (~part.certain, start)
+    )
+    return end
