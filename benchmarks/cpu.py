@@ -145,6 +145,49 @@ def small_calls(repetitions: int) -> list[tuple[str, ...]]:
     return rows
 
 
+def gaussians(repetitions: int) -> list[tuple[str, ...]]:
+    """A mean and a scale for every symbol, 24 bits, the integers of constriction."""
+    n, high = 1_000_000, 127
+    rng = np.random.default_rng(5)
+    mean, scale = rng.normal(0, 5, n).astype(np.float32), np.exp(rng.normal(0.5, 1, n)).astype(np.float32)
+    symbols = np.clip(np.round(mean + scale * rng.normal(size=n)), -high, high).astype(np.int32)
+    peer = constriction.stream.model.QuantizedGaussian(-high, high)
+    wide = mean.astype(np.float64), scale.astype(np.float64)
+
+    def peer_encode():
+        coder = AnsCoder()
+        coder.encode_reverse(symbols, peer, *wide)
+        return coder
+
+    words = peer_encode().get_compressed()
+    m, s, x = jnp.asarray(mean), jnp.asarray(scale), jnp.asarray(symbols)
+    build = lambda m, s: models.Gaussian(m, s, -high, high)
+    push = jax.jit(lambda state, m, s, x: rans.push(state, build(m, s), x), donate_argnums=0)
+    pop = jax.jit(lambda state, m, s: rans.pop(state, build(m, s))[1])
+    calls = {"peer encode": peer_encode, "peer decode": lambda: AnsCoder(words).decode(peer, *wide)}
+    lane_counts = (1, 4, 32)
+    for lanes in lane_counts:
+        full = jax.block_until_ready(push(rans.init(n, lanes), m, s, x))
+        assert (np.asarray(pop(full, m, s)) == symbols).all()
+        if lanes == 1:
+            assert (rans.to_words(full) == words).all()
+        held = {"state": rans.init(n, lanes)}
+
+        def encode(held=held, lanes=lanes):
+            empty = rans.init(0, lanes)
+            state = rans.State(empty.head, held["state"].tail, empty.size, empty.status, empty.variant)
+            held["state"] = push(state, m, s, x)
+            return held["state"]
+
+        calls |= {f"{lanes} encode": encode, f"{lanes} decode": lambda full=full: pop(full, m, s)}
+    rates = {name: n / seconds / 1e6 for name, seconds in interleaved(calls, repetitions).items()}
+    rows = [("constriction", *_rates(rates, "peer"), "", "")]
+    for lanes in lane_counts:
+        ratios = (f"{rates[f'{lanes} {way}'] / rates[f'peer {way}']:.2f}" for way in ("encode", "decode"))
+        rows.append((f"jans, {lanes} lane{'s' if lanes > 1 else ''}", *_rates(rates, str(lanes)), *ratios))
+    return rows
+
+
 def rows_of_probabilities(repetitions: int) -> list[tuple[str, ...]]:
     """256 float32 probabilities for every symbol, quantisation included."""
     n, size = 20_000, 256
@@ -285,6 +328,10 @@ def main() -> None:
         (
             "## Push and pop of 784 symbols, microseconds",
             markdown(("call", "push", "pop", "peer / push", "peer / pop"), small_calls(args.repetitions)),
+        ),
+        (
+            "## A Gaussian for every symbol, constriction's integers of 24 bits, Msym/s",
+            markdown(("coder", "encode", "decode", "encode / peer", "decode / peer"), gaussians(args.repetitions)),
         ),
         (
             "## 256 probabilities for every symbol, Msym/s (fast and lazy beside the faster of constriction's)",

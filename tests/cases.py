@@ -279,8 +279,8 @@ def _scales(rng: np.random.Generator, shape: Shape, dtype: type = np.float32) ->
 
 def _on_integers(kind):
     def build(precision, shape, rng):
-        loc = rng.normal(0, 10, shape).astype(np.float32)
-        return kind(loc, _scales(rng, shape), -20, 19, precision), _inside(shape, 40, -20, 19)
+        loc = rng.normal(20, 10, shape).astype(np.float32)
+        return kind(loc, _scales(rng, shape), 0, 39, precision), np.ones((40, *shape), bool)
 
     return build
 
@@ -292,10 +292,9 @@ def _inside(shape: Shape, size: int, low: Any, high: Any) -> np.ndarray:
 
 
 def _bounds_each(precision, shape, rng):
-    low, size = rng.integers(-9, 9, shape), rng.integers(10, 30, shape)
-    model = models.Gaussian(
-        rng.normal(0, 10, shape).astype(np.float32), _scales(rng, shape), low, low + size, precision
-    )
+    low, size = rng.integers(0, 9, shape), rng.integers(1, 30, shape)
+    loc = rng.normal(10, 10, shape).astype(np.float32)
+    model = models.Gaussian(loc, _scales(rng, shape), low, low + size, precision)
     return model, _inside(shape, 39, low, low + size)
 
 

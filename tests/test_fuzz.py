@@ -82,7 +82,7 @@ def any_call(draw):
     first = draw(states(v, batch)) if name.startswith("rans") else (draw(garbage((*batch, n), np.int32)),)
     if name.startswith(("locate", "interval")):
         params = {"precision": precision}
-        first = (first[0].view(np.uint32) % 2**precision,) if name.startswith("locate") else first
+        first = (first[0].view(np.uint32) & np.uint32(2**precision - 1),) if name.startswith("locate") else first
     if "pop" in name:
         params |= {"n": n, "dtype": symbols}
     if name in ("rans_push", "rans_advance"):

@@ -99,8 +99,9 @@ __attribute__((target("avx2,fma"))) inline void FindGaussians(const Leaky<Gaussi
     const __m256d from = _mm256_andnot_pd(lowest, _mm256_add_pd(left.whole, k));
     const __m256d to = _mm256_blendv_pd(_mm256_add_pd(_mm256_add_pd(right.whole, k), All(1)), All(total), highest);
     const __m256d inside = And(_mm256_cmp_pd(symbol, low, _CMP_GE_OQ), _mm256_cmp_pd(symbol, high, _CMP_LE_OQ));
-    const __m256d legal = And(_mm256_cmp_pd(scale, All(Smallest<float>()), _CMP_GE_OQ),
-                              _mm256_cmp_pd(scale, All(Gaussian::kWidest), _CMP_LE_OQ));
+    const __m256d finite = _mm256_cmp_pd(_mm256_sub_pd(centre, centre), All(0), _CMP_EQ_OQ);
+    const __m256d legal = And(finite, And(_mm256_cmp_pd(scale, All(Smallest<float>()), _CMP_GE_OQ),
+                                          _mm256_cmp_pd(scale, All(Gaussian::kWidest), _CMP_LE_OQ)));
     const __m256d certain = And(_mm256_or_pd(left.certain, lowest), _mm256_or_pd(right.certain, highest));
     if (_mm256_movemask_pd(And(certain, And(inside, legal))) == 15) {
       const __m128i starts = _mm256_cvttpd_epi32(from), ends = _mm256_cvttpd_epi32(to);

@@ -32,7 +32,7 @@ class Target:
     """A kernel: `full` leading operands carry the batch, `ranks` are dimensions of one stream's part, `aliases` maps
     operands to the results that replace them, `results` gives one stream's result shapes and dtypes, and `attributes`
     are the parameters that the kernel reads (the others it sees in the shapes). `reference` is the same in plain JAX,
-    for one stream."""
+    for one stream; `steps`, where it can be done by other targets, is that, for a batch."""
 
     name: str
     reference: Callable[..., tuple[jax.Array, ...]]
@@ -41,6 +41,7 @@ class Target:
     results: Callable[..., Shapes]
     aliases: dict[int, int]
     attributes: tuple[str, ...]
+    steps: Callable[..., tuple[jax.Array, ...]] | None = None
 
 
 TARGETS: dict[str, Target] = {}
@@ -114,7 +115,7 @@ def _define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
     batching.primitive_batchers[primitive] = batch
     ad.primitive_jvps[primitive] = differentiate
     mlir.register_lowering(primitive, plain)
-    _PENDING.append((primitive, target.name, kernel))
+    _PENDING.append((primitive, target, kernel))
 
     def call(*args, **params):
         _register_lowerings()
@@ -147,7 +148,7 @@ def _vary_alike(args):
     ]
 
 
-_PENDING: list[tuple[Primitive, str, Callable]] = []
+_PENDING: list[tuple[Primitive, Target, Callable]] = []
 
 
 @functools.cache
@@ -156,9 +157,11 @@ def _register_lowerings() -> None:
     library is opened only when JAX has a CUDA backend, and asking for backends starts them."""
     for platform in registry.platforms():
         names = registry.targets(platform)
-        for primitive, name, kernel in _PENDING:
-            if f"jans_{name}" in names:
+        for primitive, target, kernel in _PENDING:
+            if f"jans_{target.name}" in names:
                 mlir.register_lowering(primitive, kernel, platform=platform)
+            elif names and target.steps is not None:
+                mlir.register_lowering(primitive, mlir.lower_fun(target.steps), platform=platform)
 
 
 # ---- the targets ----
@@ -193,9 +196,9 @@ def _popped(head, _tail, size, status, *_, n, dtype, **__) -> Shapes:
     return [*_advanced(head, _tail, size, status), ((n,), dtype)]
 
 
-def _define_push(name: str, *ranks: int, reference: Callable | None = None):
+def _define_push(name: str, *ranks: int, reference: Callable | None = None, steps: Callable | None = None):
     every = lambda variant, **_: (*_state_ranks(variant), *ranks)
-    return _define(Target(name, reference or getattr(xla, name), 4, every, _pushed, PUSHED, CODER))
+    return _define(Target(name, reference or getattr(xla, name), 4, every, _pushed, PUSHED, CODER, steps))
 
 
 def _define_pop(name: str, *ranks: int, reference: Callable | None = None):
@@ -230,10 +233,17 @@ class Family(NamedTuple):
 
 def _define_family(name: str, *ranks: int) -> Family:
     plain = lambda function: functools.partial(function, name)
+    interval = _define_map(f"interval_{name}", _interval, 1, *ranks, reference=plain(xla.interval_family))
+
+    def push_intervals(head, tail, size, status, symbols, *operands, variant, precision):
+        symbols = jnp.broadcast_to(symbols, (*size.shape, symbols.shape[-1])).astype(jnp.int32)
+        start, freq = interval(symbols, *operands, precision=precision)
+        return rans_push(head, tail, size, status, start, freq, variant=variant, precision=precision)
+
     return Family(
-        _define_push(f"rans_push_{name}", 1, *ranks, reference=plain(xla.rans_push_family)),
+        _define_push(f"rans_push_{name}", 1, *ranks, reference=plain(xla.rans_push_family), steps=push_intervals),
         _define_pop(f"rans_pop_{name}", *ranks, reference=plain(xla.rans_pop_family)),
-        _define_map(f"interval_{name}", _interval, 1, *ranks, reference=plain(xla.interval_family)),
+        interval,
         _define_map(f"locate_{name}", _located, 1, *ranks, reference=plain(xla.locate_family)),
     )
 

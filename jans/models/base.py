@@ -62,7 +62,7 @@ class Model(abc.ABC):
                 cls,
                 serialized_name=f"{cls.__module__}.{cls.__qualname__}",
                 serialize_auxdata=lambda static: json.dumps(static).encode(),
-                deserialize_auxdata=lambda text: tuple(json.loads(text)),
+                deserialize_auxdata=lambda text: _tuples(json.loads(text)),
             )
 
     @property
@@ -200,6 +200,11 @@ def _bits_jvp(primals, tangents):
     model, symbols = primals
     _, change = jax.jvp(lambda m: -m.log_prob(symbols) / math.log(2), (model,), (tangents[0],))
     return _bits(model, symbols), change
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, which JSON does not tell apart."""
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
 def check_floats(name: str, values: Any) -> jax.Array:

@@ -78,14 +78,19 @@ class Categorical(rows.RowsModel):
             self.cdf = quantizer(jax.lax.stop_gradient(values), self.precision, mask)
 
     @property
-    def shape(self) -> Shape:
+    def _given(self) -> jax.Array:
+        """Probabilities or logits."""
         leaf = self.logits if self.probs is None else self.probs
         assert leaf is not None
-        return leaf.shape[:-1]
+        return leaf
+
+    @property
+    def shape(self) -> Shape:
+        return self._given.shape[:-1]
 
     @property
     def bounds(self) -> tuple[int, int]:
-        return 0, self.cdf.shape[-1] - 2
+        return 0, self._given.shape[-1] - 1
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         assert self.cdf is not None

@@ -102,7 +102,9 @@ def _prob(distribution: Any) -> jax.Array:
 
 def _categorical(d: Any, options: _Options) -> base.Model:
     name, values = _parameter(d)
-    return Categorical(**{name: values}, precision=options.precision)
+    if name == "probs":
+        return Categorical(values, precision=options.precision)
+    return Categorical(logits=values, precision=options.precision)
 
 
 def _bernoulli(d: Any, options: _Options) -> base.Model:

@@ -199,6 +199,7 @@ void RunGaussians(Input in) {
   std::vector<float> location = in.Fill<float>(kMost), scale = in.Fill<float>(kMost);
   if (plain) {  // numbers of a usual size, which random floats seldom are
     for (float& x : location) x = static_cast<float>(in.Take<int16_t>()) / 128;
+    location[in.Take<uint8_t>() % kMost] /= in.Take<uint8_t>() % 8 == 0 ? 0.0f : 1.0f;
     for (float& x : scale) x = static_cast<float>(1 + in.Take<uint16_t>()) / (1 << in.Take<uint8_t>() % 16);
   }
   const std::vector<double> wide_location(location.begin(), location.end()), wide_scale(scale.begin(), scale.end());

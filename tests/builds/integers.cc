@@ -1,0 +1,121 @@
+// Prints a checksum of many integers of every model in closed form and of every quantiser. Builds of any kind print the
+// same: tests/test_builds.py compares them.
+#include <cstdio>
+#include <vector>
+
+#include "../../csrc/core/distributions.h"
+#include "../../csrc/core/fixed_models.h"
+#include "../../csrc/core/perfect.h"
+#include "../../csrc/core/quantize.h"
+#include "../../csrc/core/sums.h"
+#include "../../csrc/cpu/gaussian.h"
+#include "../../csrc/cpu/lazy_block.h"
+
+namespace {
+
+using namespace jans;
+
+// A linear congruential generator (Knuth, MMIX).
+struct Random {
+  uint64_t state = 1;
+
+  uint32_t Bits() {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<uint32_t>(state >> 32);
+  }
+  int32_t Below(uint32_t n) { return static_cast<int32_t>(Bits() % n); }
+  double Unit() { return (Bits() + 0.5) / 4294967296.0; }
+  // From 2^-24 to 2^24, exact in float32.
+  double Magnitude() { return (1 + (Bits() >> 9) / 8388608.0) * PowerOfTwo(Below(48) - 24); }
+};
+
+class Checksum {
+ public:
+  void Add(uint64_t value) { hash_ = (hash_ ^ value) * 1099511628211u; }
+  void Add(const Interval& interval) { Add(uint64_t{interval.start} << 32 | interval.freq); }
+  ~Checksum() { std::printf("%s %016llx\n", name_, static_cast<unsigned long long>(hash_)); }
+  explicit Checksum(const char* name) : name_(name) {}
+
+ private:
+  const char* name_;
+  uint64_t hash_ = 14695981039346656037u;
+};
+
+constexpr int kCount = 20000;
+
+template <typename Model>
+void Run(const char* name, Random& random, const Model& model) {
+  Checksum sum(name);
+  std::vector<int32_t> symbols(kCount);
+  for (int32_t& symbol : symbols) symbol = random.Below(44) - 2;
+  std::vector<uint32_t> start(kCount), freq(kCount);
+  FindAll(model, 0, kCount, symbols.data(), start.data(), freq.data());
+  const LocateFunction locate = LocateOf<Model>();
+  for (int i = 0; i < kCount; ++i) {
+    sum.Add(Interval{start[i], freq[i]});
+    const Located found = locate(&model, i, random.Bits() >> 8);
+    sum.Add(static_cast<uint32_t>(found.symbol));
+    sum.Add(found.interval);
+  }
+}
+
+template <typename Float>
+void RunRows(const char* name, Random& random) {
+  constexpr int kSize = 30, kRows = 500;
+  Checksum sum(name);
+  std::vector<Float> probs(kRows * kSize), logits(kRows * kSize);
+  for (Float& p : probs) p = static_cast<Float>(random.Unit() * random.Unit() * random.Unit());
+  for (Float& x : logits) x = static_cast<Float>(random.Unit() * 30);
+  const LazyProbs<Float> model{probs.data(), 1, kSize, 24};
+  LazyBlock<Float> block(model, kRows);
+  std::vector<double> room(PerfectRule::Room(kSize));
+  PerfectRule perfect(room.data(), kSize);
+  std::vector<uint32_t> cdf(kSize + 1);
+  for (int row = 0; row < kRows; ++row) {
+    QuantizeProbs<Float>(probs.data() + row * kSize, nullptr, kSize, 24, cdf.data());
+    for (uint32_t left : cdf) sum.Add(left);
+    perfect.Run(probs.data() + row * kSize, nullptr, kSize, 24, cdf.data());
+    for (uint32_t left : cdf) sum.Add(left);
+    if constexpr (sizeof(Float) == 4) {
+      QuantizeLogits(logits.data() + row * kSize, nullptr, kSize, 24, cdf.data());
+      for (uint32_t left : cdf) sum.Add(left);
+    }
+    for (int symbol = 0; symbol < kSize; ++symbol) sum.Add(block.Find(row, symbol));
+  }
+}
+
+}  // namespace
+
+int main() {
+  Random random;
+  std::vector<float> location(kCount), scale(kCount), prob(kCount), parts(3 * kCount);
+  std::vector<double> wide_location(kCount), wide_scale(kCount);
+  for (int i = 0; i < kCount; ++i) {
+    wide_location[i] = random.Unit() * 60 - 10;
+    wide_scale[i] = random.Below(4) == 0 ? random.Magnitude() : random.Unit() * 20;
+    location[i] = static_cast<float>(wide_location[i]);
+    scale[i] = static_cast<float>(wide_scale[i]);
+    prob[i] = static_cast<float>(random.Unit());
+  }
+  for (float& x : parts) x = static_cast<float>(random.Unit() * 8);
+  const int32_t low = 0, high = 40;
+  const Support support{{&low, 0}, {&high, 0}};
+  const Integers most{&high, 0};
+  const Reals locations{location.data(), 1, false}, scales{scale.data(), 1, false}, probs{prob.data(), 1, false};
+  const Reals wide_locations{wide_location.data(), 1, true}, wide_scales{wide_scale.data(), 1, true};
+  Run("gaussian", random, Leaky<Gaussian>{{locations, scales, support}, 24});
+  Run("gaussian float64", random, Leaky<Gaussian>{{wide_locations, wide_scales, support}, 24});
+  Run("laplace", random, Leaky<Laplace>{{locations, scales, support}, 24});
+  Run("logistic", random, Leaky<Logistic>{{locations, scales, support}, 24});
+  Run("cauchy", random, Leaky<Cauchy>{{locations, scales, support}, 24});
+  Run("geometric", random, Leaky<Geometric>{{most, probs}, 24});
+  Run("binomial", random, Leaky<Binomial>{{most, probs}, 24});
+  Run("poisson", random, Summed<Poisson>{{most, scales}, 24});
+  Run("beta binomial", random, Summed<BetaBinomial>{{most, scales, probs}, 24});
+  Run("logistics", random,
+      Leaky<Mixture<LogisticComponent>>{{parts.data(), parts.data(), parts.data(), 1, 3, support}, 24});
+  Run("gaussians", random,
+      Leaky<Mixture<NormalComponent>>{{parts.data(), parts.data(), parts.data(), 1, 3, support}, 24});
+  RunRows<float>("rows", random);
+  RunRows<double>("rows float64", random);
+}
