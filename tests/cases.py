@@ -23,7 +23,7 @@ KERNELS = os.environ.get("JANS_KERNELS") != "0"
 """Whether kernels serve the calls; without them every compilation takes ten times as long."""
 
 
-def thin(items: Sequence[Any], step: int = 4) -> list[Any]:
+def thin(items: Sequence[Any], step: int = 8) -> list[Any]:
     """All items where kernels serve the calls, every `step`-th without them."""
     return list(items)[:: 1 if KERNELS else step]
 
