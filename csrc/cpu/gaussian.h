@@ -6,10 +6,10 @@
 #include <type_traits>
 
 #include "../core/distributions.h"
+#include "wide.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define JANS_AVX2 __attribute__((target("avx2,fma"), always_inline)) inline
 #endif
 
 namespace jans {
@@ -27,7 +27,7 @@ void FindEach(const Model& model, int64_t first, int64_t n, const int32_t* symbo
 #if defined(__x86_64__)
 namespace avx2 {
 
-JANS_AVX2 __m256d Load(const Reals& reals, int64_t i) {
+JANS_FUSED_INLINE __m256d Load(const Reals& reals, int64_t i) {
   if (reals.wide) {
     const double* at = static_cast<const double*>(reals.data) + i * reals.stride;
     return reals.stride == 0 ? _mm256_set1_pd(*at) : _mm256_loadu_pd(at);
@@ -36,12 +36,12 @@ JANS_AVX2 __m256d Load(const Reals& reals, int64_t i) {
   return reals.stride == 0 ? _mm256_set1_pd(*at) : _mm256_cvtps_pd(_mm_loadu_ps(at));
 }
 
-JANS_AVX2 __m256d All(double x) { return _mm256_set1_pd(x); }
+JANS_FUSED_INLINE __m256d All(double x) { return _mm256_set1_pd(x); }
 
-JANS_AVX2 __m256d And(__m256d a, __m256d b) { return _mm256_and_pd(a, b); }
+JANS_FUSED_INLINE __m256d And(__m256d a, __m256d b) { return _mm256_and_pd(a, b); }
 
 // erf and its derivative at two nodes.
-JANS_AVX2 __m256d Nodes(uint64_t first, uint64_t second) {
+JANS_FUSED_INLINE __m256d Nodes(uint64_t first, uint64_t second) {
   return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(kErfPairs + 2 * first)),
                               _mm_loadu_pd(kErfPairs + 2 * second), 1);
 }
@@ -53,7 +53,7 @@ constexpr double kLooseDoubt = 9.094947017729282379150390625e-13;  // 2^-40
 struct Floor {
   __m256d whole, certain;
 };
-JANS_AVX2 Floor Scaled(__m256d z, __m256d half_mass, __m256d sure) {
+JANS_FUSED_INLINE Floor Scaled(__m256d z, __m256d half_mass, __m256d sure) {
   const __m256d sign = And(z, All(-0.0)), size = _mm256_andnot_pd(All(-0.0), z);
   const __m256d t = _mm256_min_pd(size, All(kErfLimit));
   const __m128i node = _mm256_cvtpd_epi32(_mm256_mul_pd(t, All(kErfPairSteps)));
@@ -78,8 +78,8 @@ JANS_AVX2 Floor Scaled(__m256d z, __m256d half_mass, __m256d sure) {
 }
 
 // For a support that all symbols share.
-__attribute__((target("avx2,fma"))) inline void FindGaussians(const Leaky<Gaussian>& model, int64_t first, int64_t n,
-                                                              const int32_t* symbols, uint32_t* start, uint32_t* freq) {
+JANS_FUSED inline void FindGaussians(const Leaky<Gaussian>& model, int64_t first, int64_t n, const int32_t* symbols,
+                                     uint32_t* start, uint32_t* freq) {
   const Gaussian& g = model.distribution;
   const double total = static_cast<double>(Total(model.precision));
   const double least = static_cast<double>(g.support.Low(0)), size = static_cast<double>(g.support.Size(0));
@@ -119,7 +119,7 @@ struct Product {
   double value;
   bool certain;
 };
-JANS_AVX2 Product ScaledOne(double z, double half_mass, double sure) {
+JANS_FUSED_INLINE Product ScaledOne(double z, double half_mass, double sure) {
   constexpr double kMagic = 6755399441055744.0;  // 3 * 2^51: adding it rounds to an integer, the lowest bits of the sum
   const double t = Magnitude(z) < kErfLimit ? Magnitude(z) : kErfLimit;
   const double rounded = __builtin_fma(t, kErfSteps, kMagic);
@@ -137,7 +137,7 @@ JANS_SELDOM inline Located LocateCarefully(const Leaky<Gaussian>& model, int64_t
 }
 
 // The symbol that a table of quantiles suggests, if both of its edges are certain; else the careful search.
-__attribute__((target("avx2,fma"))) inline Located LocateGaussian(const void* any, int64_t i, uint32_t quantile) {
+JANS_FUSED inline Located LocateGaussian(const void* any, int64_t i, uint32_t quantile) {
   const Leaky<Gaussian>& model = *static_cast<const Leaky<Gaussian>*>(any);
   const Gaussian& g = model.distribution;
   const int shift = model.precision - kGuessBits;
@@ -167,15 +167,13 @@ __attribute__((target("avx2,fma"))) inline Located LocateGaussian(const void* an
 
 }  // namespace avx2
 
-inline bool HasFusedVectors() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-
 inline void FindAll(const Leaky<Gaussian>& model, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start,
                     uint32_t* freq) {
   const Support& support = model.distribution.support;
   const bool shared = support.low.stride == 0 && support.high.stride == 0;
   // Above 30 bits, integers no longer fit 32 with a sign.
   if (shared && model.precision <= 30 && n > 0 && support.Size(0) >= 1 &&
-      static_cast<uint64_t>(support.Size(0)) <= Total(model.precision) && HasFusedVectors()) {
+      static_cast<uint64_t>(support.Size(0)) <= Total(model.precision) && HasFused()) {
     return avx2::FindGaussians(model, first, n, symbols, start, freq);
   }
   FindEach(model, first, n, symbols, start, freq);
@@ -194,7 +192,7 @@ template <typename Model>
 LocateFunction LocateOf() {
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<Model, Leaky<Gaussian>>) {
-    if (HasFusedVectors()) return avx2::LocateGaussian;
+    if (HasFused()) return avx2::LocateGaussian;
   }
 #endif
   return [](const void* model, int64_t i, uint32_t quantile) {

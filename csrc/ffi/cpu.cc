@@ -12,20 +12,14 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
                     AnyBuffer start, AnyBuffer freq, Out head_out, Out tail_out, Out size_out, Out status_out,
                     int32_t variant, int32_t precision) {
   Batch batch;
+  IntervalOperands args;
   JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
-  KeepBuffer(head, head_out);
+  JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
   KeepBuffer(tail, tail_out);
-  KeepBuffer(size, size_out);
-  KeepBuffer(status, status_out);
+  const int64_t n = args.n();
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
-    State<V> state;
-    IntervalOperands args;
-    JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
-    JANS_RETURN_IF_ERROR(state.Init(batch, head_out, *tail_out, size_out, status_out));
-    JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
-    const int64_t n = args.n();
-    ForStreams(pool, batch, state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
+    auto body = [&](Stream<V>& stream, int64_t b) {
       Intervals source{args.start.At(b), args.freq.At(b), precision};
       WithLanes(stream.lanes, [&](auto lanes) {
         if constexpr (sizeof(typename V::State) == 8) {
@@ -36,14 +30,15 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
               freq[j] = interval.freq;
             }
           };
-          PushFilled<V, decltype(lanes)::value>(stream, fill, n, source.precision);
+          PushFilled<V, decltype(lanes)::value>(stream, fill, n, precision);
         } else {
           auto find = [source](int64_t i) { return source.Check(source.Raw(i)); };
           PushAll<V, decltype(lanes)::value>(stream, find, n, precision);
         }
       });
-    });
-    return ffi::Error::Success();
+    };
+    return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
+                        StreamGrain(n), body);
   });
 }
 
@@ -51,24 +46,19 @@ ffi::Error RansAdvance(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
                        AnyBuffer start, AnyBuffer freq, Out head_out, Out size_out, Out status_out, int32_t variant,
                        int32_t precision) {
   Batch batch;
+  IntervalOperands args;
   JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
-  KeepBuffer(head, head_out);
-  KeepBuffer(size, size_out);
-  KeepBuffer(status, status_out);
+  JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
+  const int64_t n = args.n();
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
-    State<V> state;
-    IntervalOperands args;
-    JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
-    JANS_RETURN_IF_ERROR(state.Init(batch, head_out, tail, size_out, status_out));
-    JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
-    const int64_t n = args.n();
-    ForStreams(pool, batch, state, StreamGrain(n), [&](Stream<V>& stream, int64_t b) {
+    auto body = [&](Stream<V>& stream, int64_t b) {
       Intervals source{args.start.At(b), args.freq.At(b), precision};
       auto locate = [source](int64_t i, uint32_t quantile) { return source.Locate(i, quantile); };
       PopAll<V, 0>(stream, locate, [](int64_t, int32_t) {}, n, precision);
-    });
-    return ffi::Error::Success();
+    };
+    return ForCoders<V>(pool, batch, {head, tail, size, status, head_out, size_out, status_out}, precision,
+                        StreamGrain(n), body);
   });
 }
 

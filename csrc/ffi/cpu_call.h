@@ -48,27 +48,50 @@ void WithLanes(int64_t lanes, const Body& body) {
   }
 }
 
+// As WithLanes, where a search or a fill outweighs what many lanes gain from a loop of their own.
+template <typename Body>
+void WithOneOrMany(int64_t lanes, const Body& body) {
+  if (lanes == 1) {
+    body(std::integral_constant<int, 1>{});
+  } else {
+    body(std::integral_constant<int, 0>{});
+  }
+}
+
+// Where a call that updates coders finds them, and where it leaves them; `tail` is an operand or a result.
+struct CoderBuffers {
+  const AnyBuffer &head, &tail, &size, &status;
+  Out &head_out, &size_out, &status_out;
+};
+
+// Runs body(stream, b) for the coders of a call.
+template <typename V, typename Body>
+ffi::Error ForCoders(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers coders, int32_t precision, int64_t grain,
+                     const Body& body) {
+  KeepBuffer(coders.head, coders.head_out);
+  KeepBuffer(coders.size, coders.size_out);
+  KeepBuffer(coders.status, coders.status_out);
+  State<V> state;
+  JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
+  JANS_RETURN_IF_ERROR(state.Init(batch, coders.head_out, coders.tail, coders.size_out, coders.status_out));
+  ForStreams(pool, batch, state, grain, body);
+  return ffi::Error::Success();
+}
+
 // The shape of a push, whatever is pushed: body(stream, b, in) puts the symbols in.At(b) on stream b.
 template <typename Body>
 ffi::Error Push(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
                 AnyBuffer& status, AnyBuffer& symbols, Out& head_out, Out& tail_out, Out& size_out, Out& status_out,
                 int32_t variant, int32_t precision, int64_t cost, const Body& body) {
-  KeepBuffer(head, head_out);
   KeepBuffer(tail, tail_out);
-  KeepBuffer(size, size_out);
-  KeepBuffer(status, status_out);
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
     return WithSymbols(symbols.element_type(), [&](auto symbol) {
       using Symbol = decltype(symbol);
-      State<V> state;
       Operand<const Symbol> in;
-      JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
-      JANS_RETURN_IF_ERROR(state.Init(batch, head_out, *tail_out, size_out, status_out));
       JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
-      ForStreams(pool, batch, state, StreamGrain(in.core[0], cost),
-                 [&](Stream<V>& stream, int64_t b) { body(stream, b, in); });
-      return ffi::Error::Success();
+      return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
+                          StreamGrain(in.core[0], cost), [&](Stream<V>& stream, int64_t b) { body(stream, b, in); });
     });
   });
 }
@@ -85,22 +108,16 @@ template <typename Body>
 ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
                AnyBuffer& status, Out& head_out, Out& size_out, Out& status_out, Out& symbols_out, int32_t variant,
                int32_t precision, int64_t cost, const Body& body) {
-  KeepBuffer(head, head_out);
-  KeepBuffer(size, size_out);
-  KeepBuffer(status, status_out);
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
     return WithSymbols(symbols_out->element_type(), [&](auto symbol) {
       using Symbol = decltype(symbol);
-      State<V> state;
       Operand<Symbol> out;
-      JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
-      JANS_RETURN_IF_ERROR(state.Init(batch, head_out, tail, size_out, status_out));
       JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, DTypeOf<Symbol>(), batch, 1));
       const int64_t n = out.core[0];
-      ForStreams(pool, batch, state, StreamGrain(n, cost),
-                 [&](Stream<V>& stream, int64_t b) { body(stream, b, n, StoreTo<Symbol>{out.At(b)}); });
-      return ffi::Error::Success();
+      return ForCoders<V>(pool, batch, {head, tail, size, status, head_out, size_out, status_out}, precision,
+                          StreamGrain(n, cost),
+                          [&](Stream<V>& stream, int64_t b) { body(stream, b, n, StoreTo<Symbol>{out.At(b)}); });
     });
   });
 }

@@ -48,11 +48,8 @@ ffi::Error RansPushLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
           freq[j] = interval.freq;
         }
       };
-      if (stream.lanes == 1) {
-        PushFilled<V, 1>(stream, fill, n, precision);
-      } else {
-        PushFilled<V, 0>(stream, fill, n, precision);
-      }
+      WithOneOrMany(stream.lanes,
+                    [&](auto lanes) { PushFilled<V, decltype(lanes)::value>(stream, fill, n, precision); });
     };
     return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
                 precision, operands.cost(), body);
@@ -73,11 +70,8 @@ ffi::Error RansPopLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
       using V = typename std::decay_t<decltype(stream)>::Variant;
       LazyBlock<Float> block(operands.At(b), n);
       auto locate = [&block](int64_t i, uint32_t quantile) { return block.Locate(i, quantile); };
-      if (stream.lanes == 1) {
-        PopAll<V, 1>(stream, locate, store, n, precision);
-      } else {
-        PopAll<V, 0>(stream, locate, store, n, precision);
-      }
+      WithOneOrMany(stream.lanes,
+                    [&](auto lanes) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); });
     };
     return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
                operands.cost(), body);

@@ -49,11 +49,7 @@ ffi::Error PushAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, A
       for (int64_t j = 0; j < count; ++j) part[j] = symbols[begin + j];
       family.find(model.bytes, begin, count, part.data(), start, freq);
     };
-    if (stream.lanes == 1) {
-      PushFilled<V, 1>(stream, fill, n, precision);
-    } else {
-      PushFilled<V, 0>(stream, fill, n, precision);
-    }
+    WithOneOrMany(stream.lanes, [&](auto lanes) { PushFilled<V, decltype(lanes)::value>(stream, fill, n, precision); });
   };
   return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
               precision, cost, body);
@@ -67,11 +63,8 @@ ffi::Error PopAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, An
     AnyFamily::Model model;
     family.make(family.family, b, model);
     auto locate = [&](int64_t i, uint32_t quantile) { return family.locate(model.bytes, i, quantile); };
-    if (stream.lanes == 1) {
-      PopAll<V, 1>(stream, locate, store, n, precision);
-    } else {
-      PopAll<V, 0>(stream, locate, store, n, precision);
-    }
+    WithOneOrMany(stream.lanes,
+                  [&](auto lanes) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); });
   };
   return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
              cost, body);

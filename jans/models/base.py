@@ -235,6 +235,12 @@ def refuse(legal: jax.Array, interval: tuple[jax.Array, jax.Array], why: int) ->
     return jnp.where(legal, start, jnp.uint32(why)), jnp.where(legal, freq, jnp.uint32(0))
 
 
+def log_share(model: Model, symbols: jax.Array) -> jax.Array:
+    """The logarithm of the share of places that symbols have, for models whose integers are their parameters."""
+    _, freq = model.interval(symbols)
+    return jnp.log(freq.astype(jnp.float32)) - model.precision * math.log(2)
+
+
 def flat_parameters(shape: Shape, symbols: Shape, *arrays: jax.Array) -> tuple[jax.Array, ...]:
     """Parameters that lead with a model's shape, as arrays that lead with 1 or all n symbols."""
     n = math.prod(symbols)

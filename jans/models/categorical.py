@@ -129,11 +129,10 @@ class Categorical(rows.RowsModel):
         at = jnp.clip(symbols, 0, n - 1)[..., None]
         taken = _take(probs, at)
         count = n if self.mask is None else self.mask.sum(-1)
-        floored = taken * (1 - count * 2.0**-self.precision) + 2.0**-self.precision
         inside = (symbols >= 0) & (symbols < n)
         if self.mask is not None:
             inside = inside & _take(self.mask, at)
-        return jnp.where(inside, jnp.log(floored), -jnp.inf)
+        return family.log_floored(taken, count, self.precision, inside)
 
 
 def _take(values: jax.Array, at: jax.Array) -> jax.Array:

@@ -1,5 +1,6 @@
 """Distributions of the real line on the integers of a support, quantised as constriction does."""
 
+import abc
 import math
 from typing import Any, ClassVar
 
@@ -47,6 +48,25 @@ class SupportModel(family.FamilyModel):
         low, high = self.bounds
         return family.flat(self.shape, shape, low), family.flat(self.shape, shape, high)
 
+    @staticmethod
+    @abc.abstractmethod
+    def cdf(z: jax.Array, /) -> jax.Array:
+        """F of location 0 and scale 1, symmetric and smooth: for `log_prob` alone."""
+
+    @abc.abstractmethod
+    def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
+        """The probability of symbols (int32) before quantisation; the first and the last have the tails."""
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        symbols = base.check_symbols(symbols, self.shape)
+        low, high = self.bounds
+        mass = self.mass(symbols, symbols <= low, symbols >= high)
+        return family.log_floored(mass, self.size, self.precision, (symbols >= low) & (symbols <= high))
+
+    def mass_around(self, centre: jax.Array, scale: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
+        """What a distribution of a scale has within 1/2 of a distance from its location."""
+        return family.mass_between(self.cdf, (centre - 0.5) / scale, (centre + 0.5) / scale, first, last)
+
 
 RULE = """
     With z = (x - loc) / scale, `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for the
@@ -80,19 +100,8 @@ class LocationScale(SupportModel):
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
         return *base.flat_parameters(self.shape, shape, self.loc, self.scale), *self.support_operands(shape)
 
-    @staticmethod
-    def cdf(z: jax.Array) -> jax.Array:
-        """F in the precision of z, smooth: for `log_prob` alone."""
-        raise NotImplementedError
-
-    def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
-        low, high = self.bounds
-        centre = symbols.astype(self.loc.dtype) - self.loc
-        mass = family.mass_between(
-            self.cdf, (centre - 0.5) / self.scale, (centre + 0.5) / self.scale, symbols <= low, symbols >= high
-        )
-        return family.log_floored(mass, self.size, self.precision, (symbols >= low) & (symbols <= high))
+    def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
+        return self.mass_around(symbols.astype(self.loc.dtype) - self.loc, self.scale, first, last)
 
 
 @family.documented(RULE)
@@ -104,10 +113,7 @@ class Gaussian(LocationScale):
     """
 
     family = "gaussian"
-
-    @staticmethod
-    def cdf(z: jax.Array) -> jax.Array:
-        return ndtr(z)
+    cdf = staticmethod(ndtr)
 
 
 @family.documented(RULE)
@@ -117,7 +123,7 @@ class Laplace(LocationScale):
     family = "laplace"
 
     @staticmethod
-    def cdf(z: jax.Array) -> jax.Array:
+    def cdf(z: jax.Array, /) -> jax.Array:
         half = 0.5 * jnp.exp(-jnp.abs(z))
         return jnp.where(z <= 0, half, 1 - half)
 
@@ -127,10 +133,7 @@ class Logistic(LocationScale):
     """A logistic distribution on integers: F(z) = 1 / (1 + exp(-z))."""
 
     family = "logistic"
-
-    @staticmethod
-    def cdf(z: jax.Array) -> jax.Array:
-        return jax.nn.sigmoid(z)
+    cdf = staticmethod(jax.nn.sigmoid)
 
 
 @family.documented(RULE)
@@ -140,5 +143,5 @@ class Cauchy(LocationScale):
     family = "cauchy"
 
     @staticmethod
-    def cdf(z: jax.Array) -> jax.Array:
+    def cdf(z: jax.Array, /) -> jax.Array:
         return jnp.arctan2(1.0, -z) / math.pi

@@ -57,24 +57,10 @@ class Mixture(SupportModel):
         parameters = base.flat_parameters(self.shape, shape, self.logits, self.mean, self.scale)
         return *parameters, *self.support_operands(shape)
 
-    @staticmethod
-    def cdf(z: jax.Array) -> jax.Array:
-        """A component's F, smooth: for `log_prob` alone."""
-        raise NotImplementedError
-
-    def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
-        low, high = self.bounds
+    def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
         centre = symbols[..., None].astype(jnp.float32) - self.mean
-        masses = family.mass_between(
-            self.cdf,
-            (centre - 0.5) / self.scale,
-            (centre + 0.5) / self.scale,
-            (symbols <= low)[..., None],
-            (symbols >= high)[..., None],
-        )
-        mass = (jax.nn.softmax(self.logits, -1) * masses).sum(-1)
-        return family.log_floored(mass, self.size, self.precision, (symbols >= low) & (symbols <= high))
+        masses = self.mass_around(centre, self.scale, first[..., None], last[..., None])
+        return (jax.nn.softmax(self.logits, -1) * masses).sum(-1)
 
 
 @family.documented(RULE)
@@ -87,10 +73,7 @@ class LogisticMixture(Mixture):
     """
 
     family = "logistic_mixture"
-
-    @staticmethod
-    def cdf(z: jax.Array) -> jax.Array:
-        return jax.nn.sigmoid(z)
+    cdf = staticmethod(jax.nn.sigmoid)
 
 
 @family.documented(RULE)
@@ -98,7 +81,4 @@ class GaussianMixture(Mixture):
     """Mixtures of Gaussians on integers."""
 
     family = "gaussian_mixture"
-
-    @staticmethod
-    def cdf(z: jax.Array) -> jax.Array:
-        return ndtr(z)
+    cdf = staticmethod(ndtr)

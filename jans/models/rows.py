@@ -29,9 +29,7 @@ class RowsModel(base.Model):
         return locate(*self.rows(jnp.shape(quantiles)), quantiles)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
-        _, freq = self.interval(symbols)
-        return jnp.log(freq.astype(jnp.float32)) - self.precision * math.log(2)
+        return base.log_share(self, symbols)
 
     def kernel(self, shape: Shape) -> base.Kernel:
         return base.Kernel("rows", self.rows(shape))

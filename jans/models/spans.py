@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.models import base, rows
+from jans.models import base, family, rows
 from jans.shapes import check_fit, check_precision
 
 TABLE = 2**10
@@ -77,9 +77,8 @@ class SpanModel(base.Model):
 
     def log_floored(self, mass: jax.Array, symbols: jax.Array) -> jax.Array:
         """The logarithm of probabilities of symbols, which keep the least frequency; minus infinity outside."""
-        least = 2.0**-self.precision
-        floored = jnp.maximum(mass, 0.0) * (1 - self.size * least) + least
-        return jnp.where((symbols >= self.low) & (symbols <= self.high), jnp.log(floored), -jnp.inf)
+        inside = (symbols >= self.low) & (symbols <= self.high)
+        return family.log_floored(jnp.maximum(mass, 0.0), self.size, self.precision, inside)
 
 
 def share(fraction: jax.Array, places: jax.Array | int) -> jax.Array:

@@ -1,6 +1,5 @@
 """Equal intervals."""
 
-import math
 from typing import Any
 
 import jax
@@ -53,8 +52,7 @@ class Uniform(FamilyModel):
         return (self.size == 1).all()
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        _, freq = self.interval(symbols)
-        return jnp.log(freq.astype(jnp.float32)) - self.precision * math.log(2)
+        return base.log_share(self, symbols)
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
         return base.flat_parameters(self.shape, shape, self.size)
