@@ -54,6 +54,10 @@ struct Tail {
   int64_t size;
   int32_t status;
 
+  // How many words can still be written, and how many be read.
+  JANS_HD int64_t Room() const { return size < capacity ? capacity - size : 0; }
+  JANS_HD int64_t Held() const { return size <= capacity ? size : 0; }
+
   JANS_HD void Write(Word word) {
     if (size < capacity) words[size] = word;
     ++size;

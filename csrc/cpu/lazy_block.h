@@ -4,10 +4,17 @@
 #define JANS_CPU_LAZY_BLOCK_H_
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
+#include <type_traits>
 
 #include "../core/lazy.h"
+#include "finder.h"
 #include "wide.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace jans {
 
@@ -23,116 +30,179 @@ struct Wide;
 template <>
 struct Wide<float> {
   typedef float Lanes __attribute__((vector_size(kWideBytes)));
-  typedef float Packed __attribute__((vector_size(kWideBytes), aligned(alignof(float)), may_alias));
   typedef int32_t Bits __attribute__((vector_size(kWideBytes)));
 };
 template <>
 struct Wide<double> {
   typedef double Lanes __attribute__((vector_size(kWideBytes)));
-  typedef double Packed __attribute__((vector_size(kWideBytes), aligned(alignof(double)), may_alias));
   typedef int64_t Bits __attribute__((vector_size(kWideBytes)));
 };
 
-// Running sums of as many rows as a register has lanes.
+// 16 bytes of one row or, in a wider register, of two.
+#if defined(__x86_64__)
+JANS_WIDE_INLINE Wide<float>::Lanes LoadRows(const float* low, const float* high) {
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
+}
+JANS_WIDE_INLINE Wide<double>::Lanes LoadRows(const double* low, const double* high) {
+  return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(low)), _mm_loadu_pd(high), 1);
+}
+#else
 template <typename Float>
-struct LaneSums {
+typename Wide<Float>::Lanes LoadRows(const Float* low, const Float*) {
+  typename Wide<Float>::Lanes lanes;
+  std::memcpy(&lanes, low, sizeof(lanes));
+  return lanes;
+}
+#endif
+
+// Running sums of many rows and, where kAsks, for each the sum before one column: two registers of rows, so that the
+// additions to one go on while those to the other end.
+template <typename Float, bool kAsks>
+class RowSums {
+ public:
   using Lanes = typename Wide<Float>::Lanes;
   using Bits = typename Wide<Float>::Bits;
-  static constexpr int kLanes = kWideBytes / sizeof(Float);
+  using Column = std::conditional_t<sizeof(Float) == 4, int32_t, int64_t>;
+  static constexpr int kLanes = kWideBytes / sizeof(Float), kRows = 2 * kLanes;
+  static constexpr int kColumns = 16 / sizeof(Float);  // are read at a time
 
-  Lanes sum;
-  Bits signs;
-
-  // Subnormal numbers count as zero; NaN stays.
-  JANS_WIDE_INLINE void Add(const Lanes& probs) {
-    signs |= reinterpret_cast<Bits>(probs);
-    sum += reinterpret_cast<Lanes>(reinterpret_cast<Bits>(probs) & ~(probs < Smallest<Float>()));
+  JANS_WIDE_INLINE explicit RowSums(const Column* asked) {
+    if (kAsks) std::memcpy(asked_, asked, sizeof(asked_));
   }
-  // Columns first, first + 1, ... of the rows.
+
+  // Columns first, first + 1, ..., the next ones.
   JANS_WIDE_INLINE void AddColumns(const Float* const* rows, int64_t first) {
-    Lanes m[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) {
-      m[lane] = *reinterpret_cast<const typename Wide<Float>::Packed*>(rows[lane] + first);
+    Lanes columns[2][kColumns];
+    for (int half = 0; half < 2; ++half) {
+      const Float* const* mine = rows + half * kLanes;
+      for (int i = 0; i < kColumns; ++i) {
+        columns[half][i] = LoadRows(mine[i] + first, mine[(kLanes > kColumns ? kColumns : 0) + i] + first);
+      }
+      Transpose(columns[half]);
     }
-    Transpose(m);
-    for (int column = 0; column < kLanes; ++column) Add(m[column]);
+    for (int i = 0; i < kColumns; ++i) Add(columns[0][i], columns[1][i]);
   }
   JANS_WIDE_INLINE void AddColumn(const Float* const* rows, int64_t column) {
-    Lanes probs;
-    for (int lane = 0; lane < kLanes; ++lane) probs[lane] = rows[lane][column];
-    Add(probs);
-  }
-  JANS_WIDE_INLINE void Store(Float* sums, int64_t stride) const {
-    for (int lane = 0; lane < kLanes; ++lane) sums[lane * stride] = sum[lane];
+    Float values[kRows];
+    for (int row = 0; row < kRows; ++row) values[row] = rows[row][column];
+    Lanes probs[2];
+    std::memcpy(probs, values, sizeof(probs));
+    Add(probs[0], probs[1]);
   }
 
+  // Of all rows: what they add up to, the sums before the columns that were asked for, and whether any has a minus
+  // sign.
+  JANS_WIDE_INLINE void Sums(Float* sums, int64_t stride) const {
+    for (int row = 0; row < kRows; ++row) sums[row * stride] = sum_[row / kLanes][row % kLanes];
+  }
+  JANS_WIDE_INLINE void Before(Float* sums) const { std::memcpy(sums, before_, sizeof(before_)); }
+  JANS_WIDE_INLINE bool Signed(int row) const { return signs_[row / kLanes][row % kLanes] < 0; }
+
  private:
+  // Subnormal numbers count as zero; NaN stays.
+  JANS_WIDE_INLINE void Add(const Lanes& low, const Lanes& high) {
+    const Lanes probs[2] = {low, high};
+    for (int half = 0; half < 2; ++half) {
+      const Bits bits = reinterpret_cast<Bits>(probs[half]);
+      signs_[half] |= bits;
+      if (kAsks) before_[half] = asked_[half] == column_ ? sum_[half] : before_[half];
+      sum_[half] += reinterpret_cast<Lanes>(bits & ~(probs[half] < Smallest<Float>()));
+    }
+    if (kAsks) column_ += 1;
+  }
+
   JANS_WIDE_INLINE static void Transpose(Lanes* m) {
-    Lanes a[kLanes], b[kLanes];
-    if constexpr (kLanes == 2) {
-      a[0] = JANS_SHUFFLE(m[0], m[1], 0, 2);
-      b[0] = JANS_SHUFFLE(m[0], m[1], 1, 3);
-      m[0] = a[0];
-      m[1] = b[0];
-    } else if constexpr (kLanes == 4) {
-      for (int i = 0; i < 2; ++i) {
-        a[i] = JANS_SHUFFLE(m[2 * i], m[2 * i + 1], 0, 4, 1, 5);
-        b[i] = JANS_SHUFFLE(m[2 * i], m[2 * i + 1], 2, 6, 3, 7);
+    if constexpr (kColumns == 2) {
+      const Lanes a = m[0], b = m[1];
+      if constexpr (kLanes == 2) {
+        m[0] = JANS_SHUFFLE(a, b, 0, 2);
+        m[1] = JANS_SHUFFLE(a, b, 1, 3);
+      } else {
+        m[0] = JANS_SHUFFLE(a, b, 0, 4, 2, 6);
+        m[1] = JANS_SHUFFLE(a, b, 1, 5, 3, 7);
       }
-      m[0] = JANS_SHUFFLE(a[0], a[1], 0, 1, 4, 5);
-      m[1] = JANS_SHUFFLE(a[0], a[1], 2, 3, 6, 7);
-      m[2] = JANS_SHUFFLE(b[0], b[1], 0, 1, 4, 5);
-      m[3] = JANS_SHUFFLE(b[0], b[1], 2, 3, 6, 7);
     } else {
-      for (int i = 0; i < 8; i += 2) {
-        a[i] = JANS_SHUFFLE(m[i], m[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        a[i + 1] = JANS_SHUFFLE(m[i], m[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+      Lanes low[2], high[2];
+      for (int i = 0; i < 2; ++i) {
+        if constexpr (kLanes == 4) {
+          low[i] = JANS_SHUFFLE(m[2 * i], m[2 * i + 1], 0, 4, 1, 5);
+          high[i] = JANS_SHUFFLE(m[2 * i], m[2 * i + 1], 2, 6, 3, 7);
+        } else {
+          low[i] = JANS_SHUFFLE(m[2 * i], m[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+          high[i] = JANS_SHUFFLE(m[2 * i], m[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+        }
       }
-      for (int i = 0; i < 8; ++i) {
-        const int low = i / 4 * 4 + i % 4 / 2;
-        b[i] = i % 2 == 0 ? JANS_SHUFFLE(a[low], a[low + 2], 0, 1, 8, 9, 4, 5, 12, 13)
-                          : JANS_SHUFFLE(a[low], a[low + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-      }
-      for (int i = 0; i < 4; ++i) {
-        m[i] = JANS_SHUFFLE(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        m[i + 4] = JANS_SHUFFLE(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+      if constexpr (kLanes == 4) {
+        m[0] = JANS_SHUFFLE(low[0], low[1], 0, 1, 4, 5);
+        m[1] = JANS_SHUFFLE(low[0], low[1], 2, 3, 6, 7);
+        m[2] = JANS_SHUFFLE(high[0], high[1], 0, 1, 4, 5);
+        m[3] = JANS_SHUFFLE(high[0], high[1], 2, 3, 6, 7);
+      } else {
+        m[0] = JANS_SHUFFLE(low[0], low[1], 0, 1, 8, 9, 4, 5, 12, 13);
+        m[1] = JANS_SHUFFLE(low[0], low[1], 2, 3, 10, 11, 6, 7, 14, 15);
+        m[2] = JANS_SHUFFLE(high[0], high[1], 0, 1, 8, 9, 4, 5, 12, 13);
+        m[3] = JANS_SHUFFLE(high[0], high[1], 2, 3, 10, 11, 6, 7, 14, 15);
       }
     }
   }
+
+  Lanes sum_[2] = {}, before_[2] = {};
+  Bits signs_[2] = {}, asked_[2] = {}, column_ = {};
 };
 
-// Find and Locate of a LazyProbs for symbols 0 ... count - 1 in any order, fast for neighbours.
+// Find and Locate of a LazyProbs for symbols 0 ... count - 1, fast for neighbours.
 //
-// The rows of a block are added up together, and every kStep-th sum is kept; from there a symbol is found in a few
-// steps. Left to the model are rows with a sign, or whose sum or scale is out of range, and all rows where 2^precision
-// is too much for a float or an int, or the processor has no wide registers.
+// The rows of a block are added up together. Left to the model are rows with a sign, or whose sum or scale is out of
+// range, and all rows where 2^precision is too much for a float or an int, or the processor has no wide registers. One
+// row for all symbols is quantised once.
 template <typename Float>
 class LazyBlock {
  public:
+  static constexpr int kRows = RowSums<Float, true>::kRows;
+
   LazyBlock(const LazyProbs<Float>& model, int64_t count)
       : model_(model),
-        count_(model.stride == 0 ? std::min<int64_t>(count, 1) : count),
+        count_(count),
         steps_((model.n + kStep - 1) / kStep),
         top_(static_cast<Float>(Total(model.precision) - model.n)),
-        able_(HasWide() && model.precision <= (sizeof(Float) == 4 ? 24 : 30)),
-        sums_(new Float[kRows * steps_]) {}
-
-  Interval Find(int64_t i, int64_t symbol) {
-    if (symbol < 0 || symbol >= model_.n) return NoInterval(kBadSymbol);
-    const int row = Load(i);
-    if (scale_[row] == 0) return model_.Find(i, symbol);
-    Float probs[kStep];
-    const int64_t step = symbol / kStep;
-    Copy(i, step * kStep, probs);
-    const int place = static_cast<int>(symbol % kStep);
-    Float before = sums_[row * steps_ + step];
-    for (int j = 0; j < kStep - 1; ++j) before += j < place ? probs[j] : Float{0};
-    return Between(row, before, before + probs[place], static_cast<int32_t>(symbol));
+        able_(HasWide() && model.precision <= (sizeof(Float) == 4 ? 24 : 30)) {
+    if (model.stride == 0) {
+      cdf_.reset(new uint32_t[model.n + 1]);
+      QuantizeProbs<Float>(model.Row(0), nullptr, model.n, model.precision, cdf_.get());
+    } else {
+      sums_.reset(new Float[kRows * steps_]);
+    }
   }
 
-  Located Locate(int64_t i, uint32_t quantile) {
-    const int row = Load(i);
-    if (scale_[row] == 0) return model_.Locate(i, quantile);
+  // The intervals of symbols[j] as symbol first + j, for j from 0 to n <= kRows, before those as symbol `next`, ...
+  template <typename Symbol>
+  void Find(int64_t first, int64_t n, int64_t next, const Symbol* symbols, uint32_t* start, uint32_t* freq) {
+    Column asked[kRows] = {};
+    Float sums[kRows];
+    if (able_ && !cdf_) {
+      for (int64_t j = 0; j < n; ++j) asked[j] = static_cast<Column>(symbols[j]);
+      AddUp<true>(first, next, asked, sums);
+    }
+    for (int64_t j = 0; j < n; ++j) {
+      const int row = static_cast<int>(j);
+      const int64_t symbol = symbols[j];
+      Interval interval;
+      if (scale_[row] != 0 && symbol >= 0 && symbol < model_.n) {
+        const Float before = sums[row], prob = Flushed(model_.Row(first + j)[symbol]);
+        interval = Between(row, before, before + prob, static_cast<int32_t>(symbol));
+      } else {
+        interval = cdf_ ? Shared().Find(symbol) : model_.Find(first + j, symbol);
+      }
+      start[j] = interval.start;
+      freq[j] = interval.freq;
+    }
+  }
+
+  Found Locate(int64_t i, uint32_t quantile) {
+    if (cdf_) return Found(Shared().Locate(quantile));
+    if (i < first_ || i >= first_ + kRows) Refill(i);
+    const int row = static_cast<int>(i - first_);
+    if (scale_[row] == 0) return Found(model_.Locate(i, quantile));
     const Float* sums = sums_.get() + row * steps_;
     const int32_t q = static_cast<int32_t>(quantile), steps = static_cast<int32_t>(steps_);
     int32_t step = -1;
@@ -145,11 +215,14 @@ class LazyBlock {
     int32_t place = -1;
     for (int j = 0; j < kStep; ++j) place += Left(row, before[j], first + j) <= q;
     place = std::min(place, static_cast<int32_t>(model_.n - 1 - first));
-    return {first + place, Between(row, before[place], before[place + 1], first + place)};
+    return Found({first + place, Between(row, before[place], before[place + 1], first + place)});
   }
 
  private:
-  static constexpr int kRows = LaneSums<Float>::kLanes, kStep = 16;
+  using Column = typename RowSums<Float, true>::Column;
+  static constexpr int kStep = 16;
+
+  Row Shared() const { return {cdf_.get(), model_.n, model_.precision}; }
 
   // As ProbsRule::Left. That top is exact and fits an int leaves one minimum.
   JANS_HD int32_t Left(int row, Float before, int32_t symbol) const {
@@ -171,51 +244,48 @@ class LazyBlock {
     }
   }
 
-  // The place of symbol i's row in the block, which is made to hold it.
-  JANS_HD int Load(int64_t i) {
-    if (model_.stride == 0) i = 0;
-    if (i < first_ || i >= first_ + kRows) Refill(i);
-    return static_cast<int>(i - first_);
-  }
-
+  // Every kStep-th sum of the rows around symbol i.
   __attribute__((noinline)) void Refill(int64_t i) {
     first_ = i - i % kRows;
-    if (able_) return AddUp();
-    for (Float& scale : scale_) scale = 0;
+    if (able_) AddUp<false>(first_, first_ + kRows, nullptr, nullptr);
   }
 
-  JANS_WIDE void AddUp() {
+  // Rows first, first + 1, ...; those at `next` are to come. Gives the sums before the columns that are asked for, or
+  // keeps every kStep-th sum.
+  template <bool kAsks>
+  JANS_WIDE void AddUp(int64_t first, int64_t next, const Column* asked, Float* before) {
+    constexpr int kColumns = RowSums<Float, kAsks>::kColumns;
     const Float* rows[kRows];  // those beyond the last are the last
-    for (int row = 0; row < kRows; ++row) rows[row] = model_.Row(std::min(first_ + row, count_ - 1));
-    LaneSums<Float> sums{};
+    for (int row = 0; row < kRows; ++row) rows[row] = model_.Row(std::min(first + row, count_ - 1));
+    // The next rows, in the order of memory. An address beyond them is never read.
+    uintptr_t ahead = reinterpret_cast<uintptr_t>(model_.probs) + next * model_.n * sizeof(Float);
+    RowSums<Float, kAsks> sums(asked);
     int64_t j = 0;
-    for (; j + kStep <= model_.n; j += kStep) {
-      // The next block, in the order of memory. An address beyond the last row is never read.
-      const uintptr_t ahead = reinterpret_cast<uintptr_t>(rows[0]) + (model_.n + j) * kRows * sizeof(Float);
-#pragma GCC unroll 8
-      for (int row = 0; row < kRows; ++row) {
-        __builtin_prefetch(reinterpret_cast<const void*>(ahead + row * kStep * sizeof(Float)));
-      }
-      sums.Store(sums_.get() + j / kStep, steps_);
-#pragma GCC unroll 8
-      for (int64_t k = 0; k < kStep; k += kRows) sums.AddColumns(rows, j + k);
+    for (; j + kColumns <= model_.n; j += kColumns) {
+      for (int line = 0; line < kRows * 16 / 64; ++line, ahead += 64)
+        __builtin_prefetch(reinterpret_cast<void*>(ahead));
+      if (!kAsks && j % kStep == 0) sums.Sums(&sums_[j / kStep], steps_);
+      sums.AddColumns(rows, j);
     }
-    if (j < model_.n) sums.Store(sums_.get() + j / kStep, steps_);
+    if (!kAsks && j < model_.n && j % kStep == 0) sums.Sums(&sums_[j / kStep], steps_);
     for (; j < model_.n; ++j) sums.AddColumn(rows, j);
+    Float all[kRows];
+    sums.Sums(all, 1);
     for (int row = 0; row < kRows; ++row) {
-      const Float sum = sums.sum[row], scale = top_ / sum;
-      const bool plain =
-          sums.signs[row] >= 0 && sum > 0 && IsFinite(sum) && IsFinite(scale) && scale >= Smallest<Float>();
+      const Float sum = all[row], scale = top_ / sum;
+      const bool plain = !sums.Signed(row) && sum > 0 && IsFinite(sum) && IsFinite(scale) && scale >= Smallest<Float>();
       scale_[row] = plain ? scale : Float{0};
     }
+    if (kAsks) sums.Before(before);
   }
 
   LazyProbs<Float> model_;
   int64_t count_, steps_, first_ = -kRows;
   Float top_;  // 2^precision - n
   bool able_;
-  Float scale_[kRows];  // 0 for a row that is left to the model
+  Float scale_[kRows] = {};  // 0 for a row that is left to the model
   std::unique_ptr<Float[]> sums_;
+  std::unique_ptr<uint32_t[]> cdf_;  // of a row for all symbols
 };
 
 #undef JANS_SHUFFLE

@@ -2,10 +2,11 @@
 // popped from the first to the last, every head renormalising at once.
 //
 // Each loop has a careful form, good for any state, and a fast form that is entered only where the tail has room
-// (words) for a whole row of lanes, so that words move without a bounds check or a branch.
+// (words) for all that it does, so that words move without a bounds check or a branch.
 #ifndef JANS_CPU_STREAM_H_
 #define JANS_CPU_STREAM_H_
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -58,6 +59,10 @@ class Heads {
   int64_t lanes() const { return kLanes; }
   JANS_HD typename V::State Get(int64_t lane) const { return heads_[lane]; }
   JANS_HD void Set(int64_t lane, typename V::State x) { heads_[lane] = x; }
+  // Many heads stay in memory: compilers would shuffle them between vector registers.
+  JANS_HD void Pin() {
+    if constexpr (kLanes > 1) asm volatile("" : "+m"(heads_));
+  }
 
  private:
   const Stream<V>& stream_;
@@ -71,6 +76,7 @@ class Heads<V, 0> {
   int64_t lanes() const { return stream_.lanes; }
   JANS_HD typename V::State Get(int64_t lane) const { return LoadHead<V>(stream_.heads, lane); }
   JANS_HD void Set(int64_t lane, typename V::State x) { StoreHead<V>(stream_.heads, lane, x); }
+  JANS_HD void Pin() {}
 
  private:
   const Stream<V>& stream_;
@@ -108,55 +114,66 @@ void PushAll(Stream<V>& stream, const Source& source, int64_t n, int precision) 
   stream.tail = tail;
 }
 
+// The most words that one symbol moves.
+template <typename Word>
+constexpr int kWordsPerSymbol = sizeof(Word) == 1 ? 4 : 1;
+
 // As PushAll, from entries with reciprocals.
 template <typename V, int kLanes, typename Source>
 void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precision) {
   using State = typename V::State;
   using Word = typename V::Word;
-  constexpr int kWordsPerPush = sizeof(Word) == 1 ? 4 : 1;
+  constexpr int64_t kStep = kLanes == 0 ? 1 : kLanes;  // symbols side by side, one for each of a known number of lanes
   Heads<V, kLanes> heads(stream);
   Tail<Word> tail = stream.tail;
   const int64_t lanes = heads.lanes();
   const int shift = V::kTopBits - precision;
 
-  auto careful = [&](int64_t lane, const Entry& entry) {
-    if (entry.freq == 0) {
-      tail.status |= static_cast<int32_t>(entry.start);
-      return;
-    }
-    State x = heads.Get(lane);
-    Flush<V>(x, tail, entry.freq, precision);
-    heads.Set(lane, Step<V>(x, entry, precision));
-  };
-  int64_t i = n;
-  for (; i % lanes != 0; --i) careful((i - 1) % lanes, source(i - 1));
-  for (; i > 0; i -= lanes) {
-    if (tail.size + lanes * kWordsPerPush > tail.capacity) {
-      for (int64_t lane = lanes - 1; lane >= 0; --lane) careful(lane, source(i - lanes + lane));
+  int64_t i = n, lane = (n - 1) % lanes;  // of symbol i - 1
+  auto next = [&] { lane = lane == 0 ? lanes - 1 : lane - 1; };
+  while (i > 0) {
+    const int64_t steps = std::min(i / kStep, tail.Room() / (kStep * kWordsPerSymbol<Word>));
+    if (steps == 0 || (kLanes > 1 && lane != lanes - 1)) {
+      --i;
+      const Entry entry = source(i);
+      if (entry.freq == 0) {
+        tail.status |= static_cast<int32_t>(entry.start);
+      } else {
+        State x = heads.Get(lane);
+        Flush<V>(x, tail, entry.freq, precision);
+        heads.Set(lane, Step<V>(x, entry, precision));
+      }
+      next();
       continue;
     }
     Word* words = tail.words + tail.size;
     int32_t refused = 0;
+    for (const int64_t stop = i - steps * kStep; i > stop;) {
+      i -= kStep;
+      heads.Pin();
 #pragma GCC unroll 32
-    for (int64_t lane = lanes - 1; lane >= 0; --lane) {
-      Entry entry = source(i - lanes + lane);
-      if (__builtin_expect(entry.freq == 0, 0)) {
-        refused |= static_cast<int32_t>(entry.start);
-        continue;
-      }
-      State x = heads.Get(lane);
-      if constexpr (kWordsPerPush == 1) {
-        *words = static_cast<Word>(x);
-        bool full = (x >> shift) >= entry.freq;
-        words += full;
-        x = full ? x >> V::kWordBits : x;
-      } else {
-        while ((x >> shift) >= entry.freq) {
-          *words++ = static_cast<Word>(x);
-          x >>= V::kWordBits;
+      for (int64_t j = kStep - 1; j >= 0; --j) {
+        const int64_t at = kLanes == 0 ? lane : j;
+        if (kLanes == 0) next();
+        Entry entry = source(i + j);
+        if (__builtin_expect(entry.freq == 0, 0)) {
+          refused |= static_cast<int32_t>(entry.start);
+          continue;
         }
+        State x = heads.Get(at);
+        if constexpr (kWordsPerSymbol<Word> == 1) {
+          *words = static_cast<Word>(x);
+          bool full = (x >> shift) >= entry.freq;
+          words += full;
+          x = full ? x >> V::kWordBits : x;
+        } else {
+          while ((x >> shift) >= entry.freq) {
+            *words++ = static_cast<Word>(x);
+            x >>= V::kWordBits;
+          }
+        }
+        heads.Set(at, Step<V>(x, entry, precision));
       }
-      heads.Set(lane, Step<V>(x, entry, precision));
     }
     tail.size = words - tail.words;
     tail.status |= refused;
@@ -171,123 +188,117 @@ template <typename V, int kLanes, typename Locate, typename Store>
 void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t n, int precision) {
   using State = typename V::State;
   using Word = typename V::Word;
-  constexpr int kWordsPerPop = sizeof(Word) == 1 ? 4 : 1;
+  constexpr int64_t kStep = kLanes == 0 ? 1 : kLanes;
   Heads<V, kLanes> heads(stream);
   Tail<Word> tail = stream.tail;
   const bool floor = stream.floor();
   const int64_t lanes = heads.lanes();
 
-  auto careful = [&](int64_t lane, int64_t i) {
-    State x = heads.Get(lane);
-    Located found = locate(i, Quantile<V>(x, precision));
-    Advance<V>(x, tail, found.interval, floor, precision);
-    heads.Set(lane, x);
-    store(i, found.symbol);
-  };
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    if (tail.size < lanes * kWordsPerPop || tail.size > tail.capacity) {
-      for (int64_t lane = 0; lane < lanes; ++lane) careful(lane, i + lane);
+  int64_t i = 0, lane = 0;  // of symbol i
+  auto next = [&] { lane = lane == lanes - 1 ? 0 : lane + 1; };
+  while (i < n) {
+    const int64_t steps = std::min((n - i) / kStep, tail.Held() / (kStep * kWordsPerSymbol<Word>));
+    if (steps == 0 || (kLanes > 1 && lane != 0)) {
+      State x = heads.Get(lane);
+      Located found = locate(i, Quantile<V>(x, precision));
+      Advance<V>(x, tail, found.interval, floor, precision);
+      heads.Set(lane, x);
+      store(i, found.symbol);
+      ++i;
+      next();
       continue;
     }
     const Word* words = tail.words + tail.size;
     int32_t refused = 0;
+    for (const int64_t stop = i + steps * kStep; i < stop; i += kStep) {
+      heads.Pin();
 #pragma GCC unroll 32
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      State x = heads.Get(lane);
-      uint32_t quantile = Quantile<V>(x, precision);
-      Located found = locate(i + lane, quantile);
-      store(i + lane, found.symbol);
-      if (__builtin_expect(found.interval.freq == 0, 0)) {
-        refused |= static_cast<int32_t>(found.interval.start);
-        continue;
-      }
-      x = found.interval.freq * (x >> precision) + (quantile - found.interval.start);
-      if constexpr (kWordsPerPop == 1) {
-        // No jump, which could not be predicted: one head waits for a conditional move, and many are better served by
-        // masks, which compilers leave alone.
-        const State filled = (x << V::kWordBits) | words[-1];
-        const bool low = __builtin_expect_with_probability(x < V::kLower, 1, 0.5);
-        words -= low;
-        if constexpr (kLanes == 1) {
-          x = low ? filled : x;
-        } else {
-          x ^= (x ^ filled) & (State{0} - low);
+      for (int64_t j = 0; j < kStep; ++j) {
+        const int64_t at = kLanes == 0 ? lane : j;
+        if (kLanes == 0) next();
+        State x = heads.Get(at);
+        uint32_t quantile = Quantile<V>(x, precision);
+        Located found = locate(i + j, quantile);
+        store(i + j, found.symbol);
+        if (__builtin_expect(found.interval.freq == 0, 0)) {
+          refused |= static_cast<int32_t>(found.interval.start);
+          continue;
         }
-      } else {
-        for (int bits = 0; bits < precision && x < V::kLower; bits += V::kWordBits) x = (x << V::kWordBits) | *--words;
+        x = found.interval.freq * (x >> precision) + (quantile - found.interval.start);
+        if constexpr (kWordsPerSymbol<Word> == 1) {
+          // No jump, which could not be predicted: one head waits for a conditional move, and many are better served
+          // by masks, which compilers leave alone.
+          const State filled = (x << V::kWordBits) | words[-1];
+          const bool low = __builtin_expect_with_probability(x < V::kLower, 1, 0.5);
+          words -= low;
+          if constexpr (kLanes == 1) {
+            x = low ? filled : x;
+          } else {
+            x ^= (x ^ filled) & (State{0} - low);
+          }
+        } else {
+          for (int bits = 0; bits < precision && x < V::kLower; bits += V::kWordBits) {
+            x = (x << V::kWordBits) | *--words;
+          }
+        }
+        heads.Set(at, x);
       }
-      heads.Set(lane, x);
     }
     tail.size = words - tail.words;
     tail.status |= refused;
   }
-  for (int64_t lane = 0; i < n; ++i, ++lane) careful(lane, i);
   stream.tail = tail;
 }
 
-// Entries of a few intervals. For 64-bit heads their reciprocals come from divisions of doubles, which go several at a
-// time and do not wait for the head:
+// Entries of intervals. For 64-bit heads their reciprocals come from divisions of doubles, which are quicker than those
+// of integers: a push from m with 0 <= 2^64 - m freq < 2^precision has a quotient that is exact or one too small, as in
+// Step. For m = floor((2^64 - 2^13) / freq), rounded twice by 2^-53 of itself, 2^64 - m freq lies between 2^13 - 2^12
+// and 2^13 + 2^12 + freq: below 2^precision for freq <= 2^precision - 2^14. The others are divided as integers.
 //
-// A push from m with 0 <= 2^64 - m freq < 2^precision has a quotient that is exact or one too small, as in Step. For
-// m = floor((2^64 - 2^13) / freq), rounded twice by 2^-53 of itself, 2^64 - m freq lies between 2^13 - 2^12 and
-// 2^13 + 2^12 + freq: below 2^precision for freq <= 2^precision - 2^14. The others are divided as integers.
-template <typename V>
-struct EntryBlock {
-  static constexpr int64_t kSize = 64;
-
-  std::array<uint32_t, kSize> start, freq;
-
-  void Divide(int64_t n, int precision) {
-    precision_ = precision;
-    if constexpr (sizeof(typename V::State) == 8) {
-      usual_ = precision > 14 && precision < 32 ? (uint32_t{1} << precision) - (1 << 14) - 1 : 0;
-      for (int64_t j = 0; j < n; ++j) reciprocal_[j] = 18446744073709543424.0 / static_cast<int32_t>(freq[j]);
-    }
-  }
-  JANS_HD Entry At(int64_t j) const {
-    if constexpr (sizeof(typename V::State) == 8) {
-      if (__builtin_expect(freq[j] - 2 < usual_, 1)) {
-        return {static_cast<uint64_t>(static_cast<int64_t>(reciprocal_[j])), start[j], freq[j]};
-      }
-    }
-    return MakeEntry<V>({start[j], freq[j]}, precision_);
-  }
-
- private:
-  int precision_ = 0;
-  uint32_t usual_ = 0;  // how many freqs from 2 on are divided as doubles
-  std::array<double, kSize> reciprocal_;
-};
-
-// Entries of n symbols for a push, from the last to the first: fill(begin, count, start, freq) makes the intervals of a
-// few at a time.
-template <typename V, typename Fill>
+// They are asked for from the last to the first. fill(begin, count, start, freq) makes the intervals of a group of
+// kGroup symbols, or of the rest at the end; it is called one group ahead, so that the processor works on the next
+// intervals while the head waits for its divisions.
+template <typename V, int kGroup, typename Fill>
 class EntrySource {
  public:
-  EntrySource(const Fill& fill, int64_t n, int precision) : fill_(fill), begin_(n), precision_(precision) {}
-
+  EntrySource(const Fill& fill, int64_t n, int precision) : fill_(fill), precision_(precision) {
+    if (kDivides && precision > 14 && precision < 32) usual_ = (uint32_t{1} << precision) - (1 << 14) - 1;
+    if (n == 0) return;
+    const int64_t last = (n - 1) / kGroup * kGroup;
+    Make(last, n - last);
+    if (n - last < kGroup && last > 0) Make(last - kGroup, kGroup);
+  }
   JANS_HD Entry operator()(int64_t i) const {
-    if (__builtin_expect(i < begin_, 0)) Refill(i + 1);
-    return block_.At(i - begin_);
+    const uint64_t j = static_cast<uint64_t>(i) % (2 * kGroup);
+    if (j % kGroup == kGroup - 1 && i > kGroup) Make(i + 1 - 2 * kGroup, kGroup);
+    const uint32_t start = start_[j], freq = freq_[j];
+    if constexpr (kDivides) {
+      if (__builtin_expect(freq - 2 < usual_, 1)) {
+        if (freq == 0) __builtin_unreachable();
+        const double reciprocal = 18446744073709543424.0 / static_cast<int32_t>(freq);
+        return {static_cast<uint64_t>(static_cast<int64_t>(reciprocal)), start, freq};
+      }
+    }
+    return MakeEntry<V>({start, freq}, precision_);
   }
 
  private:
-  __attribute__((noinline)) void Refill(int64_t end) const {
-    begin_ = end > block_.kSize ? end - block_.kSize : 0;
-    fill_(begin_, end - begin_, block_.start.data(), block_.freq.data());
-    block_.Divide(end - begin_, precision_);
+  static constexpr bool kDivides = sizeof(typename V::State) == 8;
+
+  __attribute__((noinline)) void Make(int64_t begin, int64_t count) const {
+    const uint64_t j = static_cast<uint64_t>(begin) % (2 * kGroup);
+    fill_(begin, count, &start_[j], &freq_[j]);
   }
 
   const Fill& fill_;
-  mutable int64_t begin_;
   const int precision_;
-  mutable EntryBlock<V> block_;
+  uint32_t usual_ = 0;  // how many freqs from 2 on are divided as doubles
+  mutable std::array<uint32_t, 2 * kGroup> start_, freq_ = {};
 };
 
-template <typename V, int kLanes, typename Fill>
+template <typename V, int kLanes, int kGroup, typename Fill>
 void PushFilled(Stream<V>& stream, const Fill& fill, int64_t n, int precision) {
-  PushEntries<V, kLanes>(stream, EntrySource<V, Fill>(fill, n, precision), n, precision);
+  PushEntries<V, kLanes>(stream, EntrySource<V, kGroup, Fill>(fill, n, precision), n, precision);
 }
 
 // ---- tables made for the length of one call ----

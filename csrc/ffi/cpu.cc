@@ -30,7 +30,7 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
               freq[j] = interval.freq;
             }
           };
-          PushFilled<V, decltype(lanes)::value>(stream, fill, n, precision);
+          PushFilled<V, decltype(lanes)::value, 16>(stream, fill, n, precision);
         } else {
           auto find = [source](int64_t i) { return source.Check(source.Raw(i)); };
           PushAll<V, decltype(lanes)::value>(stream, find, n, precision);

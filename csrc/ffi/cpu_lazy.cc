@@ -42,14 +42,11 @@ ffi::Error RansPushLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
       const int64_t n = in.core[0];
       LazyBlock<Float> block(operands.At(b), n);
       auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-        for (int64_t j = 0; j < count; ++j) {
-          const Interval interval = block.Find(begin + j, s[begin + j]);
-          start[j] = interval.start;
-          freq[j] = interval.freq;
-        }
+        block.Find(begin, count, begin - block.kRows, s + begin, start, freq);
       };
-      WithOneOrMany(stream.lanes,
-                    [&](auto lanes) { PushFilled<V, decltype(lanes)::value>(stream, fill, n, precision); });
+      WithOneOrMany(stream.lanes, [&](auto lanes) {
+        PushFilled<V, decltype(lanes)::value, LazyBlock<Float>::kRows>(stream, fill, n, precision);
+      });
     };
     return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
                 precision, operands.cost(), body);
@@ -69,7 +66,7 @@ ffi::Error RansPopLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
     auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
       using V = typename std::decay_t<decltype(stream)>::Variant;
       LazyBlock<Float> block(operands.At(b), n);
-      auto locate = [&block](int64_t i, uint32_t quantile) { return block.Locate(i, quantile); };
+      auto locate = [&block](int64_t i, uint32_t quantile) { return block.Locate(i, quantile).Get(); };
       WithOneOrMany(stream.lanes,
                     [&](auto lanes) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); });
     };
@@ -114,10 +111,9 @@ ffi::Error IntervalLazy(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer probs
   return ForSymbols(pool, batch, probs, in.core[0], precision, [&](auto& block, int64_t b, int64_t begin, int64_t end) {
     const int32_t* s = in.At(b);
     uint32_t *starts = start.At(b), *freqs = freq.At(b);
-    for (int64_t i = begin; i < end; ++i) {
-      const Interval interval = block.Find(i, s[i]);
-      starts[i] = interval.start;
-      freqs[i] = interval.freq;
+    for (int64_t i = begin; i < end; i += block.kRows) {
+      const int64_t next = i + block.kRows;
+      block.Find(i, std::min(next, end) - i, next, s + i, starts + i, freqs + i);
     }
   });
 }
@@ -137,7 +133,7 @@ ffi::Error LocateLazy(ffi::ThreadPool pool, AnyBuffer quantiles, AnyBuffer probs
     const uint32_t* q = in.At(b);
     int32_t* s = out.At(b);
     for (int64_t i = begin; i < end; ++i) {
-      const Located found = block.Locate(i, q[i]);
+      const Located found = block.Locate(i, q[i]).Get();
       s[i] = found.interval.freq == 0 ? std::numeric_limits<int32_t>::min() : found.symbol;
     }
   });

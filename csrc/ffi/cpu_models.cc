@@ -11,28 +11,28 @@ namespace {
 // A family whose type is not known: coders are compiled once for all of them, and a search is worth a call.
 struct AnyFamily {
   static constexpr size_t kRoom = 256;
-  struct alignas(16) Model {
+  struct alignas(16) Finder {
     unsigned char bytes[kRoom];
   };
 
   const void* family;
-  void (*make)(const void* family, int64_t b, Model& model);
+  void (*make)(const void* family, int64_t b, Finder& finder);
+  FindFunction find;
   LocateFunction locate;
-  void (*find)(const void* model, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start, uint32_t* freq);
 };
 
 template <typename Family>
+using FinderOf = Finder<typename Family::Model>;
+
+template <typename Family>
 AnyFamily Erase(const Family& family) {
-  using Known = typename Family::Model;
+  using Known = FinderOf<Family>;
   static_assert(sizeof(Known) <= AnyFamily::kRoom && std::is_trivially_destructible_v<Known>);
   return {&family,
-          [](const void* of, int64_t b, AnyFamily::Model& model) {
-            new (model.bytes) Known(static_cast<const Family*>(of)->At(b));
+          [](const void* of, int64_t b, AnyFamily::Finder& finder) {
+            new (finder.bytes) Known(static_cast<const Family*>(of)->At(b));
           },
-          LocateOf<Known>(),
-          [](const void* model, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start, uint32_t* freq) {
-            FindAll(*static_cast<const Known*>(model), first, n, symbols, start, freq);
-          }};
+          Known::Find(), Known::Locate()};
 }
 
 ffi::Error PushAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
@@ -42,14 +42,19 @@ ffi::Error PushAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, A
     using V = typename std::decay_t<decltype(stream)>::Variant;
     const auto* symbols = in.At(b);
     const int64_t n = in.core[0];
-    AnyFamily::Model model;
-    family.make(family.family, b, model);
+    AnyFamily::Finder finder;
+    family.make(family.family, b, finder);
     auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-      std::array<int32_t, EntryBlock<V>::kSize> part;
-      for (int64_t j = 0; j < count; ++j) part[j] = symbols[begin + j];
-      family.find(model.bytes, begin, count, part.data(), start, freq);
+      if constexpr (std::is_same_v<std::decay_t<decltype(*symbols)>, int32_t>) {
+        family.find(finder.bytes, begin, count, symbols + begin, start, freq);
+      } else {
+        int32_t part[kFour];
+        for (int64_t j = 0; j < count; ++j) part[j] = static_cast<int32_t>(symbols[begin + j]);
+        family.find(finder.bytes, begin, count, part, start, freq);
+      }
     };
-    WithOneOrMany(stream.lanes, [&](auto lanes) { PushFilled<V, decltype(lanes)::value>(stream, fill, n, precision); });
+    WithOneOrMany(stream.lanes,
+                  [&](auto lanes) { PushFilled<V, decltype(lanes)::value, kFour>(stream, fill, n, precision); });
   };
   return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
               precision, cost, body);
@@ -60,9 +65,9 @@ ffi::Error PopAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, An
                   int32_t precision, int64_t cost, const AnyFamily& family) {
   auto body = [&family, precision](auto& stream, int64_t b, int64_t n, const auto& store) {
     using V = typename std::decay_t<decltype(stream)>::Variant;
-    AnyFamily::Model model;
-    family.make(family.family, b, model);
-    auto locate = [&](int64_t i, uint32_t quantile) { return family.locate(model.bytes, i, quantile); };
+    AnyFamily::Finder finder;
+    family.make(family.family, b, finder);
+    auto locate = [&](int64_t i, uint32_t quantile) { return family.locate(finder.bytes, i, quantile).Get(); };
     WithOneOrMany(stream.lanes,
                   [&](auto lanes) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); });
   };
@@ -98,7 +103,7 @@ ffi::Error PopFamily(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBu
                 Family::kCost, Erase(family));
 }
 
-// Calls body(model, b, begin, end) on ranges of the n symbols of every stream.
+// Calls body(finder, b, begin, end) on ranges of the n symbols of every stream.
 template <typename Family, typename Body>
 ffi::Error ForSymbols(ffi::ThreadPool& pool, const Batch& batch, const Family& family, int64_t n, const Body& body) {
   const int64_t step = std::max<int64_t>(1, kGrain / Family::kCost), parts = (n + step - 1) / step;
@@ -106,7 +111,7 @@ ffi::Error ForSymbols(ffi::ThreadPool& pool, const Batch& batch, const Family& f
               [&](int64_t first, int64_t last) {
                 for (int64_t part = first; part < last; ++part) {
                   const int64_t b = part / parts, begin = part % parts * step;
-                  body(family.At(b), b, begin, std::min(begin + step, n));
+                  body(FinderOf<Family>(family.At(b)), b, begin, std::min(begin + step, n));
                 }
               });
   return ffi::Error::Success();
@@ -137,8 +142,8 @@ ffi::Error IntervalFamily(ffi::ThreadPool pool, AnyBuffer symbols, ffi::Remainin
   JANS_RETURN_IF_ERROR(start.Init("start", *start_out, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(freq.Init("freq", *freq_out, ffi::DataType::U32, batch, 1));
   if (start.core != in.core || freq.core != in.core) return Invalid("intervals and symbols differ in length");
-  return ForSymbols(pool, batch, family, in.core[0], [&](const auto& model, int64_t b, int64_t begin, int64_t end) {
-    FindAll(model, begin, end - begin, in.At(b) + begin, start.At(b) + begin, freq.At(b) + begin);
+  return ForSymbols(pool, batch, family, in.core[0], [&](const auto& finder, int64_t b, int64_t begin, int64_t end) {
+    FindAll(finder, begin, end - begin, in.At(b) + begin, start.At(b) + begin, freq.At(b) + begin);
   });
 }
 
@@ -154,11 +159,12 @@ ffi::Error LocateFamily(ffi::ThreadPool pool, AnyBuffer quantiles, ffi::Remainin
   JANS_RETURN_IF_ERROR(in.Init("quantiles", quantiles, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
   if (out.core != in.core) return Invalid("symbols and quantiles differ in length");
-  return ForSymbols(pool, batch, family, in.core[0], [&](const auto& model, int64_t b, int64_t begin, int64_t end) {
+  return ForSymbols(pool, batch, family, in.core[0], [&](const auto& finder, int64_t b, int64_t begin, int64_t end) {
+    const LocateFunction locate = finder.Locate();
     const uint32_t* q = in.At(b);
     int32_t* s = out.At(b);
     for (int64_t i = begin; i < end; ++i) {
-      const Located found = model.Locate(i, q[i]);
+      const Located found = locate(&finder, i, q[i]).Get();
       s[i] = found.interval.freq == 0 ? std::numeric_limits<int32_t>::min() : found.symbol;
     }
   });

@@ -19,7 +19,7 @@ EXP2_STEPS = 256
 LOG2E30 = round(math.log2(math.e) * 2**30)
 GRID_BITS = 14
 QUANTILE_ROWS, QUANTILE_STEPS = 32, 16
-ERF_STEPS, ERF_LIMIT = 16, 6
+ERF_STEPS, ERF_LIMIT = 32, 6
 ERF_NODES = 128
 GUESS_BITS = 10
 
@@ -107,7 +107,7 @@ def _erf_rows(steps: int, terms: int) -> np.ndarray:
 
 @functools.cache
 def erf_series() -> np.ndarray:
-    """float64 [97, 8]: the series at i / 16."""
+    """float64 [193, 8]: the series at i / 32."""
     return _erf_rows(ERF_STEPS, 8)
 
 
@@ -119,9 +119,11 @@ def erf_nodes() -> np.ndarray:
 
 @functools.cache
 def normal_guesses() -> np.ndarray:
-    """float32 [1025]: quantiles of the standard normal at i / 1024, as guesses; the ends, which are infinite, as 0."""
-    inner = normal_grid()[:: 2 ** (GRID_BITS - GUESS_BITS)]
-    return np.where(np.isfinite(inner), inner, 0).astype(np.float32)
+    """float64 [1024, 2]: a + b (1 + f) is about the quantile of the standard normal at (i + f) / 1024, 0 <= f < 1."""
+    knots = normal_grid()[:: 2 ** (GRID_BITS - GUESS_BITS)].astype(np.float64)
+    knots[[0, -1]] = 2 * knots[[1, -2]] - knots[[2, -3]]
+    slopes = np.diff(knots)
+    return np.stack([knots[:-1] - slopes, slopes], axis=-1)
 
 
 @functools.cache
@@ -153,7 +155,7 @@ def header() -> str:
         ("uint32_t", "kExp2Table", [f"{int(v)}u," for v in exp2_table()]),
         ("double", "kErfSeries", [f"{float(v)!r}," for v in erf_series().reshape(-1)]),
         ("double", "kErfPairs", [f"{float(v)!r}," for v in erf_nodes().reshape(-1)]),
-        ("float", "kNormalGuesses", [f"{v:.5f}f," for v in normal_guesses()]),
+        ("double", "kNormalGuesses", [f"{float(v)!r}," for v in normal_guesses().reshape(-1)]),
         ("float", "kNormalQuantiles", [f"{v:.4f}f," for v in normal_quantiles().reshape(-1)]),
     )
     for kind, name, words in tables:

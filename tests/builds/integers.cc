@@ -49,11 +49,12 @@ void Run(const char* name, Random& random, const Model& model) {
   std::vector<int32_t> symbols(kCount);
   for (int32_t& symbol : symbols) symbol = random.Below(44) - 2;
   std::vector<uint32_t> start(kCount), freq(kCount);
-  FindAll(model, 0, kCount, symbols.data(), start.data(), freq.data());
-  const LocateFunction locate = LocateOf<Model>();
+  const Finder<Model> finder(model);
+  FindAll(finder, 0, kCount, symbols.data(), start.data(), freq.data());
+  const LocateFunction locate = finder.Locate();
   for (int i = 0; i < kCount; ++i) {
     sum.Add(Interval{start[i], freq[i]});
-    const Located found = locate(&model, i, random.Bits() >> 8);
+    const Located found = locate(&finder, i, random.Bits() >> 8).Get();
     sum.Add(static_cast<uint32_t>(found.symbol));
     sum.Add(found.interval);
   }
@@ -80,7 +81,16 @@ void RunRows(const char* name, Random& random) {
       QuantizeLogits(logits.data() + row * kSize, nullptr, kSize, 24, cdf.data());
       for (uint32_t left : cdf) sum.Add(left);
     }
-    for (int symbol = 0; symbol < kSize; ++symbol) sum.Add(block.Find(row, symbol));
+  }
+  constexpr int kGroup = LazyBlock<Float>::kRows;
+  for (int row = 0; row < kRows; row += kGroup) {
+    const int count = std::min(kGroup, kRows - row);
+    for (int32_t symbol = 0; symbol < kSize; ++symbol) {
+      std::vector<int32_t> symbols(count, symbol);
+      std::vector<uint32_t> start(count), freq(count);
+      block.Find(row, count, row + kGroup, symbols.data(), start.data(), freq.data());
+      for (int j = 0; j < count; ++j) sum.Add(Interval{start[j], freq[j]});
+    }
   }
 }
 

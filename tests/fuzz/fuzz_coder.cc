@@ -124,6 +124,18 @@ void Run(Input in, int64_t lanes) {
     PushEntries<V, kLanes>(b, [&](int64_t i) { return table->Find(symbols[i]); }, count, precision);
     Require(Same(a, slow, b, fast));
   }
+  auto fill = [&](int64_t begin, int64_t size, uint32_t* start, uint32_t* freq) {
+    for (int64_t j = 0; j < size; ++j) {
+      const Interval interval = row.Find(symbols[begin + j]);
+      start[j] = interval.start;
+      freq[j] = interval.freq;
+    }
+  };
+  fast = start;
+  Stream<V> c = fast.Open(lanes);
+  CheckState(c);
+  PushFilled<V, kLanes, 4>(c, fill, count, precision);
+  Require(Same(a, slow, c, fast));
 
   // Pop: every kind of search gives the same.
   auto pop = [&](auto lane_count, const auto& locate, Buffers<V>& buffers, std::vector<int32_t>& out) {
@@ -210,13 +222,14 @@ void RunGaussians(Input in) {
   std::vector<int32_t> symbols(n);
   for (int32_t& symbol : symbols) symbol = low - 1 + in.Take<uint16_t>() % (high - low + 3);
   std::vector<uint32_t> start(n), freq(n), expected_start(n), expected_freq(n);
-  FindAll(model, 0, n, symbols.data(), start.data(), freq.data());
-  FindEach(model, 0, n, symbols.data(), expected_start.data(), expected_freq.data());
+  const Finder<Leaky<Gaussian>> finder(model);
+  FindAll(finder, 0, n, symbols.data(), start.data(), freq.data());
+  FindPlain<Leaky<Gaussian>>(&finder, 0, n, symbols.data(), expected_start.data(), expected_freq.data());
   Require(start == expected_start && freq == expected_freq);
-  const LocateFunction locate = LocateOf<Leaky<Gaussian>>();
+  const LocateFunction locate = finder.Locate();
   for (int64_t i = 0; i < n; ++i) {
     const uint32_t quantile = in.Take<uint32_t>() & static_cast<uint32_t>(Total(precision) - 1);
-    const Located found = locate(&model, i, quantile), careful = model.Locate(i, quantile);
+    const Located found = locate(&finder, i, quantile).Get(), careful = model.Locate(i, quantile);
     Require(found.symbol == careful.symbol && found.interval.start == careful.interval.start &&
             found.interval.freq == careful.interval.freq);
     const Gaussian& g = model.distribution;
@@ -293,8 +306,18 @@ void RunProbs(Input in) {
         std::ldexp(static_cast<Float>(in.Take<uint8_t>()), exponent + (in.Take<uint8_t>() % 8 == 0 ? 20 : 0)));
   }
   const std::vector<uint8_t> mask = in.Fill<uint8_t>(n);
-  const LazyProbs<Float> lazy{probs.data(), 1, n, precision};
-  LazyBlock<Float> block(lazy, count);
+  const LazyProbs<Float> lazy{probs.data(), 1, n, precision}, one_row{probs.data(), 0, n, precision};
+  LazyBlock<Float> block(lazy, count), shared(one_row, count);
+  std::vector<int32_t> symbols(count);
+  std::vector<uint32_t> start(count), freq(count);
+  for (int32_t& symbol : symbols) symbol = in.Take<uint8_t>() % (n + 2) - 1;
+  for (int64_t i = 0; i < count; i += block.kRows) {
+    const int64_t size = std::min<int64_t>(block.kRows, count - i), next = i + (kind % 2 == 0 ? 1 : -1) * block.kRows;
+    block.Find(i, size, next, &symbols[i], &start[i], &freq[i]);
+    for (int64_t j = i; j < i + size; ++j) Require(Same(Interval{start[j], freq[j]}, lazy.Find(j, symbols[j])));
+    shared.Find(i, size, next, &symbols[i], &start[i], &freq[i]);
+    for (int64_t j = i; j < i + size; ++j) Require(Same(Interval{start[j], freq[j]}, one_row.Find(j, symbols[j])));
+  }
   std::vector<uint32_t> cdf(n + 1);
   std::vector<double> room(PerfectRule::Room(n));
   for (int64_t i = 0; i < count; ++i) {
@@ -312,13 +335,15 @@ void RunProbs(Input in) {
     const Row table{cdf.data(), n, precision};
     const int64_t symbol = in.Take<uint8_t>() % (n + 2) - 1;
     const Interval wanted = table.Find(symbol);
-    Require(Same(lazy.Find(i, symbol), wanted) && Same(block.Find(i, symbol), wanted));
+    Require(Same(lazy.Find(i, symbol), wanted));
     const uint8_t end = in.Take<uint8_t>();
     const uint32_t top = static_cast<uint32_t>(Total(precision) - 1);
     const uint32_t quantile = end % 4 == 0 ? top : end % 4 == 1 ? cdf[end % n] & top : in.Take<uint32_t>() & top;
-    const Located found = table.Locate(quantile), one = lazy.Locate(i, quantile), two = block.Locate(i, quantile);
+    const Located found = table.Locate(quantile), one = lazy.Locate(i, quantile), two = block.Locate(i, quantile).Get();
     Require(one.symbol == found.symbol && Same(one.interval, found.interval));
     Require(two.symbol == found.symbol && Same(two.interval, found.interval));
+    const Located every = shared.Locate(i, quantile).Get(), each = one_row.Locate(i, quantile);
+    Require(every.symbol == each.symbol && Same(every.interval, each.interval));
   }
 }
 

@@ -1,0 +1,76 @@
+// A model whose type is forgotten, so that loops are compiled once for all of them.
+#ifndef JANS_CPU_FINDER_H_
+#define JANS_CPU_FINDER_H_
+
+#include <algorithm>
+
+#include "../core/models.h"
+
+namespace jans {
+
+// As many intervals as a push asks for at a time; elsewhere they may be asked for in any number.
+constexpr int64_t kFour = 4;
+
+// A Located in two registers: as three words, it would go through memory, and a pop would wait for it.
+struct Found {
+  uint64_t interval, symbol;
+
+  explicit Found(const Located& located)
+      : interval(located.interval.start | uint64_t{located.interval.freq} << 32),
+        symbol(static_cast<uint32_t>(located.symbol)) {}
+  Located Get() const {
+    return {static_cast<int32_t>(symbol), {static_cast<uint32_t>(interval), static_cast<uint32_t>(interval >> 32)}};
+  }
+};
+
+// Of a Finder: the intervals of symbols[j] as symbol first + j, for j from 0 to n; and the symbol of a quantile.
+using FindFunction = void (*)(const void* finder, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start,
+                              uint32_t* freq);
+using LocateFunction = Found (*)(const void* finder, int64_t i, uint32_t quantile);
+
+template <typename Model>
+class Finder;
+
+template <typename Model>
+void FindPlain(const void* finder, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start, uint32_t* freq) {
+  const Model& model = static_cast<const Finder<Model>*>(finder)->model();
+  for (int64_t j = 0; j < n; ++j) {
+    const Interval interval = model.Find(first + j, symbols[j]);
+    start[j] = interval.start;
+    freq[j] = interval.freq;
+  }
+}
+
+template <typename Model>
+Found LocatePlain(const void* finder, int64_t i, uint32_t quantile) {
+  return Found(static_cast<const Finder<Model>*>(finder)->model().Locate(i, quantile));
+}
+
+// A model for one stream, and how it is asked.
+template <typename Model_>
+class Finder {
+ public:
+  using Model = Model_;
+
+  explicit Finder(const Model& model) : model_(model) {}
+  const Model& model() const { return model_; }
+
+  static FindFunction Find() { return FindPlain<Model>; }
+  static LocateFunction Locate() { return LocatePlain<Model>; }
+
+ private:
+  Model model_;
+};
+
+template <typename Model>
+void FindAll(const Finder<Model>& finder, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start,
+             uint32_t* freq) {
+  const FindFunction find = finder.Find();
+  for (int64_t j = 0; j < n; j += kFour) {
+    find(&finder, first + j, std::min(kFour, n - j), symbols + j, start + j, freq + j);
+  }
+}
+
+}  // namespace jans
+
+#endif  // JANS_CPU_FINDER_H_
