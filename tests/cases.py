@@ -204,14 +204,6 @@ def _logits_each(precision, shape, rng):
     return models.Categorical(logits=logits, precision=precision), np.ones((9, *shape), bool)
 
 
-def _lazy(precision, _shape, rng):
-    return models.Categorical(_skewed(rng, 40), rule="lazy", precision=precision), np.ones(40, bool)
-
-
-def _lazy_each(precision, shape, rng):
-    return models.Categorical(_skewed(rng, *shape, 9), rule="lazy", precision=precision), np.ones((9, *shape), bool)
-
-
 def _perfect(precision, _shape, rng):
     return models.Categorical(_skewed(rng, 30), rule="perfect", precision=precision), np.ones(30, bool)
 
@@ -409,8 +401,6 @@ MODELS = [
     ModelCase("poisson", _poisson),
     ModelCase("beta-binomial", _beta_binomial),
     ModelCase("gaussians", _gaussians),
-    ModelCase("lazy", _lazy, shared=True),
-    ModelCase("lazy-each", _lazy_each),
     ModelCase("perfect", _perfect, shared=True),
     ModelCase("perfect-each", _perfect_each),
     ModelCase("masked", _masked, shared=True),

@@ -116,10 +116,6 @@ VALUE = {
         lambda: models.Categorical(logits=jnp.ones(2), rule="perfect"),
         "rule 'perfect' is for probs. Pass jax.nn.softmax",
     ),
-    "lazy mask": (
-        lambda: models.Categorical(jnp.ones(2), rule="lazy", mask=jnp.ones(2, bool)),
-        "a lazy model has no mask. Use rule='fast', which gives the same integers",
-    ),
     "mask shape": (
         lambda: models.Categorical(jnp.ones((3, 2)), mask=jnp.ones(3, bool)),
         r"mask must have a shape that broadcasts to that of probs, \(3, 2\), got \(3,\). Its last axis",

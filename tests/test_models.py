@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import jans
 from jans import models, quantize, rans, status
+from jans.models.rows import Rows
 
 TINY = 2.0**-126  # the smallest normal float32
 
@@ -211,8 +212,8 @@ odd = [np.nan, np.inf, -1.0, -0.0, 0.0, 1e-45, -1e-45, 1e-40, TINY, 2.0**-101, 3
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64, jnp.bfloat16])
 @pytest.mark.parametrize(("n", "precision"), [(2, 24), (15, 24), (16, 12), (17, 24), (40, 30), (64, 32), (257, 24)])
-def test_lazy_models_are_fast_ones(n, precision, dtype):
-    """The same integers for every symbol and every quantile, and the same refusals."""
+def test_sums_give_what_tables_give(n, precision, dtype):
+    """Rows that code one symbol each: the same integers for every symbol and every quantile, and the same refusals."""
     rng = np.random.default_rng(n)
     values = rng.random((40, n)) ** rng.choice([1, 8, 60], (40, 1)) * 10.0 ** rng.integers(-38, 38, (40, 1))
     values = np.where(rng.random((40, n)) < rng.choice([0, 0.3], (40, 1)), rng.choice(odd, (40, n)), values)
@@ -223,19 +224,21 @@ def test_lazy_models_are_fast_ones(n, precision, dtype):
     quantiles = jnp.asarray(quantiles)
     with jax.enable_x64(dtype == jnp.float64):
         probs = jnp.asarray(values, dtype)
-        fast, lazy = (models.Categorical(probs, rule=rule, precision=precision) for rule in ("fast", "lazy"))
-        legal = np.asarray(fast.cdf)[:, 0] == 0
+        summed = models.Categorical(probs, precision=precision)
+        assert (summed.table, summed.kernel((40,)).kind) == (None, "lazy")
+        table = Rows(summed.cdf, precision)
+        legal = np.asarray(summed.cdf)[:, 0] == 0
         assert 0 < legal.sum() < 40 or n == 257
-        for ours, theirs in zip(cases.interval(lazy, symbols), cases.interval(fast, symbols), strict=True):
+        for ours, theirs in zip(cases.interval(summed, symbols), cases.interval(table, symbols), strict=True):
             assert ours.tolist() == theirs.tolist()
-        ours, theirs = (np.asarray(cases.locate(model, quantiles)) for model in (lazy, fast))
+        ours, theirs = (np.asarray(cases.locate(model, quantiles)) for model in (summed, table))
         assert (ours == np.where(legal, theirs, np.iinfo(np.int32).min)).all()
         state = cases.CODERS[0].random(0, 60, 80)
         if precision <= 24:
-            assert cases.same(rans.pop(state, lazy), rans.pop(state, fast))
-            pushed = [cases.content(rans.push(state, model, symbols)) for model in (lazy, fast)]
+            assert cases.same(rans.pop(state, summed), rans.pop(state, table))
+            pushed = [cases.content(rans.push(state, model, symbols)) for model in (summed, table)]
             assert pushed[0] == pushed[1]
-        shared = [jax.tree.map(lambda leaf: leaf[legal.argmax()], model) for model in (lazy, fast)]
+        shared = [jax.tree.map(lambda leaf: leaf[legal.argmax()], model) for model in (summed, table)]
         assert cases.same(*(cases.interval(model, symbols) for model in shared))
         assert cases.same(*(cases.locate(model, quantiles) for model in shared))
 

@@ -201,9 +201,9 @@ def _define_push(name: str, *ranks: int, reference: Callable | None = None, step
     return _define(Target(name, reference or getattr(xla, name), 4, every, _pushed, PUSHED, CODER, steps))
 
 
-def _define_pop(name: str, *ranks: int, reference: Callable | None = None):
+def _define_pop(name: str, *ranks: int, reference: Callable | None = None, steps: Callable | None = None):
     every = lambda variant, **_: (*_state_ranks(variant), *ranks)
-    return _define(Target(name, reference or getattr(xla, name), 4, every, _popped, POPPED, CODER))
+    return _define(Target(name, reference or getattr(xla, name), 4, every, _popped, POPPED, CODER, steps))
 
 
 def _define_map(name: str, results: Callable[..., Shapes], *ranks: int, reference: Callable | None = None):
@@ -240,12 +240,31 @@ def _define_family(name: str, *ranks: int) -> Family:
         start, freq = interval(symbols, *operands, precision=precision)
         return rans_push(head, tail, size, status, start, freq, variant=variant, precision=precision)
 
+    push_steps, pop_steps = (_push_rows, _pop_rows) if name == "lazy" else (push_intervals, None)
     return Family(
-        _define_push(f"rans_push_{name}", 1, *ranks, reference=plain(xla.rans_push_family), steps=push_intervals),
-        _define_pop(f"rans_pop_{name}", *ranks, reference=plain(xla.rans_pop_family)),
+        _define_push(f"rans_push_{name}", 1, *ranks, reference=plain(xla.rans_push_family), steps=push_steps),
+        _define_pop(f"rans_pop_{name}", *ranks, reference=plain(xla.rans_pop_family), steps=pop_steps),
         interval,
         _define_map(f"locate_{name}", _located, 1, *ranks, reference=plain(xla.locate_family)),
     )
+
+
+def _rows_of(probs: jax.Array, precision: int) -> tuple[jax.Array, jax.Array]:
+    """Cumulative frequencies of probabilities [..., rows, n], and which row each symbol has."""
+    rank = probs.ndim - 2
+    (cdf,) = quantize_probs(probs, jnp.zeros((1,) * (rank + 1) + (0,), bool), precision=precision)
+    index = jnp.arange(probs.shape[-2], dtype=jnp.int32)
+    return cdf, index.reshape((1,) * rank + index.shape)
+
+
+def _push_rows(head, tail, size, status, symbols, probs, *, variant, precision):
+    rows = _rows_of(probs, precision)
+    return rans_push_rows(head, tail, size, status, symbols, *rows, variant=variant, precision=precision)
+
+
+def _pop_rows(head, tail, size, status, probs, *, variant, precision, n, dtype):
+    rows = _rows_of(probs, precision)
+    return rans_pop_rows(head, tail, size, status, *rows, variant=variant, precision=precision, n=n, dtype=dtype)
 
 
 rans_push = _define_push("rans_push", 1, 1)

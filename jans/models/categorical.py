@@ -1,5 +1,6 @@
 """Finite alphabets with a probability for every symbol."""
 
+import math
 from typing import Any
 
 import jax
@@ -19,11 +20,11 @@ class Categorical(rows.RowsModel):
         probs: floating point [..., n], not necessarily normalised (half precisions as float32). Leading dimensions are
             the shape of the symbols.
         logits: instead of probs, log probabilities up to a constant; quantised in integer arithmetic.
-        rule: how probs become integers, by one of constriction's rules: `"fast"` in the dtype of probs; `"lazy"`, the
-            same integers without a table of them, for probs that code one symbol each; or `"perfect"` in float64, which
-            costs more time and, of all integers, the fewest bits.
+        rule: how probs become integers, by one of constriction's rules: `"fast"` in the dtype of probs, or `"perfect"`
+            in float64, which costs more time and, of all integers, the fewest bits. `"lazy"` is another name of
+            `"fast"`: the integers are the same, and probs that code one symbol each are never made into a table.
         mask: bool, of a shape that broadcasts to that of probs or logits. Where it is False there is no symbol: it is
-            never decoded, pushing it sets `BAD_SYMBOL`, and its probability is not looked at. A lazy model has none.
+            never decoded, pushing it sets `BAD_SYMBOL`, and its probability is not looked at.
         precision: bits of the frequencies.
 
     Every other symbol has a frequency of at least 1. A row with NaN, negative, infinite or only zero probabilities, or
@@ -37,7 +38,7 @@ class Categorical(rows.RowsModel):
     Array([ 1., inf,  1.], dtype=float32)
     """
 
-    leaves = ("probs", "logits", "mask", "cdf")
+    leaves = ("probs", "logits", "mask", "table")
     static = ("rule", "precision")
 
     def __init__(
@@ -57,8 +58,6 @@ class Categorical(rows.RowsModel):
             raise ValueError(
                 f"rule {rule!r} is for probs. Pass jax.nn.softmax(logits) as probs, or leave out the rule."
             )
-        if mask is not None and rule == "lazy":
-            raise ValueError("a lazy model has no mask. Use rule='fast', which gives the same integers.")
         name = "logits" if probs is None else "probs"
         values = base.check_single(name, logits) if probs is None else base.check_floats(name, probs)
         if values.ndim < 1 or values.shape[-1] < 2:
@@ -70,12 +69,19 @@ class Categorical(rows.RowsModel):
             None if mask is None else jnp.broadcast_to(quantize.check_mask(mask, name, values.shape), values.shape)
         )
         self.rule = rule
-        self.cdf = None
-        if rule != "lazy":
-            quantizer = (
-                quantize.logits if probs is None else {"fast": quantize.probs, "perfect": quantize.perfect}[rule]
-            )
-            self.cdf = quantizer(jax.lax.stop_gradient(values), self.precision, mask)
+        summed = probs is not None and mask is None and rule != "perfect"
+        self.table: jax.Array | None = None if summed and self.shape else self._quantised()
+
+    @property
+    def cdf(self) -> jax.Array:
+        """Cumulative frequencies, uint32 [*shape, n + 1]."""
+        return self._quantised() if self.table is None else self.table
+
+    def _quantised(self) -> jax.Array:
+        values = jax.lax.stop_gradient(self._given)
+        if self.logits is not None:
+            return quantize.logits(values, self.precision, self.mask)
+        return (quantize.perfect if self.rule == "perfect" else quantize.probs)(values, self.precision, self.mask)
 
     @property
     def _given(self) -> jax.Array:
@@ -93,28 +99,28 @@ class Categorical(rows.RowsModel):
         return 0, self._given.shape[-1] - 1
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
-        assert self.cdf is not None
-        cdf = base.constant(self.cdf, (self.probs, self.logits))
-        return rows.flat_rows(cdf, shape)
+        return rows.flat_rows(base.constant(self.cdf, (self.probs, self.logits)), shape)
 
-    def _operands(self, shape: Shape) -> tuple[jax.Array, ...]:
+    def _sums(self, shape: Shape) -> tuple[jax.Array, ...] | None:
+        """Probabilities that are summed without a table, where each row is for one symbol."""
+        if self.table is not None or math.prod(self.shape) != math.prod(shape):
+            return None
         assert self.probs is not None
         return base.flat_parameters(self.shape, shape, self.probs)
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
-        if self.rule != "lazy":
-            return super().interval(symbols)
         symbols = base.check_symbols(symbols, self.shape)
-        return family.interval("lazy", self._operands(symbols.shape), symbols, self.precision)
+        sums = self._sums(symbols.shape)
+        return super().interval(symbols) if sums is None else family.interval("lazy", sums, symbols, self.precision)
 
     def locate(self, quantiles: jax.Array) -> jax.Array:
-        if self.rule != "lazy":
-            return super().locate(quantiles)
         check_fit(self.shape, jnp.shape(quantiles))
-        return family.locate("lazy", self._operands(jnp.shape(quantiles)), quantiles, self.precision)
+        sums = self._sums(jnp.shape(quantiles))
+        return super().locate(quantiles) if sums is None else family.locate("lazy", sums, quantiles, self.precision)
 
     def kernel(self, shape: Shape) -> base.Kernel:
-        return super().kernel(shape) if self.rule != "lazy" else base.Kernel("lazy", self._operands(shape))
+        sums = self._sums(shape)
+        return super().kernel(shape) if sums is None else base.Kernel("lazy", sums)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = base.check_symbols(symbols, self.shape)
