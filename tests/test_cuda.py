@@ -113,7 +113,7 @@ lowered(lambda s, x: rans.push(s, table, x), state, symbols)
 lowered(lambda s: rans.pop(s, table, (64,), jnp.uint8), state)
 lowered(lambda s, x: rans.push(s, models.Uniform(2, 12), x), state, symbols)
 lowered(lambda s, f: rans.advance(s, f, f, 12), state, jnp.zeros(32, jnp.uint32))
-lowered(lambda p: quantize.probs(p, 12), jnp.ones((3, 4)))
+lowered(lambda s, p: rans.pop(s, models.Categorical(p, precision=12), (64,), jnp.uint8), state, jnp.ones((64, 4)))
 lowered(lambda p: quantize.logits(p, 12), jnp.ones((3, 4)))
 print("registered", *sorted(registry.targets("cuda")))
 """
