@@ -112,13 +112,8 @@ def check_codec(codec: Codec, state: Any, data: Any) -> None:
 def _content(state: Any) -> Any:
     """A pytree with unused words blanked, for states that have any."""
 
-    def blank(part):
-        if not hasattr(part, "tail"):
-            return part
-        used = np.arange(part.tail.shape[-1]) < np.asarray(part.size)[..., None]
-        return np.asarray(part.head), np.where(used, part.tail, 0), np.asarray(part.size), np.asarray(part.status)
-
-    return jax.tree.map(blank, state, is_leaf=lambda part: hasattr(part, "tail"))
+    blank = lambda part: part.blank() if hasattr(part, "blank") else part
+    return jax.tree.map(blank, state, is_leaf=lambda part: hasattr(part, "blank"))
 
 
 def _assert_same(what: str, before: Any, after: Any) -> None:

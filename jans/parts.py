@@ -25,19 +25,20 @@ Push = Callable[[Any, Any, jax.Array], Any]
 Pop = Callable[[Any, Any, Shape], tuple[Any, jax.Array]]
 
 
-def push(push_one: Push, state: Any, model: Any, symbols: jax.Array) -> Any:
-    """Pushes symbols of a composite with `push_one(state, model, symbols)`, part by part."""
+def push(push_one: Push, state: Any, model: Any, symbols: jax.Array, skip: bool = True) -> Any:
+    """Pushes symbols of a composite with `push_one(state, model, symbols)`, part by part; `skip` says whether certain
+    parts may be left out."""
     values = model.split(symbols)
 
     def push_part(k, part, state):
         return push_one(state, part, values[k])
 
     for k in reversed(range(model.parts)):
-        state = _unless_certain(model.part(k, values[:k]), functools.partial(push_part, k), state)
+        state = _unless_certain(model.part(k, values[:k]), functools.partial(push_part, k), state, skip)
     return state
 
 
-def pop(pop_one: Pop, state: Any, model: Any, shape: Shape) -> tuple[Any, jax.Array]:
+def pop(pop_one: Pop, state: Any, model: Any, shape: Shape, skip: bool = True) -> tuple[Any, jax.Array]:
     """Pops symbols of a shape with `pop_one(state, model, shape)`: the inverse of `push`."""
     values: list[jax.Array] = []
 
@@ -46,15 +47,15 @@ def pop(pop_one: Pop, state: Any, model: Any, shape: Shape) -> tuple[Any, jax.Ar
 
     for k in range(model.parts):
         nothing = jnp.zeros(shape, jnp.int32)
-        state, value = _unless_certain(model.part(k, tuple(values)), pop_part, (state, nothing))
+        state, value = _unless_certain(model.part(k, tuple(values)), pop_part, (state, nothing), skip)
         values.append(value)
     return state, model.join(tuple(values))
 
 
-def _unless_certain(part: Any, step: Callable[[Any, Any], Any], start: Any) -> Any:
+def _unless_certain(part: Any, step: Callable[[Any, Any], Any], start: Any, skip: bool) -> Any:
     """`step(part, start)`, or `start` where that is the same: a loop of one turn or none, because under `vmap` a `cond`
     always takes both branches, and a loop takes its turn only where one of the batch needs it."""
-    if part.certain is None:
+    if part.certain is None or not skip:
         return step(part, start)
     _, end = jax.lax.while_loop(
         lambda carry: carry[0], lambda carry: (jnp.zeros_like(carry[0]), step(part, carry[1])), (~part.certain, start)

@@ -21,7 +21,7 @@ from jans import parts
 from jans.codecs import Codec
 from jans.ffi import calls
 from jans.reference import plain
-from jans.shapes import check_fit
+from jans.shapes import check_dtype, check_fit, check_symbols
 from jans.state import State as State
 from jans.state import bits as bits
 from jans.state import check_stream, find_variant
@@ -33,7 +33,6 @@ from jans.words import to_words as to_words
 
 NUMBERS = {name: number for number, name in enumerate(plain.VARIANTS)}
 _KERNEL_SYMBOLS = (np.uint8, np.uint16, np.int32)
-_ALL_SYMBOLS = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
 
 
 def _coder(state: State, precision: int) -> dict[str, int]:
@@ -44,17 +43,6 @@ def _coder(state: State, precision: int) -> dict[str, int]:
             f"precision={min(precision, most)} or less, or take a variant with a 64-bit state."
         )
     return {"variant": NUMBERS[state.variant], "precision": precision}
-
-
-def _flat_symbols(symbols: Any) -> tuple[jax.Array, tuple[int, ...]]:
-    array = jnp.asarray(symbols)
-    if array.dtype not in _ALL_SYMBOLS:
-        raise TypeError(
-            f"symbols must be uint8, int8, uint16, int16 or int32, got {array.dtype}. "
-            "Convert them with .astype(jnp.int32)."
-        )
-    flat = array.reshape(-1)
-    return (flat if array.dtype in _KERNEL_SYMBOLS else flat.astype(jnp.int32)), array.shape
 
 
 @jax.jit
@@ -78,15 +66,18 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     """
     arrays = check_stream(state)
     coder = _coder(state, model.precision)
-    flat, shape = _flat_symbols(symbols)
-    check_fit(model.shape, shape)
+    symbols = check_symbols(symbols)
+    check_fit(model.shape, symbols.shape)
+    if symbols.dtype not in _KERNEL_SYMBOLS:
+        symbols = symbols.astype(jnp.int32)
     if model.parts:
-        return parts.push(push, state, model, flat.reshape(shape))
-    kernel = model.kernel(shape)
+        return parts.push(push, state, model, symbols)
+    kernel = model.kernel(symbols.shape)
     if kernel is not None:
+        flat = symbols.reshape(-1)
         head, tail, size, status = calls.PUSHES[kernel.kind](*arrays, flat, *kernel.operands, **coder)
     else:
-        start, freq = model.interval(flat.reshape(shape))
+        start, freq = model.interval(symbols)
         head, tail, size, status = calls.rans_push(*arrays, start.reshape(-1), freq.reshape(-1), **coder)
     return State(head, tail, size, status, state.variant)
 
@@ -111,9 +102,7 @@ def pop(
     shape = tuple(model.shape if shape is None else shape)
     arrays = check_stream(state)
     coder = _coder(state, model.precision)
-    dtype = np.dtype(dtype)
-    if dtype not in _ALL_SYMBOLS:
-        raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {dtype}.")
+    dtype = check_dtype(dtype)
     check_fit(model.shape, shape)
     if model.parts:
         state, symbols = parts.pop(pop, state, model, shape)

@@ -1,9 +1,13 @@
-"""How symbols meet a model: shapes and precisions, checked where they can still be named."""
+"""How symbols meet a model: shapes, dtypes and precisions, checked where they can still be named."""
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 Shape = tuple[int, ...]
+SYMBOLS = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
 
 
 def check_fit(model: Shape, symbols: Shape) -> None:
@@ -31,3 +35,22 @@ def check_precision(precision: int, symbols: int | None = None) -> int:
     if symbols == 1 and precision == 32:
         raise ValueError("a single symbol has no interval of 32 bits. Use a precision below 32.")
     return int(precision)
+
+
+def check_symbols(symbols: Any) -> jax.Array:
+    """Symbols to push, as an array of a dtype that coders take."""
+    array = jnp.asarray(symbols)
+    if array.dtype not in SYMBOLS:
+        raise TypeError(
+            f"symbols must be uint8, int8, uint16, int16 or int32, got {array.dtype}. "
+            "Convert them with .astype(jnp.int32)."
+        )
+    return array
+
+
+def check_dtype(dtype: Any) -> np.dtype:
+    """The dtype of symbols to pop."""
+    dtype = np.dtype(dtype)
+    if dtype not in SYMBOLS:
+        raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {dtype}.")
+    return dtype

@@ -15,6 +15,11 @@ from jans.reference import plain
 _WORDS = {8: np.uint8, 16: np.uint16, 32: np.uint32}
 
 
+def blank_words(words: jax.Array, size: jax.Array) -> jax.Array:
+    """Words with zeros in place of those that are not in use."""
+    return jnp.where(jnp.arange(words.shape[-1]) < jnp.asarray(size)[..., None], words, 0)
+
+
 @functools.partial(
     jax.tree_util.register_dataclass, data_fields=("head", "tail", "size", "status"), meta_fields=("variant",)
 )
@@ -40,6 +45,15 @@ class State:
     def lanes(self) -> int:
         """Number of interleaved heads."""
         return self.head.shape[-2] if find_variant(self.variant).state_bits == 64 else self.head.shape[-1]
+
+    @property
+    def stacks(self) -> tuple[tuple[jax.Array, int], ...]:
+        """Size and capacity of the tail."""
+        return ((self.size, self.capacity),)
+
+    def blank(self) -> "State":
+        """The same content, with zeros for the words that are not in use."""
+        return dataclasses.replace(self, tail=blank_words(self.tail, self.size))
 
     @property
     def capacity(self) -> int:

@@ -10,6 +10,7 @@ UNDERFLOW = 2
 BAD_SYMBOL = 4
 BAD_MODEL = 8
 BAD_STATE = 16
+OUT_OF_REMAINDERS = 32
 
 SENTENCES = {
     OVERFLOW: (
@@ -31,6 +32,10 @@ SENTENCES = {
     BAD_STATE: (
         "the state is none that a coder produces: its heads or size are out of range. It was made up or damaged; read "
         "it with jans.from_bytes or jans.rans.from_words."
+    ),
+    OUT_OF_REMAINDERS: (
+        "more was pushed on a chain coder than its remainders can choose quantiles for. Push what was popped, with the "
+        "same models, or start with more words (jans.chain.init_remainders)."
     ),
 }
 
@@ -68,14 +73,17 @@ one has 0).
             "jans.check looks at values and cannot run inside jit, vmap or scan. Call it on the result outside, or use "
             "jans.check_inside under jax.experimental.checkify."
         )
-    size = np.asarray(state.size)
-    impossible = (size < 0) | (size > state.tail.shape[-1]) & (np.asarray(state.status) & OVERFLOW == 0)
-    status = np.asarray(state.status) | np.where(impossible, BAD_STATE, 0)
+    status = np.asarray(state.status)
+    dropped = status & OVERFLOW != 0
+    stacks = [(np.asarray(size), capacity) for size, capacity in state.stacks]
+    for size, capacity in stacks:
+        status = status | np.where((size < 0) | (size > capacity) & ~dropped, BAD_STATE, 0)
     if not status.any():
         return state
     stream = np.argwhere(status)[0]
     at = tuple(int(i) for i in stream)
-    text = sentence(int(status[at]), int(size[at]), state.tail.shape[-1])
+    sizes = [(int(size[at]), capacity) for size, capacity in stacks]
+    text = sentence(int(status[at]), *max(sizes, key=lambda stack: stack[0] - stack[1]))
     if not at:
         raise CodingError(text)
     name = at[0] if len(at) == 1 else at
@@ -95,8 +103,8 @@ def check_inside(state: Any) -> Any:
     """
     from jax.experimental import checkify
 
+    size, capacity = max(state.stacks, key=lambda stack: stack[1])
     for bit, text in SENTENCES.items():
-        message = "jans: " + text.replace("{capacity}", str(state.tail.shape[-1]))
-        most = state.size.max()
-        checkify.check(~(state.status & bit != 0).any(), message, size=most)
+        message = "jans: " + text.replace("{capacity}", str(capacity))
+        checkify.check(~(state.status & bit != 0).any(), message, size=size.max())
     return state

@@ -21,6 +21,7 @@ LAYERS = [
     "words",
     "parts",
     "rans",
+    "chain",
     "wire",
     "__init__",
 ]
@@ -31,6 +32,7 @@ STRANGERS = {
     "words": {"models", "quantize", "codecs"},
     "parts": {"models", "quantize", "codecs", "state", "words"},
     "rans": {"models", "quantize"},
+    "chain": {"models", "quantize", "words", "rans"},
     "models": {"codecs"},
 }
 ALLOWED = {"jax", "jaxlib", "numpy"}

@@ -43,6 +43,7 @@ def test_status_bits_are_those_of_the_kernels():
         "BadSymbol": status.BAD_SYMBOL,
         "BadModel": status.BAD_MODEL,
         "BadState": status.BAD_STATE,
+        "OutOfRemainders": status.OUT_OF_REMAINDERS,
     }
     assert status.SENTENCES.keys() == set(bits.values())
 

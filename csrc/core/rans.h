@@ -20,6 +20,7 @@ enum Status : int32_t {
   kBadSymbol = 4,
   kBadModel = 8,
   kBadState = 16,
+  kOutOfRemainders = 32,
 };
 
 // freq == 0 marks "no interval", and start then holds the Status bit that says why.
@@ -62,9 +63,9 @@ struct Tail {
     if (size < capacity) words[size] = word;
     ++size;
   }
-  JANS_HD Word Read() {
+  JANS_HD Word Read(Status empty = kUnderflow) {
     if (size == 0) {
-      status |= kUnderflow;
+      status |= empty;
       return 0;
     }
     --size;

@@ -36,6 +36,10 @@
 #define JANS_CPU_TARGETS(X)    \
   JANS_FAMILY_TARGETS(X, lazy) \
   X(quantize_perfect)          \
+  X(chain_take)                \
+  X(chain_give)                \
+  X(chain_keep)                \
+  X(chain_recall)              \
   X(addresses)
 // clang-format on
 

@@ -22,7 +22,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from jans.ffi import registry
-from jans.reference import quantizers, xla
+from jans.reference import chain, quantizers, xla
 
 Shapes = list[tuple[tuple[int, ...], Any]]
 
@@ -266,6 +266,30 @@ def _pop_rows(head, tail, size, status, probs, *, variant, precision, n, dtype):
     rows = _rows_of(probs, precision)
     return rans_pop_rows(head, tail, size, status, *rows, variant=variant, precision=precision, n=n, dtype=dtype)
 
+
+def _define_chain(name: str, head: Callable[[int], int], writes: bool, *ranks: int):
+    """A target of one of the two stacks of a chain coder; `head` gives the rank of its head, and those that write no
+    words give quantiles."""
+
+    def results(head, words, size, status, *_, variant, n=None, **__):
+        state = _state(head, words, size, status, CHAIN_WORDS[variant])
+        if writes:
+            return state
+        return [state[0], *state[2:], ((n,) if n is not None else _[0], jnp.uint32)]
+
+    every = lambda variant, **_: (head(variant), 1, 0, 0, *ranks)
+    return _define(
+        Target(name, getattr(chain, name), 4, every, results, PUSHED if writes else POPPED, (*CODER, "most"))
+    )
+
+
+CHAIN_WORDS = {0: jnp.uint32, 1: jnp.uint16}
+CHAIN_HALVES = {0: 2, 1: 1}
+
+chain_take = _define_chain("chain_take", lambda variant: 0, False)
+chain_give = _define_chain("chain_give", lambda variant: 0, True, 1, 1)
+chain_keep = _define_chain("chain_keep", CHAIN_HALVES.__getitem__, True, 1, 1, 1)
+chain_recall = _define_chain("chain_recall", CHAIN_HALVES.__getitem__, False, 1, 1)
 
 rans_push = _define_push("rans_push", 1, 1)
 rans_push_rows = _define_push("rans_push_rows", 1, 2, 1)

@@ -22,6 +22,12 @@ def choose(condition, interval, why):
     return jnp.where(condition, start, u32(why)), jnp.where(condition, freq, u32(0))
 
 
+def checked(start, freq, precision):
+    """Intervals that a user made."""
+    why = jnp.where((freq == 0) & (start == BAD_SYMBOL), u32(BAD_SYMBOL), u32(BAD_MODEL))
+    return choose((freq != 0) & (start.astype(u64) + freq.astype(u64) <= u64(2**precision)), (start, freq), why)
+
+
 def _make_interval(start, end):
     freq = end - start
     legal = (end > start) & (freq < u64(2**32))

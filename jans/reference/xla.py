@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jans.reference.families import FAMILIES, choose
+from jans.reference.families import FAMILIES, checked, choose
 from jans.reference.plain import VARIANTS
 from jans.status import BAD_MODEL, BAD_STATE, BAD_SYMBOL, OVERFLOW, UNDERFLOW
 
@@ -99,20 +99,14 @@ def _pop(head, tail, size, status, locate, n, variant, precision):
 # ---- intervals ----
 
 
-def _checked(start, freq, precision):
-    """Intervals that a user made."""
-    why = jnp.where((freq == 0) & (start == BAD_SYMBOL), u32(BAD_SYMBOL), u32(BAD_MODEL))
-    return choose((freq != 0) & (start.astype(u64) + freq.astype(u64) <= u64(2**precision)), (start, freq), why)
-
-
 def rans_push(head, tail, size, status, start, freq, *, variant, precision):
-    intervals = _checked(start, freq, precision)
+    intervals = checked(start, freq, precision)
     find = lambda i: (intervals[0][i], intervals[1][i])
     return _push(head, tail, size, status, find, start.shape[0], variant, precision)
 
 
 def rans_advance(head, tail, size, status, start, freq, *, variant, precision):
-    intervals = _checked(start, freq, precision)
+    intervals = checked(start, freq, precision)
 
     def locate(i, q):
         s, f = intervals[0][i], intervals[1][i]

@@ -1,0 +1,346 @@
+"""The chain coder: a stack whose symbols do not depend on each other.
+
+    pop:   q = the next bits, in [start, start + freq);   x' = x * freq + (q - start)
+    push:  q = start + x' mod freq;   x = floor(x' / freq);   q goes back to the bits
+
+A pop takes the bits of its model's precision from one stack, whatever the model says, and puts what they hold beyond
+the symbol on another, the remainders. So all quantiles are known at once: symbols are found side by side, and a model
+that changes, changes the symbol that it is for, and no other. That serves bits-back coding together with iterative
+inference or quantisation. What is left after popping is a message like any other; pushing starts from it and gives the
+data back.
+
+One state is one stream: batches come from `jax.vmap`. (Bamler 2022, arXiv:2201.01741; the bits are those of
+constriction's `ChainCoder`.)
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import parts
+from jans.codecs import Codec
+from jans.ffi import calls
+from jans.reference.plain_chain import VARIANTS, Variant
+from jans.shapes import check_dtype, check_fit, check_precision, check_symbols
+from jans.state import blank_words
+from jans.status import BAD_MODEL, BAD_STATE, CodingError, check
+
+NUMBERS = {name: number for number, name in enumerate(VARIANTS)}
+_WORDS = {16: np.uint16, 32: np.uint32}
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("rest", "compressed", "compressed_size", "head", "remainders", "remainders_size", "status"),
+    meta_fields=("variant", "precision"),
+)
+@dataclasses.dataclass(frozen=True)
+class State:
+    """A chain coder: an immutable pytree, one stream.
+
+    Attributes:
+        rest: uint32 [], bits of the last word that were not taken yet, below a leading one.
+        compressed: words [capacity], uint32 or uint16, that quantiles come from; the first `compressed_size` are used.
+        compressed_size: int32 [].
+        head: uint32 [lanes, 2], low half first, or uint32 [lanes]: the top of the remainders.
+        remainders: words [capacity] below it; the first `remainders_size` are used.
+        remainders_size: int32 [].
+        status: int32 [], sticky bits of `jans.status`.
+        variant: name of the state and word sizes, static.
+        precision: the most bits of a quantile, static.
+    """
+
+    rest: jax.Array
+    compressed: jax.Array
+    compressed_size: jax.Array
+    head: jax.Array
+    remainders: jax.Array
+    remainders_size: jax.Array
+    status: jax.Array
+    variant: str
+    precision: int
+
+    @property
+    def lanes(self) -> int:
+        """Number of interleaved heads."""
+        return self.head.shape[-2] if VARIANTS[self.variant].state_bits == 64 else self.head.shape[-1]
+
+    def blank(self) -> "State":
+        """The same content, with zeros for the words that are not in use."""
+        return dataclasses.replace(
+            self,
+            compressed=blank_words(self.compressed, self.compressed_size),
+            remainders=blank_words(self.remainders, self.remainders_size),
+        )
+
+    @property
+    def stacks(self) -> tuple[tuple[jax.Array, int], ...]:
+        """Size and capacity of both stacks."""
+        return (
+            (self.compressed_size, self.compressed.shape[-1]),
+            (self.remainders_size, self.remainders.shape[-1]),
+        )
+
+
+def _find(variant: str, precision: int) -> Variant:
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}.")
+    v = VARIANTS[variant]
+    if check_precision(precision) > v.max_precision:
+        raise ValueError(f"variant {variant} has at most {v.max_precision} bits of precision, got {precision}.")
+    return v
+
+
+def _check_words(words: Any, v: Variant) -> jax.Array:
+    array = jnp.asarray(words)
+    if array.ndim != 1 or array.dtype != _WORDS[v.word_bits]:
+        raise TypeError(
+            f"words of variant {v.name} are one axis of {np.dtype(_WORDS[v.word_bits]).name}, got {array.dtype} of "
+            f"shape {array.shape}."
+        )
+    return array
+
+
+def _stack(words: jax.Array, capacity: int) -> jax.Array:
+    """Words at the bottom of a stack."""
+    return jnp.pad(words[:capacity], (0, max(0, capacity - words.shape[0])))
+
+
+def _fill(v: Variant, precision: int, words: jax.Array, size: jax.Array, sealed: bool) -> tuple[jax.Array, ...]:
+    """A head from the words on top: its halves, how many words are left, and whether they were a head."""
+    top = lambda k: jnp.where(size > k, words[jnp.clip(size - 1 - k, 0, max(words.shape[0] - 1, 0))], 0).astype(
+        jnp.uint32
+    )
+    if words.shape[0] == 0:
+        return jnp.uint32(1), jnp.uint32(0), size, jnp.bool_(v.lower_bits(precision) == 0 and sealed)
+    first, second = top(0), top(1)
+    lower = jnp.uint32(2 ** v.lower_bits(precision))
+    if sealed:  # a one, and words below it
+        one, last, least = jnp.uint32(1), first, 0
+    else:
+        one, last, least = first, second, 1
+    short = one < lower
+    used = least + short
+    if v.word_bits == 16:
+        return jnp.where(short, one << 16 | last, one), jnp.uint32(0), size - used, (one != 0) & (size >= used)
+    return jnp.where(short, last, one), jnp.where(short, one, 0), size - used, (one != 0) & (size >= used)
+
+
+def _head(v: Variant, low: jax.Array, high: jax.Array) -> jax.Array:
+    return (jnp.stack([low, high]) if v.state_bits == 64 else low)[None]
+
+
+def init(
+    words: Any,
+    seal: bool = True,
+    capacity: int | None = None,
+    variant: str = "chain64",
+    precision: int = 24,
+) -> State:
+    """A coder to pop from data.
+
+    Args:
+        words: uint32 [n] (uint16 for "chain32_16"), the last one on top.
+        seal: whether a one is put on top of the words, so that they may be anything; False for what `to_remainders`,
+            constriction's `get_remainders` or its `get_compressed` gave, whose last word is not zero.
+        capacity: words of the remainders; by default as many as there are words, which is always enough.
+        variant: "chain64" (constriction's words) or "chain32_16".
+        precision: of the models that are used, the most. A symbol takes the bits of its own model.
+
+    Returns:
+        The coder. A last word of zero without a seal, or too few words, sets `BAD_STATE`.
+
+    >>> from jans import models
+    >>> state = init(np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32))
+    >>> state, symbols = pop(state, models.Uniform(10), shape=(4,))
+    >>> symbols
+    Array([0, 6, 8, 3], dtype=int32)
+    >>> push(state, models.Uniform(10), symbols).compressed_size
+    Array(3, dtype=int32)
+    """
+    v = _find(variant, precision)
+    array = _check_words(words, v)
+    low, high, size, good = _fill(v, precision, array, jnp.int32(array.shape[0]), seal)
+    return State(
+        rest=jnp.uint32(1),
+        compressed=array,
+        compressed_size=jnp.maximum(size, 0),
+        head=_head(v, low, high),
+        remainders=jnp.zeros(array.shape[0] if capacity is None else capacity, array.dtype),
+        remainders_size=jnp.int32(0),
+        status=jnp.where(good, 0, BAD_STATE).astype(jnp.int32),
+        variant=variant,
+        precision=precision,
+    )
+
+
+def init_remainders(words: Any, capacity: int, variant: str = "chain64", precision: int = 24) -> State:
+    """A coder to push on, from what `to_remainders` gave.
+
+    Args:
+        words: uint32 [n] (uint16 for "chain32_16"): both arrays of `to_remainders` one after the other, or the second.
+        capacity: words of the data that pushing makes: n symbols of p bits make n * p bits.
+        variant, precision: as for `init`.
+
+    Returns:
+        The coder. Words that cannot come from `to_remainders` set `BAD_STATE`.
+    """
+    v = _find(variant, precision)
+    array = _check_words(words, v)
+    n = array.shape[0]
+    rest = array[-1].astype(jnp.uint32) if n else jnp.uint32(0)
+    low, high, size, good = _fill(v, precision, array[:-1], jnp.int32(max(0, n - 1)), False)
+    return State(
+        rest=rest,
+        compressed=jnp.zeros(capacity, array.dtype),
+        compressed_size=jnp.int32(0),
+        head=_head(v, low, high),
+        remainders=array,
+        remainders_size=jnp.maximum(size, 0),
+        status=jnp.where(good & (rest != 0), 0, BAD_STATE).astype(jnp.int32),
+        variant=variant,
+        precision=precision,
+    )
+
+
+def _check(state: State, precision: int) -> dict[str, int]:
+    if not isinstance(state, State):
+        raise TypeError(f"state must be a jans.chain.State, got {type(state).__name__}.")
+    if state.rest.ndim:
+        raise ValueError(
+            f"state must be one stream; its rest has shape {state.rest.shape}. Map a batch of streams with jax.vmap."
+        )
+    if precision > state.precision:
+        raise ValueError(
+            f"the model has {precision} bits of precision and the coder room for {state.precision}. Build the model "
+            f"with precision={state.precision} or less, or the coder with more."
+        )
+    return {"variant": NUMBERS[state.variant], "precision": precision, "most": state.precision}
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "dtype"))
+def pop(
+    state: State, model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32
+) -> tuple[State, jax.Array]:
+    """Takes symbols off the coder: each costs the bits of its model's precision, and depends on nothing else.
+
+    Args, returns:
+        As `jans.rans.pop`. More symbols than there are bits set `UNDERFLOW`; an invalid model sets `BAD_MODEL`, gives
+        symbol 0 and loses the bits.
+    """
+    shape = tuple(model.shape if shape is None else shape)
+    coder = _check(state, model.precision)
+    dtype = check_dtype(dtype)
+    check_fit(model.shape, shape)
+    if model.parts:
+        state, symbols = parts.pop(pop, state, model, shape, skip=False)
+        return state, symbols.astype(dtype)
+    rest, size, status, quantiles = calls.chain_take(
+        state.rest, state.compressed, state.compressed_size, state.status, **coder, n=math.prod(shape)
+    )
+    symbols = model.locate(quantiles.reshape(shape))
+    start, freq = model.interval(symbols)
+    legal = freq != 0
+    start = jnp.where(legal, start, BAD_MODEL).reshape(-1)
+    head, remainders, remainders_size, status = calls.chain_keep(
+        state.head, state.remainders, state.remainders_size, status, start, freq.reshape(-1), quantiles, **coder
+    )
+    state = State(
+        rest, state.compressed, size, head, remainders, remainders_size, status, state.variant, state.precision
+    )
+    return state, jnp.where(legal, symbols, 0).astype(dtype)
+
+
+@jax.jit
+def push(state: State, model: Any, symbols: jax.Array) -> State:
+    """Puts symbols on the coder: the inverse of `pop`. The remainders choose the quantiles.
+
+    Args, returns:
+        As `jans.rans.push`. Remainders that run out set `OUT_OF_REMAINDERS`.
+    """
+    coder = _check(state, model.precision)
+    symbols = check_symbols(symbols)
+    check_fit(model.shape, symbols.shape)
+    if model.parts:
+        return parts.push(push, state, model, symbols.astype(jnp.int32), skip=False)
+    start, freq = (a.reshape(-1) for a in model.interval(symbols.astype(jnp.int32)))
+    head, remainders_size, status, quantiles = calls.chain_recall(
+        state.head, state.remainders, state.remainders_size, state.status, start, freq, **coder
+    )
+    rest, compressed, size, status = calls.chain_give(
+        state.rest, state.compressed, state.compressed_size, status, quantiles, freq, **coder
+    )
+    return State(
+        rest, compressed, size, head, state.remainders, remainders_size, status, state.variant, state.precision
+    )
+
+
+def _host_words(state: State) -> tuple[list[int], list[int], int]:
+    """The words of both stacks and the head of a coder of one lane, after a check of its status."""
+    _check(state, state.precision)
+    check(state)
+    compressed = np.asarray(state.compressed)[: int(state.compressed_size)].tolist()
+    remainders = np.asarray(state.remainders)[: int(state.remainders_size)].tolist()
+    halves = np.asarray(state.head).reshape(-1).tolist()
+    return compressed, remainders, halves[0] | (halves[1] << 32 if len(halves) > 1 else 0)
+
+
+def _significant(head: int, v: Variant) -> list[int]:
+    words = []
+    while head:
+        words.append(head % 2**v.word_bits)
+        head >>= v.word_bits
+    return words
+
+
+def to_remainders(state: State) -> tuple[np.ndarray, np.ndarray]:
+    """What is left after popping: the words that were not touched, and the remainders with the rest of the bits.
+
+    One after the other they are a message. The second alone is enough to push on, and what comes out then goes after
+    the first.
+
+    Raises:
+        CodingError: when the status of the state is not clean.
+    """
+    v = VARIANTS[state.variant]
+    compressed, remainders, head = _host_words(state)
+    word = _WORDS[v.word_bits]
+    return np.array(compressed, word), np.array([*remainders, *_significant(head, v), int(state.rest)], word)
+
+
+def to_data(state: State, unseal: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """What is there after pushing all that was popped: the words of the remainders that were not touched, and the data.
+
+    Args:
+        state: a coder that holds as many bits as were taken, a whole number of words.
+        unseal: whether the one that `init` put on top with `seal=True` is taken off.
+
+    Raises:
+        CodingError: when the status is not clean, or the coder holds a fraction of a word.
+    """
+    v = VARIANTS[state.variant]
+    compressed, remainders, head = _host_words(state)
+    words = _significant(head, v)
+    whole = int(state.rest) == 1 and (not unseal or words[-1] == 1)
+    if not whole:
+        raise CodingError(
+            "the coder does not hold a whole number of words. Push exactly the symbols that were popped, with the same "
+            f"models, and unseal what was sealed (unseal={unseal})."
+        )
+    word = _WORDS[v.word_bits]
+    return np.array(remainders, word), np.array([*compressed, *(words[:-1] if unseal else words)], word)
+
+
+def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
+    """A model as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
+    shape = None if shape is None else tuple(shape)
+    return Codec(
+        push=lambda state, symbols: push(state, model, symbols),
+        pop=lambda state: pop(state, model, shape=shape, dtype=dtype),
+    )

@@ -1,0 +1,287 @@
+"""The chain coder: its specification in Python integers, constriction's own, locality, and what a user may do wrong."""
+
+import cases
+import constriction
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import jans
+from jans import chain, models, status
+from jans.reference import plain_chain as plain
+
+peer, peer_models = constriction.stream.chain, constriction.stream.model
+VARIANTS = list(plain.VARIANTS.values())
+PRECISIONS = {"chain64": [24, 12, 1, 17, 31, 32], "chain32_16": [12, 16, 5, 15]}
+DATA = np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32)
+PROBS = np.array([[0.1, 0.7, 0.1, 0.1], [0.2, 0.2, 0.1, 0.5], [0.2, 0.1, 0.4, 0.3]])
+
+
+def data(rng, n, word=np.uint32):
+    return rng.integers(0, np.iinfo(word).max, n, word, endpoint=True)
+
+
+def content(state):
+    """What a coder holds, in Python integers."""
+    used = lambda words, size: tuple(np.asarray(words)[: int(size)].tolist())
+    halves = np.asarray(state.head).reshape(state.lanes, -1).astype(object)
+    heads = tuple(int(sum(int(h) << 32 * k for k, h in enumerate(half))) for half in halves)
+    return (
+        (int(state.rest), used(state.compressed, state.compressed_size)),
+        (heads, used(state.remainders, state.remainders_size)),
+        int(state.status),
+    )
+
+
+# ---- the specification ----
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
+@given(st.data())
+def test_coder_is_that_of_the_specification(variant, draw):
+    precision = draw.draw(st.sampled_from(cases.thin(PRECISIONS[variant.name], 3)))
+    most = draw.draw(st.sampled_from([precision, variant.max_precision]))
+    sizes = st.integers(0, 2**precision - 1)
+    end = 2**precision - (precision == 32)
+    cuts = sorted({0, end, *draw.draw(st.lists(sizes, min_size=1, max_size=6))})
+    cdf = [*cuts[:-1], 2**precision]
+    words = draw.draw(st.lists(st.integers(0, 2**variant.word_bits - 1), min_size=12, max_size=12))
+    n = 10 * variant.word_bits // precision if precision > 2 else 40
+    seal = draw.draw(st.booleans()) or words[-1] == 0 or words[-2] == 0
+
+    left = list(words)
+    head = plain.fill(variant, 1 if seal else left.pop(), left, most)
+    compressed, remainders, expected = (1, tuple(left)), ((head,), ()), []
+    for _ in range(n):
+        compressed, q = plain.take(variant, compressed, precision)
+        symbol = max(s for s in range(len(cdf) - 1) if cdf[s] <= q)
+        freq = cdf[symbol + 1] - cdf[symbol]
+        if freq == 2**32:
+            return
+        remainders = plain.keep(variant, remainders, 0, q - cdf[symbol], freq, most)
+        expected.append(symbol)
+
+    array = jnp.asarray(np.array(words, f"uint{variant.word_bits}"))
+    model = models.Table(np.array([cdf]), 0, precision)
+    start = chain.init(array, seal, variant=variant.name, precision=most)
+    state, symbols = chain.pop(start, model, shape=(n,))
+    assert symbols.tolist() == expected
+    assert content(state) == (compressed, remainders, 0)
+    assert content(chain.push(state, model, symbols)) == content(start)
+    again = chain.init_remainders(
+        np.concatenate(chain.to_remainders(state)), capacity=20, variant=variant.name, precision=most
+    )
+    assert content(again)[1] == ((remainders[0]), compressed[1] + remainders[1])
+    assert np.concatenate(chain.to_data(chain.push(again, model, symbols), unseal=seal)).tolist() == words
+
+
+@pytest.mark.parametrize("case", cases.thin(cases.MODELS, 3), ids=str)
+def test_push_undoes_pop_with_every_model(case):
+    n = 12
+    model, support = case.make(24, (n,))
+    start = chain.init(data(np.random.default_rng(0), 60))
+    state, symbols = chain.pop(start, model, shape=(n,))
+    if not case.escaped:
+        rows = np.broadcast_to(support.reshape(len(support), -1), (len(support), n))
+        assert np.take_along_axis(rows, np.asarray(symbols)[None], axis=0).all()
+    assert int(state.status) == 0
+    assert content(chain.push(state, model, symbols)) == content(start)
+    jans.check_codec(
+        chain.codec(model, shape=(n,)), chain.init_remainders(data(np.random.default_rng(1), 60), 60), symbols
+    )
+
+
+def test_a_change_of_one_model_changes_one_symbol():
+    rng = np.random.default_rng(2)
+    loc, scale = rng.normal(0, 10, 40).astype(np.float32), np.exp(rng.normal(1, 1, 40)).astype(np.float32)
+    words = data(rng, 40)
+    read = lambda loc: np.asarray(chain.pop(chain.init(words), models.Gaussian(loc, scale, -100, 100))[1])
+    before = read(loc)
+    for k in range(0, 40, 7):
+        changed = loc.copy()
+        changed[k] += 30
+        assert np.flatnonzero(read(changed) != before).tolist() == [k]
+
+
+def test_a_change_of_one_part_changes_one_symbol():
+    """A composite takes all of its bits, whether its parts need them or not."""
+    words = data(np.random.default_rng(3), 60)
+    base = lambda loc: models.Gaussian(loc, jnp.full(8, 2.0), -4, 4).escape()
+    read = lambda loc: chain.pop(chain.init(words), base(loc))[1].tolist()
+    before, after = read(jnp.zeros(8)), read(jnp.zeros(8).at[3].set(3.0))
+    assert [a != b for a, b in zip(before, after, strict=True)] == [k == 3 for k in range(8)]
+
+
+# ---- constriction ----
+
+
+@pytest.mark.parametrize(
+    ("first", "stack", "chained"), [([0.1, 0.7], [0, 0, 2], [0, 3, 3]), ([0.09, 0.71], [1, 0, 0], [1, 3, 3])]
+)
+def test_the_examples_of_its_documentation(first, stack, chained):
+    probs = PROBS.copy()
+    probs[0, :2] = first
+    family = peer_models.Categorical(perfect=False)
+    assert constriction.stream.stack.AnsCoder(DATA, seal=True).decode(family, probs).tolist() == stack
+    assert peer.ChainCoder(DATA, seal=True).decode(family, probs).tolist() == chained
+    with jax.enable_x64(True):
+        model = models.Categorical(jnp.asarray(probs))
+        sealed = jans.rans.from_words(np.append(DATA, np.uint32(1)))
+        assert jans.rans.pop(sealed, model)[1].tolist() == stack
+        assert chain.pop(chain.init(DATA), model)[1].tolist() == chained
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_words_are_those_of_the_peer(seed):
+    rng = np.random.default_rng(seed)
+    for n in (1, 2, 7, 60):
+        words, count = data(rng, n), (n - 1) * 32 // 24
+        loc, scale = rng.normal(0, 20, count), np.exp(rng.normal(1, 1, count))
+        theirs = peer.ChainCoder(words, seal=True)
+        gaussian = peer_models.QuantizedGaussian(-100, 100)
+        symbols = theirs.decode(gaussian, loc, scale) if count else np.zeros(0, np.int32)
+        with jax.enable_x64(True):
+            model = models.Gaussian(jnp.asarray(loc), jnp.asarray(scale), -100, 100)
+            state, ours = chain.pop(chain.init(words), model)
+            assert ours.tolist() == symbols.tolist()
+            left = theirs.get_remainders()
+            assert [a.tolist() for a in chain.to_remainders(state)] == [a.tolist() for a in left]
+            message = np.concatenate(left)
+            theirs = peer.ChainCoder(message, is_remainders=True)
+            if count:
+                theirs.encode_reverse(symbols, gaussian, loc, scale)
+            pushed = chain.push(chain.init_remainders(message, capacity=n), model, ours)
+            assert [a.tolist() for a in chain.to_data(pushed)] == [a.tolist() for a in theirs.get_data(unseal=True)]
+            assert np.concatenate(chain.to_data(pushed)).tolist() == words.tolist()
+
+
+def test_unsealed_data_of_the_peer():
+    words = np.append(data(np.random.default_rng(5), 20), np.uint32(3))
+    for top in (3, 300, 2**31):
+        words[-1] = top
+        theirs = peer.ChainCoder(words, seal=False)
+        uniform = peer_models.Uniform(1000)
+        symbols = theirs.decode(uniform, 20)
+        state, ours = chain.pop(chain.init(words, seal=False), models.Uniform(1000), shape=(20,))
+        assert ours.tolist() == symbols.tolist()
+        assert [a.tolist() for a in chain.to_remainders(state)] == [a.tolist() for a in theirs.get_remainders()]
+        back = chain.push(state, models.Uniform(1000), ours)
+        assert np.concatenate(chain.to_data(back, unseal=False)).tolist() == words.tolist()
+
+
+# ---- as any value ----
+
+
+def test_streams_are_mapped():
+    rng = np.random.default_rng(6)
+    words, loc = data(rng, (5, 3, 20)), rng.normal(0, 9, (5, 3, 12)).astype(np.float32)
+
+    def there(words, loc):
+        model = models.Gaussian(loc, 3.0, -50, 50)
+        state, symbols = chain.pop(chain.init(words), model, dtype=jnp.int8)
+        return state, symbols, chain.push(state, model, symbols)
+
+    states, symbols, back = jax.jit(jax.vmap(jax.vmap(there)))(words, loc)
+    for i in range(5):
+        for j in range(3):
+            one, expected, start = there(words[i, j], loc[i, j])
+            assert symbols[i, j].tolist() == expected.tolist()
+            assert content(jax.tree.map(lambda a, at=(i, j): a[at], states)) == content(one)
+            assert content(jax.tree.map(lambda a, at=(i, j): a[at], back)) == content(start)
+    assert symbols.dtype == jnp.int8
+    jans.check(back)
+
+
+def test_symbols_of_no_or_several_axes():
+    state, symbols = chain.pop(chain.init(DATA), models.Uniform(7), shape=())
+    assert symbols.shape == ()
+    state, none = chain.pop(state, models.Uniform(7), shape=(0,))
+    assert content(chain.push(chain.push(state, models.Uniform(7), none), models.Uniform(7), symbols)) == content(
+        chain.init(DATA)
+    )
+
+
+# ---- what may go wrong ----
+
+
+def test_more_symbols_than_bits():
+    state, _ = chain.pop(chain.init(DATA), models.Uniform(7), shape=(5,))
+    assert int(state.status) == status.UNDERFLOW
+    with pytest.raises(jans.CodingError, match="more was popped than the stack held"):
+        jans.check(state)
+
+
+def test_more_symbols_than_remainders():
+    message = np.concatenate(chain.to_remainders(chain.pop(chain.init(DATA), models.Uniform(7), shape=(3,))[0]))
+    state = chain.push(chain.init_remainders(message, capacity=90), models.Uniform(7), jnp.zeros(99, jnp.int32))
+    assert int(state.status) == status.OUT_OF_REMAINDERS
+    with pytest.raises(jans.CodingError, match=r"more was pushed on a chain coder .*\(jans\.chain\.init_remainders\)"):
+        jans.check(state)
+
+
+def test_too_little_room():
+    state = chain.init_remainders(np.full(30, 9, np.uint32), capacity=2)
+    state = chain.push(state, models.Uniform(2), jnp.zeros(16, jnp.int32))
+    assert int(state.status) == status.OVERFLOW
+    with pytest.raises(jans.CodingError, match=r"capacity of at least 12 words \(this one has 2\)"):
+        chain.to_data(state)
+
+
+@pytest.mark.parametrize("words", [np.zeros(0, np.uint32), np.zeros(3, np.uint32)])
+def test_unsealed_data_that_ends_with_zero(words):
+    for state in (chain.init(words, seal=False), chain.init_remainders(words, capacity=1)):
+        assert int(state.status) == status.BAD_STATE
+
+
+def test_bad_models_and_symbols():
+    state, symbols = chain.pop(chain.init(DATA), models.Gaussian(jnp.array([0.0, jnp.nan, 0.0]), 1.0, -9, 9))
+    assert (int(state.status), int(symbols[1])) == (status.BAD_MODEL, 0)
+    start = chain.init_remainders(DATA, capacity=9)
+    pushed = chain.push(start, models.Uniform(5), jnp.array([1, 7, 2]))
+    assert int(pushed.status) == status.BAD_SYMBOL
+    assert content(pushed)[:2] == content(chain.push(start, models.Uniform(5), jnp.array([1, 2])))[:2]
+
+
+def test_a_fraction_of_a_word():
+    state, _ = chain.pop(chain.init(DATA), models.Uniform(7), shape=(2,))
+    with pytest.raises(jans.CodingError, match=r"does not hold a whole number of words\. Push exactly the symbols"):
+        chain.to_data(state)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: chain.init(DATA, variant="rans64"), ValueError, "variant must be one of chain64, chain32_16, got"),
+        (lambda: chain.init(DATA, precision=33), ValueError, "precision must be an integer from 1 to 32"),
+        (
+            lambda: chain.init(DATA.astype(np.uint16), variant="chain32_16", precision=24),
+            ValueError,
+            "variant chain32_16 has at most 16 bits of precision, got 24",
+        ),
+        (lambda: chain.init(DATA[None]), TypeError, r"words of variant chain64 are one axis of uint32, got uint32 of"),
+        (lambda: chain.init_remainders(DATA[:2] / 2, 3), TypeError, "are one axis of uint32, got float32"),
+        (
+            lambda: chain.pop(chain.init(DATA, precision=12), models.Uniform(9), (2,)),
+            ValueError,
+            "24 bits of precision and the coder room for 12. Build the model with precision=12 or less",
+        ),
+        (
+            lambda: chain.pop(jans.rans.init(3), models.Uniform(9), (2,)),
+            TypeError,
+            "must be a jans.chain.State, got State",
+        ),
+        (
+            lambda: chain.pop(jax.vmap(chain.init)(jnp.asarray(DATA)[None]), models.Uniform(9), (2,)),
+            ValueError,
+            "state must be one stream; its rest has shape",
+        ),
+        (lambda: chain.pop(chain.init(DATA), models.Uniform(9), (2,), jnp.float32), TypeError, "dtype must be uint8"),
+        (lambda: chain.push(chain.init(DATA), models.Uniform(9), jnp.ones(2)), TypeError, "symbols must be uint8"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
