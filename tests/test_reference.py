@@ -72,6 +72,41 @@ def test_coder_is_that_of_the_specification(coder):
     run()
 
 
+def test_reciprocals_of_the_largest_frequencies():
+    """Those that leave less than 2**14 to other symbols, on the largest heads that take them without a flush: there a
+    reciprocal that was rounded gives a quotient that is two too small now and then."""
+    precision, rng = 15, np.random.default_rng(0)
+    freq = [30986, *(2**precision - rng.integers(1, 2**14, 3000)).tolist()]
+    heads = [
+        17443567256712743894,
+        *((f << 64 - precision) - int(k) for f, k in zip(freq[1:], rng.integers(1, 2**16, 3000), strict=True)),
+    ]
+    halves = np.array([[[x % 2**32, x >> 32]] for x in heads], np.uint32)
+    push = lambda head, first: rans.push(
+        rans.State(head, jnp.zeros(4, jnp.uint32), jnp.int32(2), jnp.int32(0), "rans64"),
+        cases.Split(first, precision),
+        jnp.zeros((), jnp.int32),
+    )
+    pushed = jax.jit(jax.vmap(push))(halves, np.array(freq, np.uint32))
+    found = [low | high << 32 for low, high in np.asarray(pushed.head[:, 0]).tolist()]
+    assert found == [(x // f << precision) + x % f for x, f in zip(heads, freq, strict=True)]
+
+
+@pytest.mark.parametrize("family", ["gaussian", "laplace", "logistic", "cauchy"])
+def test_arguments_of_wide_scales_come_from_a_grid(family):
+    """Neighbours are nearer than what keeps the order of float64; at 32 bits the grid shows in one interval of many."""
+    rng = np.random.default_rng(1)
+    n, half = 3000, 10**6
+    with jax.enable_x64(True):
+        loc, scale = rng.normal(0, 1e6, n), 2.0 ** rng.uniform(36.01, 45, n)
+        symbols = jnp.asarray(rng.integers(-half, half, n, np.int32))
+        operands = jnp.asarray(loc), jnp.asarray(scale), jnp.full(1, -half, jnp.int32), jnp.full(1, half, jnp.int32)
+        target = calls.TARGETS[f"interval_{family}"]
+        expected = jax.jit(functools.partial(target.reference, precision=32))(symbols, *operands)
+        assert cases.same(cases.target(target.name)(symbols, *operands, precision=32), expected)
+        assert (np.asarray(expected[1]) > 0).all()
+
+
 @coders
 def test_pops_from_any_words_are_those_of_the_specification(coder):
     """Most words were never pushed, and the stack may run out on the way."""
