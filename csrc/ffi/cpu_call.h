@@ -62,15 +62,19 @@ void WithOneOrMany(int64_t lanes, const Body& body) {
 struct CoderBuffers {
   const AnyBuffer &head, &tail, &size, &status;
   Out &head_out, &size_out, &status_out;
+
+  void Keep() const {
+    KeepBuffer(head, head_out);
+    KeepBuffer(size, size_out);
+    KeepBuffer(status, status_out);
+  }
 };
 
 // Runs body(stream, b) for the coders of a call.
 template <typename V, typename Body>
 ffi::Error ForCoders(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers coders, int32_t precision, int64_t grain,
                      const Body& body) {
-  KeepBuffer(coders.head, coders.head_out);
-  KeepBuffer(coders.size, coders.size_out);
-  KeepBuffer(coders.status, coders.status_out);
+  coders.Keep();
   State<V> state;
   JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
   JANS_RETURN_IF_ERROR(state.Init(batch, coders.head_out, coders.tail, coders.size_out, coders.status_out));

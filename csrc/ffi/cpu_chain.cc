@@ -37,9 +37,7 @@ void WithTail(const Operand<Word>& words, const Operand<int32_t>& size, const Op
 // Runs body(rest, tail, b) for the bits and words that quantiles come from.
 template <typename V, typename Body>
 ffi::Error ForBits(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers coders, int64_t n, const Body& body) {
-  KeepBuffer(coders.head, coders.head_out);
-  KeepBuffer(coders.size, coders.size_out);
-  KeepBuffer(coders.status, coders.status_out);
+  coders.Keep();
   Operand<uint32_t> rest;
   Operand<typename V::Word> words;
   Operand<int32_t> size, status;
@@ -64,9 +62,7 @@ ffi::Error ForBits(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers coder
 template <typename V, typename Body>
 ffi::Error ForRemainders(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers coders, int32_t most, int64_t n,
                          const Body& body) {
-  KeepBuffer(coders.head, coders.head_out);
-  KeepBuffer(coders.size, coders.size_out);
-  KeepBuffer(coders.status, coders.status_out);
+  coders.Keep();
   State<V> state;
   JANS_RETURN_IF_ERROR(state.Init(batch, coders.head_out, coders.tail, coders.size_out, coders.status_out));
   ParallelFor(pool, batch.streams, StreamGrain(n), [&](int64_t begin, int64_t end) {
