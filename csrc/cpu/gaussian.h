@@ -3,8 +3,6 @@
 #ifndef JANS_CPU_GAUSSIAN_H_
 #define JANS_CPU_GAUSSIAN_H_
 
-#include <cstring>
-
 #include "../core/distributions.h"
 #include "finder.h"
 #include "wide.h"
