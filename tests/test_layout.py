@@ -23,6 +23,7 @@ LAYERS = [
     "rans",
     "chain",
     "wire",
+    "compat",
     "__init__",
 ]
 # What knows nothing of the others: codecs know no coder and no model, coders no models.

@@ -1,0 +1,14 @@
+"""constriction 0.5.0: its classes, methods and bits. `docs/constriction.md` says what is the same and what differs.
+
+>>> import numpy as np
+>>> from jans.compat import constriction
+>>> model = constriction.stream.model.QuantizedGaussian(-100, 100, 12.6, 7.3)
+>>> coder = constriction.stream.stack.AnsCoder()
+>>> coder.encode_reverse(np.array([12, 15, 4, -2, 18, 5], dtype=np.int32), model)
+>>> coder.get_compressed()
+array([745994372,     25704], dtype=uint32)
+>>> coder.decode(model, 6)
+array([12, 15,  4, -2, 18,  5], dtype=int32)
+"""
+
+from jans.compat.constriction import stream as stream

@@ -1,0 +1,118 @@
+"""Models with all their parameters, as coders use them: a piece of an array of symbols at a time."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import quantize
+from jans.models import base, family, rows
+
+PRECISION = 24
+ONE = 1 << PRECISION
+NOT_NORMALIZABLE = (
+    "Probability distribution not normalizable (the array of probabilities might be empty, contain negative values or "
+    "NaNs, or sum to infinity)."
+)
+
+
+class Operands(family.FamilyModel):
+    """A model in closed form: what its kernel takes, each operand with 1 or `count` rows. Supports are operands as
+    well, so that all models of a family share their compiled programs."""
+
+    leaves = ("values",)
+    static = ("family", "count", "precision")
+    family: str  # type: ignore[misc]
+
+    def __init__(self, kind: str, values: tuple[Any, ...], count: int | None):
+        self.family, self.values, self.count, self.precision = kind, values, count, PRECISION
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return () if self.count is None else (self.count,)
+
+    def operands(self, shape: tuple[int, ...]) -> tuple[jax.Array, ...]:
+        return self.values
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        raise TypeError("models of this interface have no gradients. Train with those of jans.models.")
+
+
+class Bound(Protocol):
+    """A model for `count` symbols, or for any number if it is None."""
+
+    count: int | None
+
+    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
+        """The model of symbols begin ... end - 1, and how they are called in it."""
+
+
+class Known(NamedTuple):
+    """Models of integers, which kernels search: `part(begin, end)` is for these symbols, and calls the symbol low 0."""
+
+    count: int | None
+    part: Callable[[int, int], base.Model]
+    low: int = 0
+
+    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
+        """The model of symbols begin ... end - 1, and how they are called in it."""
+        piece = symbols[begin:end]
+        return self.part(begin, end), piece - np.int32(self.low) if self.low else piece
+
+
+def shared(model: base.Model, low: int = 0) -> Known:
+    """One model for all symbols."""
+    return Known(None, lambda begin, end: model, low)
+
+
+def operands(kind: str, fixed: dict[int, np.ndarray], given: dict[int, np.ndarray]) -> Known:
+    """A model in closed form from operands for all symbols and operands for each, by position."""
+    places = range(len(fixed) + len(given))
+    if not given:
+        with jax.enable_x64(True):
+            return shared(Operands(kind, tuple(jnp.asarray(fixed[k]) for k in places), None))
+
+    def part(begin, end):
+        values = tuple(fixed[k] if k in fixed else given[k][begin:end] for k in places)
+        return Operands(kind, values, end - begin if end - begin > 1 else None)
+
+    return Known(next(iter(given.values())).shape[0], part)
+
+
+def probabilities(values: np.ndarray, perfect: bool) -> Known:
+    """A categorical model of [n] probabilities for all symbols, or [symbols, n] for each."""
+    if values.ndim == 1:
+        cdf = _quantized(values, perfect)
+        if cdf[0] != 0:
+            raise ValueError(NOT_NORMALIZABLE)
+        return table(cdf)
+    if not perfect:
+        return operands("lazy", {}, {0: values})
+    return Known(values.shape[0], lambda begin, end: rows.Rows(_quantized(values[begin:end], True), PRECISION))
+
+
+def table(cdf: np.ndarray, low: int = 0) -> Known:
+    """A model of n + 1 cumulative frequencies of symbols low, low + 1, ...; powers of two of them are compiled."""
+    padded = np.full(1 << (cdf.size - 1).bit_length(), ONE, np.uint32)
+    padded[: cdf.size] = cdf
+    return shared(rows.Rows(jnp.asarray(padded), PRECISION), low)
+
+
+def _quantized(values: np.ndarray, perfect: bool) -> np.ndarray:
+    with jax.enable_x64(True):
+        wide = jnp.asarray(values, jnp.float64 if perfect else None)
+        return np.asarray((quantize.perfect if perfect else quantize.probs)(wide, PRECISION))
+
+
+def brackets(start: np.ndarray, end: np.ndarray) -> rows.Rows:
+    """A model for each symbol of which the interval is known: symbol 1 has it, symbols 0 and 2 what is beside it."""
+    cdf = np.zeros((start.size, 4), np.uint32)
+    cdf[:, 1], cdf[:, 2], cdf[:, 3] = start, end, ONE
+    return rows.Rows(cdf if start.size > 1 else cdf[0], PRECISION)
+
+
+def every_quantile() -> Operands:
+    """A model in which a symbol is its quantile: popping one looks at what is next."""
+    return Operands("uniform", (np.array([ONE], np.int32),), None)

@@ -1,0 +1,124 @@
+"""What all coders share: how calls are read, and that one which fails changes nothing."""
+
+import abc
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jans.compat.constriction.stream import _arrays, _bound
+from jans.compat.constriction.stream._searched import Searched
+from jans.compat.constriction.stream.model import Model
+from jans.models import base
+from jans.status import BAD_MODEL, BAD_SYMBOL
+
+LENGTHS = [4**k for k in range(10, -1, -1)]
+"""An array is coded in pieces of these lengths, so that eleven programs serve arrays of any length."""
+BAD_PARAMETER = (
+    "Invalid model parameter: probabilities must not be negative, nor all be zero; locations must be finite; scales "
+    "must be positive, and neither subnormal nor infinite; nothing may be NaN."
+)
+
+
+def pieces(n: int) -> Iterator[tuple[int, int]]:
+    """Where pieces of n symbols begin and end, the longest first."""
+    begin = 0
+    for length in LENGTHS:
+        while n - begin >= length:
+            yield begin, begin + length
+            begin += length
+
+
+def run(program: Any, *args: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
+    """The results of a compiled program, on the host. Parameters are float64 where the caller said so."""
+    with jax.enable_x64(True):
+        return tuple(np.asarray(result) for result in program(*args, **kwargs))
+
+
+def check(status: int) -> None:
+    """Raises what the status of a coder says about symbols and models."""
+    if status & BAD_MODEL:
+        raise ValueError(BAD_PARAMETER)
+    if status & BAD_SYMBOL:
+        raise KeyError(_arrays.ZERO_PROBABILITY)
+
+
+class Coder(abc.ABC):
+    """A coder on the host. Its state is what `_state` gives and `_undo` takes, and `Words` that grow or shrink, but do
+    not do both in one call."""
+
+    @abc.abstractmethod
+    def _state(self) -> Any: ...
+
+    @abc.abstractmethod
+    def _undo(self, state: Any) -> None: ...
+
+    def _push(self, model: base.Model, symbols: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _pop(self, model: base.Model, n: int) -> np.ndarray:
+        raise NotImplementedError
+
+    def _encode(self, symbols: Any, model: Model, parameters: tuple[Any, ...], backwards: bool) -> None:
+        _check_model(model)
+        scalar = _arrays.index(symbols)
+        if scalar is not None and _arrays.INT32.min <= scalar <= _arrays.INT32.max:
+            if parameters:
+                raise ValueError(
+                    "To encode a single symbol, use a concrete model, i.e., pass the model parameters directly to the "
+                    "constructor of the model and not to the `encode` method of the entropy coder."
+                )
+            flat = np.array([scalar], np.int32)
+        else:
+            flat = _arrays.symbols(symbols)
+        bound = _bind(model, parameters, flat.size)
+        order = list(pieces(flat.size))
+        before = self._state()
+        try:
+            for begin, end in reversed(order) if backwards else order:
+                self._push(*bound.to_push(flat, begin, end))
+        except BaseException:
+            self._undo(before)
+            raise
+
+    def _decode(self, model: Model, parameters: tuple[Any, ...]) -> Any:
+        _check_model(model)
+        n = _arrays.index(parameters[0]) if len(parameters) == 1 else None
+        if not parameters or n is not None and n >= 0:
+            bound = _bind(model, (), 1 if n is None else n)
+        else:
+            bound = _bind(model, parameters, None)
+        count = bound.count if bound.count is not None else 1 if n is None else n
+        symbols = np.empty(count, np.int32)
+        before = self._state()
+        try:
+            if isinstance(bound, _bound.Known):
+                for begin, end in pieces(count):
+                    symbols[begin:end] = self._pop(bound.part(begin, end), end - begin)
+                symbols += np.int32(bound.low)
+            elif isinstance(bound, Searched):
+                for k in range(count):
+                    symbols[k] = self._search(bound, k)
+        except BaseException:
+            self._undo(before)
+            raise
+        return symbols if parameters else int(symbols[0])
+
+    def _search(self, bound: Searched, k: int) -> int:
+        before = self._state()
+        quantile = int(self._pop(_bound.every_quantile(), 1)[0])
+        self._undo(before)
+        symbol, model = bound.find(quantile, k)
+        self._pop(model, 1)
+        return symbol
+
+
+def _check_model(model: Any) -> None:
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be one of jans.compat.constriction.stream.model, got {type(model).__name__}.")
+
+
+def _bind(model: Model, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+    """The model of n symbols; where that is None, parameters say how many."""
+    return model._bind(parameters, n) if parameters else model._concrete(1 if n is None else n)

@@ -1,0 +1,96 @@
+"""Models of functions that only Python knows: they are asked symbol by symbol, as constriction does.
+
+    left(s) = trunc(F(s - 1/2) * (2**24 - n)) + s - low,  in float64
+
+for the n symbols low ... high; left(low) = 0 and left(high + 1) = 2**24.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jans.compat.constriction.stream import _arrays, _bound
+from jans.models import base
+
+Function = Callable[..., Any]
+
+
+class NotADistributionError(ValueError):
+    """A function that is called a cdf is none."""
+
+
+class Leaky:
+    """The quantised distribution of one symbol; every value of F is asked for once."""
+
+    def __init__(self, cdf: Function, low: int, high: int, parameters: tuple[float, ...]):
+        self.cdf, self.parameters = cdf, parameters
+        self.low, self.high = low, high
+        self.free = float(_bound.ONE - (high - low + 1))
+        self.known = {low: 0, high + 1: _bound.ONE}
+
+    def left(self, symbol: int) -> int:
+        """Where the interval of a symbol starts."""
+        left = self.known.get(symbol)
+        if left is None:
+            value = _arrays.real(self.cdf(symbol - 0.5, *self.parameters))
+            share = self.free * value
+            if not -1 < share < self.free + 1:
+                raise NotADistributionError(f"the cdf must be from 0 to 1, and is {value} at {symbol - 0.5}.")
+            left = self.known[symbol] = int(share) + symbol - self.low
+        return left
+
+    def interval(self, symbol: int) -> tuple[int, int]:
+        """Where the interval of a symbol starts and ends."""
+        if not self.low <= symbol <= self.high:
+            raise KeyError(_arrays.ZERO_PROBABILITY)
+        self.check([symbol, symbol + 1])
+        return self.left(symbol), self.left(symbol + 1)
+
+    def check(self, symbols: list[int]) -> None:
+        """Raises an error where the cdf falls between these symbols, which rise."""
+        for a, b in zip(symbols[:-1], symbols[1:], strict=True):
+            if self.left(a) >= self.left(b):
+                raise NotADistributionError(f"the cdf must not decrease, and does so between {a - 0.5} and {b - 0.5}.")
+
+    def find(self, quantile: int, guess: float) -> int:
+        """The symbol whose interval contains a quantile, looked for around a guess."""
+        low = round(min(max(guess, self.low), self.high)) if guess == guess else (self.low + self.high) // 2
+        high, step, asked = low + 1, 1, {low, low + 1}
+        while self.left(low) > quantile:
+            low, high, step = max(self.low, low - step), low, 2 * step
+            asked.add(low)
+        while self.left(high) <= quantile:
+            low, high, step = high, min(self.high + 1, high + step), 2 * step
+            asked.add(high)
+        while high - low > 1:
+            middle = (low + high) // 2
+            asked.add(middle)
+            low, high = (middle, high) if self.left(middle) <= quantile else (low, middle)
+        self.check(sorted(asked))
+        return low
+
+
+class Searched:
+    """A model for symbols that each have a distribution; None stands for one that all share."""
+
+    def __init__(self, leaky: list[Leaky] | Leaky, inverse: Function):
+        self.leaky, self.inverse = leaky, inverse
+        self.count = len(leaky) if isinstance(leaky, list) else None
+
+    def _of(self, k: int) -> Leaky:
+        return self.leaky[k] if isinstance(self.leaky, list) else self.leaky
+
+    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
+        """The model of symbols begin ... end - 1, and how they are called in it."""
+        ends = [self._of(k).interval(symbol) for k, symbol in enumerate(symbols[begin:end].tolist(), begin)]
+        start, after = np.array(ends, np.uint32).reshape(-1, 2).T
+        return _bound.brackets(start, after), np.ones(end - begin, np.int32)
+
+    def find(self, quantile: int, k: int) -> tuple[int, base.Model]:
+        """Symbol k, which has this quantile, and a model that has nothing but its interval."""
+        leaky = self._of(k)
+        guess = _arrays.real(self.inverse((quantile + 0.5) / _bound.ONE, *leaky.parameters))
+        symbol = leaky.find(quantile, guess)
+        start, end = leaky.interval(symbol)
+        return symbol, _bound.brackets(np.array([start]), np.array([end]))

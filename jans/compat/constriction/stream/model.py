@@ -1,0 +1,361 @@
+"""Entropy models, with all parameters or as families whose parameters come with the symbols.
+
+>>> import numpy as np
+>>> from jans.compat.constriction import stream
+>>> family = stream.model.QuantizedGaussian(-100, 100)
+>>> means = np.array([13.2, 17.9, 7.3, -4.2, 25.1, 3.2], dtype=np.float32)
+>>> stds = np.array([3.2, 4.7, 5.2, 3.1, 6.3, 2.9], dtype=np.float32)
+>>> coder = stream.stack.AnsCoder()
+>>> coder.encode_reverse(np.array([12, 15, 4, -2, 18, 5], dtype=np.int32), family, means, stds)
+>>> coder.get_compressed()
+array([2051912079,       1549], dtype=uint32)
+"""
+
+import abc
+import math
+from typing import Any
+
+import numpy as np
+
+from jans.compat.constriction.stream import _arrays, _bound
+from jans.compat.constriction.stream._searched import Function, Leaky, NotADistributionError, Searched
+
+_MOST_IN_TABLE = 2**20
+
+
+class Model(abc.ABC):
+    """What all models are; it has no instances of its own."""
+
+    @abc.abstractmethod
+    def _concrete(self, n: int) -> _bound.Bound:
+        """The model of n symbols that share all parameters."""
+
+    @abc.abstractmethod
+    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+        """The models of n symbols, or of as many as there are parameters."""
+
+
+class _Parametric(Model):
+    """A model with named parameters, of which some may be left open."""
+
+    _known: _bound.Bound | None = None
+
+    def _set(self, **parameters: Any) -> None:
+        """Takes the parameters in the order of arguments, None for those left open."""
+        self._open = [name for name, value in parameters.items() if value is None]
+        self._fixed = {name: value for name, value in parameters.items() if value is not None}
+        for name, value in self._fixed.items():
+            self._check(name, np.asarray(value))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was made from parameters is made again: JAX restores no float64 where x64 is off.
+        return {name: value for name, value in vars(self).items() if name != "_known"}
+
+    def _concrete(self, n: int) -> _bound.Bound:
+        if self._open:
+            raise ValueError("No model parameters specified.")
+        if self._known is None:
+            self._known = self._make({})
+        return self._known
+
+    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+        if not self._open:
+            raise ValueError("Model parameters were specified but the model is already fully parameterized.")
+        if len(parameters) != len(self._open):
+            raise ValueError(
+                f"Wrong number of model parameters: expected {len(self._open)}, got {len(parameters)}. They are "
+                f"{', '.join(self._open)}."
+            )
+        given = {name: self._convert(name, value) for name, value in zip(self._open, parameters, strict=True)}
+        _check_lengths([len(value) for value in given.values()], n)
+        for name, value in given.items():
+            self._check(name, value)
+        return self._make(given)
+
+    def _convert(self, name: str, value: Any) -> np.ndarray:
+        return _arrays.parameters(name, value)
+
+    def _check(self, name: str, value: np.ndarray) -> None:
+        """Raises ValueError for values that kernels do not refuse by themselves, and for shared ones that they do."""
+
+    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+        raise NotImplementedError
+
+
+def _check_lengths(lengths: list[int], n: int | None) -> None:
+    if n is not None and lengths[0] != n:
+        raise ValueError(f"`symbols` argument has wrong length. There are {n} symbols and {lengths[0]} parameters.")
+    if any(length != lengths[0] for length in lengths):
+        raise ValueError(f"Model parameters have unequal shape: they are for {', '.join(map(str, lengths))} symbols.")
+
+
+class Categorical(_Parametric):
+    """Symbols 0 ... n - 1 with given probabilities.
+
+    Args:
+        probabilities: floats [n], not necessarily normalised; left out, a family that takes floats [symbols, n].
+        lazy: another way to say `perfect=False`.
+        perfect: whether the integers are those of fewest bits; True unless lazy or perfect are given.
+
+    Raises:
+        ValueError: for probabilities that cannot be normalised.
+    """
+
+    def __init__(self, probabilities: Any = None, lazy: bool | None = None, perfect: bool | None = None):
+        flags = [_arrays.flag(*flag) for flag in (("lazy", lazy), ("perfect", perfect)) if flag[1] is not None]
+        if len(flags) == 2 and all(flags):
+            raise ValueError(
+                "Both arguments `lazy` and `perfect` cannot be set to `True` at the same time. Lazy categorical entropy "
+                "models cannot perfectly quantize probabilities."
+            )
+        self._perfect = perfect is True or not flags
+        self._set(probabilities=None if probabilities is None else _arrays.probabilities(probabilities, 1).copy())
+        if probabilities is not None:
+            self._concrete(1)
+
+    def _convert(self, name: str, value: Any) -> np.ndarray:
+        return _arrays.probabilities(value, 2)
+
+    def _check(self, name: str, value: np.ndarray) -> None:
+        if not 2 <= value.shape[-1] <= _bound.ONE:
+            raise ValueError(_bound.NOT_NORMALIZABLE)
+        if value.ndim == 1:
+            with np.errstate(over="ignore"):
+                total = value.sum()
+            if not (math.isfinite(total) and (value >= 0).all()):
+                raise ValueError(_bound.NOT_NORMALIZABLE)
+
+    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+        (values,) = (self._fixed | given).values()
+        return _bound.probabilities(values, self._perfect)
+
+
+class Bernoulli(_Parametric):
+    """Symbols 0 and 1.
+
+    Args:
+        p: the probability of 1; left out, a family that takes floats [symbols].
+        perfect: as for `Categorical`, by default True.
+    """
+
+    def __init__(self, p: Any = None, perfect: bool | None = None):
+        self._perfect = perfect is None or _arrays.flag("perfect", perfect)
+        self._set(p=None if p is None else _arrays.real(p))
+
+    def _check(self, name: str, value: np.ndarray) -> None:
+        if not ((value >= 0) & (value <= 1)).all():
+            raise ValueError("`p` must be >= 0.0 and <= 1.0.")
+
+    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+        p = np.asarray((self._fixed | given)["p"])
+        return _bound.probabilities(np.stack([1 - p, p], axis=-1), self._perfect)
+
+
+class _Integers(_Parametric):
+    """A model that is a family of kernels, with an operand for each parameter."""
+
+    _kind: str
+    _whole: frozenset[str] = frozenset()
+    _least = 1
+
+    def _set(self, **parameters: Any) -> None:
+        self._places = list(parameters)
+        given = {name: value for name, value in parameters.items() if value is not None}
+        converted = {name: (_arrays.whole if name in self._whole else _arrays.real)(v) for name, v in given.items()}
+        super()._set(**(parameters | converted))
+
+    def _convert(self, name: str, value: Any) -> np.ndarray:
+        return (_arrays.counts if name in self._whole else _arrays.parameters)(name, value)
+
+    def _operands(self) -> dict[int, np.ndarray]:
+        """Operands that are no parameters, by position."""
+        return {}
+
+    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+        place = self._places.index
+        fixed = {
+            place(name): np.array([value], np.int32 if name in self._whole else np.float64)
+            for name, value in self._fixed.items()
+        }
+        return _bound.operands(self._kind, fixed | self._operands(), {place(name): v for name, v in given.items()})
+
+
+class Uniform(_Integers):
+    """Symbols 0 ... size - 1, all equally likely.
+
+    Args:
+        size: from 2 to 2**24; left out, a family that takes integers [symbols].
+    """
+
+    _kind, _whole = "uniform", frozenset({"size"})
+
+    def __init__(self, size: Any = None):
+        self._set(size=size)
+
+    def _check(self, name: str, value: np.ndarray) -> None:
+        if not ((value >= 2) & (value <= _bound.ONE)).all():
+            raise ValueError("`size` must be from 2 to 2**24.")
+
+
+class Binomial(_Integers):
+    """The number of successes in n trials.
+
+    Args:
+        n: trials, from 1 to 2**24 - 1; left out, a family that takes integers [symbols].
+        p: the probability of success; left out, a family that takes floats [symbols].
+    """
+
+    _kind, _whole = "binomial", frozenset({"n"})
+
+    def __init__(self, n: Any = None, p: Any = None):
+        self._set(n=n, p=p)
+
+    def _check(self, name: str, value: np.ndarray) -> None:
+        if name == "n" and not ((value >= 1) & (value < _bound.ONE)).all():
+            raise ValueError("`n` must be from 1 to 2**24 - 1.")
+        if name == "p" and not ((value >= 0) & (value <= 1)).all():
+            raise ValueError("`p` must be >= 0.0 and <= 1.0.")
+
+
+def _check_support(low: Any, high: Any) -> tuple[int, int]:
+    low, high = _arrays.whole(low), _arrays.whole(high)
+    if not low < high:
+        raise ValueError(f"the support must have two symbols or more, got {low} ... {high}.")
+    if high - low >= _bound.ONE:
+        raise ValueError(
+            f"The support is too large to assign a nonzero probability to each element: {low} ... {high} are more than "
+            "2**24 symbols."
+        )
+    return low, high
+
+
+class _Quantized(_Integers):
+    """A distribution of the real line, in bins of size 1 around the integers of a support; the tails belong to the end
+    symbols."""
+
+    def _support(self, low: Any, high: Any) -> None:
+        self._low, self._high = _check_support(low, high)
+
+    def _operands(self) -> dict[int, np.ndarray]:
+        return {2: np.array([self._low], np.int32), 3: np.array([self._high], np.int32)}
+
+    def _check(self, name: str, value: np.ndarray) -> None:
+        if value.ndim:
+            return
+        location, scale = self._places
+        if name == scale and not ((value >= np.finfo(np.float64).tiny) & (value < math.inf)).all():
+            raise ValueError(f"Invalid model parameter: `{name}` must be positive, and neither subnormal nor infinite.")
+        if name == location and not np.isfinite(value).all():
+            raise ValueError(f"Invalid model parameter: `{name}` must be finite.")
+
+
+class QuantizedGaussian(_Quantized):
+    """A Gaussian on integers.
+
+    Args:
+        min_symbol_inclusive, max_symbol_inclusive: the support.
+        mean, std: of the Gaussian before it is quantised; each that is left out is taken as floats [symbols].
+    """
+
+    _kind = "gaussian"
+
+    def __init__(self, min_symbol_inclusive: int, max_symbol_inclusive: int, mean: Any = None, std: Any = None):
+        self._support(min_symbol_inclusive, max_symbol_inclusive)
+        self._set(mean=mean, std=std)
+
+
+class QuantizedLaplace(_Quantized):
+    """A Laplace distribution on integers.
+
+    Args:
+        min_symbol_inclusive, max_symbol_inclusive: the support.
+        mean, scale: of the distribution before it is quantised; each that is left out is taken as floats [symbols].
+    """
+
+    _kind = "laplace"
+
+    def __init__(self, min_symbol_inclusive: int, max_symbol_inclusive: int, mean: Any = None, scale: Any = None):
+        self._support(min_symbol_inclusive, max_symbol_inclusive)
+        self._set(mean=mean, scale=scale)
+
+
+class QuantizedCauchy(_Quantized):
+    """A Cauchy distribution on integers.
+
+    Args:
+        min_symbol_inclusive, max_symbol_inclusive: the support.
+        loc, scale: of the distribution before it is quantised; each that is left out is taken as floats [symbols].
+    """
+
+    _kind = "cauchy"
+
+    def __init__(self, min_symbol_inclusive: int, max_symbol_inclusive: int, loc: Any = None, scale: Any = None):
+        self._support(min_symbol_inclusive, max_symbol_inclusive)
+        self._set(loc=loc, scale=scale)
+
+
+class CustomModel(Model):
+    """A distribution given by Python functions, or a family of them.
+
+    Args:
+        cdf: `cdf(x, *parameters)`, which must not decrease; all are Python floats.
+        approximate_inverse_cdf: `ppf(q, *parameters)`, roughly its inverse. It saves time and changes no bit.
+        min_symbol_inclusive, max_symbol_inclusive: the support.
+
+    Raises:
+        ValueError: where the cdf is found to decrease, or to be no number from 0 to 1. What the functions raise goes
+            through to the caller.
+    """
+
+    def __init__(
+        self, cdf: Any, approximate_inverse_cdf: Any, min_symbol_inclusive: int, max_symbol_inclusive: int
+    ):
+        self._low, self._high = _check_support(min_symbol_inclusive, max_symbol_inclusive)
+        self._cdf: Function = cdf
+        self._inverse: Function = approximate_inverse_cdf
+        self._leaky = self._of(())
+        self._table: _bound.Known | None = None
+        self._untabled = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_table": None}
+
+    def _of(self, parameters: tuple[float, ...]) -> Leaky:
+        return Leaky(self._cdf, self._low, self._high, parameters)
+
+    def _concrete(self, n: int) -> _bound.Bound:
+        # As soon as the symbols are about as many as a search asks for, a table costs no more than searching.
+        size = self._high - self._low + 1
+        if self._table is None and not self._untabled and size <= min(4 * n, _MOST_IN_TABLE):
+            self._table = self._tabulated()
+            self._untabled = self._table is None
+        return Searched(self._leaky, self._inverse) if self._table is None else self._table
+
+    def _tabulated(self) -> _bound.Known | None:
+        """A table of all symbols, or None where a function fails at a symbol that may never be coded."""
+        symbols = list(range(self._low, self._high + 2))
+        try:
+            starts = [self._leaky.left(symbol) for symbol in symbols]
+        except NotADistributionError:
+            raise
+        except Exception:
+            return None
+        self._leaky.check(symbols)
+        return _bound.table(np.array(starts, np.uint32), self._low)
+
+    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+        columns = [_arrays.parameters("a model parameter", value) for value in parameters]
+        _check_lengths([len(column) for column in columns], n)
+        return Searched([self._of(row) for row in zip(*(c.tolist() for c in columns), strict=True)], self._inverse)
+
+
+class ScipyModel(CustomModel):
+    """A distribution of `scipy.stats`, frozen or as a family; `CustomModel` of its `cdf` and `ppf`.
+
+    Args:
+        scipy_model: `scipy.stats.norm(1, 2)` or `scipy.stats.norm`, say.
+        min_symbol_inclusive, max_symbol_inclusive: the support.
+    """
+
+    def __init__(self, scipy_model: Any, min_symbol_inclusive: int, max_symbol_inclusive: int):
+        super().__init__(scipy_model.cdf, scipy_model.ppf, min_symbol_inclusive, max_symbol_inclusive)
