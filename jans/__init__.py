@@ -3,6 +3,7 @@
 from jans import chain as chain
 from jans import models as models
 from jans import quantize as quantize
+from jans import range_coder as range_coder
 from jans import rans as rans
 from jans import status as status
 from jans.codecs import Codec as Codec

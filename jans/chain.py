@@ -224,6 +224,11 @@ def _check(state: State, precision: int) -> dict[str, int]:
     return {"variant": NUMBERS[state.variant], "precision": precision, "most": state.precision}
 
 
+def _arrays(state: State) -> tuple[jax.Array, ...]:
+    """The arrays of a coder in the order of its kernels."""
+    return tuple(getattr(state, field.name) for field in dataclasses.fields(State)[:7])
+
+
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
     state: State, model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32
@@ -241,20 +246,30 @@ def pop(
     if model.parts:
         state, symbols = parts.pop(pop, state, model, shape, skip=False)
         return state, symbols.astype(dtype)
-    rest, size, status, quantiles = calls.chain_take(
-        state.rest, state.compressed, state.compressed_size, state.status, **coder, n=math.prod(shape)
+    n = math.prod(shape)
+    kernel = model.kernel(shape)
+    if kernel is not None:
+        rest, compressed_size, head, remainders, size, status, symbols = calls.CHAIN_POPS[kernel.kind](
+            *_arrays(state), *kernel.operands, **coder, n=n
+        )
+        popped = State(
+            rest, state.compressed, compressed_size, head, remainders, size, status, state.variant, state.precision
+        )
+        return popped, symbols.reshape(shape).astype(dtype)
+    rest, compressed_size, status, quantiles = calls.chain_take(
+        state.rest, state.compressed, state.compressed_size, state.status, **coder, n=n
     )
     symbols = model.locate(quantiles.reshape(shape))
     start, freq = model.interval(symbols)
     legal = freq != 0
     start = jnp.where(legal, start, BAD_MODEL).reshape(-1)
-    head, remainders, remainders_size, status = calls.chain_keep(
+    head, remainders, size, status = calls.chain_keep(
         state.head, state.remainders, state.remainders_size, status, start, freq.reshape(-1), quantiles, **coder
     )
-    state = State(
-        rest, state.compressed, size, head, remainders, remainders_size, status, state.variant, state.precision
+    popped = State(
+        rest, state.compressed, compressed_size, head, remainders, size, status, state.variant, state.precision
     )
-    return state, jnp.where(legal, symbols, 0).astype(dtype)
+    return popped, jnp.where(legal, symbols, 0).astype(dtype)
 
 
 @jax.jit
@@ -269,15 +284,16 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     check_fit(model.shape, symbols.shape)
     if model.parts:
         return parts.push(push, state, model, symbols.astype(jnp.int32), skip=False)
-    start, freq = (a.reshape(-1) for a in model.interval(symbols.astype(jnp.int32)))
-    head, remainders_size, status, quantiles = calls.chain_recall(
-        state.head, state.remainders, state.remainders_size, state.status, start, freq, **coder
-    )
-    rest, compressed, size, status = calls.chain_give(
-        state.rest, state.compressed, state.compressed_size, status, quantiles, freq, **coder
-    )
+    symbols = symbols.astype(jnp.int32)
+    kernel = model.kernel(symbols.shape)
+    if kernel is not None:
+        results = calls.CHAIN_PUSHES[kernel.kind](*_arrays(state), symbols.reshape(-1), *kernel.operands, **coder)
+    else:
+        start, freq = model.interval(symbols)
+        results = calls.chain_push(*_arrays(state), start.reshape(-1), freq.reshape(-1), **coder)
+    rest, compressed, compressed_size, head, size, status = results
     return State(
-        rest, compressed, size, head, state.remainders, remainders_size, status, state.variant, state.precision
+        rest, compressed, compressed_size, head, state.remainders, size, status, state.variant, state.precision
     )
 
 

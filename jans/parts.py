@@ -8,12 +8,13 @@ it:
     join(values)      the inverse
     part(k, values)   the model of part k, given the values of the k parts before it
 
-A stack pushes the last part first, so that the parts are popped in reading order. A part whose model says that it is
-`certain` (all its symbols are 0, with the interval [0, 2**precision)) would leave the coder as it is, and is skipped.
+A stack pushes the last part first, so that the parts are popped in reading order; a queue takes the first one first. A
+part whose model says that it is `certain` (all its symbols are 0, with the interval [0, 2**precision)) tells nothing,
+and is skipped.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -28,13 +29,22 @@ Pop = Callable[[Any, Any, Shape], tuple[Any, jax.Array]]
 def push(push_one: Push, state: Any, model: Any, symbols: jax.Array, skip: bool = True) -> Any:
     """Pushes symbols of a composite with `push_one(state, model, symbols)`, part by part; `skip` says whether certain
     parts may be left out."""
+    return _put(push_one, state, model, symbols, reversed(range(model.parts)), skip)
+
+
+def encode(encode_one: Push, state: Any, model: Any, symbols: jax.Array) -> Any:
+    """Encodes symbols of a composite for `pop` of a queue."""
+    return _put(encode_one, state, model, symbols, range(model.parts), skip=True)
+
+
+def _put(put_one: Push, state: Any, model: Any, symbols: jax.Array, order: Iterable[int], skip: bool) -> Any:
     values = model.split(symbols)
 
-    def push_part(k, part, state):
-        return push_one(state, part, values[k])
+    def put_part(k, part, state):
+        return put_one(state, part, values[k])
 
-    for k in reversed(range(model.parts)):
-        state = _unless_certain(model.part(k, values[:k]), functools.partial(push_part, k), state, skip)
+    for k in order:
+        state = _unless_certain(model.part(k, values[:k]), functools.partial(put_part, k), state, skip)
     return state
 
 

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import parts
+from jans import parts, steps
 from jans.codecs import Codec
 from jans.ffi import calls
 from jans.reference import plain
@@ -119,37 +119,13 @@ def pop(
 
 def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[State, jax.Array]:
     """Pops with a model that only JAX knows, as many symbols at a time as there are lanes."""
-    n, lanes = math.prod(shape), state.lanes
-    rows, rest = divmod(n, lanes)
 
     def step(state, model, count):
         symbols = model.locate(peek(state, model.precision, count))
         start, freq = model.interval(symbols)
         return advance(state, start, freq, model.precision), symbols.astype(jnp.int32)
 
-    if model.shape == ():
-        part, last = model, model
-        state, body = jax.lax.scan(lambda s, _: step(s, part, lanes), state, length=rows)
-    else:
-        flat = jax.tree.map(lambda leaf: _flat_leaf(leaf, model.shape, shape), model)
-        part = jax.tree.map(lambda leaf: leaf[: rows * lanes].reshape(rows, lanes, *leaf.shape[1:]), flat)
-        last = jax.tree.map(lambda leaf: leaf[rows * lanes :], flat)
-        state, body = jax.lax.scan(lambda s, m: step(s, m, lanes), state, part)
-    symbols = body.reshape(-1)
-    if rest:
-        state, tail = step(state, last, rest)
-        symbols = jnp.concatenate([symbols, tail])
-    return state, symbols.reshape(shape)
-
-
-def _flat_leaf(leaf: jax.Array, model: tuple[int, ...], symbols: tuple[int, ...]) -> jax.Array:
-    if leaf.shape[: len(model)] != model:
-        raise ValueError(
-            f"a model of shape {model} without a kernel must have leaves that lead with this shape, got {leaf.shape}. "
-            "Broadcast its parameters, or give the model shape ()."
-        )
-    rest = leaf.shape[len(model) :]
-    return jnp.broadcast_to(leaf, (*symbols, *rest)).reshape(-1, *rest)
+    return steps.pop(step, state, model, shape, state.lanes)
 
 
 @functools.partial(jax.jit, static_argnames=("precision", "n"))

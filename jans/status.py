@@ -11,6 +11,7 @@ BAD_SYMBOL = 4
 BAD_MODEL = 8
 BAD_STATE = 16
 OUT_OF_REMAINDERS = 32
+BAD_DATA = 64
 
 SENTENCES = {
     OVERFLOW: (
@@ -30,12 +31,16 @@ SENTENCES = {
         "from 0 to 2**precision. Its symbols were left out. Check the network's output and the table."
     ),
     BAD_STATE: (
-        "the state is none that a coder produces: its heads or size are out of range. It was made up or damaged; read "
-        "it with jans.from_bytes or jans.rans.from_words."
+        "the state is none that a coder produces: its numbers are out of range, or unsealed words end with zero. It "
+        "was made up or damaged; read it with jans.from_bytes or the functions of its coder."
     ),
     OUT_OF_REMAINDERS: (
         "more was pushed on a chain coder than its remainders can choose quantiles for. Push what was popped, with the "
         "same models, or start with more words (jans.chain.init_remainders)."
+    ),
+    BAD_DATA: (
+        "the words cannot have come from a range coder with these models, so the symbols are not data. Decode with the "
+        "models that encoded, from the start of the message or a position that the encoder gave."
     ),
 }
 

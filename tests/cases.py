@@ -16,7 +16,6 @@ import numpy as np
 
 import jans
 from jans import models
-from jans.ffi import calls
 from jans.reference import plain
 
 KERNELS = os.environ.get("JANS_KERNELS") != "0"
@@ -443,20 +442,6 @@ FAMILY_OPERANDS = {
 }
 """What the operands of each family are: i integers, r float32 or float64, f float32, m of a mixture, e edges, p rows of
 probabilities in float32 or float64."""
-
-
-def target(name: str) -> Callable[..., tuple[jax.Array, ...]]:
-    """The call of a target, by its name."""
-    for prefix, part in (
-        ("rans_push_", "push"),
-        ("rans_pop_", "pop"),
-        ("interval_", "interval"),
-        ("locate_", "locate"),
-    ):
-        family = name.removeprefix(prefix)
-        if name.startswith(prefix) and family in calls.FAMILIES:
-            return getattr(calls.FAMILIES[family], part)
-    return getattr(calls, name)
 
 
 # Compiled as one program; operation by operation they take a second each the first time.

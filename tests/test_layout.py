@@ -20,8 +20,10 @@ LAYERS = [
     "state",
     "words",
     "parts",
+    "steps",
     "rans",
     "chain",
+    "range_coder",
     "wire",
     "compat",
     "__init__",
@@ -32,8 +34,10 @@ STRANGERS = {
     "state": {"models", "quantize", "codecs"},
     "words": {"models", "quantize", "codecs"},
     "parts": {"models", "quantize", "codecs", "state", "words"},
+    "steps": {"models", "quantize", "codecs", "state", "words", "parts"},
     "rans": {"models", "quantize"},
     "chain": {"models", "quantize", "words", "rans"},
+    "range_coder": {"models", "quantize", "codecs", "words", "rans", "chain"},
     "models": {"codecs"},
 }
 ALLOWED = {"jax", "jaxlib", "numpy"}

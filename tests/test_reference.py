@@ -103,7 +103,7 @@ def test_arguments_of_wide_scales_come_from_a_grid(family):
         operands = jnp.asarray(loc), jnp.asarray(scale), jnp.full(1, -half, jnp.int32), jnp.full(1, half, jnp.int32)
         target = calls.TARGETS[f"interval_{family}"]
         expected = jax.jit(functools.partial(target.reference, precision=32))(symbols, *operands)
-        assert cases.same(cases.target(target.name)(symbols, *operands, precision=32), expected)
+        assert cases.same(calls.CALLS[target.name](symbols, *operands, precision=32), expected)
         assert (np.asarray(expected[1]) > 0).all()
 
 
@@ -202,7 +202,7 @@ def edges(rng, n):
 
 def both(name, *args, **params):
     """Results of a call, through its kernel and from the plain function, stream by stream."""
-    kernel = jax.jit(functools.partial(cases.target(name), **params))
+    kernel = jax.jit(functools.partial(calls.CALLS[name], **params))
     ours = [np.asarray(a) for a in kernel(*args)]
     with jax.enable_x64(True):
         reference = jax.jit(jax.vmap(functools.partial(calls.TARGETS[name].reference, **params)))

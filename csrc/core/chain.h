@@ -72,6 +72,48 @@ JANS_HD uint32_t Recall(typename V::State& x, Tail<typename V::Word>& tail, Inte
   return quantile;
 }
 
+// ---- Optimizations below: the same integers, without a division on the path from head to head. ----
+
+// An interval with a reciprocal of its freq that gives exact quotients of a refilled head x, Robison 2005:
+//
+//   floor(x / freq) = floor(m (x + more) / 2^(64 + k)),   2^k <= freq < 2^(k+1)
+//
+// With m = (2^(64+k) + e) / freq rounded up, 0 < e < freq, the right side is x / freq + x e / (freq 2^(64+k)), and the
+// last term is below 1 / freq for e <= 2^k. Rounded down, m = (2^(64+k) - e) / freq, and it is
+// x / freq + (2^(64+k) - (x + 1) e) / (freq 2^(64+k)), whose last term lies in (0, 1 / freq] for e < 2^k; either e or
+// freq - e is so small. Powers of two have m = 2^63 and k less by one; but for 1: floor((2^64 - 1) (x + 1) / 2^64) = x.
+// Nothing wraps: what needs x + 1 has freq < 2^most, so that x < freq 2^(64 - most) < 2^64 - 1.
+struct ExactEntry {
+  uint64_t m;
+  uint32_t start, freq;
+  uint8_t k;
+  bool more;
+
+  JANS_HD uint64_t Quotient(uint64_t raised) const { return MulHi(raised, m) >> k; }
+};
+
+inline ExactEntry MakeExactEntry(Interval interval) {
+  const uint32_t freq = interval.freq;
+  if (freq == 0) return {0, interval.start, 0, 0, false};
+  uint8_t k = 31;
+  while (freq >> k == 0) --k;
+  if (freq == 1) return {~uint64_t{0}, interval.start, freq, 0, true};
+  if ((freq & (freq - 1)) == 0) return {uint64_t{1} << 63, interval.start, freq, static_cast<uint8_t>(k - 1), false};
+  const uint64_t down = static_cast<uint64_t>((static_cast<unsigned __int128>(1) << (64 + k)) / freq);
+  const bool up = down * freq + freq <= uint64_t{1} << k;  // e, modulo 2^64
+  return {down + up, interval.start, freq, k, !up};
+}
+
+// As ExactEntry, from a reciprocal whose quotient is exact or one too small; see EntrySource.
+struct NearEntry : Entry {
+  static constexpr bool more = false;
+
+  JANS_HD uint64_t Quotient(uint64_t x) const {
+    const uint64_t quotient = MulHi(x, reciprocal);
+    return quotient + (x - quotient * freq >= freq);
+  }
+};
+
 }  // namespace jans
 
 #endif  // JANS_CORE_CHAIN_H_

@@ -17,6 +17,13 @@ struct Intervals {
     if (raw.freq == 0) return NoInterval(raw.start == kBadSymbol ? kBadSymbol : kBadModel);
     return raw.start + uint64_t{raw.freq} > Total(precision) ? NoInterval(kBadModel) : raw;
   }
+  JANS_HD void Fill(int64_t begin, int64_t count, uint32_t* starts, uint32_t* freqs) const {
+    for (int64_t j = 0; j < count; ++j) {
+      const Interval interval = Check(Raw(begin + j));
+      starts[j] = interval.start;
+      freqs[j] = interval.freq;
+    }
+  }
   // An interval that does not hold the quantile cannot be taken off.
   JANS_HD Located Locate(int64_t i, uint32_t quantile) const {
     Interval interval = Check(Raw(i));

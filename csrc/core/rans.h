@@ -21,6 +21,7 @@ enum Status : int32_t {
   kBadModel = 8,
   kBadState = 16,
   kOutOfRemainders = 32,
+  kBadData = 64,
 };
 
 // freq == 0 marks "no interval", and start then holds the Status bit that says why.

@@ -1,5 +1,7 @@
 // CPU handlers of the coder, and the table of all.
 #include "../core/intervals.h"
+#include "../cpu/row_tables.h"
+#include "any_model.h"
 #include "cpu_call.h"
 #include "library.h"
 
@@ -24,11 +26,7 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
       WithLanes(stream.lanes, [&](auto lanes) {
         if constexpr (sizeof(typename V::State) == 8) {
           auto fill = [source](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-            for (int64_t j = 0; j < count; ++j) {
-              const Interval interval = source.Check(source.Raw(begin + j));
-              start[j] = interval.start;
-              freq[j] = interval.freq;
-            }
+            source.Fill(begin, count, start, freq);
           };
           PushFilled<V, decltype(lanes)::value, 16>(stream, fill, n, precision);
         } else {
@@ -83,9 +81,9 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
     const Rows rows = RowsAt(args, b, precision);
     WithLanes(stream.lanes, [&](auto lanes) {
       constexpr int kLanes = decltype(lanes)::value;
-      EntryTable table;
-      // The reciprocals cost about one division each.
-      if (rows.Shared() && n >= rows.n && rows.Valid(0) && table.Build<V>(rows.At(0))) {
+      EntryTable<Entry> table;
+      auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
+      if (rows.Shared() && n > 0 && rows.Valid(0) && table.Build(rows.At(0), n, make)) {
         PushEntries<V, kLanes>(stream, [&table, s](int64_t i) { return table.Find(s[i]); }, n, precision);
       } else {
         PushAll<V, kLanes>(stream, [&](int64_t i) { return rows.Find(i, s[i]); }, n, precision);
@@ -109,25 +107,34 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
     const Rows rows = RowsAt(args, b, precision);
     WithLanes(stream.lanes, [&](auto lanes) {
       auto pop = [&](const auto& locate) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); };
-      // A table is worth its making when it serves as many symbols as it has entries, nearly.
-      if (rows.Shared() && n >= 16 && rows.Valid(0)) {
-        DenseTable dense;
-        if (2 * n >= int64_t{1} << precision && dense.Build(rows.At(0))) {
-          return pop([&](int64_t, uint32_t quantile) { return dense.Locate(quantile); });
-        }
-        BucketTable buckets;
-        int bits = 4;
-        while (bits < BucketTable::kMaxBits && (int64_t{1} << bits) < 2 * n) ++bits;
-        if (buckets.Build(rows.At(0), bits)) {
-          return pop([&](int64_t, uint32_t quantile) { return buckets.Locate(quantile); });
-        }
-      }
+      auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
+      if (rows.Shared() && n > 0 && rows.Valid(0) && WithTable(rows.At(0), n, pop_row)) return;
       pop([&](int64_t i, uint32_t quantile) { return rows.Locate(i, quantile); });
     });
   };
   return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision, 1,
              body);
 }
+
+class AnyRows : public AnyModels {
+ public:
+  ffi::Error Init(const Batch& batch, const AnyBuffer& cdf, const AnyBuffer& index, int64_t n, int32_t precision) {
+    precision_ = precision;
+    return rows_.Init(batch, cdf, index, n);
+  }
+  void Open(int64_t b, int64_t n, Order, const std::function<void(const AnyModel&)>& use) const override {
+    const Finder<Rows> finder(RowsAt(rows_, b, precision_));
+    const Rows& rows = finder.model();
+    const bool shared = n > 0 && rows.Shared() && rows.Valid(0);
+    const Row row = shared ? rows.At(0) : Row{};
+    use({&finder, finder.Find(), finder.Locate(), 16, shared ? &row : nullptr});
+  }
+  int64_t cost() const override { return 1; }
+
+ private:
+  RowOperands rows_;
+  int precision_ = 0;
+};
 
 // Where the tail lies before and after a call that updates it: four halves, low first. Tests hold them against each
 // other.
@@ -146,6 +153,16 @@ ffi::Error Addresses(AnyBuffer tail, Out tail_out, ffi::ResultBufferR1<ffi::U32>
 
 }  // namespace
 
+ffi::Error Make_rows(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+                     std::unique_ptr<AnyModels>& models) {
+  auto cdf = args.get<AnyBuffer>(first), index = args.get<AnyBuffer>(first + 1);
+  if (!cdf.has_value() || !index.has_value()) return Invalid("cdf or index is missing");
+  auto rows = std::make_unique<AnyRows>();
+  JANS_RETURN_IF_ERROR(rows->Init(batch, *cdf, *index, n, precision));
+  models = std::move(rows);
+  return ffi::Error::Success();
+}
+
 JANS_HANDLER(rans_push, RansPush, BIND STATE ARG(start) ARG(freq) PUSHED CODER)
 JANS_HANDLER(rans_advance, RansAdvance, BIND STATE ARG(start) ARG(freq) ADVANCED CODER)
 JANS_HANDLER(rans_push_rows, RansPushRows, BIND STATE ARG(symbols) ARG(cdf) ARG(index) PUSHED CODER)
@@ -155,4 +172,6 @@ JANS_HANDLER(addresses, Addresses, ffi::Ffi::Bind().Arg<AnyBuffer>().Ret<AnyBuff
 }  // namespace jans
 
 #define JANS_FAMILY_ROWS(name, _) JANS_FAMILY_TARGETS(JANS_ROW, name)
-JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_FAMILIES(JANS_FAMILY_ROWS) JANS_CPU_TARGETS(JANS_ROW))
+#define JANS_KIND_ROWS(name, _) JANS_KIND_TARGETS(JANS_ROW, name)
+JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_FAMILIES(JANS_FAMILY_ROWS) JANS_CPU_TARGETS(JANS_ROW)
+                 JANS_KINDS(JANS_KIND_ROWS))

@@ -1,5 +1,6 @@
 // CPU handlers of probabilities that are coded without a table of them.
 #include "../cpu/lazy_block.h"
+#include "any_model.h"
 #include "cpu_call.h"
 
 namespace jans {
@@ -75,6 +76,34 @@ ffi::Error RansPopLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
   });
 }
 
+template <typename Float>
+class AnyLazy : public AnyModels {
+ public:
+  LazyOperands<Float> operands;
+
+  void Open(int64_t b, int64_t n, Order order, const std::function<void(const AnyModel&)>& use) const override {
+    Asked asked{LazyBlock<Float>(operands.At(b), n), order == Order::kForward ? kRows : -kRows};
+    use({&asked, Find, Locate, kRows, nullptr});
+  }
+  int64_t cost() const override { return operands.cost(); }
+
+ private:
+  static constexpr int kRows = LazyBlock<Float>::kRows;
+  struct Asked {
+    mutable LazyBlock<Float> block;
+    int64_t step;  // from one group to the next
+  };
+
+  static void Find(const void* finder, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start,
+                   uint32_t* freq) {
+    const auto* asked = static_cast<const Asked*>(finder);
+    asked->block.Find(first, n, first + asked->step, symbols, start, freq);
+  }
+  static Found Locate(const void* finder, int64_t i, uint32_t quantile) {
+    return static_cast<const Asked*>(finder)->block.Locate(i, quantile);
+  }
+};
+
 // Calls body(block, b, begin, end) on ranges of the n symbols of every stream.
 template <typename Body>
 ffi::Error ForSymbols(ffi::ThreadPool& pool, const Batch& batch, const AnyBuffer& probs, int64_t n, int32_t precision,
@@ -140,6 +169,18 @@ ffi::Error LocateLazy(ffi::ThreadPool pool, AnyBuffer quantiles, AnyBuffer probs
 }
 
 }  // namespace
+
+ffi::Error Make_lazy(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+                     std::unique_ptr<AnyModels>& models) {
+  auto probs = args.get<AnyBuffer>(first);
+  if (!probs.has_value()) return Invalid("probs is missing");
+  return WithFloats(*probs, [&](auto zero) {
+    auto lazy = std::make_unique<AnyLazy<decltype(zero)>>();
+    JANS_RETURN_IF_ERROR(lazy->operands.Init(batch, *probs, n, precision));
+    models = std::move(lazy);
+    return ffi::Error::Success();
+  });
+}
 
 JANS_HANDLER(rans_push_lazy, RansPushLazy, BIND STATE ARG(symbols) ARG(probs) PUSHED CODER)
 JANS_HANDLER(rans_pop_lazy, RansPopLazy, BIND STATE ARG(probs) ADVANCED RET(symbols) CODER)

@@ -1,106 +1,101 @@
 // CPU handlers of the models in closed form.
-#include <new>
-
 #include "../cpu/gaussian.h"
+#include "any_model.h"
 #include "cpu_call.h"
 #include "families.h"
 
 namespace jans {
 namespace {
 
-// A family whose type is not known: coders are compiled once for all of them, and a search is worth a call.
-struct AnyFamily {
-  static constexpr size_t kRoom = 256;
-  struct alignas(16) Finder {
-    unsigned char bytes[kRoom];
-  };
-
-  const void* family;
-  void (*make)(const void* family, int64_t b, Finder& finder);
-  FindFunction find;
-  LocateFunction locate;
-};
-
 template <typename Family>
 using FinderOf = Finder<typename Family::Model>;
 
 template <typename Family>
-AnyFamily Erase(const Family& family) {
-  using Known = FinderOf<Family>;
-  static_assert(sizeof(Known) <= AnyFamily::kRoom && std::is_trivially_destructible_v<Known>);
-  return {&family,
-          [](const void* of, int64_t b, AnyFamily::Finder& finder) {
-            new (finder.bytes) Known(static_cast<const Family*>(of)->At(b));
-          },
-          Known::Find(), Known::Locate()};
-}
+class AnyFamily : public AnyModels {
+ public:
+  Family family;
+
+  void Open(int64_t b, int64_t, Order, const std::function<void(const AnyModel&)>& use) const override {
+    const FinderOf<Family> finder(family.At(b));
+    use({&finder, finder.Find(), finder.Locate(), kFour, nullptr});
+  }
+  int64_t cost() const override { return Family::kCost; }
+};
 
 ffi::Error PushAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
                    AnyBuffer& status, AnyBuffer& symbols, Out& head_out, Out& tail_out, Out& size_out, Out& status_out,
-                   int32_t variant, int32_t precision, int64_t cost, const AnyFamily& family) {
+                   int32_t variant, int32_t precision, const AnyModels& models) {
   auto body = [&](auto& stream, int64_t b, const auto& in) {
     using V = typename std::decay_t<decltype(stream)>::Variant;
     const auto* symbols = in.At(b);
     const int64_t n = in.core[0];
-    AnyFamily::Finder finder;
-    family.make(family.family, b, finder);
-    auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-      if constexpr (std::is_same_v<std::decay_t<decltype(*symbols)>, int32_t>) {
-        family.find(finder.bytes, begin, count, symbols + begin, start, freq);
-      } else {
-        int32_t part[kFour];
-        for (int64_t j = 0; j < count; ++j) part[j] = static_cast<int32_t>(symbols[begin + j]);
-        family.find(finder.bytes, begin, count, part, start, freq);
-      }
-    };
-    WithOneOrMany(stream.lanes,
-                  [&](auto lanes) { PushFilled<V, decltype(lanes)::value, kFour>(stream, fill, n, precision); });
+    models.Open(b, n, Order::kBackward, [&](const AnyModel& model) {
+      auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(*symbols)>, int32_t>) {
+          model.find(model.finder, begin, count, symbols + begin, start, freq);
+        } else {
+          int32_t part[kFour];
+          for (int64_t j = 0; j < count; ++j) part[j] = static_cast<int32_t>(symbols[begin + j]);
+          model.find(model.finder, begin, count, part, start, freq);
+        }
+      };
+      WithOneOrMany(stream.lanes,
+                    [&](auto lanes) { PushFilled<V, decltype(lanes)::value, kFour>(stream, fill, n, precision); });
+    });
   };
   return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
-              precision, cost, body);
+              precision, models.cost(), body);
 }
 
 ffi::Error PopAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
                   AnyBuffer& status, Out& head_out, Out& size_out, Out& status_out, Out& symbols_out, int32_t variant,
-                  int32_t precision, int64_t cost, const AnyFamily& family) {
-  auto body = [&family, precision](auto& stream, int64_t b, int64_t n, const auto& store) {
+                  int32_t precision, const AnyModels& models) {
+  auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
     using V = typename std::decay_t<decltype(stream)>::Variant;
-    AnyFamily::Finder finder;
-    family.make(family.family, b, finder);
-    auto locate = [&](int64_t i, uint32_t quantile) { return family.locate(finder.bytes, i, quantile).Get(); };
-    WithOneOrMany(stream.lanes,
-                  [&](auto lanes) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); });
+    models.Open(b, n, Order::kForward, [&](const AnyModel& model) {
+      auto locate = [&model](int64_t i, uint32_t quantile) { return model.locate(model.finder, i, quantile).Get(); };
+      WithOneOrMany(stream.lanes,
+                    [&](auto lanes) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); });
+    });
   };
   return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
-             cost, body);
+             models.cost(), body);
 }
 
-template <typename Family>
+template <MakeModels kMake>
 ffi::Error PushFamily(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                       AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
                       Out status_out, int32_t variant, int32_t precision) {
   Batch batch;
-  Family family;
+  std::unique_ptr<AnyModels> models;
   JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
   JANS_RETURN_IF_ERROR(CheckVector(symbols));
-  OperandReader reader(batch, operands, symbols.dimensions().back(), precision);
-  JANS_RETURN_IF_ERROR(family.Init(reader));
+  JANS_RETURN_IF_ERROR(kMake(batch, operands, 0, symbols.dimensions().back(), precision, models));
   return PushAny(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
-                 precision, Family::kCost, Erase(family));
+                 precision, *models);
 }
 
-template <typename Family>
+template <MakeModels kMake>
 ffi::Error PopFamily(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                      ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols_out,
                      int32_t variant, int32_t precision) {
   Batch batch;
-  Family family;
+  std::unique_ptr<AnyModels> models;
   JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
   JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
-  OperandReader reader(batch, operands, symbols_out->dimensions().back(), precision);
-  JANS_RETURN_IF_ERROR(family.Init(reader));
+  JANS_RETURN_IF_ERROR(kMake(batch, operands, 0, symbols_out->dimensions().back(), precision, models));
   return PopAny(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
-                Family::kCost, Erase(family));
+                *models);
+}
+
+template <typename Family>
+ffi::Error MakeFamily(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+                      std::unique_ptr<AnyModels>& models) {
+  auto any = std::make_unique<AnyFamily<Family>>();
+  OperandReader reader(batch, args, n, precision, first);
+  JANS_RETURN_IF_ERROR(any->family.Init(reader));
+  models = std::move(any);
+  return ffi::Error::Success();
 }
 
 // Calls body(finder, b, begin, end) on ranges of the n symbols of every stream.
@@ -172,12 +167,19 @@ ffi::Error LocateFamily(ffi::ThreadPool pool, AnyBuffer quantiles, ffi::Remainin
 
 }  // namespace
 
+#define JANS_MAKE_FAMILY(name, Family)                                                                \
+  ffi::Error Make_##name(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, \
+                         int32_t precision, std::unique_ptr<AnyModels>& models) {                     \
+    return MakeFamily<Family>(batch, args, first, n, precision, models);                              \
+  }
+JANS_FAMILIES(JANS_MAKE_FAMILY)
+
 #define OPERANDS .RemainingArgs()
-#define JANS_FAMILY_HANDLERS(name, Family)                                                          \
-  JANS_HANDLER(rans_push_##name, PushFamily<Family>, BIND STATE ARG(symbols) OPERANDS PUSHED CODER) \
-  JANS_HANDLER(rans_pop_##name, PopFamily<Family>, BIND STATE OPERANDS ADVANCED RET(symbols) CODER) \
-  JANS_HANDLER(interval_##name, IntervalFamily<Family>,                                             \
-               BIND ARG(symbols) OPERANDS RET(start) RET(freq) ATTR(precision))                     \
+#define JANS_FAMILY_HANDLERS(name, Family)                                                               \
+  JANS_HANDLER(rans_push_##name, PushFamily<Make_##name>, BIND STATE ARG(symbols) OPERANDS PUSHED CODER) \
+  JANS_HANDLER(rans_pop_##name, PopFamily<Make_##name>, BIND STATE OPERANDS ADVANCED RET(symbols) CODER) \
+  JANS_HANDLER(interval_##name, IntervalFamily<Family>,                                                  \
+               BIND ARG(symbols) OPERANDS RET(start) RET(freq) ATTR(precision))                          \
   JANS_HANDLER(locate_##name, LocateFamily<Family>, BIND ARG(quantiles) OPERANDS RET(symbols) ATTR(precision))
 JANS_FAMILIES(JANS_FAMILY_HANDLERS)
 

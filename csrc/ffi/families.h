@@ -12,8 +12,8 @@ namespace jans {
 // Hands out the operands of a family one after the other.
 class OperandReader {
  public:
-  OperandReader(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision)
-      : precision(precision), batch_(batch), args_(args), n_(n) {}
+  OperandReader(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision, size_t first = 0)
+      : precision(precision), batch_(batch), args_(args), n_(n), next_(first) {}
 
   template <typename T>
   ffi::Error Next(const char* name, Operand<const T>& operand, int core_rank) {
@@ -39,7 +39,7 @@ class OperandReader {
   const Batch& batch_;
   const ffi::RemainingArgs& args_;
   const int64_t n_;
-  size_t next_ = 0;
+  size_t next_;
 };
 
 template <typename T>

@@ -26,6 +26,12 @@
   X(poisson, PoissonFamily)                       \
   X(beta_binomial, BetaBinomialFamily)
 
+// All models with kernels of their own.
+#define JANS_KINDS(X) \
+  X(rows, _)          \
+  X(lazy, _)          \
+  JANS_FAMILIES(X)
+
 #define JANS_FAMILY_TARGETS(X, name) \
   X(rans_push_##name)                \
   X(rans_pop_##name)                 \
@@ -37,10 +43,19 @@
   JANS_FAMILY_TARGETS(X, lazy) \
   X(quantize_perfect)          \
   X(chain_take)                \
-  X(chain_give)                \
   X(chain_keep)                \
-  X(chain_recall)              \
+  X(chain_push)                \
+  X(range_encode)              \
+  X(range_peek)                \
+  X(range_advance)             \
   X(addresses)
+
+// Of every kind of model, on the CPU.
+#define JANS_KIND_TARGETS(X, name) \
+  X(chain_push_##name)             \
+  X(chain_pop_##name)              \
+  X(range_encode_##name)           \
+  X(range_decode_##name)
 // clang-format on
 
 #endif  // JANS_FFI_TARGETS_H_

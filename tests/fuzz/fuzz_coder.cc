@@ -18,6 +18,7 @@
 #include "../../csrc/core/sums.h"
 #include "../../csrc/cpu/gaussian.h"
 #include "../../csrc/cpu/lazy_block.h"
+#include "../../csrc/cpu/row_tables.h"
 #include "../../csrc/cpu/stream.h"
 
 namespace {
@@ -114,13 +115,14 @@ void Run(Input in, int64_t lanes) {
   const std::vector<int32_t> symbols = in.Fill<int32_t>(count);
 
   // Push: entries with reciprocals against plain division.
-  auto table = std::make_unique<EntryTable>();
+  auto table = std::make_unique<EntryTable<Entry>>();
   Buffers<V> slow = start, fast = start;
   Stream<V> a = slow.Open(lanes), b = fast.Open(lanes);
   CheckState(a);
   CheckState(b);
   PushAll<V, 0>(a, [&](int64_t i) { return row.Find(symbols[i]); }, count, precision);
-  if (table->Build<V>(row)) {
+  auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
+  if (table->Build(row, row.n, make)) {
     PushEntries<V, kLanes>(b, [&](int64_t i) { return table->Find(symbols[i]); }, count, precision);
     Require(Same(a, slow, b, fast));
   }

@@ -1,0 +1,168 @@
+"""One JAX primitive for every kernel: shapes, aliasing, batching and fallback, for all of them in this file. Which
+kernels there are stands in `jans.ffi.calls`.
+
+Batches. Every operand has the same number of leading batch dimensions. The first operands of a call, those it updates
+or maps over, carry the whole batch; each later one may have length 1 in a batch dimension, which means that all streams
+share it. `vmap` therefore adds a dimension of length 1 to a shared table and never copies it.
+
+Aliasing. What a call updates is aliased in and out, so that inside a donated `jit`, a `scan` or a `while_loop` it
+happens in place.
+
+Platforms. A call lowers to the kernel where the platform has one and to `jans.reference.xla` everywhere else.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from jans.ffi import registry
+
+Shapes = list[tuple[tuple[int, ...], Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A kernel: `full` leading operands carry the batch, `ranks` are dimensions of one stream's part, `aliases` maps
+    operands to the results that replace them, `results` gives one stream's result shapes and dtypes, and `attributes`
+    are the parameters that the kernel reads (the others it sees in the shapes). `reference` is the same in plain JAX,
+    for one stream; `steps`, where it can be done by other targets, is that, for a batch."""
+
+    name: str
+    reference: Callable[..., tuple[jax.Array, ...]]
+    full: int
+    ranks: Callable[..., Sequence[int]]
+    results: Callable[..., Shapes]
+    aliases: dict[int, int]
+    attributes: tuple[str, ...]
+    steps: Callable[..., tuple[jax.Array, ...]] | None = None
+
+
+TARGETS: dict[str, Target] = {}
+"""Every target by name."""
+CALLS: dict[str, Callable[..., tuple[jax.Array, ...]]] = {}
+"""The functions that call them."""
+
+
+def define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
+    """The function that calls a kernel."""
+    TARGETS[target.name] = target
+    primitive = Primitive(f"jans_{target.name}")
+    primitive.multiple_results = True
+
+    @functools.cache
+    def compiled(params):
+        return jax.jit(functools.partial(primitive.bind, **dict(params)))
+
+    @primitive.def_impl
+    def eager(*args, **params):
+        with jax.disable_jit(False):
+            return compiled(tuple(sorted(params.items())))(*args)
+
+    @primitive.def_abstract_eval
+    def shapes(*avals, **params):
+        ranks = target.ranks(**params)
+        if len(avals) != len(ranks):
+            raise TypeError(f"jans_{target.name} takes {len(ranks)} operands, not {len(avals)}")
+        batch_rank = avals[0].ndim - ranks[0]
+        batch = avals[0].shape[:batch_rank]
+        parts = []
+        for position, (aval, rank) in enumerate(zip(avals, ranks, strict=True)):
+            lengths = aval.shape[: aval.ndim - rank]
+            fits = len(lengths) == batch_rank and all(
+                a == b or (a == 1 and position >= target.full) for a, b in zip(lengths, batch, strict=True)
+            )
+            if not fits:
+                raise TypeError(f"operand {position} of jans_{target.name} has shape {aval.shape}, batch {batch}")
+            parts.append(aval.shape[batch_rank:])
+        return [
+            avals[0].update(shape=(*batch, *shape), dtype=np.dtype(dtype), weak_type=False)
+            for shape, dtype in target.results(*parts, **params)
+        ]
+
+    def batch(args, dims, **params):
+        size = next(a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None)
+        moved = []
+        for position, (arg, dim) in enumerate(zip(args, dims, strict=True)):
+            if dim is not None:
+                moved.append(jnp.moveaxis(arg, dim, 0))
+            elif position < target.full:
+                moved.append(jnp.broadcast_to(arg, (size, *arg.shape)))
+            else:
+                moved.append(arg[None])
+        results = primitive.bind(*_vary_alike(moved), **params)
+        return results, [0] * len(results)
+
+    def differentiate(*_, **__):
+        raise TypeError(
+            f"jans_{target.name} turns numbers into code words and has no derivative. Train on model.bits(symbols) or "
+            "model.log_prob(symbols), and keep push, pop and quantisation out of jax.grad (jax.lax.stop_gradient)."
+        )
+
+    def kernel(ctx, *operands, **params):
+        rule = jax.ffi.ffi_lowering(f"jans_{target.name}", operand_output_aliases=target.aliases)
+        return rule(ctx, *operands, **{name: np.int32(params[name]) for name in target.attributes})
+
+    def plain(ctx, *operands, **params):
+        # Inside shard_map types say over which mesh axes a value varies; below this line that no longer matters.
+        bare = ctx.replace(avals_in=[jax.core.ShapedArray(a.shape, a.dtype) for a in ctx.avals_in])
+        with jax.enable_x64(True):
+            return mlir.lower_fun(functools.partial(_batched_reference, target, params))(bare, *operands)
+
+    batching.primitive_batchers[primitive] = batch
+    ad.primitive_jvps[primitive] = differentiate
+    mlir.register_lowering(primitive, plain)
+    _PENDING.append((primitive, target, kernel))
+
+    def call(*args, **params):
+        _register_lowerings()
+        return tuple(primitive.bind(*_vary_alike(args), **params))
+
+    CALLS[target.name] = call
+    return call
+
+
+def _batched_reference(target: Target, params: dict[str, Any], *args):
+    """The plain JAX implementation over the batch; dimensions of length 1 are shared."""
+
+    def over(batch_rank, *xs):
+        if batch_rank == 0:
+            return tuple(target.reference(*xs, **params))
+        size = xs[0].shape[0]
+        axes = [0 if x.shape[0] == size else None for x in xs]
+        parts = [x if axis == 0 else x[0] for x, axis in zip(xs, axes, strict=True)]
+        return jax.vmap(functools.partial(over, batch_rank - 1), in_axes=axes)(*parts)
+
+    return list(over(args[0].ndim - target.ranks(**params)[0], *args))
+
+
+def _vary_alike(args):
+    """Inside shard_map all operands of a call vary over the same mesh axes."""
+    axes: list[frozenset[str]] = [getattr(jax.typeof(a), "vma", frozenset()) for a in args]
+    every = frozenset[str]().union(*axes)
+    return [
+        a if have == every else jax.lax.pcast(a, tuple(every - have), to="varying")
+        for a, have in zip(args, axes, strict=True)
+    ]
+
+
+_PENDING: list[tuple[Primitive, Target, Callable]] = []
+
+
+@functools.cache
+def _register_lowerings() -> None:
+    """Opens the libraries and gives every primitive the kernels there are. On the first call, not on import: the CUDA
+    library is opened only when JAX has a CUDA backend, and asking for backends starts them."""
+    for platform in registry.platforms():
+        names = registry.targets(platform)
+        for primitive, target, kernel in _PENDING:
+            if f"jans_{target.name}" in names:
+                mlir.register_lowering(primitive, kernel, platform=platform)
+            elif names and target.steps is not None:
+                mlir.register_lowering(primitive, mlir.lower_fun(target.steps), platform=platform)

@@ -1,0 +1,338 @@
+"""The range coder: a queue, whose symbols are decoded in the order in which they were encoded.
+
+    encode:  scale = floor(range / 2**precision);   lower += scale * start;   range = scale * freq
+    decode:  quantile = floor((point - lower) / scale), and then the same
+
+A message is a number; every symbol narrows the interval [lower, lower + range) that it lies in. Words leave as soon as
+the ends of the interval agree on them; where a carry may still change them, they are held back.
+
+One state is one stream: batches come from `jax.vmap`. (Pasco 1976; Martin 1979; the words are those of constriction's
+`RangeEncoder`.)
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import parts, steps
+from jans.ffi import calls
+from jans.shapes import check_dtype, check_fit, check_symbols
+from jans.state import blank_words
+from jans.status import BAD_STATE, OVERFLOW, check
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("lower", "range", "words", "size", "held", "first", "status"),
+    meta_fields=(),
+)
+@dataclasses.dataclass(frozen=True)
+class Encoder:
+    """What is being encoded: an immutable pytree, one stream.
+
+    Attributes:
+        lower, range: uint32 [2], low half first: the interval.
+        words: uint32 [capacity] that are settled; the first `size` are used.
+        size: int32 []. Beyond the capacity it counts words that were dropped.
+        held: int32 [], how many words wait for a carry.
+        first: uint32 [], the first of them; the others are ones in all bits.
+        status: int32 [], sticky bits of `jans.status`.
+    """
+
+    lower: jax.Array
+    range: jax.Array
+    words: jax.Array
+    size: jax.Array
+    held: jax.Array
+    first: jax.Array
+    status: jax.Array
+
+    @property
+    def stacks(self) -> tuple[tuple[jax.Array, int], ...]:
+        """Size and capacity of the words."""
+        return ((self.size, self.words.shape[-1]),)
+
+    def blank(self) -> "Encoder":
+        """The same content, with zeros for the words that are not in use."""
+        return dataclasses.replace(self, words=blank_words(self.words, self.size))
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("point", "lower", "range", "words", "size", "index", "status"),
+    meta_fields=(),
+)
+@dataclasses.dataclass(frozen=True)
+class Decoder:
+    """A message, and how far it was decoded: an immutable pytree, one stream.
+
+    Attributes:
+        point: uint32 [2], low half first: the words `index` and `index + 1`, in the other order.
+        lower, range: uint32 [2], low half first: the interval.
+        words: uint32 [capacity], the message; the first `size` are used.
+        size: int32 [].
+        index: int32 [], words before the point.
+        status: int32 [], sticky bits of `jans.status`.
+    """
+
+    point: jax.Array
+    lower: jax.Array
+    range: jax.Array
+    words: jax.Array
+    size: jax.Array
+    index: jax.Array
+    status: jax.Array
+
+    stacks = Encoder.stacks
+
+    def blank(self) -> "Decoder":
+        """The same content, with zeros for the words that are not in use."""
+        return dataclasses.replace(self, words=blank_words(self.words, self.size))
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=("index", "lower", "range"), meta_fields=())
+@dataclasses.dataclass(frozen=True)
+class Position:
+    """A place between two symbols of a message.
+
+    Attributes:
+        index: int32 [], words before it.
+        lower, range: uint32 [2], low half first: the interval.
+    """
+
+    index: jax.Array
+    lower: jax.Array
+    range: jax.Array
+
+
+def _arrays(state: Encoder | Decoder) -> tuple[jax.Array, ...]:
+    """The arrays of a coder in the order of its kernels."""
+    return tuple(getattr(state, field.name) for field in dataclasses.fields(state))
+
+
+def _check(state: Any, kind: type[Encoder] | type[Decoder]) -> None:
+    name = kind.__name__
+    if not isinstance(state, kind):
+        raise TypeError(f"{name.lower()} must be a jans.range_coder.{name}, got {type(state).__name__}.")
+    if state.size.ndim:
+        raise ValueError(
+            f"{name.lower()} must be one stream; its words have shape {state.words.shape}. Map a batch of streams with "
+            "jax.vmap."
+        )
+
+
+def encoder(capacity: int) -> Encoder:
+    """An empty encoder.
+
+    Args:
+        capacity: words of the message, static: n symbols of b bits need about n * b / 32 of them, and two more.
+
+    >>> from jans import models
+    >>> state = encode(encoder(8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
+    >>> state, symbols = decode(finish(state), models.Uniform(10), shape=(5,))
+    >>> symbols
+    Array([3, 1, 4, 1, 5], dtype=int32)
+    """
+    if not 0 <= capacity < 2**31:
+        raise ValueError(f"capacity must be from 0 to 2**31 - 1 words, got {capacity}.")
+    return Encoder(
+        lower=jnp.zeros(2, jnp.uint32),
+        range=jnp.full(2, 2**32 - 1, jnp.uint32),
+        words=jnp.zeros(capacity, jnp.uint32),
+        size=jnp.int32(0),
+        held=jnp.int32(0),
+        first=jnp.uint32(0),
+        status=jnp.int32(0),
+    )
+
+
+@jax.jit
+def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
+    """Puts symbols at the end of a message, the first one first.
+
+    Args:
+        encoder: one stream.
+        model: a model whose shape broadcasts to that of the symbols, of any precision.
+        symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
+
+    Returns:
+        The encoder. Words without room set `OVERFLOW` and are counted; a symbol without an interval is left out and
+        sets `BAD_SYMBOL` or `BAD_MODEL`.
+    """
+    _check(encoder, Encoder)
+    symbols = check_symbols(symbols).astype(jnp.int32)
+    check_fit(model.shape, symbols.shape)
+    if model.parts:
+        return parts.encode(encode, encoder, model, symbols)
+    kernel = model.kernel(symbols.shape)
+    if kernel is not None:
+        encoded = calls.RANGE_ENCODES[kernel.kind](
+            *_arrays(encoder), symbols.reshape(-1), *kernel.operands, precision=model.precision
+        )
+    else:
+        start, freq = model.interval(symbols)
+        encoded = calls.range_encode(*_arrays(encoder), start.reshape(-1), freq.reshape(-1), precision=model.precision)
+    return Encoder(*encoded)
+
+
+@jax.jit
+def finish(encoder: Encoder) -> Decoder:
+    """The message, ready to be decoded.
+
+    The encoder is a value: it may go on afterwards. `to_words` gives the words of a message.
+
+    Returns:
+        The decoder at the start. Words without room set `OVERFLOW`, and the size then says how many are needed.
+    """
+    _check(encoder, Encoder)
+    capacity = encoder.words.shape[0]
+    (low, high), held = encoder.lower, encoder.held
+    untouched = (encoder.range == jnp.uint32(2**32 - 1)).all()
+    # The number of the interval that ends with zeros, and the upper word of the end of the interval.
+    point = high + (low != 0)
+    end = high + encoder.range[1] + (low + encoder.range[0] < low)
+    carry = point < high
+    last = jnp.where(end == point, 2, 1)
+    size = encoder.size + jnp.where(untouched, 0, held + last)
+    place = jnp.arange(capacity) - encoder.size
+    waiting = jnp.where(place == 0, encoder.first + carry, jnp.where(carry, 0, jnp.uint32(2**32 - 1)))
+    ends = jnp.where(place < held, waiting, jnp.where(place == held, point, 0))
+    words = jnp.where((place < 0) | untouched, encoder.words, ends.astype(jnp.uint32))
+    status = encoder.status | jnp.where(size > capacity, OVERFLOW, 0)
+    start = _start(words, size)
+    return dataclasses.replace(start, status=status)
+
+
+def _start(words: jax.Array, size: jax.Array) -> Decoder:
+    nothing = jnp.int32(0)
+    everything = jnp.full(2, 2**32 - 1, jnp.uint32)
+    decoder = Decoder(jnp.zeros(2, jnp.uint32), jnp.zeros(2, jnp.uint32), everything, words, size, nothing, nothing)
+    return dataclasses.replace(decoder, point=_point(decoder, nothing))
+
+
+def _point(decoder: Decoder, index: jax.Array) -> jax.Array:
+    """The two words from an index on, zeros where the message has ended."""
+    capacity = decoder.words.shape[0]
+    at = index + jnp.array([1, 0])
+    there = (at >= 0) & (at < jnp.minimum(decoder.size, capacity))
+    if capacity == 0:
+        return jnp.zeros(2, jnp.uint32)
+    return jnp.where(there, decoder.words[jnp.clip(at, 0, capacity - 1)], 0)
+
+
+def decoder(words: Any, size: Any = None) -> Decoder:
+    """A decoder at the start of a message.
+
+    Args:
+        words: uint32 [n], the first word first: what `to_words` or constriction's `get_compressed` gave.
+        size: int32 [], how many of them are the message; by default all.
+    """
+    array = jnp.asarray(words)
+    if array.ndim != 1 or array.dtype != np.uint32:
+        raise TypeError(f"words must be one axis of uint32, got {array.dtype} of shape {array.shape}.")
+    return _start(array, jnp.int32(array.shape[0]) if size is None else jnp.asarray(size, jnp.int32))
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "dtype"))
+def decode(
+    decoder: Decoder, model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32
+) -> tuple[Decoder, jax.Array]:
+    """Takes symbols from the start of what is left of a message.
+
+    Args:
+        decoder: one stream.
+        model: the model that the symbols were encoded with.
+        shape: of the symbols, which the model's broadcasts to; by default the model's.
+        dtype: of the symbols, one of those that `encode` takes; symbols that do not fit it wrap.
+
+    Returns:
+        The decoder after the symbols, and the symbols. Words that no encoder with these models can have written set
+        `BAD_DATA`, where that shows; more symbols than the message has words for set `UNDERFLOW`, and a model that is
+        no distribution sets `BAD_MODEL` and gives symbol 0.
+    """
+    _check(decoder, Decoder)
+    shape = tuple(model.shape if shape is None else shape)
+    dtype = check_dtype(dtype)
+    check_fit(model.shape, shape)
+    if model.parts:
+        decoder, symbols = parts.pop(decode, decoder, model, shape)
+        return decoder, symbols.astype(dtype)
+    kernel = model.kernel(shape)
+    if kernel is None:
+        return _decode_by_steps(decoder, model, shape, dtype)
+    point, lower, range_, index, status, symbols = calls.RANGE_DECODES[kernel.kind](
+        *_arrays(decoder), *kernel.operands, precision=model.precision, n=math.prod(shape)
+    )
+    left = Decoder(point, lower, range_, decoder.words, decoder.size, index, status)
+    return left, symbols.reshape(shape).astype(dtype)
+
+
+def _decode_by_steps(
+    decoder: Decoder, model: Any, shape: tuple[int, ...], dtype: np.dtype
+) -> tuple[Decoder, jax.Array]:
+    """Decodes with a model that only JAX knows, symbol by symbol."""
+    moved = lambda point, lower, range_, index, status: Decoder(
+        point, lower, range_, decoder.words, decoder.size, index, status
+    )
+
+    def step(decoder, model, _):
+        *arrays, quantile = calls.range_peek(*_arrays(decoder), precision=model.precision)
+        symbols = model.locate(quantile[None])
+        start, freq = model.interval(symbols)
+        advanced = calls.range_advance(*_arrays(moved(*arrays)), start, freq, precision=model.precision)
+        return moved(*advanced), symbols.astype(jnp.int32)
+
+    decoder, symbols = steps.pop(step, decoder, model, shape)
+    return decoder, symbols.astype(dtype)
+
+
+def position(state: Encoder | Decoder) -> Position:
+    """Where a message stands between two symbols, for `seek`."""
+    if isinstance(state, Decoder):
+        return Position(state.index, state.lower, state.range)
+    _check(state, Encoder)
+    return Position(state.size + state.held, state.lower, state.range)
+
+
+@jax.jit
+def seek(decoder: Decoder, position: Position) -> Decoder:
+    """The decoder at another position of its message.
+
+    Args:
+        decoder: one stream, anywhere in the message.
+        position: what `position` gave while the message was encoded, or decoded.
+
+    Returns:
+        The decoder there. A position outside of the message sets `BAD_STATE`.
+    """
+    _check(decoder, Decoder)
+    outside = (position.index < 0) | (position.index > decoder.size) | (position.range[1] == 0)
+    return dataclasses.replace(
+        decoder,
+        point=_point(decoder, position.index),
+        lower=position.lower,
+        range=position.range,
+        index=position.index,
+        status=decoder.status | jnp.where(outside, BAD_STATE, 0),
+    )
+
+
+def to_words(state: Encoder | Decoder) -> np.ndarray:
+    """The words of a message, uint32 [n]: those of constriction's `RangeEncoder.get_compressed`.
+
+    Args:
+        state: an encoder, whose message is finished for it, or a decoder, at any position.
+
+    Raises:
+        CodingError: when the status is not clean.
+    """
+    message = finish(state) if isinstance(state, Encoder) else state
+    _check(message, Decoder)
+    check(message)
+    return np.asarray(message.words)[: int(message.size)]

@@ -1,0 +1,59 @@
+"""The range coder in plain Python integers: the specification that every other implementation is held against.
+
+All numbers are taken modulo 2**64. An encoder is `(lower, range, held, words)`: `held` are words that wait for a carry.
+"""
+
+WRAP, LEAST = 2**64, 2**32
+
+Encoder = tuple[int, int, tuple[int, ...], tuple[int, ...]]
+
+START: Encoder = (0, WRAP - 1, (), ())
+
+
+def _settled(held: tuple[int, ...], carry: bool) -> tuple[int, ...]:
+    """Held-back words, now that it is known whether one is added to the number that they are."""
+    number = sum(word << 32 * k for k, word in enumerate(reversed(held))) + carry
+    return tuple(number >> 32 * k & (LEAST - 1) for k in reversed(range(len(held))))
+
+
+def encode(encoder: Encoder, start: int, freq: int, precision: int) -> Encoder:
+    """Narrows the interval to that of a symbol."""
+    lower, size, held, words = encoder
+    scale = size >> precision
+    after, size = (lower + scale * start) % WRAP, scale * freq
+    if held and (after + size) % WRAP > after:
+        held, words = (), words + _settled(held, after < lower)
+    if size < LEAST:
+        word, after, size = after >> 32, (after << 32) % WRAP, size << 32
+        if held or (after + size) % WRAP <= after:
+            held += (word,)
+        else:
+            words += (word,)
+    return after, size, held, words
+
+
+def finish(encoder: Encoder) -> tuple[int, ...]:
+    """The words of the message: all that left, and as many as name a number of the interval."""
+    lower, size, held, words = encoder
+    if size == WRAP - 1:
+        return words
+    point = (lower + LEAST - 1) % WRAP
+    words += _settled(held, point < lower)
+    words += (point >> 32,)
+    return words + (0,) * ((lower + size) % WRAP >> 32 == point >> 32)
+
+
+def decode(words: list[int], cdf: list[int], n: int, precision: int) -> list[int]:
+    """The symbols of a message, under one model."""
+    ahead = iter(words)
+    read = lambda: next(ahead, 0)
+    point, lower, size, symbols = read() << 32 | read(), 0, WRAP - 1, []
+    for _ in range(n):
+        scale = size >> precision
+        quantile = (point - lower) % WRAP // scale
+        symbol = max(s for s in range(len(cdf) - 1) if cdf[s] <= quantile)
+        symbols.append(symbol)
+        lower, size = (lower + scale * cdf[symbol]) % WRAP, scale * (cdf[symbol + 1] - cdf[symbol])
+        if size < LEAST:
+            lower, size, point = (lower << 32) % WRAP, size << 32, (point << 32 | read()) % WRAP
+    return symbols
