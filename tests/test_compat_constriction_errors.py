@@ -186,7 +186,7 @@ Categorical(lazy=True, perfect=True)
 Categorical(floats(0.5, 0.5), perfect=1)
 Uniform(2.0)
 Uniform(2**31)
-Bernoulli(1.1, perfect=False)
+Bernoulli(1.1)
 Bernoulli(math.nan, perfect=False)
 Bernoulli("a", perfect=False)
 QuantizedGaussian()
@@ -230,6 +230,7 @@ BETTER = {
     "Ans().encode_reverse(ints(1, 0), Binomial(), ints(5, 0), floats(0.1, 0.2))": ValueError,
     "Ans().encode_reverse(ints(1, 0), Binomial(5), floats(0.1, 1.2))": ValueError,
     "Categorical(floats(-0.5, 0.5, 1), perfect=False)": ValueError,
+    "Bernoulli(1.1, perfect=False)": ValueError,
     "Uniform(1)": ValueError,
     "Uniform(-1)": ValueError,
     "Uniform(2**24 + 1)": ValueError,

@@ -2,5 +2,5 @@
 
 from jans.compat.constriction.stream import chain as chain
 from jans.compat.constriction.stream import model as model
-#from jans.compat.constriction.stream import queue as queue
+from jans.compat.constriction.stream import queue as queue
 from jans.compat.constriction.stream import stack as stack

@@ -60,6 +60,13 @@ class Coder(abc.ABC):
     def _pop(self, model: base.Model, n: int) -> np.ndarray:
         raise NotImplementedError
 
+    def _quantile(self) -> int:
+        """That of the next symbol."""
+        before = self._state()
+        quantile = int(self._pop(_bound.every_quantile(), 1)[0])
+        self._undo(before)
+        return quantile
+
     def _encode(self, symbols: Any, model: Model, parameters: tuple[Any, ...], backwards: bool) -> None:
         _check_model(model)
         scalar = _arrays.index(symbols)
@@ -106,10 +113,7 @@ class Coder(abc.ABC):
         return symbols if parameters else int(symbols[0])
 
     def _search(self, bound: Searched, k: int) -> int:
-        before = self._state()
-        quantile = int(self._pop(_bound.every_quantile(), 1)[0])
-        self._undo(before)
-        symbol, model = bound.find(quantile, k)
+        symbol, model = bound.find(self._quantile(), k)
         self._pop(model, 1)
         return symbol
 

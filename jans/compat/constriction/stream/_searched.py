@@ -16,10 +16,6 @@ from jans.models import base
 Function = Callable[..., Any]
 
 
-class NotADistributionError(ValueError):
-    """A function that is called a cdf is none."""
-
-
 class Leaky:
     """The quantised distribution of one symbol; every value of F is asked for once."""
 
@@ -27,18 +23,21 @@ class Leaky:
         self.cdf, self.parameters = cdf, parameters
         self.low, self.high = low, high
         self.free = float(_bound.ONE - (high - low + 1))
-        self.known = {low: 0, high + 1: _bound.ONE}
+        self.known = {low: 0.0, high + 1: 1.0}
+
+    def value(self, symbol: int) -> float:
+        """F at the start of a symbol's bin, 0 and 1 at the ends."""
+        if symbol not in self.known:
+            self.known[symbol] = _arrays.real(self.cdf(symbol - 0.5, *self.parameters))
+        return self.known[symbol]
 
     def left(self, symbol: int) -> int:
         """Where the interval of a symbol starts."""
-        left = self.known.get(symbol)
-        if left is None:
-            value = _arrays.real(self.cdf(symbol - 0.5, *self.parameters))
-            share = self.free * value
-            if not -1 < share < self.free + 1:
-                raise NotADistributionError(f"the cdf must be from 0 to 1, and is {value} at {symbol - 0.5}.")
-            left = self.known[symbol] = int(share) + symbol - self.low
-        return left
+        value = self.value(symbol)
+        share = self.free * value
+        if not -1 < share < self.free + 1:
+            raise ValueError(f"the cdf must be from 0 to 1, and is {value} at {symbol - 0.5}.")
+        return int(share) + symbol - self.low
 
     def interval(self, symbol: int) -> tuple[int, int]:
         """Where the interval of a symbol starts and ends."""
@@ -48,10 +47,10 @@ class Leaky:
         return self.left(symbol), self.left(symbol + 1)
 
     def check(self, symbols: list[int]) -> None:
-        """Raises an error where the cdf falls between these symbols, which rise."""
+        """Raises ValueError where the cdf falls between these symbols, which rise."""
         for a, b in zip(symbols[:-1], symbols[1:], strict=True):
             if self.left(a) >= self.left(b):
-                raise NotADistributionError(f"the cdf must not decrease, and does so between {a - 0.5} and {b - 0.5}.")
+                raise ValueError(f"the cdf must not decrease, and does so between {a - 0.5} and {b - 0.5}.")
 
     def find(self, quantile: int, guess: float) -> int:
         """The symbol whose interval contains a quantile, looked for around a guess."""

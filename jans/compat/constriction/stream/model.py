@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from jans.compat.constriction.stream import _arrays, _bound
-from jans.compat.constriction.stream._searched import Function, Leaky, NotADistributionError, Searched
+from jans.compat.constriction.stream._searched import Function, Leaky, Searched
 
 _MOST_IN_TABLE = 2**20
 
@@ -335,13 +335,12 @@ class CustomModel(Model):
         """A table of all symbols, or None where a function fails at a symbol that may never be coded."""
         symbols = list(range(self._low, self._high + 2))
         try:
-            starts = [self._leaky.left(symbol) for symbol in symbols]
-        except NotADistributionError:
-            raise
+            for symbol in symbols:
+                self._leaky.value(symbol)
         except Exception:
             return None
         self._leaky.check(symbols)
-        return _bound.table(np.array(starts, np.uint32), self._low)
+        return _bound.table(np.array([self._leaky.left(symbol) for symbol in symbols], np.uint32), self._low)
 
     def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
         columns = [_arrays.parameters("a model parameter", value) for value in parameters]
