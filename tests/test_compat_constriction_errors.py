@@ -1,4 +1,4 @@
-"""Wrong calls of constriction's interface: the same errors as the package where it has some, and errors where it panics,
+"""Wrong calls of constriction's interface: the errors of the package where it has some, and errors where it panics,
 hangs or goes on with garbage."""
 
 import contextlib
@@ -316,7 +316,7 @@ def test_a_cdf_that_fails_where_nothing_is_coded():
     symbols = np.array([5, 7, 9] * 10, np.int32)
     coder.encode_reverse(symbols, model)
     assert coder.decode(model, 30).tolist() == symbols.tolist()
-    with pytest.raises(ValueError, match="math domain error|nonnegative"):
+    with pytest.raises(ValueError, match=r"math domain error|nonnegative"):
         coder.encode_reverse(-2, model)
 
 

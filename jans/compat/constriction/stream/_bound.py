@@ -1,7 +1,9 @@
 """Models with all their parameters, as coders use them: a piece of an array of symbols at a time."""
 
+import abc
+import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -40,16 +42,18 @@ class Operands(family.FamilyModel):
         raise TypeError("models of this interface have no gradients. Train with those of jans.models.")
 
 
-class Bound(Protocol):
+class Bound(abc.ABC):
     """A model for `count` symbols, or for any number if it is None."""
 
     count: int | None
 
+    @abc.abstractmethod
     def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
         """The model of symbols begin ... end - 1, and how they are called in it."""
 
 
-class Known(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Known(Bound):
     """Models of integers, which kernels search: `part(begin, end)` is for these symbols, and calls the symbol low 0."""
 
     count: int | None
@@ -57,7 +61,6 @@ class Known(NamedTuple):
     low: int = 0
 
     def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
-        """The model of symbols begin ... end - 1, and how they are called in it."""
         piece = symbols[begin:end]
         return self.part(begin, end), piece - np.int32(self.low) if self.low else piece
 
@@ -90,14 +93,18 @@ def probabilities(values: np.ndarray, perfect: bool) -> Known:
         return table(cdf)
     if not perfect:
         return operands("lazy", {}, {0: values})
-    return Known(values.shape[0], lambda begin, end: rows.Rows(_quantized(values[begin:end], True), PRECISION))
+    return Known(values.shape[0], lambda begin, end: _rows(_quantized(values[begin:end], True)))
 
 
 def table(cdf: np.ndarray, low: int = 0) -> Known:
     """A model of n + 1 cumulative frequencies of symbols low, low + 1, ...; powers of two of them are compiled."""
     padded = np.full(1 << (cdf.size - 1).bit_length(), ONE, np.uint32)
     padded[: cdf.size] = cdf
-    return shared(rows.Rows(jnp.asarray(padded), PRECISION), low)
+    return shared(_rows(jnp.asarray(padded)), low)
+
+
+def _rows(cdf: Any) -> rows.Rows:
+    return rows.Rows(cdf, PRECISION)
 
 
 def _quantized(values: np.ndarray, perfect: bool) -> np.ndarray:
@@ -110,7 +117,7 @@ def brackets(start: np.ndarray, end: np.ndarray) -> rows.Rows:
     """A model for each symbol of which the interval is known: symbol 1 has it, symbols 0 and 2 what is beside it."""
     cdf = np.zeros((start.size, 4), np.uint32)
     cdf[:, 1], cdf[:, 2], cdf[:, 3] = start, end, ONE
-    return rows.Rows(cdf if start.size > 1 else cdf[0], PRECISION)
+    return _rows(cdf if start.size > 1 else cdf[0])
 
 
 def every_quantile() -> Operands:

@@ -92,7 +92,7 @@ class Coder(abc.ABC):
     def _decode(self, model: Model, parameters: tuple[Any, ...]) -> Any:
         _check_model(model)
         n = _arrays.index(parameters[0]) if len(parameters) == 1 else None
-        if not parameters or n is not None and n >= 0:
+        if not parameters or (n is not None and n >= 0):
             bound = _bind(model, (), 1 if n is None else n)
         else:
             bound = _bind(model, parameters, None)

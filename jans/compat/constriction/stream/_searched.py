@@ -5,6 +5,7 @@
 for the n symbols low ... high; left(low) = 0 and left(high + 1) = 2**24.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +49,7 @@ class Leaky:
 
     def check(self, symbols: list[int]) -> None:
         """Raises ValueError where the cdf falls between these symbols, which rise."""
-        for a, b in zip(symbols[:-1], symbols[1:], strict=True):
+        for a, b in itertools.pairwise(symbols):
             if self.left(a) >= self.left(b):
                 raise ValueError(f"the cdf must not decrease, and does so between {a - 0.5} and {b - 0.5}.")
 
@@ -70,7 +71,7 @@ class Leaky:
         return low
 
 
-class Searched:
+class Searched(_bound.Bound):
     """A model for symbols that each have a distribution; None stands for one that all share."""
 
     def __init__(self, leaky: list[Leaky] | Leaky, inverse: Function):

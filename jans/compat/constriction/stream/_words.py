@@ -6,8 +6,8 @@ import numpy as np
 
 
 class Words:
-    """uint32 words that grow at their end. Lowering `size` takes words off; until others are put there, raising it again
-    brings them back, so that a coder undoes what failed by setting sizes."""
+    """uint32 words that grow at their end. Lowering `size` takes words off; until others are put there, raising it
+    again brings them back, so that a coder undoes what failed by setting sizes."""
 
     __slots__ = ("array", "size")
 

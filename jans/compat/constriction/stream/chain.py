@@ -147,7 +147,7 @@ class ChainCoder(_coder.Coder):
         """
         words = significant(self._head)
         unseal = _arrays.flag("unseal", unseal)
-        if self._rest != 1 or unseal and words[-1] != 1:
+        if self._rest != 1 or (unseal and words[-1] != 1):
             raise AssertionError("Fractional number of words in compressed or remainders data.")
         data = np.array(words[:-1] if unseal else words, np.uint32)
         return self._remainders.content(), np.concatenate([self._compressed.content(), data])

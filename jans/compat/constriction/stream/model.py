@@ -11,85 +11,19 @@
 array([2051912079,       1549], dtype=uint32)
 """
 
-import abc
 import math
 from typing import Any
 
 import numpy as np
 
-from jans.compat.constriction.stream import _arrays, _bound
+from jans.compat.constriction.stream import _arrays, _bound, _parametric
+from jans.compat.constriction.stream._parametric import Model as Model
 from jans.compat.constriction.stream._searched import Function, Leaky, Searched
 
 _MOST_IN_TABLE = 2**20
 
 
-class Model(abc.ABC):
-    """What all models are; it has no instances of its own."""
-
-    @abc.abstractmethod
-    def _concrete(self, n: int) -> _bound.Bound:
-        """The model of n symbols that share all parameters."""
-
-    @abc.abstractmethod
-    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
-        """The models of n symbols, or of as many as there are parameters."""
-
-
-class _Parametric(Model):
-    """A model with named parameters, of which some may be left open."""
-
-    _known: _bound.Bound | None = None
-
-    def _set(self, **parameters: Any) -> None:
-        """Takes the parameters in the order of arguments, None for those left open."""
-        self._open = [name for name, value in parameters.items() if value is None]
-        self._fixed = {name: value for name, value in parameters.items() if value is not None}
-        for name, value in self._fixed.items():
-            self._check(name, np.asarray(value))
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What was made from parameters is made again: JAX restores no float64 where x64 is off.
-        return {name: value for name, value in vars(self).items() if name != "_known"}
-
-    def _concrete(self, n: int) -> _bound.Bound:
-        if self._open:
-            raise ValueError("No model parameters specified.")
-        if self._known is None:
-            self._known = self._make({})
-        return self._known
-
-    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
-        if not self._open:
-            raise ValueError("Model parameters were specified but the model is already fully parameterized.")
-        if len(parameters) != len(self._open):
-            raise ValueError(
-                f"Wrong number of model parameters: expected {len(self._open)}, got {len(parameters)}. They are "
-                f"{', '.join(self._open)}."
-            )
-        given = {name: self._convert(name, value) for name, value in zip(self._open, parameters, strict=True)}
-        _check_lengths([len(value) for value in given.values()], n)
-        for name, value in given.items():
-            self._check(name, value)
-        return self._make(given)
-
-    def _convert(self, name: str, value: Any) -> np.ndarray:
-        return _arrays.parameters(name, value)
-
-    def _check(self, name: str, value: np.ndarray) -> None:
-        """Raises ValueError for values that kernels do not refuse by themselves, and for shared ones that they do."""
-
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
-        raise NotImplementedError
-
-
-def _check_lengths(lengths: list[int], n: int | None) -> None:
-    if n is not None and lengths[0] != n:
-        raise ValueError(f"`symbols` argument has wrong length. There are {n} symbols and {lengths[0]} parameters.")
-    if any(length != lengths[0] for length in lengths):
-        raise ValueError(f"Model parameters have unequal shape: they are for {', '.join(map(str, lengths))} symbols.")
-
-
-class Categorical(_Parametric):
+class Categorical(_parametric.Parametric):
     """Symbols 0 ... n - 1 with given probabilities.
 
     Args:
@@ -105,8 +39,8 @@ class Categorical(_Parametric):
         flags = [_arrays.flag(*flag) for flag in (("lazy", lazy), ("perfect", perfect)) if flag[1] is not None]
         if len(flags) == 2 and all(flags):
             raise ValueError(
-                "Both arguments `lazy` and `perfect` cannot be set to `True` at the same time. Lazy categorical entropy "
-                "models cannot perfectly quantize probabilities."
+                "Both arguments `lazy` and `perfect` cannot be set to `True` at the same time. Lazy categorical "
+                "entropy models cannot perfectly quantize probabilities."
             )
         self._perfect = perfect is True or not flags
         self._set(probabilities=None if probabilities is None else _arrays.probabilities(probabilities, 1).copy())
@@ -130,7 +64,7 @@ class Categorical(_Parametric):
         return _bound.probabilities(values, self._perfect)
 
 
-class Bernoulli(_Parametric):
+class Bernoulli(_parametric.Parametric):
     """Symbols 0 and 1.
 
     Args:
@@ -151,36 +85,7 @@ class Bernoulli(_Parametric):
         return _bound.probabilities(np.stack([1 - p, p], axis=-1), self._perfect)
 
 
-class _Integers(_Parametric):
-    """A model that is a family of kernels, with an operand for each parameter."""
-
-    _kind: str
-    _whole: frozenset[str] = frozenset()
-    _least = 1
-
-    def _set(self, **parameters: Any) -> None:
-        self._places = list(parameters)
-        given = {name: value for name, value in parameters.items() if value is not None}
-        converted = {name: (_arrays.whole if name in self._whole else _arrays.real)(v) for name, v in given.items()}
-        super()._set(**(parameters | converted))
-
-    def _convert(self, name: str, value: Any) -> np.ndarray:
-        return (_arrays.counts if name in self._whole else _arrays.parameters)(name, value)
-
-    def _operands(self) -> dict[int, np.ndarray]:
-        """Operands that are no parameters, by position."""
-        return {}
-
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
-        place = self._places.index
-        fixed = {
-            place(name): np.array([value], np.int32 if name in self._whole else np.float64)
-            for name, value in self._fixed.items()
-        }
-        return _bound.operands(self._kind, fixed | self._operands(), {place(name): v for name, v in given.items()})
-
-
-class Uniform(_Integers):
+class Uniform(_parametric.Integers):
     """Symbols 0 ... size - 1, all equally likely.
 
     Args:
@@ -197,7 +102,7 @@ class Uniform(_Integers):
             raise ValueError("`size` must be from 2 to 2**24.")
 
 
-class Binomial(_Integers):
+class Binomial(_parametric.Integers):
     """The number of successes in n trials.
 
     Args:
@@ -217,39 +122,7 @@ class Binomial(_Integers):
             raise ValueError("`p` must be >= 0.0 and <= 1.0.")
 
 
-def _check_support(low: Any, high: Any) -> tuple[int, int]:
-    low, high = _arrays.whole(low), _arrays.whole(high)
-    if not low < high:
-        raise ValueError(f"the support must have two symbols or more, got {low} ... {high}.")
-    if high - low >= _bound.ONE:
-        raise ValueError(
-            f"The support is too large to assign a nonzero probability to each element: {low} ... {high} are more than "
-            "2**24 symbols."
-        )
-    return low, high
-
-
-class _Quantized(_Integers):
-    """A distribution of the real line, in bins of size 1 around the integers of a support; the tails belong to the end
-    symbols."""
-
-    def _support(self, low: Any, high: Any) -> None:
-        self._low, self._high = _check_support(low, high)
-
-    def _operands(self) -> dict[int, np.ndarray]:
-        return {2: np.array([self._low], np.int32), 3: np.array([self._high], np.int32)}
-
-    def _check(self, name: str, value: np.ndarray) -> None:
-        if value.ndim:
-            return
-        location, scale = self._places
-        if name == scale and not ((value >= np.finfo(np.float64).tiny) & (value < math.inf)).all():
-            raise ValueError(f"Invalid model parameter: `{name}` must be positive, and neither subnormal nor infinite.")
-        if name == location and not np.isfinite(value).all():
-            raise ValueError(f"Invalid model parameter: `{name}` must be finite.")
-
-
-class QuantizedGaussian(_Quantized):
+class QuantizedGaussian(_parametric.Quantized):
     """A Gaussian on integers.
 
     Args:
@@ -264,7 +137,7 @@ class QuantizedGaussian(_Quantized):
         self._set(mean=mean, std=std)
 
 
-class QuantizedLaplace(_Quantized):
+class QuantizedLaplace(_parametric.Quantized):
     """A Laplace distribution on integers.
 
     Args:
@@ -279,7 +152,7 @@ class QuantizedLaplace(_Quantized):
         self._set(mean=mean, scale=scale)
 
 
-class QuantizedCauchy(_Quantized):
+class QuantizedCauchy(_parametric.Quantized):
     """A Cauchy distribution on integers.
 
     Args:
@@ -307,10 +180,8 @@ class CustomModel(Model):
             through to the caller.
     """
 
-    def __init__(
-        self, cdf: Any, approximate_inverse_cdf: Any, min_symbol_inclusive: int, max_symbol_inclusive: int
-    ):
-        self._low, self._high = _check_support(min_symbol_inclusive, max_symbol_inclusive)
+    def __init__(self, cdf: Any, approximate_inverse_cdf: Any, min_symbol_inclusive: int, max_symbol_inclusive: int):
+        self._low, self._high = _parametric.check_support(min_symbol_inclusive, max_symbol_inclusive)
         self._cdf: Function = cdf
         self._inverse: Function = approximate_inverse_cdf
         self._leaky = self._of(())
@@ -344,7 +215,7 @@ class CustomModel(Model):
 
     def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
         columns = [_arrays.parameters("a model parameter", value) for value in parameters]
-        _check_lengths([len(column) for column in columns], n)
+        _parametric.check_lengths([len(column) for column in columns], n)
         return Searched([self._of(row) for row in zip(*(c.tolist() for c in columns), strict=True)], self._inverse)
 
 

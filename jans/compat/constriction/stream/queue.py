@@ -205,7 +205,7 @@ class RangeDecoder(_coder.Coder):
 
         Args:
             model: the model that they were encoded with.
-            optional_amt_or_model_params: nothing for a single symbol, or their number n, or the parameters of n symbols.
+            optional_amt_or_model_params: nothing for a single symbol, or their number n, or parameters of n symbols.
 
         Returns:
             An int, or int32 [n].

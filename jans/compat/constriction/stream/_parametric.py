@@ -1,0 +1,137 @@
+"""What models have in common: parameters that are there from the start, or come with the symbols."""
+
+import abc
+import math
+from typing import Any
+
+import numpy as np
+
+from jans.compat.constriction.stream import _arrays, _bound
+
+
+class Model(abc.ABC):
+    """What all models are; it has no instances of its own."""
+
+    @abc.abstractmethod
+    def _concrete(self, n: int) -> _bound.Bound:
+        """The model of n symbols that share all parameters."""
+
+    @abc.abstractmethod
+    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+        """The models of n symbols, or of as many as there are parameters."""
+
+
+class Parametric(Model):
+    """A model with named parameters, of which some may be left open."""
+
+    _known: _bound.Bound | None = None
+
+    def _set(self, **parameters: Any) -> None:
+        """Takes the parameters in the order of arguments, None for those left open."""
+        self._open = [name for name, value in parameters.items() if value is None]
+        self._fixed = {name: value for name, value in parameters.items() if value is not None}
+        for name, value in self._fixed.items():
+            self._check(name, np.asarray(value))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was made from parameters is made again: JAX restores no float64 where x64 is off.
+        return {name: value for name, value in vars(self).items() if name != "_known"}
+
+    def _concrete(self, n: int) -> _bound.Bound:
+        if self._open:
+            raise ValueError("No model parameters specified.")
+        if self._known is None:
+            self._known = self._make({})
+        return self._known
+
+    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+        if not self._open:
+            raise ValueError("Model parameters were specified but the model is already fully parameterized.")
+        if len(parameters) != len(self._open):
+            raise ValueError(
+                f"Wrong number of model parameters: expected {len(self._open)}, got {len(parameters)}. They are "
+                f"{', '.join(self._open)}."
+            )
+        given = {name: self._convert(name, value) for name, value in zip(self._open, parameters, strict=True)}
+        check_lengths([len(value) for value in given.values()], n)
+        for name, value in given.items():
+            self._check(name, value)
+        return self._make(given)
+
+    def _convert(self, name: str, value: Any) -> np.ndarray:
+        return _arrays.parameters(name, value)
+
+    def _check(self, name: str, value: np.ndarray) -> None:
+        """Raises ValueError for values that kernels do not refuse by themselves, and for shared ones that they do."""
+
+    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+        raise NotImplementedError
+
+
+def check_lengths(lengths: list[int], n: int | None) -> None:
+    """Raises ValueError unless all parameters are for the n symbols, or where that is None for equally many."""
+    if n is not None and lengths[0] != n:
+        raise ValueError(f"`symbols` argument has wrong length. There are {n} symbols and {lengths[0]} parameters.")
+    if any(length != lengths[0] for length in lengths):
+        raise ValueError(f"Model parameters have unequal shape: they are for {', '.join(map(str, lengths))} symbols.")
+
+
+class Integers(Parametric):
+    """A model that is a family of kernels, with an operand for each parameter."""
+
+    _kind: str
+    _whole: frozenset[str] = frozenset()
+
+    def _set(self, **parameters: Any) -> None:
+        self._places = list(parameters)
+        given = {name: value for name, value in parameters.items() if value is not None}
+        converted = {name: (_arrays.whole if name in self._whole else _arrays.real)(v) for name, v in given.items()}
+        super()._set(**(parameters | converted))
+
+    def _convert(self, name: str, value: Any) -> np.ndarray:
+        return (_arrays.counts if name in self._whole else _arrays.parameters)(name, value)
+
+    def _operands(self) -> dict[int, np.ndarray]:
+        """Operands that are no parameters, by position."""
+        return {}
+
+    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+        place = self._places.index
+        fixed = {
+            place(name): np.array([value], np.int32 if name in self._whole else np.float64)
+            for name, value in self._fixed.items()
+        }
+        return _bound.operands(self._kind, fixed | self._operands(), {place(name): v for name, v in given.items()})
+
+
+def check_support(low: Any, high: Any) -> tuple[int, int]:
+    """The first and the last symbol, or a ValueError where there are less than two between them or too many."""
+    low, high = _arrays.whole(low), _arrays.whole(high)
+    if not low < high:
+        raise ValueError(f"the support must have two symbols or more, got {low} ... {high}.")
+    if high - low >= _bound.ONE:
+        raise ValueError(
+            f"The support is too large to assign a nonzero probability to each element: {low} ... {high} are more than "
+            "2**24 symbols."
+        )
+    return low, high
+
+
+class Quantized(Integers):
+    """A distribution of the real line, in bins of size 1 around the integers of a support; the tails belong to the end
+    symbols."""
+
+    def _support(self, low: Any, high: Any) -> None:
+        self._low, self._high = check_support(low, high)
+
+    def _operands(self) -> dict[int, np.ndarray]:
+        return {2: np.array([self._low], np.int32), 3: np.array([self._high], np.int32)}
+
+    def _check(self, name: str, value: np.ndarray) -> None:
+        if value.ndim:
+            return
+        location, scale = self._places
+        if name == scale and not ((value >= np.finfo(np.float64).tiny) & (value < math.inf)).all():
+            raise ValueError(f"Invalid model parameter: `{name}` must be positive, and neither subnormal nor infinite.")
+        if name == location and not np.isfinite(value).all():
+            raise ValueError(f"Invalid model parameter: `{name}` must be finite.")
