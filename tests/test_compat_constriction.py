@@ -68,6 +68,17 @@ def test_words_that_are_held_back(last):
     assert equal(*found)
 
 
+@pytest.mark.parametrize("ahead", [0, 2**32 - 1, 2**32, 2**33 - 2, 2**33 - 1, 2**33, 2**64 - 1])
+@pytest.mark.parametrize("index", [0, 1, 2, 3, 4])
+def test_a_decoder_may_be_exhausted(ahead, index):
+    words = np.array([7, 2**32 - 1, 1, 2**31], np.uint32)
+    point = [*words.tolist(), 0, 0][index : index + 2]
+    both = [library.stream.queue.RangeDecoder(words) for library in BOTH]
+    for decoder in both:
+        decoder.seek(index, (((point[0] << 32 | point[1]) - ahead) % 2**64, 2**50))
+    assert both[0].maybe_exhausted() is both[1].maybe_exhausted()
+
+
 def test_a_cleared_encoder_forgets_what_it_held_back():
     """Theirs does not, and the next message comes out wrong."""
     symbols, middle = held_back(20), ours.stream.model.Uniform(2**24)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jans.compat.constriction as ours
-from jans.compat.constriction.stream import _coder
+from jans.compat.constriction.stream import _pieces
 
 theirs = pytest.importorskip("constriction", reason="the package constriction is not installed")
 stats = pytest.importorskip("scipy.stats", reason="scipy is not installed")
@@ -349,4 +349,27 @@ def test_few_programs_serve_all_lengths():
     other = ours.stream.model.QuantizedGaussian(-1000, 1000, 3.0, 1.0)
     ours.stream.stack.AnsCoder().encode_reverse(np.zeros(299, np.int32), other)
     assert stack._push._cache_size() - before <= 5
-    assert [length for length in _coder.LENGTHS if length < 300] == [256, 64, 16, 4, 1]
+
+
+def test_a_length_that_comes_often_is_one_piece():
+    model = ours.stream.model.QuantizedGaussian(-7, 9, 0.25, 2.5)
+    symbols = np.random.default_rng(0).integers(-7, 10, 83).astype(np.int32)
+    words = set()
+    while len(_pieces.pieces(83)) > 1:
+        coder = ours.stream.stack.AnsCoder()
+        coder.encode_reverse(symbols, model)
+        words.add(coder.get_compressed().tobytes())
+    coder = ours.stream.stack.AnsCoder()
+    coder.encode_reverse(symbols, model)
+    assert words == {coder.get_compressed().tobytes()}
+    assert coder.decode(model, 83).tolist() == symbols.tolist()
+
+
+def test_lengths_of_pieces():
+    for n, longest in ((0, 1024), (1, 1024), (1000, 256), (2**21 + 5, _pieces.LONGEST), (9, 1)):
+        ends = _pieces.pieces(n, longest)
+        assert [begin for begin, _ in ends] == [0, *(end for _, end in ends)][: len(ends)]
+        assert (ends[-1][1] if ends else 0) == n
+        lengths = [end - begin for begin, end in ends]
+        assert lengths == sorted(lengths, reverse=True)
+        assert all(length in (longest // 4**k for k in range(11)) for length in lengths)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import quantize
+from jans.compat.constriction.stream._pieces import LONGEST
 from jans.models import base, family, rows
 
 PRECISION = 24
@@ -46,6 +47,8 @@ class Bound(abc.ABC):
     """A model for `count` symbols, or for any number if it is None."""
 
     count: int | None
+    longest: int = LONGEST
+    """The most symbols of a piece, a power of 4."""
 
     @abc.abstractmethod
     def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
@@ -59,6 +62,7 @@ class Known(Bound):
     count: int | None
     part: Callable[[int, int], base.Model]
     low: int = 0
+    longest: int = LONGEST
 
     def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
         piece = symbols[begin:end]
@@ -91,9 +95,13 @@ def probabilities(values: np.ndarray, perfect: bool) -> Known:
         if cdf[0] != 0:
             raise ValueError(NOT_NORMALIZABLE)
         return table(cdf)
+    # Pieces of a few megabytes, which stay in a cache while they are copied and coded.
+    longest = LONGEST
+    while longest > 1 and longest * values.shape[1] > 2**20:
+        longest //= 4
     if not perfect:
-        return operands("lazy", {}, {0: values})
-    return Known(values.shape[0], lambda begin, end: _rows(_quantized(values[begin:end], True)))
+        return dataclasses.replace(operands("lazy", {}, {0: values}), longest=longest)
+    return Known(values.shape[0], lambda begin, end: _rows(_quantized(values[begin:end], True)), longest=longest)
 
 
 def table(cdf: np.ndarray, low: int = 0) -> Known:

@@ -1,33 +1,22 @@
 """What all coders share: how calls are read, and that one which fails changes nothing."""
 
 import abc
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
 from jans.compat.constriction.stream import _arrays, _bound
+from jans.compat.constriction.stream._pieces import pieces
 from jans.compat.constriction.stream._searched import Searched
 from jans.compat.constriction.stream.model import Model
 from jans.models import base
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
-LENGTHS = [4**k for k in range(10, -1, -1)]
-"""An array is coded in pieces of these lengths, so that eleven programs serve arrays of any length."""
 BAD_PARAMETER = (
     "Invalid model parameter: probabilities must not be negative, nor all be zero; locations must be finite; scales "
     "must be positive, and neither subnormal nor infinite; nothing may be NaN."
 )
-
-
-def pieces(n: int) -> Iterator[tuple[int, int]]:
-    """Where pieces of n symbols begin and end, the longest first."""
-    begin = 0
-    for length in LENGTHS:
-        while n - begin >= length:
-            yield begin, begin + length
-            begin += length
 
 
 def run(program: Any, *args: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
@@ -80,7 +69,7 @@ class Coder(abc.ABC):
         else:
             flat = _arrays.symbols(symbols)
         bound = _bind(model, parameters, flat.size)
-        order = list(pieces(flat.size))
+        order = pieces(flat.size, bound.longest)
         before = self._state()
         try:
             for begin, end in reversed(order) if backwards else order:
@@ -101,7 +90,7 @@ class Coder(abc.ABC):
         before = self._state()
         try:
             if isinstance(bound, _bound.Known):
-                for begin, end in pieces(count):
+                for begin, end in pieces(count, bound.longest):
                     symbols[begin:end] = self._pop(bound.part(begin, end), end - begin)
                 symbols += np.int32(bound.low)
             elif isinstance(bound, Searched):

@@ -186,7 +186,7 @@ class CustomModel(Model):
         self._inverse: Function = approximate_inverse_cdf
         self._leaky = self._of(())
         self._table: _bound.Known | None = None
-        self._untabled = False
+        self._tabled, self._coded = True, 0
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_table": None}
@@ -195,11 +195,12 @@ class CustomModel(Model):
         return Leaky(self._cdf, self._low, self._high, parameters)
 
     def _concrete(self, n: int) -> _bound.Bound:
-        # As soon as the symbols are about as many as a search asks for, a table costs no more than searching.
+        # As soon as searches have asked for about as many values as a table needs, it costs no more than searching.
         size = self._high - self._low + 1
-        if self._table is None and not self._untabled and size <= min(4 * n, _MOST_IN_TABLE):
+        self._coded += n
+        if self._table is None and self._tabled and size <= min(4 * self._coded, _MOST_IN_TABLE):
             self._table = self._tabulated()
-            self._untabled = self._table is None
+            self._tabled = self._table is not None
         return Searched(self._leaky, self._inverse) if self._table is None else self._table
 
     def _tabulated(self) -> _bound.Known | None:

@@ -171,32 +171,32 @@ class RangeDecoder(_coder.Coder):
     def _undo(self, state: tuple[int, ...]) -> None:
         self._index, self._lower, self._range = state
 
-    def _take(self, model: base.Model, n: int, more: int) -> tuple[np.ndarray, int]:
-        """Symbols and status, with some zeros counted as words of the message."""
+    def _take(self, model: base.Model, n: int) -> tuple[np.ndarray, bool]:
+        """Symbols, and whether the message ended before them."""
         # The point shows two words, and no symbol takes more than one.
         left = self._words[self._index : self._index + n + 2]
         window = np.zeros(n + 2, np.uint32)
         window[: left.size] = left
         heads = np.array(_halves(self._lower, self._range), np.uint32)
-        numbers, symbols = _coder.run(_decode, heads, window, np.int32(left.size + more), model, n=n)
+        numbers, symbols = _coder.run(_decode, heads, window, np.int32(left.size), model, n=n)
         low, high, range_low, range_high, index, status = numbers.tolist()
         _coder.check(status)
         if status & BAD_DATA:
             raise AssertionError("Tried to decode from compressed data that is invalid for the employed entropy model.")
         self._index += index
         self._lower, self._range = low | high << 32, range_low | range_high << 32
-        return symbols, status
+        return symbols, status & UNDERFLOW != 0
 
     def _pop(self, model: base.Model, n: int) -> np.ndarray:
-        symbols, status = self._take(model, n, 0)
-        if status & UNDERFLOW:
+        symbols, ended = self._take(model, n)
+        if ended:
             raise AssertionError("Tried to decode more symbols than the compressed data can hold.")
         return symbols
 
     def _quantile(self) -> int:
-        # Decoding a quantile takes more bits than decoding its symbol; what these are does not matter.
+        # That takes more bits than its symbol does, which may still be one of the message.
         before = self._state()
-        symbols, _ = self._take(_bound.every_quantile(), 1, 1)
+        symbols, _ = self._take(_bound.every_quantile(), 1)
         self._undo(before)
         return int(symbols[0])
 
