@@ -56,7 +56,7 @@ void RunChain(Input in, int64_t lanes) {
   const int lower = V::LowerBits(start.most);
   for (int64_t lane = 0; lane < lanes; ++lane) {
     State x = LoadHead<V>(start.heads.data(), lane);
-    if (in.Take<uint8_t>() % 8 != 0) {  // in its range
+    if (in.Take<uint8_t>() % 8 != 7) {  // in its range
       x = (x & ((State{1} << (lower + V::kWordBits - 1)) - 1)) | State{1} << lower;
       StoreHead<V>(start.heads.data(), lane, x);
     }
