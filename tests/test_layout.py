@@ -22,7 +22,10 @@ LAYERS = [
     "parts",
     "rans",
     "chain",
+    "bits",
+    "huffman",
     "wire",
+    "compat",
     "__init__",
 ]
 # What knows nothing of the others: codecs know no coder and no model, coders no models.
@@ -33,6 +36,8 @@ STRANGERS = {
     "parts": {"models", "quantize", "codecs", "state", "words"},
     "rans": {"models", "quantize"},
     "chain": {"models", "quantize", "words", "rans"},
+    "bits": {"models", "quantize", "codecs", "words", "parts", "rans", "chain"},
+    "huffman": {"models", "quantize", "words", "parts", "rans", "chain"},
     "models": {"codecs"},
 }
 ALLOWED = {"jax", "jaxlib", "numpy"}

@@ -40,6 +40,15 @@
   X(chain_give)                \
   X(chain_keep)                \
   X(chain_recall)              \
+  X(huffman_codebook)          \
+  X(huffman_encode)            \
+  X(huffman_push)              \
+  X(huffman_decode)            \
+  X(huffman_pop)               \
+  X(golomb_encode)             \
+  X(golomb_push)               \
+  X(golomb_decode)             \
+  X(golomb_pop)                \
   X(addresses)
 // clang-format on
 

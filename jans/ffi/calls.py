@@ -22,7 +22,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from jans.ffi import registry
-from jans.reference import chain, quantizers, xla
+from jans.reference import chain, huffman, quantizers, xla
 
 Shapes = list[tuple[tuple[int, ...], Any]]
 
@@ -290,6 +290,39 @@ chain_take = _define_chain("chain_take", lambda variant: 0, False)
 chain_give = _define_chain("chain_give", lambda variant: 0, True, 1, 1)
 chain_keep = _define_chain("chain_keep", CHAIN_HALVES.__getitem__, True, 1, 1, 1)
 chain_recall = _define_chain("chain_recall", CHAIN_HALVES.__getitem__, False, 1, 1)
+
+
+def _define_bits(name: str, order: bool, writes: bool, *ranks: int):
+    """A target that writes symbols into a string of bits, or reads them from one; `order` is that of a Golomb code."""
+
+    def results(rest, words, size, status, *_, n=None, dtype=None, **__):
+        state = _state(rest, words, size, status, jnp.uint32)
+        return state if writes else [state[0], *state[2:], ((n,), dtype)]
+
+    every = lambda **_: (0, 1, 0, 0, *ranks)
+    attributes = ("order",) if order else ()
+    return _define(Target(name, getattr(huffman, name), 4, every, results, PUSHED if writes else POPPED, attributes))
+
+
+huffman_codebook = _define(
+    Target(
+        "huffman_codebook",
+        huffman.huffman_codebook,
+        1,
+        lambda **_: (1,),
+        lambda probs: [((*probs, 2), jnp.uint32), ((2 * probs[0] - 1, 3), jnp.int32)],
+        {},
+        (),
+    )
+)
+huffman_encode = _define_bits("huffman_encode", False, True, 1, 2, 2)
+huffman_push = _define_bits("huffman_push", False, True, 1, 2, 2)
+huffman_decode = _define_bits("huffman_decode", False, False, 0, 2)
+huffman_pop = _define_bits("huffman_pop", False, False, 2)
+golomb_encode = _define_bits("golomb_encode", True, True, 1)
+golomb_push = _define_bits("golomb_push", True, True, 1)
+golomb_decode = _define_bits("golomb_decode", True, False, 0)
+golomb_pop = _define_bits("golomb_pop", True, False)
 
 rans_push = _define_push("rans_push", 1, 1)
 rans_push_rows = _define_push("rans_push_rows", 1, 2, 1)
