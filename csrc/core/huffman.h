@@ -3,7 +3,7 @@
 // the one with the smaller number comes first. A code word is the path from the root to a leaf, 0 for the first child.
 //
 //   row of node i in the tree:  2 parent + which child i is (0 at the root);  its two children (-1 at a leaf)
-//   codewords of leaf i:        its first 32 bits, the first one lowest (0 where there are more);  their number
+//   codewords of leaf i:        its bits, the first one lowest (0 where they are more than 32);  how many they are
 //
 // A parent is a sum, rounded to the probabilities' own type. Sums never fall, so parents are made in rising order, and
 // the least likely node is that of the leaves or the oldest parent. (Huffman 1952; constriction's trees.)

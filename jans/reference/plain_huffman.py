@@ -6,7 +6,8 @@ the same end, so that a code word goes on it last bit first.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, MutableSequence, Sequence
 from typing import Any
 
 Children = list[tuple[int, int]]
@@ -48,17 +49,16 @@ def golomb(symbol: int, order: int) -> str:
     return "0" * (len(digits) - 1 - order) + digits
 
 
-def append(rest: int, words: list[int], bits: str) -> int:
+def append(rest: int, words: MutableSequence[int], bits: str) -> int:
     """Puts bits at the end of the words, in place, and returns the new rest."""
-    for bit in bits:
-        rest += 1 + int(bit) << rest.bit_length() - 1
-        if rest >> 32:
-            words.append(rest % 2**32)
-            rest >>= 32
+    rest += (int("1" + bits[::-1], 2) - 1) << rest.bit_length() - 1
+    while rest >> 32:
+        words.append(rest % 2**32)
+        rest >>= 32
     return rest
 
 
-def take_last(rest: int, words: list[int]) -> tuple[int, int]:
+def take_last(rest: int, words: MutableSequence[int]) -> tuple[int, int]:
     """The bit at the end of the words, which are shortened in place, and what is left of the rest."""
     if rest == 1:
         if not words:
@@ -68,12 +68,12 @@ def take_last(rest: int, words: list[int]) -> tuple[int, int]:
     return below | rest % below, rest // below % 2
 
 
-def take_first(rest: int, words: list[int]) -> tuple[int, int]:
+def take_first(rest: int, words: deque[int]) -> tuple[int, int]:
     """As `take_last`, at the front."""
     if rest == 1:
         if not words:
             raise OutOfDataError
-        rest = 1 << 32 | words.pop(0)
+        rest = 1 << 32 | words.popleft()
     return rest >> 1, rest % 2
 
 
