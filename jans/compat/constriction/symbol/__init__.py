@@ -20,6 +20,7 @@ arrays of JAX. Coders can be pickled and copied.
 [1, 3, 2, 3, 0]
 """
 
+import copy
 import operator
 from collections import deque
 from collections.abc import Callable, Iterator, MutableSequence
@@ -65,6 +66,9 @@ class _Bits:
 
     _rest: int
     _words: MutableSequence[int]
+
+    def __copy__(self) -> Any:
+        return copy.deepcopy(self)
 
     def _take(self, take: Callable[[int, Any], tuple[int, int]]) -> Iterator[int]:
         while True:
