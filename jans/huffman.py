@@ -99,8 +99,8 @@ def codebook(probs: jax.Array) -> Codebook:
     children, rounded to the dtype of the probabilities. A single symbol has the empty code word.
 
     Args:
-        probs: float32 or float64 [n], n at most 2**29; float16 and bfloat16 are widened. Subnormal numbers count as
-            what they are. Map a batch of codes with `jax.vmap`.
+        probs: float32 or (with JAX's 64-bit types enabled) float64 [n], n at most 2**29; float16 and bfloat16 are
+            widened. Subnormal numbers count as what they are. Map a batch of codes with `jax.vmap`.
 
     Returns:
         The code, constriction's for the same dtype. A NaN, negative or infinite probability gives one that sets
