@@ -24,7 +24,10 @@ LAYERS = [
     "rans",
     "chain",
     "range_coder",
+    "bits",
+    "huffman",
     "wire",
+    "compat",
     "__init__",
 ]
 # What knows nothing of the others: codecs know no coder and no model, coders no models.
@@ -37,6 +40,8 @@ STRANGERS = {
     "rans": {"models", "quantize"},
     "chain": {"models", "quantize", "words", "rans"},
     "range_coder": {"models", "quantize", "codecs", "words", "rans", "chain"},
+    "bits": {"models", "quantize", "codecs", "words", "parts", "rans", "chain"},
+    "huffman": {"models", "quantize", "words", "parts", "rans", "chain"},
     "models": {"codecs"},
 }
 ALLOWED = {"jax", "jaxlib", "numpy"}
