@@ -8,41 +8,22 @@ import concurrent.futures
 import multiprocessing
 import os
 import pathlib
-import platform
 import re
-import statistics
-import time
 from collections.abc import Callable
 
-FLAGS = "--xla_cpu_multi_thread_eigen=false"
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS}"
+# Before JAX: it sets the flags of XLA.
+from measure import interleaved, laplace, markdown, processor, rates_of, ratios_of  # isort: skip
 
-import constriction  # noqa: E402
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
+import coders
+import constriction
+import jax
+import jax.numpy as jnp
+import numpy as np
 
-from jans import models, rans  # noqa: E402
+from jans import models, rans
 
 Categorical = constriction.stream.model.Categorical
 AnsCoder = constriction.stream.stack.AnsCoder
-
-
-def interleaved(calls: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
-    """Median seconds of each call, taken in turn after a warm-up."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for repetition in range(repetitions + 1):
-        for name, call in calls.items():
-            begin = time.perf_counter()
-            jax.block_until_ready(call())
-            if repetition:
-                times[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def laplace(n: int, width: float) -> np.ndarray:
-    p = np.exp(-np.abs(np.arange(n) - n // 2) / width)
-    return (p / p.sum()).astype(np.float32)
 
 
 def stream_calls(variant: str, lanes: int, precision: int, dtype, probs, symbols):
@@ -93,16 +74,10 @@ def static_table(repetitions: int) -> list[tuple[str, ...]]:
         calls |= {f"{name} encode": encode, f"{name} decode": decode}
     seconds = interleaved(calls, repetitions)
     rates = {name: n / s / 1e6 for name, s in seconds.items()}
-    rows = [("constriction AnsCoder, 24 bit", *_rates(rates, "peer"), "", "", f"{32 * words.size / n:.4f}")]
+    rows = [("constriction AnsCoder, 24 bit", *rates_of(rates, "peer"), "", "", f"{32 * words.size / n:.4f}")]
     for name, *_ in shapes:
-        encode_rate, decode_rate = rates[f"{name} encode"], rates[f"{name} decode"]
-        ratios = f"{encode_rate / rates['peer encode']:.2f}", f"{decode_rate / rates['peer decode']:.2f}"
-        rows.append((f"jans {name}", *_rates(rates, name), *ratios, f"{sizes[name]:.4f}"))
+        rows.append((f"jans {name}", *rates_of(rates, name), *ratios_of(rates, name, "peer"), f"{sizes[name]:.4f}"))
     return rows
-
-
-def _rates(rates: dict[str, float], name: str) -> tuple[str, str]:
-    return f"{rates[f'{name} encode']:.0f}", f"{rates[f'{name} decode']:.0f}"
 
 
 def small_calls(repetitions: int) -> list[tuple[str, ...]]:
@@ -183,10 +158,10 @@ def gaussians(repetitions: int) -> list[tuple[str, ...]]:
 
         calls |= {f"{lanes} encode": encode, f"{lanes} decode": lambda full=full: pop(full, m, s)}
     rates = {name: n / seconds / 1e6 for name, seconds in interleaved(calls, repetitions).items()}
-    rows = [("constriction", *_rates(rates, "peer"), "", "")]
+    rows = [("constriction", *rates_of(rates, "peer"), "", "")]
     for lanes in lane_counts:
-        ratios = (f"{rates[f'{lanes} {way}'] / rates[f'peer {way}']:.2f}" for way in ("encode", "decode"))
-        rows.append((f"jans, {lanes} lane{'s' if lanes > 1 else ''}", *_rates(rates, str(lanes)), *ratios))
+        label = f"jans, {lanes} lane{'s' if lanes > 1 else ''}"
+        rows.append((label, *rates_of(rates, str(lanes)), *ratios_of(rates, str(lanes), "peer")))
     return rows
 
 
@@ -295,17 +270,6 @@ def batches(repetitions: int) -> list[tuple[str, ...]]:
     ]
 
 
-def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def processor() -> str:
-    info = pathlib.Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
-    return names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
-
-
 def default_out() -> pathlib.Path:
     slug = "-".join(re.findall(r"[a-z0-9]+", processor().lower()))
     return pathlib.Path(__file__).parent / "results" / f"cpu-{slug}.md"
@@ -345,6 +309,13 @@ def main() -> None:
             markdown(
                 ("rule", "encode", "decode", "encode / peer", "decode / peer"),
                 rows_of_probabilities(args.repetitions),
+            ),
+        ),
+        (
+            "## Chain coder and range coder, one table of 256 symbols, and a Gaussian for every symbol, Msym/s",
+            markdown(
+                ("coder", "encode", "decode", "encode / peer", "decode / peer"),
+                coders.chain_and_range(args.repetitions),
             ),
         ),
         (

@@ -1,6 +1,7 @@
 """Entropy coding for JAX: coders are values, `push` and `pop` are pure functions, and the hot loops are kernels."""
 
 from jans import chain as chain
+from jans import huffman as huffman
 from jans import models as models
 from jans import quantize as quantize
 from jans import range_coder as range_coder

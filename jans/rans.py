@@ -21,7 +21,7 @@ from jans import parts, steps
 from jans.codecs import Codec
 from jans.ffi import calls
 from jans.reference import plain
-from jans.shapes import check_dtype, check_fit, check_symbols
+from jans.shapes import KERNEL_SYMBOLS, check_dtype, check_fit, check_symbols
 from jans.state import State as State
 from jans.state import bits as bits
 from jans.state import check_stream, find_variant
@@ -32,7 +32,6 @@ from jans.words import from_words as from_words
 from jans.words import to_words as to_words
 
 NUMBERS = {name: number for number, name in enumerate(plain.VARIANTS)}
-_KERNEL_SYMBOLS = (np.uint8, np.uint16, np.int32)
 
 
 def _coder(state: State, precision: int) -> dict[str, int]:
@@ -68,7 +67,7 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     coder = _coder(state, model.precision)
     symbols = check_symbols(symbols)
     check_fit(model.shape, symbols.shape)
-    if symbols.dtype not in _KERNEL_SYMBOLS:
+    if symbols.dtype not in KERNEL_SYMBOLS:
         symbols = symbols.astype(jnp.int32)
     if model.parts:
         return parts.push(push, state, model, symbols)
@@ -112,7 +111,7 @@ def pop(
     if kernel is None:
         state, symbols = _pop_by_steps(state, model, shape)
         return state, symbols.astype(dtype)
-    inner = dtype if dtype in _KERNEL_SYMBOLS else np.dtype(np.int32)
+    inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
     head, size, status, symbols = calls.POPS[kernel.kind](*arrays, *kernel.operands, **coder, n=n, dtype=inner)
     return State(head, state.tail, size, status, state.variant), symbols.reshape(shape).astype(dtype)
 

@@ -8,6 +8,8 @@ import numpy as np
 
 Shape = tuple[int, ...]
 SYMBOLS = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
+KERNEL_SYMBOLS = (np.uint8, np.uint16, np.int32)
+"""What kernels take; others are widened first."""
 
 
 def check_fit(model: Shape, symbols: Shape) -> None:

@@ -108,8 +108,17 @@ def check_inside(state: Any) -> Any:
     """
     from jax.experimental import checkify
 
-    size, capacity = max(state.stacks, key=lambda stack: stack[1])
     for bit, text in SENTENCES.items():
-        message = "jans: " + text.replace("{capacity}", str(capacity))
-        checkify.check(~(state.status & bit != 0).any(), message, size=size.max())
+        failed = state.status & bit != 0
+        if bit == OVERFLOW:
+            for size, capacity in state.stacks[:-1]:
+                _check_room(checkify, failed & (size > capacity), size, capacity)
+            _check_room(checkify, failed, *state.stacks[-1])
+        else:
+            checkify.check(~failed.any(), f"jans: {text}")
     return state
+
+
+def _check_room(checkify: Any, failed: jax.Array, size: jax.Array, capacity: int) -> None:
+    message = "jans: " + SENTENCES[OVERFLOW].replace("{capacity}", str(capacity))
+    checkify.check(~failed.any(), message, size=size.max())

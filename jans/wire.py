@@ -47,6 +47,11 @@ def to_bytes(state: rans.State, fingerprint: int = 0) -> bytes:
     >>> len(blob)
     36
     """
+    if not isinstance(state, rans.State):
+        raise TypeError(
+            f"jans.to_bytes takes a jans.rans.State, got {type(state).__module__}.{type(state).__name__}. Other coders "
+            "have words of their own: jans.chain.to_remainders and to_data, jans.range_coder.to_words."
+        )
     check(state)
     if not 0 <= fingerprint < 2**64:
         raise ValueError(f"fingerprint must be an unsigned 64-bit number, got {fingerprint}.")

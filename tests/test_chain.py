@@ -1,5 +1,7 @@
 """The chain coder: its specification in Python integers, constriction's own, locality, and what a user may do wrong."""
 
+import re
+
 import cases
 import constriction
 import jax
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jax.experimental import checkify
 
 import jans
 from jans import chain, models, status
@@ -228,6 +231,18 @@ def test_too_little_room():
     assert int(state.status) == status.OVERFLOW
     with pytest.raises(jans.CodingError, match=r"capacity of at least 12 words \(this one has 2\)"):
         chain.to_data(state)
+
+
+def test_the_stack_that_is_too_small_is_named_inside_jit():
+    for words, capacity, message in ((30, 2, "at least 12 words .this one has 2"), (30, 40, None)):
+        state = chain.init_remainders(np.full(words, 9, np.uint32), capacity)
+        push = lambda s: jans.check_inside(chain.push(s, models.Uniform(2), jnp.zeros(16, jnp.int32)))
+        error, _ = jax.jit(checkify.checkify(push))(state)
+        assert error.get() is None if message is None else re.search(message, error.get())
+    state = chain.init(np.full(40, 9, np.uint32), capacity=1)
+    pop = lambda s: jans.check_inside(chain.pop(s, models.Uniform(2), (50,))[0])
+    error, _ = jax.jit(checkify.checkify(pop))(state)
+    assert re.search("at least 36 words .this one has 1", error.get())
 
 
 @pytest.mark.parametrize("words", [np.zeros(0, np.uint32), np.zeros(3, np.uint32)])

@@ -24,6 +24,8 @@ LAYERS = [
     "rans",
     "chain",
     "range_coder",
+    "bits",
+    "huffman",
     "wire",
     "compat",
     "__init__",
@@ -38,6 +40,8 @@ STRANGERS = {
     "rans": {"models", "quantize"},
     "chain": {"models", "quantize", "words", "rans"},
     "range_coder": {"models", "quantize", "codecs", "words", "rans", "chain"},
+    "bits": {"models", "quantize", "codecs", "words", "parts", "rans", "chain"},
+    "huffman": {"models", "quantize", "words", "parts", "rans", "chain"},
     "models": {"codecs"},
 }
 ALLOWED = {"jax", "jaxlib", "numpy"}

@@ -48,6 +48,15 @@
   X(range_encode)              \
   X(range_peek)                \
   X(range_advance)             \
+  X(huffman_codebook)          \
+  X(huffman_encode)            \
+  X(huffman_push)              \
+  X(huffman_decode)            \
+  X(huffman_pop)               \
+  X(golomb_encode)             \
+  X(golomb_push)               \
+  X(golomb_decode)             \
+  X(golomb_pop)                \
   X(addresses)
 
 // Of every kind of model, on the CPU.

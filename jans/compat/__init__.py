@@ -1,1 +1,1 @@
-"""The interfaces of other libraries, with their bits, over the kernels of this one."""
+"""The interfaces of other libraries over the coders of this one."""

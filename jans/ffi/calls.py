@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jans.ffi.primitives import CALLS as CALLS
 from jans.ffi.primitives import TARGETS as TARGETS
 from jans.ffi.primitives import Shapes, Target, define
-from jans.reference import chain, quantizers, xla
+from jans.reference import chain, huffman, quantizers, xla
 from jans.reference import range as range_
 
 HALVES = {0: 2, 1: 2, 2: 1, 3: 1}
@@ -274,3 +274,38 @@ RANGE_DECODES = {
     )
     for kind, ranks in KINDS.items()
 }
+
+# ---- symbol codes ----
+
+
+def _define_bits(name: str, order: bool, writes: bool, *ranks: int):
+    """A target that writes symbols into a string of bits, or reads them from one; `order` is that of a Golomb code."""
+
+    def results(rest, words, size, status, *_, n=None, dtype=None, **__):
+        state = _state(rest, words, size, status, jnp.uint32)
+        return state if writes else [state[0], *state[2:], ((n,), dtype)]
+
+    every = lambda **_: (0, 1, 0, 0, *ranks)
+    attributes = ("order",) if order else ()
+    return define(Target(name, getattr(huffman, name), 4, every, results, PUSHED if writes else POPPED, attributes))
+
+
+huffman_codebook = define(
+    Target(
+        "huffman_codebook",
+        huffman.huffman_codebook,
+        1,
+        lambda **_: (1,),
+        lambda probs: [((*probs, 2), jnp.uint32), ((2 * probs[0] - 1, 3), jnp.int32)],
+        {},
+        (),
+    )
+)
+huffman_encode = _define_bits("huffman_encode", False, True, 1, 2, 2)
+huffman_push = _define_bits("huffman_push", False, True, 1, 2, 2)
+huffman_decode = _define_bits("huffman_decode", False, False, 0, 2)
+huffman_pop = _define_bits("huffman_pop", False, False, 2)
+golomb_encode = _define_bits("golomb_encode", True, True, 1)
+golomb_push = _define_bits("golomb_push", True, True, 1)
+golomb_decode = _define_bits("golomb_decode", True, False, 0)
+golomb_pop = _define_bits("golomb_pop", True, False)

@@ -7,8 +7,6 @@
 // Checks beyond memory: a clean pop can be pushed back, and the careful and the fast loops agree.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -20,36 +18,12 @@
 #include "../../csrc/cpu/lazy_block.h"
 #include "../../csrc/cpu/row_tables.h"
 #include "../../csrc/cpu/stream.h"
+#include "chain_and_range.h"
+#include "input.h"
 
 namespace {
 
 using namespace jans;
-
-// Bytes of the input in turn, zeros after its end.
-struct Input {
-  const uint8_t* data;
-  size_t size;
-
-  template <typename T>
-  T Take() {
-    T value{};
-    size_t n = size < sizeof(T) ? size : sizeof(T);
-    if (n != 0) std::memcpy(&value, data, n);
-    data += n;
-    size -= n;
-    return value;
-  }
-  template <typename T>
-  std::vector<T> Fill(size_t count) {
-    std::vector<T> values(count);
-    for (T& value : values) value = Take<T>();
-    return values;
-  }
-};
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 template <typename V>
 struct Buffers {
@@ -68,29 +42,6 @@ bool Same(const Stream<V>& a, const Buffers<V>& of_a, const Stream<V>& b, const 
   const int64_t used = a.tail.size < a.tail.capacity ? a.tail.size : a.tail.capacity;
   return a.tail.size == b.tail.size && a.tail.status == b.tail.status && of_a.heads == of_b.heads &&
          std::equal(of_a.tail.begin(), of_a.tail.begin() + used, of_b.tail.begin());
-}
-
-std::vector<uint32_t> MakeRow(Input& in, int64_t n, int precision) {
-  const uint8_t kind = in.Take<uint8_t>();
-  if (kind % 8 == 0) return in.Fill<uint32_t>(n + 1);
-  std::vector<uint32_t> cdf(n + 1);
-  std::vector<float> values = in.Fill<float>(n);
-  if (kind % 8 > 2) {  // rows that are distributions, which random floats seldom are
-    const std::vector<uint8_t> small = in.Fill<uint8_t>(n);
-    std::copy(small.begin(), small.end(), values.begin());
-    values[0] += 1;
-  }
-  const std::vector<uint8_t> allowed = in.Fill<uint8_t>(n);
-  const uint8_t* mask = kind % 16 < 8 ? nullptr : allowed.data();
-  if (kind % 3 == 0) {
-    QuantizeProbs<float>(values.data(), mask, n, precision, cdf.data());
-  } else if (kind % 3 == 1) {
-    QuantizeLogits(values.data(), mask, n, precision, cdf.data());
-  } else {
-    std::vector<double> room(PerfectRule::Room(n));
-    PerfectRule(room.data(), n).Run(values.data(), mask, n, precision, cdf.data());
-  }
-  return cdf;
 }
 
 template <typename V, int kLanes>
@@ -354,7 +305,7 @@ void RunProbs(Input in) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Input in{data, size};
   const uint8_t choice = in.Take<uint8_t>();
-  switch (choice % 12) {
+  switch (choice % 15) {
     case 0:
       Run<Rans64, 1>(in, 1);
       break;
@@ -385,6 +336,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 9:
       RunProbs<float>(in);
       RunProbs<double>(in);
+      break;
+    case 10:
+      RunChain<Chain64, 1>(in, 1);
+      break;
+    case 11:
+      RunChain<Chain32_16, 0>(in, 3);
+      break;
+    case 12:
+      RunRange(in);
       break;
     default:
       RunFamilies(in);

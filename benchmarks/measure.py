@@ -1,0 +1,52 @@
+"""How benchmarks measure, and what they measure with."""
+
+import os
+import pathlib
+import platform
+import statistics
+import time
+from collections.abc import Callable
+
+FLAGS = "--xla_cpu_multi_thread_eigen=false"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS}"
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+
+
+def interleaved(calls: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
+    """Median seconds of each call, taken in turn after a warm-up."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for repetition in range(repetitions + 1):
+        for name, call in calls.items():
+            begin = time.perf_counter()
+            jax.block_until_ready(call())
+            if repetition:
+                times[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def laplace(n: int, width: float) -> np.ndarray:
+    p = np.exp(-np.abs(np.arange(n) - n // 2) / width)
+    return (p / p.sum()).astype(np.float32)
+
+
+def rates_of(rates: dict[str, float], name: str) -> tuple[str, str]:
+    """Encoding and decoding, in Msym/s."""
+    return f"{rates[f'{name} encode']:.0f}", f"{rates[f'{name} decode']:.0f}"
+
+
+def ratios_of(rates: dict[str, float], name: str, peer: str) -> tuple[str, str]:
+    """Encoding and decoding in units of another coder's."""
+    return tuple(f"{rates[f'{name} {way}'] / rates[f'{peer} {way}']:.2f}" for way in ("encode", "decode"))
+
+
+def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def processor() -> str:
+    info = pathlib.Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    return names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()

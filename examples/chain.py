@@ -1,0 +1,243 @@
+"""What the chain coder is for: bits-back coding, where quantisation goes on after the latents were taken off the bits.
+
+    python examples/chain.py [--picture docs/pictures/chain.png]
+
+A measured signal is rounded to integers, each up or down as the sender likes. They are coded given latents, which come
+from bits that have to be sent anyway, through posteriors given the integers. So an integer that is rounded the other
+way moves some posteriors a little. With the chain coder a latent or two moves as well, and rounding is a search that
+goes down to a minimum; with the stack coder all later latents are drawn anew, and it goes nowhere. The script measures
+both, sends everything, and checks that the receiver has integers, latents and those other bits again.
+"""
+
+import argparse
+import dataclasses
+import functools
+import itertools
+import pathlib
+from collections.abc import Callable
+
+import chain_report
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import chain, models, rans
+
+STRIDE, WINDOW, REACH = 2, 8, 40  # samples for each latent, that a latent acts on, that a posterior looks at
+NOISE = 0.5
+DRAWS = 16
+CODERS = chain_report.CODERS
+WORD = 32
+
+
+class Model:
+    """A signal of overlapping bumps: `x = W z + noise`, standard normal z, on a grid; a Gaussian of its own for each z.
+
+    The posterior is what an encoder network computes: mean = A x with a short filter, and no covariance. All factors
+    are multiples of small powers of two, so that sums are exact in any order: sender and receiver agree.
+    """
+
+    def __init__(self, latents: int, bits: int):
+        self.latents, self.samples = latents, latents * STRIDE
+        self.grid = models.NormalGrid(bits)
+        away = np.arange(self.samples)[:, None] - (np.arange(latents) * STRIDE + 0.5)
+        bumps = 4 * np.exp(-((away / WINDOW) ** 2) * 5.5) * (abs(away) <= WINDOW / 2)
+        information = bumps.T @ bumps / NOISE**2 + np.eye(latents)
+        filters = np.linalg.solve(information, bumps.T / NOISE**2) * (abs(away.T) <= REACH)
+        multiples = lambda array, bits: jnp.asarray(np.round(array * 2**bits) / 2**bits, jnp.float32)
+        self.bumps, self.filters = multiples(bumps, 6), multiples(filters, 12)
+        self.centres = multiples(np.asarray(self.grid.centres), 8)
+        self.scale = float(np.median(np.diag(information)) ** -0.5)
+        self.prior = self.grid.prior()
+
+    def mean(self, values: jax.Array) -> jax.Array:
+        """Means of the posteriors."""
+        return jnp.matmul(self.filters, jnp.asarray(values, jnp.float32), precision="highest")
+
+    def posterior(self, mean: jax.Array) -> models.BinnedGaussian:
+        """q(latents | values), from `mean(values)`."""
+        return self.grid.posterior(mean, self.scale)
+
+    def likelihood(self, latents: jax.Array) -> models.Gaussian:
+        """p(values | latents)."""
+        signal = jnp.matmul(self.bumps, self.centres[latents], precision="highest")
+        return models.Gaussian(signal, NOISE, low=-128, high=127)
+
+    def measure(self, rng: np.random.Generator) -> np.ndarray:
+        """A signal."""
+        exact = np.asarray(self.bumps) @ rng.standard_normal(self.latents)
+        return np.clip(exact + NOISE * rng.standard_normal(self.samples), -127, 126)
+
+
+# ---- both coders: bits in, latents out ----
+
+
+def start(coder: str, side: np.ndarray) -> rans.State | chain.State:
+    """A coder that holds the bits that latents come from; a one on top marks their end."""
+    return chain.init(side) if coder == "chain" else rans.from_words(np.append(side, np.uint32(1)))
+
+
+def take(state: rans.State | chain.State, posterior: models.Model) -> tuple[rans.State | chain.State, jax.Array]:
+    """The latents that the bits say."""
+    return chain.pop(state, posterior) if isinstance(state, chain.State) else rans.pop(state, posterior)
+
+
+def cost(model: Model, state: rans.State | chain.State, values: jax.Array) -> tuple[jax.Array, ...]:
+    """Latents, the bits of every value, and of every latent: what the prior takes less what the posterior gives."""
+    posterior = model.posterior(model.mean(values))
+    _, latents = take(state, posterior)
+    return latents, model.likelihood(latents).bits(values), model.prior.bits(latents) - posterior.bits(latents)
+
+
+def send(model: Model, coder: str, side: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float]:
+    """The message, and its size in bits."""
+    state, latents = take(start(coder, side), model.posterior(model.mean(values)))
+    words = np.concatenate(chain.to_remainders(state)) if coder == "chain" else rans.to_words(state)
+    stack = rans.from_words(words, capacity=len(words) + model.samples)  # values go on a stack either way
+    stack = rans.push(stack, model.likelihood(latents), jnp.asarray(values))
+    stack = rans.push(stack, model.prior, latents)
+    return rans.to_words(stack), float(rans.bits(stack))
+
+
+def receive(model: Model, coder: str, message: np.ndarray, words: int) -> tuple[np.ndarray, ...]:
+    """The bits that latents came from (so many words), latents and values."""
+    stack, latents = rans.pop(rans.from_words(message), model.prior, shape=(model.latents,))
+    stack, values = rans.pop(stack, model.likelihood(latents))
+    posterior = model.posterior(model.mean(values))
+    if coder == "chain":
+        state = chain.push(chain.init_remainders(rans.to_words(stack), capacity=words), posterior, latents)
+        side = np.concatenate(chain.to_data(state))
+    else:
+        stack = rans.from_words(rans.to_words(stack), capacity=words + 2)
+        side = rans.to_words(rans.push(stack, posterior, latents))[:-1]
+    return side, np.asarray(latents), np.asarray(values)
+
+
+# ---- rounding as a search ----
+
+Cost = Callable[[np.ndarray], tuple[np.ndarray, ...]]
+
+
+def sweep(values: np.ndarray, ends: np.ndarray, costs: Cost) -> np.ndarray:
+    """Tries the other way to round for every value, and keeps it where the bits around become fewer.
+
+    Values far apart are tried at once: a value moves the posteriors within REACH of it, and their latents the
+    likelihood of samples half a window further. That holds if no other latent moves.
+    """
+    around = REACH + WINDOW // 2 + STRIDE
+    for first in range(min(2 * around + 1, len(values))):
+        tried = np.zeros(len(values), bool)
+        tried[first :: 2 * around + 1] = True
+        other = np.where(tried, ends.sum(0) - values, values)
+        (_, before, before_z), (_, after, after_z) = costs(values), costs(other)
+        saved = before - after
+        saved[::STRIDE] += before_z - after_z
+        saved = np.convolve(saved, np.ones(2 * around + 1))[around:-around]
+        values = np.where(tried & (saved > 1e-3), other, values)
+    return values
+
+
+def search(values: np.ndarray, ends: np.ndarray, costs: Cost, sweeps: int) -> list[np.ndarray]:
+    """The values before and after each sweep."""
+    found = [values]
+    for _ in range(sweeps):
+        found.append(sweep(found[-1], ends, costs))
+    return found
+
+
+# ---- what it measures ----
+
+
+@dataclasses.dataclass
+class Run:
+    """What one coder made of one set of bits, for each row of the table, and sweep by sweep from each start."""
+
+    net: dict[str, float]  # bits of the message, less those that the receiver has back
+    overhead: dict[str, float]  # of these, what the models do not say
+    distance: dict[str, float]  # from the measured values, squared, in the mean
+    bits: dict[str, np.ndarray]  # before and after each sweep
+    moved: dict[str, np.ndarray]  # the share of latents that each sweep changed
+
+
+def run(
+    model: Model, coder: str, side: np.ndarray, starts: dict[str, list[np.ndarray]], costs: Cost, signal: np.ndarray
+) -> Run:
+    """Sends the values of every row, and receives them."""
+    result = Run({}, {}, {}, {}, {})
+    for name, found in starts.items():
+        parts = [costs(values) for values in found]
+        totals = np.array([values.sum() + latents.sum() for _, values, latents in parts])
+        result.bits[name] = totals
+        result.moved[name] = np.array([(a[0] != b[0]).mean() for a, b in itertools.pairwise(parts)])
+        last, best = ("last", "best") if name == "nearest" else (f"{name}, last", f"{name}, best")
+        for row, at in {name: 0, last: len(found) - 1, best: int(totals.argmin())}.items():
+            message, size = send(model, coder, side, found[at])
+            received = receive(model, coder, message, len(side))
+            if not all(map(np.array_equal, received, (side, parts[at][0], found[at]))):
+                raise SystemExit(f"{coder}: what was received is not what was sent")
+            result.net[row] = size - WORD * len(side)
+            result.overhead[row] = result.net[row] - totals[at]
+            result.distance[row] = ((found[at] - signal) ** 2).mean()
+    return result
+
+
+def nudge(model: Model, values: np.ndarray, side: np.ndarray) -> tuple[int, dict[str, np.ndarray]]:
+    """A latent whose posterior moves by its own scale, and for each coder the latents [2] before and after."""
+    mean = model.mean(values)
+    for at in range(6, model.latents):
+        both = (model.posterior(mean), model.posterior(mean.at[at].add(model.scale)))
+        pairs = {coder: np.stack([take(start(coder, side), q)[1] for q in both]) for coder in CODERS}
+        changed = {coder: np.flatnonzero(pair[0] != pair[1]) for coder, pair in pairs.items()}
+        if all(at in changed[coder] for coder in CODERS):  # else it moved within a bin
+            if len(changed["chain"]) > 1:
+                raise SystemExit("the chain coder changed more than the latent whose posterior moved")
+            return at, pairs
+    raise SystemExit("no latent moved")
+
+
+def main() -> None:
+    """Reads the command line, measures, checks, prints and draws."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--latents", type=int, default=1024, help="the signal has twice as many samples")
+    parser.add_argument("--bits", type=int, default=4, help="of the grid of the latents")
+    parser.add_argument("--sides", type=int, default=4, help="sets of bits that latents come from, to average over")
+    parser.add_argument("--sweeps", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--picture", type=pathlib.Path, default=pathlib.Path("out/chain.png"))
+    args = parser.parse_args()
+
+    rng = np.random.default_rng(args.seed)
+    model = Model(args.latents, args.bits)
+    signal = model.measure(rng)
+    ends = np.stack([np.floor(signal), np.ceil(signal)]).astype(np.int32)
+    nearest = np.round(signal).astype(np.int32)
+    draw = lambda: rng.integers(2**WORD, size=args.latents, dtype=np.uint32)
+    evaluate = jax.jit(jax.vmap(functools.partial(cost, model), in_axes=(0, None)))
+
+    def costs(coder: str, *sides: np.ndarray) -> Cost:
+        states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start(coder, side) for side in sides))
+        return lambda values: tuple(np.asarray(array, float).mean(0) for array in evaluate(states, values))
+
+    # Many draws say what is best for the posteriors, and nothing about the one draw that will be sent.
+    average = search(nearest, ends, costs("chain", *(draw() for _ in range(DRAWS))), args.sweeps)[-1]
+    runs: dict[str, list[Run]] = {coder: [] for coder in CODERS}
+    for _ in range(args.sides):
+        side = draw()
+        for coder in CODERS:
+            here = costs(coder, side)
+            starts = {"nearest": nearest, "average": average}
+            found = {name: search(values, ends, here, args.sweeps) for name, values in starts.items()}
+            runs[coder].append(run(model, coder, side, found, here, signal))
+    if any((np.diff(bits) > 0).any() for r in runs["chain"] for bits in r.bits.values()):
+        raise SystemExit("the chain coder did not go down with every sweep")
+
+    print(f"{model.samples} values with {model.latents} latents, over {args.sides} sets of bits\n")
+    print(chain_report.table(runs))
+    print("\nall values, latents and bits that latents came from were received exactly")
+    args.picture.parent.mkdir(parents=True, exist_ok=True)
+    chain_report.picture(args.picture, nudge(model, nearest, side), runs)
+    print(f"picture: {args.picture}")
+
+
+if __name__ == "__main__":
+    main()

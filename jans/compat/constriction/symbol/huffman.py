@@ -1,0 +1,62 @@
+"""Huffman trees, as constriction's module `symbol.huffman`.
+
+They differ from the originals in what they take. Probabilities may be an array of NumPy or JAX, or a list, of floats or
+integers: float16 and bfloat16 count as float32, integers as float64. No probability at all, a negative one or an
+infinite one is a ValueError. Trees can be pickled and copied.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import huffman
+from jans.reference import plain_huffman as plain
+
+__all__ = ["DecoderHuffmanTree", "EncoderHuffmanTree"]
+
+
+def _children(probabilities: Any) -> plain.Children:
+    array = np.asarray(probabilities)
+    if jnp.issubdtype(array.dtype, jnp.integer):
+        array = array.astype(np.float64)
+    if not jnp.issubdtype(array.dtype, jnp.floating) or array.ndim != 1:
+        raise TypeError(
+            f"probabilities must be one axis of floats or integers, got {array.dtype} of shape {array.shape}."
+        )
+    if array.dtype.itemsize < 4:
+        array = array.astype(np.float32)
+    if array.size == 0:
+        raise ValueError("probabilities are none: a code needs a symbol or more.")
+    if np.isnan(array).any():
+        raise FloatingPointError(f"probability {int(np.isnan(array).argmax())} is not a number (NaN).")
+    wrong = (array < 0) | np.isinf(array)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise ValueError(f"probabilities must be finite and not negative; probability {at} is {array[at]}.")
+    with jax.enable_x64(True):
+        tree = huffman.codebook(jnp.asarray(array)).tree
+    return [(first, second) for first, second in np.asarray(tree)[array.size :, 1:].tolist()]
+
+
+class EncoderHuffmanTree:
+    """A Huffman tree to encode with.
+
+    Args:
+        probabilities: float32 or float64 [n] and what counts as such; they need not add up to one.
+    """
+
+    def __init__(self, probabilities: Any):
+        self._codewords = plain.codewords(_children(probabilities))
+
+
+class DecoderHuffmanTree:
+    """A Huffman tree to decode with.
+
+    Args:
+        probabilities: those that were encoded with, of the same dtype.
+    """
+
+    def __init__(self, probabilities: Any):
+        self._children = _children(probabilities)

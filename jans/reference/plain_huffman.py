@@ -1,0 +1,100 @@
+"""Symbol codes in plain Python: the specification that every other implementation is held against.
+
+A code word is a string of "0" and "1". Bits are `(rest, words)`, a list of words of 32 bits, the first bit lowest, and
+the bits that fill none below a leading one. A queue is read from the front of its words; a stack is written and read at
+the same end, so that a code word goes on it last bit first.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterator, MutableSequence, Sequence
+from typing import Any
+
+Children = list[tuple[int, int]]
+
+
+class OutOfDataError(Exception):
+    """There are no bits left."""
+
+
+class InvalidCodewordError(Exception):
+    """The next bits are no code word."""
+
+
+def children(probs: Sequence[Any]) -> Children:
+    """The children of the inner nodes n, n + 1, ... of the Huffman tree of n weights of any type that adds."""
+    heap = [(p, i) for i, p in enumerate(probs)]
+    heapq.heapify(heap)
+    found: Children = []
+    while len(heap) > 1:
+        (p, a), (q, b) = heapq.heappop(heap), heapq.heappop(heap)
+        heapq.heappush(heap, (p + q, len(probs) + len(found)))
+        found.append((a, b))
+    return found
+
+
+def codewords(nodes: Children) -> list[str]:
+    """The path to every leaf."""
+    n = len(nodes) + 1
+    paths = {2 * n - 2: ""}
+    for k in reversed(range(n - 1)):
+        for bit, child in enumerate(nodes[k]):
+            paths[child] = paths[n + k] + str(bit)
+    return [paths[i] for i in range(n)]
+
+
+def golomb(symbol: int, order: int) -> str:
+    """The code word of a symbol from 0 on in the Exp-Golomb code of an order."""
+    digits = f"{symbol + 2**order:b}"
+    return "0" * (len(digits) - 1 - order) + digits
+
+
+def append(rest: int, words: MutableSequence[int], bits: str) -> int:
+    """Puts bits at the end of the words, in place, and returns the new rest."""
+    rest += (int("1" + bits[::-1], 2) - 1) << rest.bit_length() - 1
+    while rest >> 32:
+        words.append(rest % 2**32)
+        rest >>= 32
+    return rest
+
+
+def take_last(rest: int, words: MutableSequence[int]) -> tuple[int, int]:
+    """The bit at the end of the words, which are shortened in place, and what is left of the rest."""
+    if rest == 1:
+        if not words:
+            raise OutOfDataError
+        rest = 1 << 32 | words.pop()
+    below = 1 << rest.bit_length() - 2
+    return below | rest % below, rest // below % 2
+
+
+def take_first(rest: int, words: deque[int]) -> tuple[int, int]:
+    """As `take_last`, at the front."""
+    if rest == 1:
+        if not words:
+            raise OutOfDataError
+        rest = 1 << 32 | words.popleft()
+    return rest >> 1, rest % 2
+
+
+def find(nodes: Children, bits: Iterator[int]) -> int:
+    """The symbol whose code word the next bits are."""
+    node = 2 * len(nodes)
+    while node > len(nodes):
+        node = nodes[node - len(nodes) - 1][next(bits)]
+    return node
+
+
+def find_golomb(order: int, bits: Iterator[int]) -> int:
+    """The symbol below 2**31 whose code word in the Exp-Golomb code the next bits are."""
+    zeros = 0
+    while next(bits) == 0:
+        zeros += 1
+        if zeros > 31 - order:
+            raise InvalidCodewordError
+    value = 1
+    for _ in range(zeros + order):
+        value = 2 * value + next(bits)
+    if value - 2**order >> 31:
+        raise InvalidCodewordError
+    return value - 2**order
