@@ -19,6 +19,7 @@ import constriction
 import jax
 import jax.numpy as jnp
 import numpy as np
+import symbol_codes
 
 from jans import models, rans
 
@@ -316,6 +317,13 @@ def main() -> None:
             markdown(
                 ("coder", "encode", "decode", "encode / peer", "decode / peer"),
                 coders.chain_and_range(args.repetitions),
+            ),
+        ),
+        (
+            "## A Huffman code of 256 symbols, Msym/s (constriction's calls from Python, symbol by symbol)",
+            markdown(
+                ("bits", "write", "read", "write / peer", "read / peer"),
+                symbol_codes.symbol_codes(args.repetitions),
             ),
         ),
         (

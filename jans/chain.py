@@ -107,39 +107,63 @@ def _check_words(words: Any, v: Variant) -> jax.Array:
     return array
 
 
-def _stack(words: jax.Array, capacity: int) -> jax.Array:
-    """Words at the bottom of a stack."""
-    return jnp.pad(words[:capacity], (0, max(0, capacity - words.shape[0])))
-
-
-def _fill(v: Variant, precision: int, words: jax.Array, size: jax.Array, sealed: bool) -> tuple[jax.Array, ...]:
-    """A head from the words on top: its halves, how many words are left, and whether they were a head."""
-    top = lambda k: jnp.where(size > k, words[jnp.clip(size - 1 - k, 0, max(words.shape[0] - 1, 0))], 0).astype(
-        jnp.uint32
-    )
-    if words.shape[0] == 0:
-        return jnp.uint32(1), jnp.uint32(0), size, jnp.bool_(v.lower_bits(precision) == 0 and sealed)
-    first, second = top(0), top(1)
-    lower = jnp.uint32(2 ** v.lower_bits(precision))
-    if sealed:  # a one, and words below it
-        one, last, least = jnp.uint32(1), first, 0
-    else:
-        one, last, least = first, second, 1
+def _one_head(v: Variant, precision: int, words: jax.Array, sealed: bool) -> tuple[jax.Array, int, jax.Array]:
+    """The head that the words on top make, [1, 2] or [1], how many they are, and whether they are a head."""
+    n, lower = words.shape[0], jnp.uint32(2 ** v.lower_bits(precision))
+    top = lambda k: words[n - 1 - k].astype(jnp.uint32) if k < n else jnp.uint32(0)
+    one, below, taken = (jnp.uint32(1), top(0), 0) if sealed else (top(0), top(1), 1)
     short = one < lower
-    used = least + short
-    if v.word_bits == 16:
-        return jnp.where(short, one << 16 | last, one), jnp.uint32(0), size - used, (one != 0) & (size >= used)
-    return jnp.where(short, last, one), jnp.where(short, one, 0), size - used, (one != 0) & (size >= used)
+    if v.state_bits == 64:
+        head = jnp.stack([jnp.where(short, below, one), jnp.where(short, one, 0)])
+    else:
+        head = jnp.where(short, one << v.word_bits | below, one)
+    used = taken + short.astype(jnp.int32)
+    return head[None], used, (one != 0) & (used <= n)
 
 
-def _head(v: Variant, low: jax.Array, high: jax.Array) -> jax.Array:
-    return (jnp.stack([low, high]) if v.state_bits == 64 else low)[None]
+def _many_heads(
+    v: Variant, precision: int, words: jax.Array, lanes: int, sealed: bool
+) -> tuple[jax.Array, int, jax.Array]:
+    """As `_one_head`, for several: a one and a word each, or words in full, the low one first."""
+    lower = v.lower_bits(precision)
+    each = min(lower, 1) if sealed else v.state_bits // v.word_bits
+    n, used = words.shape[0], lanes * each
+    if n < used:
+        raise ValueError(f"{lanes} lanes take {used} words, got {n}.")
+    top = words[n - used :].astype(jnp.uint32).reshape(lanes, each)
+    if sealed:
+        low = top[::-1, 0] if each else jnp.ones(lanes, jnp.uint32)
+        high = jnp.full(lanes, each, jnp.uint32)
+    else:
+        low, high = top[:, 0], top[:, 1]
+    if v.state_bits == 64:
+        head = jnp.stack([low, high], axis=-1)
+        small = (high == 0) & (low < jnp.uint32(2**lower))
+        good = ~small & (high >> jnp.uint32(lower) == 0)
+    else:
+        head = high << v.word_bits | low
+        good = (head >> lower != 0) & (head >> lower >> (v.word_bits - 1) >> 1 == 0)
+    return head, used, good.all()
+
+
+def _heads(
+    v: Variant, precision: int, words: jax.Array, lanes: int, sealed: bool
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The heads that the words on top make, how many words are left, and whether they made heads."""
+    if lanes < 1:
+        raise ValueError(f"lanes must be at least 1, got {lanes}.")
+    one = lanes == 1
+    head, used, good = (
+        _one_head(v, precision, words, sealed) if one else _many_heads(v, precision, words, lanes, sealed)
+    )
+    return head, jnp.maximum(words.shape[0] - jnp.asarray(used, jnp.int32), 0), good
 
 
 def init(
     words: Any,
     seal: bool = True,
     capacity: int | None = None,
+    lanes: int = 1,
     variant: str = "chain64",
     precision: int = 24,
 ) -> State:
@@ -150,6 +174,8 @@ def init(
         seal: whether a one is put on top of the words, so that they may be anything; False for what `to_remainders`,
             constriction's `get_remainders` or its `get_compressed` gave, whose last word is not zero.
         capacity: words of the remainders; by default as many as there are words, which is always enough.
+        lanes: interleaved heads of the remainders, static; symbol i belongs to head i % lanes. Several take a word
+            each, and a seal.
         variant: "chain64" (constriction's words) or "chain32_16".
         precision: of the models that are used, the most. A symbol takes the bits of its own model.
 
@@ -166,12 +192,14 @@ def init(
     """
     v = _find(variant, precision)
     array = _check_words(words, v)
-    low, high, size, good = _fill(v, precision, array, jnp.int32(array.shape[0]), seal)
+    if lanes > 1 and not seal:
+        raise ValueError(f"data without a seal fill one head: lanes must be 1 with seal=False, got {lanes}.")
+    head, size, good = _heads(v, precision, array, lanes, seal)
     return State(
         rest=jnp.uint32(1),
         compressed=array,
-        compressed_size=jnp.maximum(size, 0),
-        head=_head(v, low, high),
+        compressed_size=size,
+        head=head,
         remainders=jnp.zeros(array.shape[0] if capacity is None else capacity, array.dtype),
         remainders_size=jnp.int32(0),
         status=jnp.where(good, 0, BAD_STATE).astype(jnp.int32),
@@ -180,13 +208,13 @@ def init(
     )
 
 
-def init_remainders(words: Any, capacity: int, variant: str = "chain64", precision: int = 24) -> State:
+def init_remainders(words: Any, capacity: int, lanes: int = 1, variant: str = "chain64", precision: int = 24) -> State:
     """A coder to push on, from what `to_remainders` gave.
 
     Args:
         words: uint32 [n] (uint16 for "chain32_16"): both arrays of `to_remainders` one after the other, or the second.
         capacity: words of the data that pushing makes: n symbols of p bits make n * p bits.
-        variant, precision: as for `init`.
+        lanes, variant, precision: as for `init`.
 
     Returns:
         The coder. Words that cannot come from `to_remainders` set `BAD_STATE`.
@@ -195,14 +223,14 @@ def init_remainders(words: Any, capacity: int, variant: str = "chain64", precisi
     array = _check_words(words, v)
     n = array.shape[0]
     rest = array[-1].astype(jnp.uint32) if n else jnp.uint32(0)
-    low, high, size, good = _fill(v, precision, array[:-1], jnp.int32(max(0, n - 1)), False)
+    head, size, good = _heads(v, precision, array[:-1], lanes, False)
     return State(
         rest=rest,
         compressed=jnp.zeros(capacity, array.dtype),
         compressed_size=jnp.int32(0),
-        head=_head(v, low, high),
+        head=head,
         remainders=array,
-        remainders_size=jnp.maximum(size, 0),
+        remainders_size=size,
         status=jnp.where(good & (rest != 0), 0, BAD_STATE).astype(jnp.int32),
         variant=variant,
         precision=precision,
@@ -297,14 +325,14 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     )
 
 
-def _host_words(state: State) -> tuple[list[int], list[int], int]:
-    """The words of both stacks and the head of a coder of one lane, after a check of its status."""
+def _host_words(state: State) -> tuple[list[int], list[int], list[int]]:
+    """The words of both stacks and the heads of a coder, after a check of its status."""
     _check(state, state.precision)
     check(state)
     compressed = np.asarray(state.compressed)[: int(state.compressed_size)].tolist()
     remainders = np.asarray(state.remainders)[: int(state.remainders_size)].tolist()
-    halves = np.asarray(state.head).reshape(-1).tolist()
-    return compressed, remainders, halves[0] | (halves[1] << 32 if len(halves) > 1 else 0)
+    halves = np.asarray(state.head).reshape(state.lanes, -1).tolist()
+    return compressed, remainders, [sum(half << 32 * k for k, half in enumerate(head)) for head in halves]
 
 
 def _significant(head: int, v: Variant) -> list[int]:
@@ -319,15 +347,19 @@ def to_remainders(state: State) -> tuple[np.ndarray, np.ndarray]:
     """What is left after popping: the words that were not touched, and the remainders with the rest of the bits.
 
     One after the other they are a message. The second alone is enough to push on, and what comes out then goes after
-    the first.
+    the first. Of a single head the significant words are kept, of several heads all.
 
     Raises:
         CodingError: when the status of the state is not clean.
     """
     v = VARIANTS[state.variant]
-    compressed, remainders, head = _host_words(state)
+    compressed, remainders, heads = _host_words(state)
     word = _WORDS[v.word_bits]
-    return np.array(compressed, word), np.array([*remainders, *_significant(head, v), int(state.rest)], word)
+    for head in heads:
+        significant = _significant(head, v)
+        full = len(significant) if len(heads) == 1 else v.state_bits // v.word_bits
+        remainders += significant + [0] * (full - len(significant))
+    return np.array(compressed, word), np.array([*remainders, int(state.rest)], word)
 
 
 def to_data(state: State, unseal: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -335,22 +367,26 @@ def to_data(state: State, unseal: bool = True) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
         state: a coder that holds as many bits as were taken, a whole number of words.
-        unseal: whether the one that `init` put on top with `seal=True` is taken off.
+        unseal: whether the one that `init` put on top with `seal=True` is taken off; it has to be with several lanes.
 
     Raises:
         CodingError: when the status is not clean, or the coder holds a fraction of a word.
     """
     v = VARIANTS[state.variant]
-    compressed, remainders, head = _host_words(state)
-    words = _significant(head, v)
-    whole = int(state.rest) == 1 and (not unseal or words[-1] == 1)
+    compressed, remainders, heads = _host_words(state)
+    if len(heads) > 1 and not unseal:
+        raise ValueError(f"a coder of {len(heads)} lanes was sealed by `init`; call to_data with unseal=True.")
+    tops = [_significant(head, v) for head in reversed(heads)]
+    whole = int(state.rest) == 1 and (not unseal or all(words[-1] == 1 for words in tops))
     if not whole:
         raise CodingError(
             "the coder does not hold a whole number of words. Push exactly the symbols that were popped, with the same "
             f"models, and unseal what was sealed (unseal={unseal})."
         )
     word = _WORDS[v.word_bits]
-    return np.array(remainders, word), np.array([*compressed, *(words[:-1] if unseal else words)], word)
+    for words in tops:
+        compressed += words[:-1] if unseal else words
+    return np.array(remainders, word), np.array(compressed, word)
 
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:

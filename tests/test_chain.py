@@ -178,6 +178,39 @@ def test_unsealed_data_of_the_peer():
 # ---- as any value ----
 
 
+@pytest.mark.parametrize("precision", [24, 16, 32])
+@pytest.mark.parametrize("lanes", [2, 7, 32])
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
+def test_lanes_of_the_remainders(variant, lanes, precision):
+    """Symbols do not depend on lanes, and each lane keeps what a coder of its own would keep."""
+    precision = min(precision, variant.max_precision)
+    n = 90
+    coder = {"variant": variant.name, "precision": precision}
+    words = data(np.random.default_rng(lanes), 120, f"uint{variant.word_bits}")
+    model = models.Uniform(7, precision)
+    start = chain.init(words, lanes=lanes, **coder)
+    assert (start.lanes, int(start.status)) == (lanes, 0)
+    state, symbols = chain.pop(start, model, shape=(n,))
+    taken = int(start.compressed_size)
+    below = chain.pop(chain.init(np.append(words[:taken], words[:1]), **coder), model, shape=(n,))
+    if taken == len(words) - lanes:  # heads took a word each
+        assert below[1].tolist() == symbols.tolist()
+    (_, used), (heads, remainders), _ = content(start)
+    expected, compressed = (heads, remainders), (1, used)
+    for i in range(n):
+        compressed, q = plain.take(variant, compressed, precision)
+        width = 2**precision // 7
+        symbol = min(q // width, 6)
+        freq = width if symbol < 6 else 2**precision - 6 * width
+        expected = plain.keep(variant, expected, i % lanes, q - symbol * width, freq, precision)
+    assert content(state) == (compressed, expected, 0)
+    assert content(chain.push(state, model, symbols)) == content(start)
+    again = chain.init_remainders(np.concatenate(chain.to_remainders(state)), capacity=150, lanes=lanes, **coder)
+    assert int(again.status) == 0
+    back = chain.to_data(chain.push(again, model, symbols))
+    assert np.concatenate(back).tolist() == words.tolist()
+
+
 def test_streams_are_mapped():
     rng = np.random.default_rng(6)
     words, loc = data(rng, (5, 3, 20)), rng.normal(0, 9, (5, 3, 12)).astype(np.float32)
@@ -270,6 +303,10 @@ def test_a_fraction_of_a_word():
     ("call", "error", "message"),
     [
         (lambda: chain.init(DATA, variant="rans64"), ValueError, "variant must be one of chain64, chain32_16, got"),
+        (lambda: chain.init(DATA, lanes=5), ValueError, "5 lanes take 5 words, got 4"),
+        (lambda: chain.init(DATA, lanes=0), ValueError, "lanes must be at least 1, got 0"),
+        (lambda: chain.init(DATA, seal=False, lanes=2), ValueError, "lanes must be 1 with seal=False, got 2"),
+        (lambda: chain.to_data(chain.init(DATA, lanes=2), unseal=False), ValueError, "call to_data with unseal=True"),
         (lambda: chain.init(DATA, precision=33), ValueError, "precision must be an integer from 1 to 32"),
         (
             lambda: chain.init(DATA.astype(np.uint16), variant="chain32_16", precision=24),

@@ -36,6 +36,24 @@ void ForStreams(ffi::ThreadPool& pool, const Batch& batch, const State<V>& state
   });
 }
 
+// The words of stream b, and the status of a size that no call can have produced.
+template <typename Word>
+Tail<Word> OpenTail(const Operand<Word>& words, const Operand<int32_t>& size, int64_t b) {
+  Tail<Word> tail{words.At(b), words.core[0], *size.At(b), 0};
+  if (tail.size < 0) {
+    tail.size = 0;
+    tail.status |= kBadState;
+  }
+  return tail;
+}
+
+// Keeps the size, and gives the status that the words end with.
+template <typename Word>
+int32_t CloseTail(const Tail<Word>& tail, const Operand<int32_t>& size, int64_t b) {
+  *size.At(b) = SaturatedSize(tail.size);
+  return tail.status | (tail.size > tail.capacity ? kOverflow : 0);
+}
+
 // Calls body.template operator()<kLanes>() with the widths that have a loop of their own.
 template <typename Body>
 void WithLanes(int64_t lanes, const Body& body) {

@@ -22,22 +22,6 @@ ffi::Error WithChain(int32_t variant, int32_t precision, int32_t most, const Bod
   return Invalid("unknown variant");
 }
 
-template <typename Word>
-Tail<Word> OpenTail(const Operand<Word>& words, const Operand<int32_t>& size, int64_t b) {
-  Tail<Word> tail{words.At(b), words.core[0], *size.At(b), 0};
-  if (tail.size < 0) {
-    tail.size = 0;
-    tail.status |= kBadState;
-  }
-  return tail;
-}
-
-template <typename Word>
-int32_t CloseTail(const Tail<Word>& tail, const Operand<int32_t>& size, int64_t b) {
-  *size.At(b) = SaturatedSize(tail.size);
-  return tail.status | (tail.size > tail.capacity ? kOverflow : 0);
-}
-
 // The words that quantiles come from, and the bits that are left of one.
 template <typename V>
 struct Bits {

@@ -75,17 +75,11 @@ ffi::Error Write(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers bits, c
       for (int64_t b = begin; b < end; ++b) {
         const auto book = book_at(b);
         const Symbol* in = symbols.At(b);
-        BitWriter out{0, 0, {words.At(b), words.core[0], *size.At(b), *status.At(b)}};
-        if (out.tail.size < 0) {
-          out.tail.size = 0;
-          out.tail.status |= kBadState;
-        }
+        BitWriter out{0, 0, OpenTail(words, size, b)};
         out.Open(*rest.At(b));
         for (int64_t i = 0; i < n; ++i) book.template Put<kStack>(out, in[kStack ? n - 1 - i : i]);
-        if (out.tail.size > out.tail.capacity) out.tail.status |= kOverflow;
         *rest.At(b) = out.Rest();
-        *size.At(b) = SaturatedSize(out.tail.size);
-        *status.At(b) = out.tail.status;
+        *status.At(b) |= CloseTail(out.tail, size, b);
       }
     });
     return ffi::Error::Success();

@@ -56,19 +56,16 @@ struct Encoders {
     ParallelFor(pool, batch.streams, grain, [&](int64_t begin, int64_t end) {
       for (int64_t b = begin; b < end; ++b) {
         RangeEncoder coder{
-            lower.Get(b), 0, *first.At(b), *held.At(b), {words.At(b), words.core[0], *size.At(b), *status.At(b)}};
+            lower.Get(b), 0, *first.At(b), *held.At(b), OpenTail(words, size, b)};
         coder.range = CheckRange(range.Get(b), coder.tail.status);
-        if (coder.held < 0 || coder.tail.size < 0) coder.tail.status |= kBadState;
+        if (coder.held < 0) coder.tail.status |= kBadState;
         coder.held = std::max<int64_t>(coder.held, 0);
-        coder.tail.size = std::max<int64_t>(coder.tail.size, 0);
         body(coder, b);
-        if (coder.tail.size > coder.tail.capacity) coder.tail.status |= kOverflow;
         lower.Set(b, coder.lower);
         range.Set(b, coder.range);
-        *size.At(b) = SaturatedSize(coder.tail.size);
         *held.At(b) = SaturatedSize(coder.held);
         *first.At(b) = coder.first;
-        *status.At(b) = coder.tail.status;
+        *status.At(b) |= CloseTail(coder.tail, size, b);
       }
     });
     return ffi::Error::Success();

@@ -1,12 +1,14 @@
-"""Symbol codes beside constriction's, as a section of `cpu.py`."""
+"""Symbol codes beside constriction's, for `cpu.py`."""
 
 from collections.abc import Callable
+
+# Before JAX: it sets the flags of XLA.
+from measure import interleaved, laplace  # isort: skip
 
 import constriction
 import jax
 import jax.numpy as jnp
 import numpy as np
-from cpu import interleaved, laplace
 
 from jans import huffman
 
