@@ -419,8 +419,9 @@ SIMPLE = [case for case in MODELS if not case.escaped]
 """Those with an interval for every symbol; a composite has one for every part."""
 
 _ALL = [(coder, model) for coder in CODERS for model in MODELS]
-PAIRS, SOME = thin(_ALL), _ALL[::4]
-"""Every coder with every model, and a quarter of them: the number of models is odd, so it still meets all of both."""
+PAIRS, SOME = thin(_ALL[::2], 4), _ALL[::7]
+"""Every second of all pairs of a coder and a model, and every seventh: the number of models is a multiple of neither,
+so they still meet all of both."""
 
 
 # ---- targets ----

@@ -1,10 +1,11 @@
-"""Eight CPU devices, and one profile for all property tests."""
+"""Eight CPU devices, and one profile for all property tests: fewer examples without kernels, where each is compiled."""
 
 import os
 
 # Before JAX is imported: devices are made when its backend starts.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8".strip()
 
+import cases
 import hypothesis
 import jax
 import pytest
@@ -13,7 +14,7 @@ hypothesis.settings.register_profile(
     "jans",
     derandomize=True,
     deadline=None,
-    max_examples=50,
+    max_examples=50 if cases.KERNELS else 15,
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
 )
 hypothesis.settings.load_profile("jans")

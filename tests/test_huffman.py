@@ -135,7 +135,7 @@ def test_short_floats_are_widened(dtype):
 # ---- bits ----
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.int32])
+@pytest.mark.parametrize("dtype", cases.thin([np.uint8, np.int8, np.uint16, np.int16, np.int32], 5))
 @given(probabilities(), st.data())
 def test_bits_are_those_of_the_specification(dtype, probs, draw):
     book, codewords = make(probs), specified(probs)

@@ -44,6 +44,7 @@ def test_status_bits_are_those_of_the_kernels():
         "BadModel": status.BAD_MODEL,
         "BadState": status.BAD_STATE,
         "OutOfRemainders": status.OUT_OF_REMAINDERS,
+        "BadData": status.BAD_DATA,
     }
     assert status.SENTENCES.keys() == set(bits.values())
 
