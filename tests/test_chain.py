@@ -97,16 +97,21 @@ def test_push_undoes_pop_with_every_model(case):
     )
 
 
-def test_a_change_of_one_model_changes_one_symbol():
-    rng = np.random.default_rng(2)
-    loc, scale = rng.normal(0, 10, 40).astype(np.float32), np.exp(rng.normal(1, 1, 40)).astype(np.float32)
+_READ = jax.jit(lambda words, loc, scale: chain.pop(chain.init(words), models.Gaussian(loc, scale, -100, 100))[1])
+
+
+@given(st.integers(0, 2**32), st.integers(0, 39), st.floats(-100, 100, width=32), st.floats(0.125, 100, width=32))
+def test_a_change_of_one_model_changes_one_symbol(seed, k, loc, scale):
+    """For any data and models; and the symbol is the one that this model alone would give it."""
+    rng = np.random.default_rng(seed)
+    locs, scales = rng.normal(0, 10, 40).astype(np.float32), np.exp(rng.normal(1, 1, 40)).astype(np.float32)
     words = data(rng, 40)
-    read = lambda loc: np.asarray(chain.pop(chain.init(words), models.Gaussian(loc, scale, -100, 100))[1])
-    before = read(loc)
-    for k in range(0, 40, 7):
-        changed = loc.copy()
-        changed[k] += 30
-        assert np.flatnonzero(read(changed) != before).tolist() == [k]
+    before = np.asarray(_READ(words, locs, scales))
+    locs[k], scales[k] = loc, scale
+    after = np.asarray(_READ(words, locs, scales))
+    assert np.flatnonzero(after != before).tolist() in ([], [k])
+    alone = np.asarray(_READ(words, np.full_like(locs, loc), np.full_like(scales, scale)))
+    assert after[k] == alone[k]
 
 
 def test_a_change_of_one_part_changes_one_symbol():

@@ -189,6 +189,15 @@ def test_more_symbols_than_words():
         jans.check(left)
 
 
+def test_the_first_word_too_many():
+    """Two symbols of 16 bits take a word; the last word of a message and the one after it may be looked at."""
+    model = models.Uniform(2**16, precision=16)
+    message = range_coder.finish(range_coder.encode(range_coder.encoder(9), model, jnp.arange(8)))
+    assert int(message.size) == 5
+    for n, expected in ((8, 0), (9, 0), (10, status.UNDERFLOW)):
+        assert int(range_coder.decode(message, model, shape=(n,))[0].status) == expected
+
+
 def test_too_little_room():
     state = range_coder.encode(range_coder.encoder(2), models.Uniform(1000), jnp.arange(20))
     assert int(state.status) == status.OVERFLOW
