@@ -6,14 +6,13 @@ empty rest is 1.
 """
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.state import blank_words
+from jans.state import blank_words, pytree
 from jans.status import BAD_STATE, check
 
 
@@ -39,10 +38,9 @@ class _Bits:
         return dataclasses.replace(self, words=blank_words(self.words, self.size))
 
 
-_FIELDS = ("rest", "words", "size", "status")
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=_FIELDS, meta_fields=())
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Queue(_Bits):
     """Bits to write at the end: an immutable pytree, one stream.
@@ -55,7 +53,7 @@ class Queue(_Bits):
     """
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=_FIELDS, meta_fields=())
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Stack(_Bits):
     """Bits to write and read at the end: an immutable pytree, one stream.
@@ -65,7 +63,7 @@ class Stack(_Bits):
     """
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=(*_FIELDS, "position"), meta_fields=())
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Reader(_Bits):
     """Bits to read from the front: an immutable pytree, one stream.

@@ -28,18 +28,14 @@ from jans.codecs import Codec
 from jans.ffi import calls
 from jans.reference.plain_chain import VARIANTS, Variant
 from jans.shapes import check_dtype, check_fit, check_precision, check_symbols
-from jans.state import blank_words
+from jans.state import blank_words, pytree
 from jans.status import BAD_MODEL, BAD_STATE, CodingError, check
 
 NUMBERS = {name: number for number, name in enumerate(VARIANTS)}
 _WORDS = {16: np.uint16, 32: np.uint32}
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("rest", "compressed", "compressed_size", "head", "remainders", "remainders_size", "status"),
-    meta_fields=("variant", "precision"),
-)
+@functools.partial(pytree, meta=("variant", "precision"))
 @dataclasses.dataclass(frozen=True)
 class State:
     """A chain coder: an immutable pytree, one stream.

@@ -28,11 +28,12 @@ from jans.bits import to_words as to_words
 from jans.codecs import Codec
 from jans.ffi import calls
 from jans.shapes import KERNEL_SYMBOLS, check_dtype, check_symbols
+from jans.state import pytree
 
 MOST_SYMBOLS = 2**29
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=("codewords", "tree"), meta_fields=())
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Codebook:
     """A Huffman code of n symbols, for encoders and decoders: an immutable pytree, made by `codebook`.
@@ -61,7 +62,7 @@ class Codebook:
         return jnp.where(known & (length >= 0), length, jnp.inf).astype(jnp.float32)
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=(), meta_fields=("k",))
+@functools.partial(pytree, meta=("k",))
 @dataclasses.dataclass(frozen=True)
 class ExpGolomb:
     """Exp-Golomb code of order k, for any symbol from 0 to 2**31 - 1; stands where a `Codebook` does.

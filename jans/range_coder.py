@@ -23,15 +23,11 @@ import numpy as np
 from jans import parts, steps
 from jans.ffi import calls
 from jans.shapes import check_dtype, check_fit, check_symbols
-from jans.state import blank_words
+from jans.state import blank_words, pytree
 from jans.status import BAD_STATE, OVERFLOW, check
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("lower", "range", "words", "size", "held", "first", "status"),
-    meta_fields=(),
-)
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Encoder:
     """What is being encoded: an immutable pytree, one stream.
@@ -63,11 +59,7 @@ class Encoder:
         return dataclasses.replace(self, words=blank_words(self.words, self.size))
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("point", "lower", "range", "words", "size", "index", "status"),
-    meta_fields=(),
-)
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Decoder:
     """A message, and how far it was decoded: an immutable pytree, one stream.
@@ -96,7 +88,7 @@ class Decoder:
         return dataclasses.replace(self, words=blank_words(self.words, self.size))
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=("index", "lower", "range"), meta_fields=())
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Position:
     """A place between two symbols of a message.
