@@ -56,6 +56,7 @@ class Codebook:
     def bits(self, symbols: jax.Array) -> jax.Array:
         """What coding symbols costs: float32, infinite for those that have no code word."""
         symbols = check_symbols(symbols).astype(jnp.int32)
+        _operands(self)
         lengths = self.lengths
         known = (symbols >= 0) & (symbols < lengths.shape[0])
         length = lengths[jnp.where(known, symbols, 0)]
@@ -192,7 +193,7 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def decode(reader: Reader, codebook: Any, shape: Sequence[int], dtype: Any = jnp.int32) -> tuple[Reader, jax.Array]:
+def decode(reader: Reader, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Reader, jax.Array]:
     """Reads symbols from the front: the inverse of `encode`.
 
     Args:
@@ -203,7 +204,7 @@ def decode(reader: Reader, codebook: Any, shape: Sequence[int], dtype: Any = jnp
 
     Returns:
         The reader without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and reads zeros. A
-        codebook that is none sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set `BAD_STATE`; both
+        codebook that is none sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set `BAD_DATA`; both
         give symbol 0 and take no bits.
 
     >>> code = ExpGolomb(2)
@@ -228,7 +229,7 @@ def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def pop(stack: Stack, codebook: Any, shape: Sequence[int], dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
+def pop(stack: Stack, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
     """Takes symbols off a stack: the inverse of `push`.
 
     Args, returns:
