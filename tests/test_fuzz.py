@@ -1,10 +1,11 @@
 """Garbage of all shapes through the kernels: nothing crashes, and whatever comes out is what plain JAX gives, and what
 the targets give that stand in for a kernel where there is none.
 
-CI runs this file, and the one that compares with the references, with kernels built with sanitizers.
+CI runs this file with kernels built with sanitizers as well, and with as many calls as JANS_FUZZ says.
 """
 
 import functools
+import os
 
 import cases
 import hypothesis
@@ -18,6 +19,7 @@ import jans
 from jans.ffi import calls
 from jans.reference import plain, plain_chain
 
+EXAMPLES = int(os.environ.get("JANS_FUZZ", 300 if cases.KERNELS else 10))
 LANES = (1, 2, 3, 5, 31, 32, 33)
 KNOWN = sum(jans.status.SENTENCES)
 VARIANTS = list(plain.VARIANTS.values())
@@ -208,7 +210,7 @@ def core_rank(name, params):
     return calls.TARGETS[name].ranks(**params)[0]
 
 
-@hypothesis.settings(max_examples=300 if cases.KERNELS else 10)
+@hypothesis.settings(max_examples=EXAMPLES)
 @given(any_call())
 def test_nothing_crashes(call):
     name, args, params = call
