@@ -208,7 +208,9 @@ def init(
     )
 
 
-def init_remainders(words: Any, capacity: int, lanes: int = 1, variant: str = "chain64", precision: int = 24) -> State:
+def init_remainders(
+    words: Any, capacity: int, lanes: int = 1, variant: str = "chain64", precision: int | None = None
+) -> State:
     """A coder to push on, from what `to_remainders` gave.
 
     Args:

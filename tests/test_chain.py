@@ -239,7 +239,9 @@ def test_streams_are_mapped():
 
 def test_the_most_precision_by_default():
     assert chain.init(DATA).precision == 24
-    assert chain.init(DATA.astype(np.uint16), variant="chain32_16").precision == 16
+    words = DATA.astype(np.uint16)
+    assert chain.init(words, variant="chain32_16").precision == 16
+    assert chain.init_remainders(words, 9, variant="chain32_16").precision == 16
 
 
 def test_symbols_of_no_or_several_axes():
