@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.state import blank_words, pytree
+from jans.state import blank_words, check_layout, check_words, pytree
 from jans.status import BAD_STATE, check
 
 
@@ -77,18 +77,6 @@ class Reader(_Bits):
     position: jax.Array
 
 
-def _check_capacity(capacity: int) -> None:
-    if not 0 <= capacity < 2**31:
-        raise ValueError(f"capacity must be from 0 to 2**31 - 1 words, got {capacity}.")
-
-
-def _check_words(words: Any) -> jax.Array:
-    array = jnp.asarray(words)
-    if array.ndim != 1 or array.dtype != jnp.uint32:
-        raise TypeError(f"words must be one axis of uint32, got {array.dtype} of shape {array.shape}.")
-    return array
-
-
 def queue(capacity: int) -> Queue:
     """No bits, to write at the end.
 
@@ -99,7 +87,7 @@ def queue(capacity: int) -> Queue:
     Queue(rest=Array(1, dtype=uint32), words=Array([0, 0], dtype=uint32), size=Array(0, dtype=int32), \
 status=Array(0, dtype=int32))
     """
-    _check_capacity(capacity)
+    check_layout(lanes=1, capacity=capacity)
     return Queue(jnp.uint32(1), jnp.zeros(capacity, jnp.uint32), jnp.int32(0), jnp.int32(0))
 
 
@@ -109,7 +97,7 @@ def stack(capacity: int) -> Stack:
     Args:
         capacity: words of 32 bits that there is room for; static.
     """
-    _check_capacity(capacity)
+    check_layout(lanes=1, capacity=capacity)
     return Stack(jnp.uint32(1), jnp.zeros(capacity, jnp.uint32), jnp.int32(0), jnp.int32(0))
 
 
@@ -125,7 +113,7 @@ def reader(source: Any) -> Reader:
     if isinstance(source, _Bits) and not isinstance(source, Queue):
         raise TypeError(f"a reader reads a queue or its words, got {type(source).__name__}.")
     if not isinstance(source, Queue):
-        words = _check_words(source)
+        words = check_words(source)
         return Reader(jnp.uint32(1), words, jnp.int32(words.shape[0]), jnp.int32(0), jnp.int32(0))
     check_stream(source, Queue)
     length = jnp.int32(31) - jax.lax.clz(source.rest).astype(jnp.int32)
@@ -146,10 +134,10 @@ def from_words(words: Any, capacity: int | None = None) -> Stack:
     Returns:
         The stack; an empty one for no words. A last word of zero sets `BAD_STATE`.
     """
-    array = _check_words(words)
+    array = check_words(words)
     size = max(array.shape[0] - 1, 0)
     capacity = size if capacity is None else capacity
-    _check_capacity(capacity)
+    check_layout(lanes=1, capacity=capacity)
     if capacity < size:
         raise ValueError(f"capacity must be at least the {size} words below the last one, got {capacity}.")
     rest = array[-1] if array.shape[0] else jnp.uint32(1)

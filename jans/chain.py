@@ -84,6 +84,9 @@ class State:
         )
 
 
+_ARRAYS = tuple(field.name for field in dataclasses.fields(State)[:7])
+
+
 def _find(variant: str, precision: int | None) -> tuple[Variant, int]:
     """The sizes behind the name of a variant, and the precision of a coder."""
     if variant not in VARIANTS:
@@ -257,7 +260,13 @@ def _check(state: State, precision: int) -> dict[str, int]:
 
 def _arrays(state: State) -> tuple[jax.Array, ...]:
     """The arrays of a coder in the order of its kernels."""
-    return tuple(getattr(state, field.name) for field in dataclasses.fields(State)[:7])
+    return tuple(getattr(state, name) for name in _ARRAYS)
+
+
+def _replace(state: State, *arrays: jax.Array) -> State:
+    """A coder with other arrays, in the order of its kernels."""
+    changes: dict[str, Any] = dict(zip(_ARRAYS, arrays, strict=True))
+    return dataclasses.replace(state, **changes)
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
@@ -283,9 +292,7 @@ def pop(
         rest, compressed_size, head, remainders, size, status, symbols = calls.CHAIN_POPS[kernel.kind](
             *_arrays(state), *kernel.operands, **coder, n=n
         )
-        popped = State(
-            rest, state.compressed, compressed_size, head, remainders, size, status, state.variant, state.precision
-        )
+        popped = _replace(state, rest, state.compressed, compressed_size, head, remainders, size, status)
         return popped, symbols.reshape(shape).astype(dtype)
     rest, compressed_size, status, quantiles = calls.chain_take(
         state.rest, state.compressed, state.compressed_size, state.status, **coder, n=n
@@ -298,9 +305,7 @@ def pop(
     head, remainders, size, status = calls.chain_keep(
         state.head, state.remainders, state.remainders_size, status, start, freq.reshape(-1), quantiles, **coder
     )
-    popped = State(
-        rest, state.compressed, compressed_size, head, remainders, size, status, state.variant, state.precision
-    )
+    popped = _replace(state, rest, state.compressed, compressed_size, head, remainders, size, status)
     return popped, jnp.where(legal, symbols, 0).astype(dtype)
 
 
@@ -324,9 +329,7 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
         start, freq = model.interval(symbols)
         results = calls.chain_push(*_arrays(state), start.reshape(-1), freq.reshape(-1), **coder)
     rest, compressed, compressed_size, head, size, status = results
-    return State(
-        rest, compressed, compressed_size, head, state.remainders, size, status, state.variant, state.precision
-    )
+    return _replace(state, rest, compressed, compressed_size, head, state.remainders, size, status)
 
 
 def _host_words(state: State) -> tuple[list[int], list[int], list[int]]:

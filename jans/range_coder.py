@@ -22,7 +22,7 @@ import numpy as np
 from jans import parts, steps
 from jans.ffi import calls
 from jans.shapes import check_dtype, check_fit, check_symbols
-from jans.state import blank_words, pytree
+from jans.state import blank_words, check_layout, check_words, pytree
 from jans.status import BAD_STATE, OVERFLOW, check
 
 
@@ -135,8 +135,7 @@ def encoder(capacity: int) -> Encoder:
     >>> symbols
     Array([3, 1, 4, 1, 5], dtype=int32)
     """
-    if not 0 <= capacity < 2**31:
-        raise ValueError(f"capacity must be from 0 to 2**31 - 1 words, got {capacity}.")
+    check_layout(lanes=1, capacity=capacity)
     return Encoder(
         lower=jnp.zeros(2, jnp.uint32),
         range=jnp.full(2, 2**32 - 1, jnp.uint32),
@@ -232,9 +231,7 @@ def decoder(words: Any, size: Any = None) -> Decoder:
         size: int32 [], how many of them are the message; by default all. Another number than there can be sets
             `BAD_STATE`.
     """
-    array = jnp.asarray(words)
-    if array.ndim != 1 or array.dtype != np.uint32:
-        raise TypeError(f"words must be one axis of uint32, got {array.dtype} of shape {array.shape}.")
+    array = check_words(words)
     return _start(array, jnp.int32(array.shape[0]) if size is None else jnp.asarray(size, jnp.int32))
 
 

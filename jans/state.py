@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import json
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.export
@@ -87,6 +87,14 @@ def check_layout(lanes: int, capacity: int) -> None:
         raise ValueError(f"lanes must be at least 1, got {lanes}.")
     if not 0 <= capacity < 2**31:
         raise ValueError(f"capacity must be from 0 to 2**31 - 1 words, got {capacity}.")
+
+
+def check_words(words: Any) -> jax.Array:
+    """Words of 32 bits that come from elsewhere, as an array; raises TypeError where they are something else."""
+    array = jnp.asarray(words)
+    if array.ndim != 1 or array.dtype != np.uint32:
+        raise TypeError(f"words must be one axis of uint32, got {array.dtype} of shape {array.shape}.")
+    return array
 
 
 def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "../cpu/finder.h"
+#include "../cpu/row_tables.h"
 #include "arguments.h"
 
 namespace jans {
@@ -25,6 +26,16 @@ struct AnyModel {
     if (group == 16) return body(std::integral_constant<int, 16>{});
     if (group == 8) return body(std::integral_constant<int, 8>{});
     body(std::integral_constant<int, 4>{});
+  }
+
+  // Calls body(locate) with the fastest way to find n symbols: locate(i, quantile).
+  template <typename Body>
+  void WithLocate(int64_t n, const Body& body) const {
+    auto with_row = [&body](const auto& locate_in_row) {
+      body([&locate_in_row](int64_t, uint32_t quantile) { return locate_in_row(quantile); });
+    };
+    if (shared != nullptr && WithTable(*shared, n, with_row)) return;
+    body([this](int64_t i, uint32_t quantile) { return locate(finder, i, quantile).Get(); });
   }
 };
 

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <vector>
 
+#include "arguments.h"
 #include "cpu_call.h"
 
 namespace jans {
@@ -46,6 +47,12 @@ struct Buffers {
       results.push_back(**ret);
     }
     return ffi::Error::Success();
+  }
+
+  // The intervals that are the only operands of a call.
+  ffi::Error Intervals(const Batch& batch, IntervalOperands& intervals) const {
+    if (operands.size() != 2) return Invalid("the operands are intervals: start and freq");
+    return intervals.Init(batch, operands[0], operands[1]);
   }
 };
 

@@ -180,8 +180,7 @@ ffi::Error ChainPush(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remaini
   IntervalOperands intervals;
   JANS_RETURN_IF_ERROR(call.Init(args, rets, {0, 1, 2, 3, kGiven, 4, 5}, 0));
   JANS_RETURN_IF_ERROR(batch.Init(call.state.back().dimensions()));
-  if (call.operands.size() != 2) return Invalid("chain_push takes intervals");
-  JANS_RETURN_IF_ERROR(intervals.Init(batch, call.operands[0], call.operands[1]));
+  JANS_RETURN_IF_ERROR(call.Intervals(batch, intervals));
   const int64_t n = intervals.n();
   return WithChain(variant, precision, most, [&](auto v) {
     using V = decltype(v);
@@ -248,13 +247,7 @@ ffi::Error PopModels(ffi::ThreadPool& pool, const Batch& batch, const std::vecto
         WithOneOrMany(stream.remainders.lanes,
                       [&](auto lanes) { ChainPopAll<V, decltype(lanes)::value>(stream, locate, symbols.At(b), n); });
       };
-      models.Open(b, n, Order::kForward, [&](const AnyModel& model) {
-        auto with_row = [&](const auto& locate) {
-          with([&locate](int64_t, uint32_t quantile) { return locate(quantile); });
-        };
-        if (model.shared != nullptr && WithTable(*model.shared, n, with_row)) return;
-        with([&model](int64_t i, uint32_t quantile) { return model.locate(model.finder, i, quantile).Get(); });
-      });
+      models.Open(b, n, Order::kForward, [&](const AnyModel& model) { model.WithLocate(n, with); });
     };
     return ForChains<V, Bits<V>, Remainders<V>>(pool, batch, state, precision, most, StreamGrain(n, models.cost()),
                                                 pop);

@@ -1,7 +1,6 @@
 // CPU handlers of the range coder.
 #include "../core/intervals.h"
 #include "../cpu/range_stream.h"
-#include "../cpu/row_tables.h"
 #include "any_model.h"
 #include "buffers.h"
 #include "cpu_call.h"
@@ -117,8 +116,7 @@ ffi::Error RangeEncode(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remai
   IntervalOperands intervals;
   JANS_RETURN_IF_ERROR(call.Init(args, rets, Encoders::kReplaced, 0));
   JANS_RETURN_IF_ERROR(coders.Init(call.state));
-  if (call.operands.size() != 2) return Invalid("range_encode takes intervals");
-  JANS_RETURN_IF_ERROR(intervals.Init(coders.batch, call.operands[0], call.operands[1]));
+  JANS_RETURN_IF_ERROR(call.Intervals(coders.batch, intervals));
   const int64_t n = intervals.n();
   return coders.ForAll(pool, precision, StreamGrain(n), [&](RangeEncoder& coder, int64_t b) {
     const Intervals source{intervals.start.At(b), intervals.freq.At(b), precision};
@@ -163,12 +161,7 @@ ffi::Error RangeEncodeModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::
 }
 
 void DecodeWith(RangeDecoder& coder, const AnyModel& model, int32_t* symbols, int64_t n, int precision) {
-  auto with_row = [&](const auto& locate) {
-    RangeDecodeAll(coder, [&locate](int64_t, uint32_t quantile) { return locate(quantile); }, symbols, n, precision);
-  };
-  if (model.shared != nullptr && WithTable(*model.shared, n, with_row)) return;
-  auto locate = [&model](int64_t i, uint32_t quantile) { return model.locate(model.finder, i, quantile).Get(); };
-  RangeDecodeAll(coder, locate, symbols, n, precision);
+  model.WithLocate(n, [&](const auto& locate) { RangeDecodeAll(coder, locate, symbols, n, precision); });
 }
 
 template <MakeModels kMake>
@@ -207,8 +200,7 @@ ffi::Error RangeAdvance(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Rema
   IntervalOperands intervals;
   JANS_RETURN_IF_ERROR(call.Init(args, rets, Decoders::kReplaced, 0));
   JANS_RETURN_IF_ERROR(coders.Init(call.state));
-  if (call.operands.size() != 2) return Invalid("range_advance takes intervals");
-  JANS_RETURN_IF_ERROR(intervals.Init(coders.batch, call.operands[0], call.operands[1]));
+  JANS_RETURN_IF_ERROR(call.Intervals(coders.batch, intervals));
   const int64_t n = intervals.n();
   return coders.ForAll(pool, precision, StreamGrain(n), [&](RangeDecoder& coder, int64_t b) {
     const Intervals source{intervals.start.At(b), intervals.freq.At(b), precision};

@@ -4,13 +4,10 @@ arrays of a codebook."""
 import jax.numpy as jnp
 from jax import lax
 
-from jans.status import BAD_DATA, BAD_MODEL, BAD_STATE, BAD_SYMBOL, OVERFLOW, UNDERFLOW
+from jans.reference.stacks import closed, flag, loop
+from jans.status import BAD_DATA, BAD_MODEL, BAD_STATE, BAD_SYMBOL, UNDERFLOW
 
 u32, u64, i32, i64 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64
-
-
-def _flag(condition, bit):
-    return jnp.where(condition, i32(bit), i32(0))
 
 
 def _length(x):
@@ -37,7 +34,7 @@ def _float_sum(a, b, mantissa, infinity):
     """The sum of two floats without a sign, as IEEE bits: rounded to nearest, ties to even."""
     large, small = jnp.maximum(a, b), jnp.minimum(a, b)
     exponent = lambda x: jnp.maximum(x >> u64(mantissa), u64(1))
-    significand = lambda x: (x & u64(2**mantissa - 1)) | _flag(x >> u64(mantissa) != 0, 1).astype(u64) << u64(mantissa)
+    significand = lambda x: (x & u64(2**mantissa - 1)) | flag(x >> u64(mantissa) != 0, 1).astype(u64) << u64(mantissa)
     shift = jnp.minimum(exponent(large) - exponent(small), u64(60))
     addend = significand(small) << u64(3)
     addend = addend >> shift | (addend & _mask(shift) != 0).astype(u64)
@@ -121,14 +118,14 @@ def _bit(state, words, end, stack):
         bit, rest_after = rest >> below & u64(1), rest & _mask(below) | u64(1) << below
     else:
         bit, rest_after = rest & u64(1), rest >> u64(1)
-    state = jnp.where(none, rest, rest_after), at, status | _flag(none, UNDERFLOW)
+    state = jnp.where(none, rest, rest_after), at, status | flag(none, UNDERFLOW)
     return state, jnp.where(none, i64(0), bit.astype(i64))
 
 
 def _open(rest, size, status, end=None):
     bad = (rest == 0) | (size < 0) | (False if end is None else size > end)
     size = jnp.maximum(size, 0) if end is None else jnp.clip(size, 0, jnp.maximum(end, 0))
-    return jnp.maximum(rest, 1).astype(u64), size.astype(i64), status | _flag(bad, BAD_STATE)
+    return jnp.maximum(rest, 1).astype(u64), size.astype(i64), status | flag(bad, BAD_STATE)
 
 
 def _write(rest, words, size, status, symbols, put, stack):
@@ -139,10 +136,8 @@ def _write(rest, words, size, status, symbols, put, stack):
         state, status = carry
         return put(state, status, symbols[n - 1 - k if stack else k].astype(i64))
 
-    state, status = lax.fori_loop(0, n, step, ((rest, words, size), status)) if n else ((rest, words, size), status)
-    rest, words, size = state
-    status = status | _flag(size > words.shape[0], OVERFLOW)
-    return rest.astype(u32), words, jnp.minimum(size, 2**31 - 1).astype(i32), status
+    (rest, words, size), status = loop(n, step, ((rest, words, size), status))
+    return rest.astype(u32), words, *closed(words, size, status)
 
 
 def _read(rest, words, at, status, end, n, dtype, locate):
@@ -157,7 +152,7 @@ def _read(rest, words, at, status, end, n, dtype, locate):
         return after, symbols.at[i].set(jnp.where(bad, 0, symbol).astype(dtype))
 
     carry = state, jnp.zeros(n, dtype)
-    (rest, at, status), symbols = lax.fori_loop(0, n, step, carry) if n else carry
+    (rest, at, status), symbols = loop(n, step, carry)
     return rest.astype(u32), at.astype(i32), status, symbols
 
 
@@ -193,12 +188,12 @@ def _huffman_write(rest, words, size, status, symbols, codewords, tree, stack):
         def long(state):
             depth, bits = path(symbol)
             step = lambda j, s: _append(s, bits[j if stack else depth - 1 - j].astype(u64), i64(1))
-            return lax.fori_loop(0, depth, step, state), _flag(depth < 0, BAD_MODEL)
+            return lax.fori_loop(0, depth, step, state), flag(depth < 0, BAD_MODEL)
 
         state, why = lax.cond(
             known & ~short, long, lambda s: (_append(s, jnp.where(short, code, u64(0)), length), i32(0)), state
         )
-        return state, status | why | _flag(~known, BAD_SYMBOL)
+        return state, status | why | flag(~known, BAD_SYMBOL)
 
     return _write(rest, words, size, status, symbols, put, stack)
 
@@ -223,7 +218,7 @@ def _huffman_read(rest, words, at, status, end, tree, n, dtype, stack):
 
         root = jnp.where(tree[-1, 0] == 0, i64(2 * leaves - 2), i64(-1))
         state, node = lax.while_loop(lambda c: c[1] >= leaves, down, (state, root))
-        return state, node, _flag(node < 0, BAD_MODEL)
+        return state, node, flag(node < 0, BAD_MODEL)
 
     return _read(rest, words, at, status, end, n, dtype, locate)
 
@@ -249,7 +244,7 @@ def _golomb_write(rest, words, size, status, symbols, order, stack):
         parts = ((code, digits), (u64(0), zeros))
         for part in parts if stack else parts[::-1]:
             state = _append(state, *part)
-        return state, status | _flag(~known, BAD_SYMBOL)
+        return state, status | flag(~known, BAD_SYMBOL)
 
     return _write(rest, words, size, status, symbols, put, stack)
 
@@ -283,7 +278,7 @@ def _golomb_read(rest, words, at, status, end, order, n, dtype, stack):
         digits = jnp.where(ended | endless, 0, zeros + order)
         state, value = lax.fori_loop(0, digits, digit, (state, i64(1)))
         symbol = value - 2**order
-        why = _flag(~ended & (endless | (symbol >> 31 != 0)), BAD_DATA)
+        why = flag(~ended & (endless | (symbol >> 31 != 0)), BAD_DATA)
         return (*state[:2], state[2] | sticky), jnp.where(ended, 0, symbol), why
 
     return _read(rest, words, at, status, end, n, dtype, locate)
