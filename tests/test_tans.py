@@ -129,6 +129,19 @@ def test_symbols_that_cost_nothing(lanes):
     assert content(left) == content(start)
 
 
+@pytest.mark.parametrize("lanes", cases.thin([1, 2, 8], 2))
+def test_a_few_symbols_at_a_time(lanes):
+    """Most calls find bits that fill no word, and leave some of them."""
+    states, parts = [tans.init(9, lanes, 4)], np.random.default_rng(4).integers(1, 3, (40, 2))
+    for part in parts:
+        states.append(tans.push(states[-1], ROWS, part, 1))
+    for before, state, part in zip(states, states[1:], parts, strict=False):
+        assert content(tans.pop(state, ROWS, (0,), 1)[0]) == content(state)
+        left, popped = tans.pop(state, ROWS, (2,), 1)
+        assert popped.tolist() == part.tolist()
+        assert content(left) == content(before)
+
+
 def test_lengths_come_near_the_entropy():
     probs = np.random.default_rng(0).dirichlet(np.ones(50))
     model = models.Table(quantize.probs(probs.astype(np.float32), precision=12)[None], 0, 12)

@@ -25,11 +25,12 @@ JANS_HD uint32_t TansStep(int precision) {
   return ((total >> 1) + (total >> 3) + 3) | 1;
 }
 
-// Of a symbol: `bits` says how many bits leave a head x, (x + bits) / 2^16, and `place` what is to be added to the rest
-// of x for an index into the states. In bits beyond the top one a symbol has no states, and `place` is the Status that
-// says why.
+// Of a symbol: (x + bits) / 2^16 is how many bits leave a head x, and `place`, added to what is left of it, an index
+// into the states. Where the top bit of `bits` is set the symbol has no states, and `place` is the Status that says
+// why.
 //
-// With freq in (2^k, 2^(k+1)] heads from freq * 2^(precision - k) on leave precision - k bits, those below one less.
+// With freq in (2^k, 2^(k+1)], and k = 0 for 1, heads from freq * 2^(precision - k) on leave precision - k bits, others
+// one less: bits = (precision - k) * 2^16 - freq * 2^(precision - k).
 struct TansCode {
   uint32_t bits;
   uint32_t place;
@@ -108,7 +109,7 @@ struct TansTables {
   JANS_HD uint32_t Head(uint32_t number, int missing, uint32_t bits) const { return number << missing | bits; }
 };
 
-// No code is a Status that a model has.
+// The Status of a symbol without states; of those that a damaged table names, the two that fit.
 JANS_HD int32_t WhyNoCode(TansCode code) { return static_cast<int32_t>(code.place & (kBadSymbol | kBadModel)); }
 
 JANS_HD void PushTans(const TansTables& tables, uint32_t& x, int64_t symbol, int32_t index, BitWriter& out) {

@@ -60,7 +60,7 @@ struct TansCoders {
   }
 };
 
-// The tables of a call: `first` and `states` or a null pointer.
+// The tables of a call, for one direction, and the row of each symbol.
 struct TansOperands {
   Operand<const uint32_t> codes, decoder;
   Operand<const uint16_t> states;
