@@ -6,14 +6,13 @@ empty rest is 1.
 """
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.state import blank_words
+from jans.state import blank_words, pytree
 from jans.status import BAD_STATE, check
 
 
@@ -39,10 +38,7 @@ class _Bits:
         return dataclasses.replace(self, words=blank_words(self.words, self.size))
 
 
-_FIELDS = ("rest", "words", "size", "status")
-
-
-@functools.partial(jax.tree_util.register_dataclass, data_fields=_FIELDS, meta_fields=())
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Queue(_Bits):
     """Bits to write at the end: an immutable pytree, one stream.
@@ -55,7 +51,7 @@ class Queue(_Bits):
     """
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=_FIELDS, meta_fields=())
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Stack(_Bits):
     """Bits to write and read at the end: an immutable pytree, one stream.
@@ -65,7 +61,7 @@ class Stack(_Bits):
     """
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=(*_FIELDS, "position"), meta_fields=())
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Reader(_Bits):
     """Bits to read from the front: an immutable pytree, one stream.
@@ -126,6 +122,8 @@ def reader(source: Any) -> Reader:
     Returns:
         The reader, with the status of the queue. Zeros that fill the last word count as bits.
     """
+    if isinstance(source, _Bits) and not isinstance(source, Queue):
+        raise TypeError(f"a reader reads a queue or its words, got {type(source).__name__}.")
     if not isinstance(source, Queue):
         words = _check_words(source)
         return Reader(jnp.uint32(1), words, jnp.int32(words.shape[0]), jnp.int32(0), jnp.int32(0))
@@ -133,7 +131,8 @@ def reader(source: Any) -> Reader:
     length = jnp.int32(31) - jax.lax.clz(source.rest).astype(jnp.int32)
     last = source.rest ^ (jnp.uint32(1) << length.astype(jnp.uint32))
     words = jnp.append(source.words, jnp.uint32(0)).at[source.size].set(last, mode="drop")
-    return Reader(jnp.uint32(1), words, source.size + (length > 0), source.status, jnp.int32(0))
+    status = source.status | jnp.where(source.rest == 0, BAD_STATE, 0)
+    return Reader(jnp.uint32(1), words, source.size + (length > 0), status, jnp.int32(0))
 
 
 def from_words(words: Any, capacity: int | None = None) -> Stack:
@@ -185,6 +184,8 @@ def n_bits(bits: Queue | Stack | Reader) -> np.ndarray:
     Args:
         bits: with concrete arrays.
     """
+    if not isinstance(bits, _Bits):
+        raise TypeError(f"bits must be a queue, a stack or a reader of jans.huffman, got {type(bits).__name__}.")
     words = np.asarray(bits.size, np.int64)
     if isinstance(bits, Reader):
         words = words - np.asarray(bits.position)

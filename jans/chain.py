@@ -28,18 +28,14 @@ from jans.codecs import Codec
 from jans.ffi import calls
 from jans.reference.plain_chain import VARIANTS, Variant
 from jans.shapes import check_dtype, check_fit, check_precision, check_symbols
-from jans.state import blank_words
-from jans.status import BAD_MODEL, BAD_STATE, CodingError, check
+from jans.state import blank_words, check_layout, pytree
+from jans.status import BAD_MODEL, BAD_STATE, SENTENCES, CodingError, check
 
 NUMBERS = {name: number for number, name in enumerate(VARIANTS)}
 _WORDS = {16: np.uint16, 32: np.uint32}
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("rest", "compressed", "compressed_size", "head", "remainders", "remainders_size", "status"),
-    meta_fields=("variant", "precision"),
-)
+@functools.partial(pytree, meta=("variant", "precision"))
 @dataclasses.dataclass(frozen=True)
 class State:
     """A chain coder: an immutable pytree, one stream.
@@ -88,13 +84,16 @@ class State:
         )
 
 
-def _find(variant: str, precision: int) -> Variant:
+def _find(variant: str, precision: int | None) -> tuple[Variant, int]:
+    """The sizes behind the name of a variant, and the precision of a coder."""
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}.")
     v = VARIANTS[variant]
+    if precision is None:
+        return v, min(24, v.max_precision)
     if check_precision(precision) > v.max_precision:
         raise ValueError(f"variant {variant} has at most {v.max_precision} bits of precision, got {precision}.")
-    return v
+    return v, precision
 
 
 def _check_words(words: Any, v: Variant) -> jax.Array:
@@ -150,8 +149,6 @@ def _heads(
     v: Variant, precision: int, words: jax.Array, lanes: int, sealed: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The heads that the words on top make, how many words are left, and whether they made heads."""
-    if lanes < 1:
-        raise ValueError(f"lanes must be at least 1, got {lanes}.")
     one = lanes == 1
     head, used, good = (
         _one_head(v, precision, words, sealed) if one else _many_heads(v, precision, words, lanes, sealed)
@@ -165,7 +162,7 @@ def init(
     capacity: int | None = None,
     lanes: int = 1,
     variant: str = "chain64",
-    precision: int = 24,
+    precision: int | None = None,
 ) -> State:
     """A coder to pop from data.
 
@@ -177,7 +174,8 @@ def init(
         lanes: interleaved heads of the remainders, static; symbol i belongs to head i % lanes. Several take a word
             each, and a seal.
         variant: "chain64" (constriction's words) or "chain32_16".
-        precision: of the models that are used, the most. A symbol takes the bits of its own model.
+        precision: of the models that are used, the most; by default 24, or the 16 that "chain32_16" has room for. A
+            symbol takes the bits of its own model.
 
     Returns:
         The coder. A last word of zero without a seal, or too few words, sets `BAD_STATE`.
@@ -190,8 +188,10 @@ def init(
     >>> push(state, models.Uniform(10), symbols).compressed_size
     Array(3, dtype=int32)
     """
-    v = _find(variant, precision)
+    v, precision = _find(variant, precision)
     array = _check_words(words, v)
+    capacity = array.shape[0] if capacity is None else capacity
+    check_layout(lanes, capacity)
     if lanes > 1 and not seal:
         raise ValueError(f"data without a seal fill one head: lanes must be 1 with seal=False, got {lanes}.")
     head, size, good = _heads(v, precision, array, lanes, seal)
@@ -200,7 +200,7 @@ def init(
         compressed=array,
         compressed_size=size,
         head=head,
-        remainders=jnp.zeros(array.shape[0] if capacity is None else capacity, array.dtype),
+        remainders=jnp.zeros(capacity, array.dtype),
         remainders_size=jnp.int32(0),
         status=jnp.where(good, 0, BAD_STATE).astype(jnp.int32),
         variant=variant,
@@ -219,8 +219,9 @@ def init_remainders(words: Any, capacity: int, lanes: int = 1, variant: str = "c
     Returns:
         The coder. Words that cannot come from `to_remainders` set `BAD_STATE`.
     """
-    v = _find(variant, precision)
+    v, precision = _find(variant, precision)
     array = _check_words(words, v)
+    check_layout(lanes, capacity)
     n = array.shape[0]
     rest = array[-1].astype(jnp.uint32) if n else jnp.uint32(0)
     head, size, good = _heads(v, precision, array[:-1], lanes, False)
@@ -259,7 +260,7 @@ def _arrays(state: State) -> tuple[jax.Array, ...]:
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
-    state: State, model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32
+    state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
 ) -> tuple[State, jax.Array]:
     """Takes symbols off the coder: each costs the bits of its model's precision, and depends on nothing else.
 
@@ -289,8 +290,9 @@ def pop(
     )
     symbols = model.locate(quantiles.reshape(shape))
     start, freq = model.interval(symbols)
-    legal = freq != 0
-    start = jnp.where(legal, start, BAD_MODEL).reshape(-1)
+    start = jnp.where(freq != 0, start, BAD_MODEL)
+    legal = quantiles.reshape(shape) - start < freq
+    start = start.reshape(-1)
     head, remainders, size, status = calls.chain_keep(
         state.head, state.remainders, state.remainders_size, status, start, freq.reshape(-1), quantiles, **coder
     )
@@ -327,12 +329,16 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
 
 def _host_words(state: State) -> tuple[list[int], list[int], list[int]]:
     """The words of both stacks and the heads of a coder, after a check of its status."""
-    _check(state, state.precision)
+    _check(state, precision=1)
     check(state)
     compressed = np.asarray(state.compressed)[: int(state.compressed_size)].tolist()
     remainders = np.asarray(state.remainders)[: int(state.remainders_size)].tolist()
     halves = np.asarray(state.head).reshape(state.lanes, -1).tolist()
-    return compressed, remainders, [sum(half << 32 * k for k, half in enumerate(head)) for head in halves]
+    heads = [sum(half << 32 * k for k, half in enumerate(head)) for head in halves]
+    v = VARIANTS[state.variant]
+    if any(not 1 <= head >> v.lower_bits(state.precision) < 1 << v.word_bits for head in heads):
+        raise CodingError(SENTENCES[BAD_STATE])
+    return compressed, remainders, heads
 
 
 def _significant(head: int, v: Variant) -> list[int]:
@@ -352,8 +358,8 @@ def to_remainders(state: State) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         CodingError: when the status of the state is not clean.
     """
-    v = VARIANTS[state.variant]
     compressed, remainders, heads = _host_words(state)
+    v = VARIANTS[state.variant]
     word = _WORDS[v.word_bits]
     for head in heads:
         significant = _significant(head, v)
@@ -372,8 +378,8 @@ def to_data(state: State, unseal: bool = True) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         CodingError: when the status is not clean, or the coder holds a fraction of a word.
     """
-    v = VARIANTS[state.variant]
     compressed, remainders, heads = _host_words(state)
+    v = VARIANTS[state.variant]
     if len(heads) > 1 and not unseal:
         raise ValueError(f"a coder of {len(heads)} lanes was sealed by `init`; call to_data with unseal=True.")
     tops = [_significant(head, v) for head in reversed(heads)]

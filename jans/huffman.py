@@ -28,11 +28,12 @@ from jans.bits import to_words as to_words
 from jans.codecs import Codec
 from jans.ffi import calls
 from jans.shapes import KERNEL_SYMBOLS, check_dtype, check_symbols
+from jans.state import pytree
 
 MOST_SYMBOLS = 2**29
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=("codewords", "tree"), meta_fields=())
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Codebook:
     """A Huffman code of n symbols, for encoders and decoders: an immutable pytree, made by `codebook`.
@@ -55,13 +56,14 @@ class Codebook:
     def bits(self, symbols: jax.Array) -> jax.Array:
         """What coding symbols costs: float32, infinite for those that have no code word."""
         symbols = check_symbols(symbols).astype(jnp.int32)
+        _operands(self)
         lengths = self.lengths
         known = (symbols >= 0) & (symbols < lengths.shape[0])
         length = lengths[jnp.where(known, symbols, 0)]
         return jnp.where(known & (length >= 0), length, jnp.inf).astype(jnp.float32)
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=(), meta_fields=("k",))
+@functools.partial(pytree, meta=("k",))
 @dataclasses.dataclass(frozen=True)
 class ExpGolomb:
     """Exp-Golomb code of order k, for any symbol from 0 to 2**31 - 1; stands where a `Codebook` does.
@@ -191,7 +193,7 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def decode(reader: Reader, codebook: Any, shape: Sequence[int], dtype: Any = jnp.int32) -> tuple[Reader, jax.Array]:
+def decode(reader: Reader, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Reader, jax.Array]:
     """Reads symbols from the front: the inverse of `encode`.
 
     Args:
@@ -202,7 +204,7 @@ def decode(reader: Reader, codebook: Any, shape: Sequence[int], dtype: Any = jnp
 
     Returns:
         The reader without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and reads zeros. A
-        codebook that is none sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set `BAD_STATE`; both
+        codebook that is none sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set `BAD_DATA`; both
         give symbol 0 and take no bits.
 
     >>> code = ExpGolomb(2)
@@ -227,7 +229,7 @@ def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def pop(stack: Stack, codebook: Any, shape: Sequence[int], dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
+def pop(stack: Stack, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
     """Takes symbols off a stack: the inverse of `push`.
 
     Args, returns:

@@ -63,8 +63,8 @@ def pop(pop_one: Pop, state: Any, model: Any, shape: Shape, skip: bool = True) -
 
 
 def _unless_certain(part: Any, step: Callable[[Any, Any], Any], start: Any, skip: bool) -> Any:
-    """`step(part, start)`, or `start` where that is the same: a loop of one turn or none, because under `vmap` a `cond`
-    always takes both branches, and a loop takes its turn only where one of the batch needs it."""
+    """`step(part, start)`, or `start` where the part tells nothing: a loop of one turn or none, because under `vmap` a
+    `cond` always takes both branches, and a loop takes its turn only where one of the batch needs it."""
     if part.certain is None or not skip:
         return step(part, start)
     _, end = jax.lax.while_loop(

@@ -83,7 +83,7 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
-    state: State, model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32
+    state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
 ) -> tuple[State, jax.Array]:
     """Takes symbols off the coder: the inverse of `push`.
 
@@ -120,8 +120,10 @@ def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[Sta
     """Pops with a model that only JAX knows, as many symbols at a time as there are lanes."""
 
     def step(state, model, count):
-        symbols = model.locate(peek(state, model.precision, count))
+        quantiles = peek(state, model.precision, count)
+        symbols = model.locate(quantiles)
         start, freq = model.interval(symbols)
+        symbols = jnp.where(quantiles - start < freq, symbols, 0)
         return advance(state, start, freq, model.precision), symbols.astype(jnp.int32)
 
     return steps.pop(step, state, model, shape, state.lanes)

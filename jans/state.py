@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 from collections.abc import Sequence
+from typing import TypeVar
 
 import jax
 import jax.export
@@ -12,6 +13,7 @@ import numpy as np
 
 from jans.reference import plain
 
+_T = TypeVar("_T")
 _WORDS = {8: np.uint8, 16: np.uint16, 32: np.uint32}
 
 
@@ -20,9 +22,20 @@ def blank_words(words: jax.Array, size: jax.Array) -> jax.Array:
     return jnp.where(jnp.arange(words.shape[-1]) < jnp.asarray(size)[..., None], words, 0)
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass, data_fields=("head", "tail", "size", "status"), meta_fields=("variant",)
-)
+def pytree(cls: type[_T], meta: tuple[str, ...] = ()) -> type[_T]:
+    """A frozen dataclass as a pytree that exported programs take; `meta` are its static fields."""
+    data = [field.name for field in dataclasses.fields(cls) if field.name not in meta]  # type: ignore[arg-type]
+    jax.tree_util.register_dataclass(cls, data, list(meta))
+    jax.export.register_pytree_node_serialization(
+        cls,
+        serialized_name=f"{cls.__module__}.{cls.__qualname__}",
+        serialize_auxdata=lambda values: json.dumps(values).encode(),
+        deserialize_auxdata=lambda text: tuple(json.loads(text)),
+    )
+    return cls
+
+
+@functools.partial(pytree, meta=("variant",))
 @dataclasses.dataclass(frozen=True)
 class State:
     """A coder: an immutable pytree, one stream.
@@ -59,14 +72,6 @@ class State:
     def capacity(self) -> int:
         """Number of words that the tail has room for."""
         return self.tail.shape[-1]
-
-
-jax.export.register_pytree_node_serialization(
-    State,
-    serialized_name="jans.rans.State",
-    serialize_auxdata=lambda variant: json.dumps(variant).encode(),
-    deserialize_auxdata=lambda text: tuple(json.loads(text)),
-)
 
 
 def find_variant(name: str) -> plain.Variant:

@@ -19,8 +19,8 @@ SENTENCES = {
         "(this one has {capacity})."
     ),
     UNDERFLOW: (
-        "more was popped than the stack held, so the symbols are not data. Pop with the models and the count that were "
-        "pushed, or start bits-back coding with more initial words (jans.rans.random)."
+        "more was popped or decoded than there was, so the symbols are not data. Take off what was put on, with the "
+        "same models, or start bits-back coding with more initial words (jans.rans.random)."
     ),
     BAD_SYMBOL: (
         "a symbol outside of its model's support, or of probability zero, was pushed and left out. Check symbols "
@@ -31,16 +31,17 @@ SENTENCES = {
         "from 0 to 2**precision. Its symbols were left out. Check the network's output and the table."
     ),
     BAD_STATE: (
-        "the state is none that a coder produces: its numbers are out of range, or unsealed words end with zero. It "
-        "was made up or damaged; read it with jans.from_bytes or the functions of its coder."
+        "the state is none that a coder produces: a number of it is out of range, a position lies outside of the "
+        "message, or unsealed words end with zero. It was made up or damaged; read it with jans.from_bytes or the "
+        "functions of its coder."
     ),
     OUT_OF_REMAINDERS: (
         "more was pushed on a chain coder than its remainders can choose quantiles for. Push what was popped, with the "
         "same models, or start with more words (jans.chain.init_remainders)."
     ),
     BAD_DATA: (
-        "the words cannot have come from a range coder with these models, so the symbols are not data. Decode with the "
-        "models that encoded, from the start of the message or a position that the encoder gave."
+        "the words cannot have come from an encoder with these models or this code, so the symbols are not data. "
+        "Decode with those that encoded, from the start of the message or a position that the encoder gave."
     ),
 }
 
@@ -87,7 +88,8 @@ one has 0).
         return state
     stream = np.argwhere(status)[0]
     at = tuple(int(i) for i in stream)
-    sizes = [(int(size[at]), capacity) for size, capacity in stacks]
+    ahead = int(np.asarray(state.ahead)[at]) if hasattr(state, "ahead") else 0
+    sizes = [(int(size[at]) + ahead, capacity) for size, capacity in stacks]
     text = sentence(int(status[at]), *max(sizes, key=lambda stack: stack[0] - stack[1]))
     if not at:
         raise CodingError(text)

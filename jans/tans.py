@@ -22,16 +22,14 @@ import numpy as np
 from jans.codecs import Codec
 from jans.ffi import calls
 from jans.shapes import KERNEL_SYMBOLS, check_dtype, check_fit, check_symbols
-from jans.state import blank_words, check_layout
+from jans.state import blank_words, check_layout, pytree
 from jans.status import CodingError, check
 
 MOST_PRECISION = 15
 MOST_SYMBOLS = 2**16
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass, data_fields=("codes", "states", "decoder"), meta_fields=("precision",)
-)
+@functools.partial(pytree, meta=("precision",))
 @dataclasses.dataclass(frozen=True)
 class Tables:
     """K tables of n symbols and L = 2**precision states, for push and pop: an immutable pytree, made by `tables`.
@@ -51,11 +49,7 @@ class Tables:
     precision: int
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("head", "rest", "words", "size", "status"),
-    meta_fields=("precision",),
-)
+@functools.partial(pytree, meta=("precision",))
 @dataclasses.dataclass(frozen=True)
 class State:
     """A coder: an immutable pytree, one stream.

@@ -1,5 +1,6 @@
 """The chain coder: its specification in Python integers, constriction's own, locality, and what a user may do wrong."""
 
+import dataclasses
 import re
 
 import cases
@@ -97,16 +98,21 @@ def test_push_undoes_pop_with_every_model(case):
     )
 
 
-def test_a_change_of_one_model_changes_one_symbol():
-    rng = np.random.default_rng(2)
-    loc, scale = rng.normal(0, 10, 40).astype(np.float32), np.exp(rng.normal(1, 1, 40)).astype(np.float32)
+_READ = jax.jit(lambda words, loc, scale: chain.pop(chain.init(words), models.Gaussian(loc, scale, -100, 100))[1])
+
+
+@given(st.integers(0, 2**32), st.integers(0, 39), st.floats(-100, 100, width=32), st.floats(0.125, 100, width=32))
+def test_a_change_of_one_model_changes_one_symbol(seed, k, loc, scale):
+    """For any data and models; and the symbol is the one that this model alone would give it."""
+    rng = np.random.default_rng(seed)
+    locs, scales = rng.normal(0, 10, 40).astype(np.float32), np.exp(rng.normal(1, 1, 40)).astype(np.float32)
     words = data(rng, 40)
-    read = lambda loc: np.asarray(chain.pop(chain.init(words), models.Gaussian(loc, scale, -100, 100))[1])
-    before = read(loc)
-    for k in range(0, 40, 7):
-        changed = loc.copy()
-        changed[k] += 30
-        assert np.flatnonzero(read(changed) != before).tolist() == [k]
+    before = np.asarray(_READ(words, locs, scales))
+    locs[k], scales[k] = loc, scale
+    after = np.asarray(_READ(words, locs, scales))
+    assert np.flatnonzero(after != before).tolist() in ([], [k])
+    alone = np.asarray(_READ(words, np.full_like(locs, loc), np.full_like(scales, scale)))
+    assert after[k] == alone[k]
 
 
 def test_a_change_of_one_part_changes_one_symbol():
@@ -231,6 +237,11 @@ def test_streams_are_mapped():
     jans.check(back)
 
 
+def test_the_most_precision_by_default():
+    assert chain.init(DATA).precision == 24
+    assert chain.init(DATA.astype(np.uint16), variant="chain32_16").precision == 16
+
+
 def test_symbols_of_no_or_several_axes():
     state, symbols = chain.pop(chain.init(DATA), models.Uniform(7), shape=())
     assert symbols.shape == ()
@@ -246,7 +257,7 @@ def test_symbols_of_no_or_several_axes():
 def test_more_symbols_than_bits():
     state, _ = chain.pop(chain.init(DATA), models.Uniform(7), shape=(5,))
     assert int(state.status) == status.UNDERFLOW
-    with pytest.raises(jans.CodingError, match="more was popped than the stack held"):
+    with pytest.raises(jans.CodingError, match="more was popped or decoded than there was"):
         jans.check(state)
 
 
@@ -303,6 +314,14 @@ def test_a_fraction_of_a_word():
     ("call", "error", "message"),
     [
         (lambda: chain.init(DATA, variant="rans64"), ValueError, "variant must be one of chain64, chain32_16, got"),
+        (lambda: chain.init(DATA, capacity=-1), ValueError, "capacity must be from 0 to"),
+        (lambda: chain.init_remainders(DATA, -2), ValueError, "capacity must be from 0 to"),
+        (lambda: chain.to_data(3), TypeError, "state must be a jans.chain.State, got int"),
+        (
+            lambda: chain.to_remainders(dataclasses.replace(chain.init(DATA), head=jnp.zeros((1, 2), jnp.uint32))),
+            jans.CodingError,
+            "none that a coder produces: a number of it is out of range",
+        ),
         (lambda: chain.init(DATA, lanes=5), ValueError, "5 lanes take 5 words, got 4"),
         (lambda: chain.init(DATA, lanes=0), ValueError, "lanes must be at least 1, got 0"),
         (lambda: chain.init(DATA, seal=False, lanes=2), ValueError, "lanes must be 1 with seal=False, got 2"),

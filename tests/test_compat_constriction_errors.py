@@ -7,6 +7,7 @@ import io
 import math
 import pickle
 
+import jax
 import numpy as np
 import pytest
 
@@ -318,6 +319,58 @@ def test_a_cdf_that_fails_where_nothing_is_coded():
     assert coder.decode(model, 30).tolist() == symbols.tolist()
     with pytest.raises(ValueError, match=r"math domain error|nonnegative"):
         coder.encode_reverse(-2, model)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda coder: coder.clone()])
+def test_copies_go_their_own_way(copied):
+    words = np.arange(1, 40, dtype=np.uint32)
+    model = ours.stream.model.Uniform(100)
+    for make, use, content in (
+        (lambda: ours.stream.stack.AnsCoder(words), lambda c: c.decode(model, 30), lambda c: c.get_compressed()),
+        (lambda: ours.stream.chain.ChainCoder(words), lambda c: c.decode(model, 20), lambda c: c.get_remainders()[1]),
+        (
+            ours.stream.queue.RangeEncoder,
+            lambda c: c.encode(np.arange(30, dtype=np.int32), model),
+            lambda c: c.get_compressed(),
+        ),
+        (
+            lambda: ours.stream.queue.RangeDecoder(words),
+            lambda c: c.decode(model, 20),
+            lambda c: c.clone().decode(model, 9),
+        ),
+    ):
+        coder = make()
+        before = content(coder).tolist()
+        use(copied(coder))
+        assert content(coder).tolist() == before
+
+
+def test_a_function_that_falls_where_nothing_is_coded():
+    """It is searched, however often it is asked."""
+    cdf = lambda x: stats.norm.cdf(x, 0, 10) if x < 40 else 0.2
+    model = ours.stream.model.CustomModel(cdf, lambda q: stats.norm.ppf(q, 0, 10), -50, 50)
+    coder = ours.stream.stack.AnsCoder()
+    for _ in range(60):
+        coder.encode_reverse(0, model)
+    assert coder.decode(model, 60).tolist() == [0] * 60
+
+
+def test_coders_work_while_jax_traces():
+    """On data that are at hand, as constriction's do."""
+    gaussian = ours.stream.model.QuantizedGaussian(-20, 20, 0.3, 4.5)
+    categorical = ours.stream.model.Categorical(np.array([0.2, 0.8]), perfect=True)
+    sizes = []
+
+    @jax.jit
+    def program(x):
+        coder = ours.stream.stack.AnsCoder()
+        coder.encode_reverse(np.arange(-9, 9, dtype=np.int32), gaussian)
+        coder.encode_reverse(np.array([0, 1], np.int32), categorical)
+        sizes.append(coder.num_bits())
+        return x + coder.decode(categorical, 2)[1]
+
+    assert int(program(1)) == 2
+    assert sizes[0] > 0
 
 
 def test_models_and_coders_are_pickled():

@@ -251,7 +251,7 @@ def underflown():
 
 CAUSES = {
     status.OVERFLOW: (overflown, r"the tail is full and words were dropped. Start with a capacity of at least 4 words"),
-    status.UNDERFLOW: (underflown, "more was popped than the stack held"),
+    status.UNDERFLOW: (underflown, "more was popped or decoded than there was"),
     status.BAD_SYMBOL: (lambda: rans.push(STATE, EVEN, jnp.array([3, 10])), "a symbol outside of its model's support"),
     status.BAD_MODEL: (
         lambda: rans.push(STATE, models.Categorical(jnp.array([0.5, np.nan])), jnp.array([1])),

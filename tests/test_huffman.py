@@ -244,7 +244,7 @@ def test_bits_that_are_no_exp_golomb_code_word(k, zeros):
             expected = plain.find_golomb(k, iter(map(int, bits)))
             assert (int(symbols[0]), int(state.status)) == (expected, 0)
         except plain.InvalidCodewordError:
-            assert (int(symbols[0]), int(state.status)) == (0, status.BAD_STATE)
+            assert (int(symbols[0]), int(state.status)) == (0, status.BAD_DATA)
             assert huffman.n_bits(state) == huffman.n_bits(start)
 
 
@@ -373,7 +373,7 @@ def test_reading_past_the_end():
         assert symbols[:3].tolist() == MESSAGE[:3].tolist()
         assert symbols[-3:].tolist() == [zeros] * 3
         assert (int(huffman.n_bits(state)), int(state.status)) == (0, status.UNDERFLOW)
-        with pytest.raises(jans.CodingError, match="more was popped than the stack held"):
+        with pytest.raises(jans.CodingError, match="more was popped or decoded than there was"):
             jans.check(state)
         state, symbols = take(start, ExpGolomb(20), (9,))
         assert (int(state.status), int(huffman.n_bits(state))) == (status.UNDERFLOW, 0)
@@ -452,6 +452,13 @@ def test_no_words():
         ),
         (lambda: huffman.pop(huffman.queue(1), ExpGolomb(), (1,)), TypeError, "stack must be a .*Stack, got Queue"),
         (lambda: huffman.to_words(3), TypeError, "queue must be a .*Queue, got int"),
+        (lambda: huffman.reader(huffman.stack(1)), TypeError, "a reader reads a queue or its words, got Stack"),
+        (lambda: huffman.n_bits(3), TypeError, "bits must be a queue, a stack or a reader of jans.huffman, got int"),
+        (
+            lambda: jax.vmap(huffman.codebook)(jnp.ones((2, 3))).bits(jnp.arange(3)),
+            ValueError,
+            "codebook must be one code; its code words have shape",
+        ),
         (
             lambda: huffman.push(huffman.stack(1), jans.models.Uniform(3), jnp.ones(1, int)),
             TypeError,

@@ -1,5 +1,8 @@
 """The range coder: its specification in Python integers, constriction's words, random access, and what may go wrong."""
 
+import dataclasses
+import warnings
+
 import cases
 import constriction
 import jax
@@ -15,6 +18,7 @@ from jans.reference import plain_range as plain
 
 queue, peer_models = constriction.stream.queue, constriction.stream.model
 TOP = 2**24
+MESSAGE = range_coder.finish(range_coder.encoder(3))
 # The last symbol keeps the interval at the end of the number line, where carries are waited for.
 SKEWED = np.array([[0, 1, TOP - 1, TOP]])
 
@@ -185,8 +189,17 @@ def test_more_symbols_than_words():
     message = range_coder.finish(range_coder.encode(range_coder.encoder(9), models.Uniform(7), jnp.arange(7)))
     left, _ = range_coder.decode(message, models.Uniform(7), shape=(99,))
     assert int(left.status) & status.UNDERFLOW
-    with pytest.raises(jans.CodingError, match="more was popped than the stack held"):
+    with pytest.raises(jans.CodingError, match="more was popped or decoded than there was"):
         jans.check(left)
+
+
+def test_the_first_word_too_many():
+    """Two symbols of 16 bits take a word; the last word of a message and the one after it may be looked at."""
+    model = models.Uniform(2**16, precision=16)
+    message = range_coder.finish(range_coder.encode(range_coder.encoder(9), model, jnp.arange(8)))
+    assert int(message.size) == 5
+    for n, expected in ((8, 0), (9, 0), (10, status.UNDERFLOW)):
+        assert int(range_coder.decode(message, model, shape=(n,))[0].status) == expected
 
 
 def test_too_little_room():
@@ -196,6 +209,15 @@ def test_too_little_room():
         range_coder.to_words(state)
     roomy = range_coder.encode(range_coder.encoder(7), models.Uniform(1000), jnp.arange(20))
     assert range_coder.to_words(roomy).size == 7
+
+
+def test_the_room_that_is_asked_for_is_enough():
+    """What still waits, and what the end of the message takes, are counted."""
+    state = range_coder.encode(range_coder.encoder(0), models.Uniform(2**16), jnp.arange(9))
+    with pytest.raises(jans.CodingError, match=r"capacity of at least 6 words \(this one has 0\)"):
+        jans.check(state)
+    roomy = range_coder.encode(range_coder.encoder(6), models.Uniform(2**16), jnp.arange(9))
+    assert range_coder.to_words(roomy).size <= 6
 
 
 def test_room_that_only_the_end_of_the_message_lacks():
@@ -209,7 +231,7 @@ def test_words_of_another_coder():
     words = np.full(20, 2**32 - 1, np.uint32)
     left, _ = range_coder.decode(range_coder.decoder(words), models.Uniform(1000), shape=(30,))
     assert int(left.status) == status.BAD_DATA
-    with pytest.raises(jans.CodingError, match=r"cannot have come from a range coder .* Decode with the models that"):
+    with pytest.raises(jans.CodingError, match=r"cannot have come from an encoder .* Decode with those that"):
         jans.check(left)
     with pytest.raises(AssertionError, match="Tried to decode from compressed data that is invalid"):
         queue.RangeDecoder(words).decode(peer_models.Uniform(1000), 30)
@@ -224,6 +246,63 @@ def test_bad_models_and_symbols():
     assert int(range_coder.encode(start, model, jnp.zeros(3, jnp.int32)).status) == status.BAD_MODEL
     left, symbols = range_coder.decode(range_coder.decoder(np.arange(9, dtype=np.uint32)), model)
     assert (int(left.status), int(symbols[1])) == (status.BAD_MODEL, 0)
+
+
+def test_damaged_coders_and_sizes():
+    fresh = range_coder.encode(range_coder.encoder(9), models.Uniform(7), jnp.arange(7))
+    for change in ({"held": jnp.int32(-3)}, {"range": jnp.zeros(2, jnp.uint32)}, {"size": jnp.int32(-1)}):
+        message = range_coder.finish(dataclasses.replace(fresh, **change))
+        assert int(message.status) == status.BAD_STATE
+    for size in (-1, 4):
+        assert int(range_coder.decoder(np.ones(3, np.uint32), size).status) == status.BAD_STATE
+
+
+def test_positions_from_a_file():
+    model, symbols = models.Uniform(1000), jnp.arange(40)
+    encoder = range_coder.encode(range_coder.encoder(40), model, symbols[:20])
+    here = range_coder.position(encoder)
+    message = range_coder.finish(range_coder.encode(encoder, model, symbols[20:]))
+    kept = [np.asarray(a).tolist() for a in (here.index, here.lower, here.range)]
+    for wide in (False, True):
+        with jax.enable_x64(wide):
+            halves = [np.array(a, np.uint64 if wide else np.uint32) for a in kept[1:]]
+            there = range_coder.seek(message, range_coder.Position(kept[0], *halves))
+            assert range_coder.decode(there, model, shape=(20,))[1].tolist() == list(range(20, 40))
+
+
+def test_a_decoder_can_be_donated():
+    message = range_coder.decoder(np.arange(1, 9, dtype=np.uint32))
+    decode = lambda decoder: range_coder.decode(decoder, models.Uniform(7), (9,))
+    expected = decode(message)[1].tolist()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
+        assert jax.jit(decode, donate_argnums=0)(message)[1].tolist() == expected
+
+
+class Broken(models.Model):
+    """Finds a symbol anywhere, and gives it no interval."""
+
+    shape = ()
+
+    def __init__(self):
+        self.precision = 24
+
+    def interval(self, symbols):
+        return jnp.full(symbols.shape, status.BAD_MODEL, jnp.uint32), jnp.zeros(symbols.shape, jnp.uint32)
+
+    def locate(self, quantiles):
+        return jnp.full(quantiles.shape, -500)
+
+    def log_prob(self, symbols):
+        return jnp.zeros(symbols.shape)
+
+
+def test_a_bad_model_without_a_kernel_gives_zeros():
+    model = Broken()
+    left, symbols = range_coder.decode(range_coder.decoder(np.arange(9, dtype=np.uint32)), model, shape=(3,))
+    assert (int(left.status), symbols.tolist()) == (status.BAD_MODEL, [0, 0, 0])
+    popped, symbols = jans.rans.pop(jans.rans.random(jax.random.key(0), 9, 9), model, shape=(3,))
+    assert (int(popped.status), symbols.tolist()) == (status.BAD_MODEL, [0, 0, 0])
 
 
 def test_a_position_outside_of_the_message():
@@ -242,6 +321,12 @@ def test_a_position_outside_of_the_message():
         (lambda: range_coder.encoder(-1), ValueError, "capacity must be from 0 to"),
         (lambda: range_coder.decoder(np.ones(3, np.int32)), TypeError, "words must be one axis of uint32, got int32"),
         (lambda: range_coder.decoder(np.ones((1, 3), np.uint32)), TypeError, r"uint32 of shape \(1, 3\)"),
+        (lambda: range_coder.seek(MESSAGE, 5), TypeError, "position must be a jans.range_coder.Position, got int"),
+        (
+            lambda: range_coder.seek(MESSAGE, range_coder.Position(0.5, jnp.zeros(2, int), jnp.zeros(2, int))),
+            ValueError,
+            r"must have an integer index and two halves each of lower and range, got float32 of shape \(\), int32",
+        ),
         (
             lambda: range_coder.encode(jans.rans.init(3), models.Uniform(9), jnp.arange(2)),
             TypeError,

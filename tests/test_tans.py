@@ -329,7 +329,7 @@ def test_reading_past_the_end():
         assert popped[:9].tolist() == MESSAGE.tolist()
         assert int(left.status) == (status.UNDERFLOW if n > 10 else int(left.status))
         assert (int(left.size), int(left.rest)) == (0, 1)
-    with pytest.raises(jans.CodingError, match="more was popped than the stack held"):
+    with pytest.raises(jans.CodingError, match="more was popped or decoded than there was"):
         jans.check(left)
 
 

@@ -12,7 +12,7 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 import jans
-from jans import models, rans
+from jans import chain, huffman, models, range_coder, rans, tans
 from jans.ffi import calls
 
 N = 12
@@ -154,6 +154,41 @@ def test_export():
     exported = jax.export.export(encode, disabled_checks=jans.export_checks())(jax.ShapeDtypeStruct((4, N), jnp.int32))
     again = jax.export.deserialize(exported.serialize())
     assert cases.content(again.call(rows)) == cases.content(encode(rows))
+
+
+def coders_and_steps():
+    """A state of every coder, and a step that takes it on."""
+    model, symbols = models.Uniform(9), jnp.arange(9)
+    words = jnp.arange(1, 20, dtype=jnp.uint32)
+    code, golomb = huffman.codebook(jnp.arange(1.0, 10.0)), huffman.ExpGolomb(1)
+    tables = tans.tables(jnp.array([*range(9), 16]), precision=4)
+    encoder = range_coder.encode(range_coder.encoder(20), model, symbols)
+    return {
+        "chain": (chain.init(words, lanes=2), lambda s: chain.pop(s, model, (9,))),
+        "encoder": (encoder, lambda s: range_coder.encode(s, model, symbols)),
+        "decoder": (range_coder.finish(encoder), lambda s: range_coder.decode(s, model, (9,))),
+        "position": (range_coder.position(encoder), lambda p: range_coder.seek(range_coder.finish(encoder), p)),
+        "queue": (huffman.queue(9), lambda s: huffman.encode(s, golomb, symbols)),
+        "reader": (huffman.reader(words), lambda s: huffman.decode(s, code, (9,))),
+        "stack": (huffman.stack(9), lambda s: huffman.push(s, code, symbols)),
+        "codebook": (code, lambda book: huffman.push(huffman.stack(9), book, symbols)),
+        "tans": (tans.init(9, 2, 4), lambda s: tans.push(s, tables, symbols)),
+        "tables": (tables, lambda tables: tans.push(tans.init(9, 2, 4), tables, symbols)),
+        "golomb": (golomb, lambda code: huffman.push(huffman.stack(9), code, symbols)),
+    }
+
+
+@pytest.mark.parametrize("name", list(coders_and_steps()))
+def test_states_travel_through_export_and_scan(name):
+    state, step = coders_and_steps()[name]
+    exported = jax.export.export(jax.jit(step), disabled_checks=jans.export_checks())(state)
+    expected = step(state)
+    again = jax.export.deserialize(exported.serialize()).call(state)
+    assert jax.tree.structure(again) == jax.tree.structure(expected)
+    assert all(map(cases.same, jax.tree.leaves(again), jax.tree.leaves(expected)))
+    if jax.tree.structure(expected) == jax.tree.structure(state):
+        once, _ = jax.jit(lambda s: jax.lax.scan(lambda s, _: (step(s), None), s, length=1))(state)
+        assert all(map(cases.same, jax.tree.leaves(once), jax.tree.leaves(expected)))
 
 
 def test_models_travel_through_export():

@@ -43,7 +43,7 @@ struct Golomb {
         in.status |= kUnderflow;
       } else {
         in.Return(before);
-        in.status |= kBadState;
+        in.status |= kBadData;
       }
       return 0;
     }
@@ -55,7 +55,7 @@ struct Golomb {
     const uint64_t value = (uint64_t{1} << digits) + (kStack ? low : ReverseBits(low, digits)) - (1u << order);
     if (value >> 31 != 0) {
       in.Return(before);
-      in.status |= kBadState;
+      in.status |= kBadData;
       return 0;
     }
     return static_cast<int32_t>(value);

@@ -55,8 +55,7 @@ struct Encoders {
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
     ParallelFor(pool, batch.streams, grain, [&](int64_t begin, int64_t end) {
       for (int64_t b = begin; b < end; ++b) {
-        RangeEncoder coder{
-            lower.Get(b), 0, *first.At(b), *held.At(b), OpenTail(words, size, b)};
+        RangeEncoder coder{lower.Get(b), 0, *first.At(b), *held.At(b), OpenTail(words, size, b)};
         coder.range = CheckRange(range.Get(b), coder.tail.status);
         if (coder.held < 0) coder.tail.status |= kBadState;
         coder.held = std::max<int64_t>(coder.held, 0);

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jans.reference.bits import append, flag, i32, i64, length_of, ones, open_bits, read_bit, u32, u64
-from jans.status import BAD_MODEL, BAD_STATE, BAD_SYMBOL, OVERFLOW, UNDERFLOW
+from jans.status import BAD_DATA, BAD_MODEL, BAD_SYMBOL, OVERFLOW, UNDERFLOW
 
 
 def _reverse(x, bits):
@@ -232,7 +232,7 @@ def _golomb_read(rest, words, at, status, end, order, n, dtype, stack):
         digits = jnp.where(ended | endless, 0, zeros + order)
         state, value = lax.fori_loop(0, digits, digit, (state, i64(1)))
         symbol = value - 2**order
-        why = flag(~ended & (endless | (symbol >> 31 != 0)), BAD_STATE)
+        why = flag(~ended & (endless | (symbol >> 31 != 0)), BAD_DATA)
         return (*state[:2], state[2] | sticky), jnp.where(ended, 0, symbol), why
 
     return _read(rest, words, at, status, end, n, dtype, locate)

@@ -1,8 +1,10 @@
 """Models with all their parameters, as coders use them: a piece of an array of symbols at a time."""
 
 import abc
+import contextlib
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -19,6 +21,18 @@ NOT_NORMALIZABLE = (
     "Probability distribution not normalizable (the array of probabilities might be empty, contain negative values or "
     "NaNs, or sum to infinity)."
 )
+
+
+@contextlib.contextmanager
+def on_host() -> Iterator[None]:
+    """Programs run on the CPU, with 64-bit types, and at once, even while JAX traces the caller."""
+    with jax.enable_x64(True), jax.default_device(_cpu()), jax.ensure_compile_time_eval():
+        yield
+
+
+@functools.cache
+def _cpu() -> jax.Device:
+    return jax.local_devices(backend="cpu")[0]
 
 
 class Operands(family.FamilyModel):
@@ -78,7 +92,7 @@ def operands(kind: str, fixed: dict[int, np.ndarray], given: dict[int, np.ndarra
     """A model in closed form from operands for all symbols and operands for each, by position."""
     places = range(len(fixed) + len(given))
     if not given:
-        with jax.enable_x64(True):
+        with on_host():
             return shared(Operands(kind, tuple(jnp.asarray(fixed[k]) for k in places), None))
 
     def part(begin, end):
@@ -108,7 +122,8 @@ def table(cdf: np.ndarray, low: int = 0) -> Known:
     """A model of n + 1 cumulative frequencies of symbols low, low + 1, ...; powers of two of them are compiled."""
     padded = np.full(1 << (cdf.size - 1).bit_length(), ONE, np.uint32)
     padded[: cdf.size] = cdf
-    return shared(_rows(jnp.asarray(padded)), low)
+    with on_host():
+        return shared(_rows(jnp.asarray(padded)), low)
 
 
 def _rows(cdf: Any) -> rows.Rows:
@@ -116,7 +131,7 @@ def _rows(cdf: Any) -> rows.Rows:
 
 
 def _quantized(values: np.ndarray, perfect: bool) -> np.ndarray:
-    with jax.enable_x64(True):
+    with on_host():
         wide = jnp.asarray(values, jnp.float64 if perfect else None)
         return np.asarray((quantize.perfect if perfect else quantize.probs)(wide, PRECISION))
 

@@ -3,7 +3,6 @@
 import abc
 from typing import Any
 
-import jax
 import numpy as np
 
 from jans.compat.constriction.stream import _arrays, _bound
@@ -21,7 +20,7 @@ BAD_PARAMETER = (
 
 def run(program: Any, *args: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
     """The results of a compiled program, on the host. Parameters are float64 where the caller said so."""
-    with jax.enable_x64(True):
+    with _bound.on_host():
         return tuple(np.asarray(result) for result in program(*args, **kwargs))
 
 
@@ -39,6 +38,12 @@ class Coder(abc.ABC):
 
     @abc.abstractmethod
     def _state(self) -> Any: ...
+
+    @abc.abstractmethod
+    def clone(self) -> Any: ...
+
+    def __copy__(self) -> Any:
+        return self.clone()
 
     @abc.abstractmethod
     def _undo(self, state: Any) -> None: ...

@@ -20,6 +20,19 @@ from jans.compat.constriction.stream import _arrays, _bound, _parametric
 from jans.compat.constriction.stream._parametric import Model as Model
 from jans.compat.constriction.stream._searched import Function, Leaky, Searched
 
+__all__ = [
+    "Bernoulli",
+    "Binomial",
+    "Categorical",
+    "CustomModel",
+    "Model",
+    "QuantizedCauchy",
+    "QuantizedGaussian",
+    "QuantizedLaplace",
+    "ScipyModel",
+    "Uniform",
+]
+
 _MOST_IN_TABLE = 2**20
 
 
@@ -204,14 +217,14 @@ class CustomModel(Model):
         return Searched(self._leaky, self._inverse) if self._table is None else self._table
 
     def _tabulated(self) -> _bound.Known | None:
-        """A table of all symbols, or None where a function fails at a symbol that may never be coded."""
+        """A table of all symbols, or None where a function fails, or falls, at a symbol that may never be coded."""
         symbols = list(range(self._low, self._high + 2))
         try:
             for symbol in symbols:
                 self._leaky.value(symbol)
+            self._leaky.check(symbols)
         except Exception:
             return None
-        self._leaky.check(symbols)
         return _bound.table(np.array([self._leaky.left(symbol) for symbol in symbols], np.uint32), self._low)
 
     def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
