@@ -7,6 +7,7 @@ from jans import quantize as quantize
 from jans import range_coder as range_coder
 from jans import rans as rans
 from jans import status as status
+from jans import tans as tans
 from jans.codecs import Codec as Codec
 from jans.codecs import bits_back as bits_back
 from jans.codecs import check_codec as check_codec

@@ -50,7 +50,8 @@ def to_bytes(state: rans.State, fingerprint: int = 0) -> bytes:
     if not isinstance(state, rans.State):
         raise TypeError(
             f"jans.to_bytes takes a jans.rans.State, got {type(state).__module__}.{type(state).__name__}. Other coders "
-            "have words of their own: jans.chain.to_remainders and to_data, jans.range_coder.to_words."
+            "have words of their own: jans.chain.to_remainders and to_data, jans.range_coder.to_words, "
+            "jans.tans.to_bytes."
         )
     check(state)
     if not 0 <= fingerprint < 2**64:

@@ -25,9 +25,11 @@ KNOWN = sum(jans.status.SENTENCES)
 VARIANTS = list(plain.VARIANTS.values())
 TARGETS = [name for name in calls.TARGETS if name != "addresses"]
 # Which result has words; its size follows.
-WORDS = {"rans_push": 1, "chain_push": 1, "chain_keep": 1, "chain_pop": 3, "range_encode": 2} | {
-    f"{code}_{way}": 1 for code in ("huffman", "golomb") for way in ("encode", "push")
-}
+WORDS = (
+    {"rans_push": 1, "chain_push": 1, "chain_keep": 1, "chain_pop": 3, "range_encode": 2}
+    | {f"{code}_{way}": 1 for code in ("huffman", "golomb") for way in ("encode", "push")}
+    | {"tans_push": 2}
+)
 SYMBOLS = [np.dtype(t) for t in (np.uint8, np.uint16, np.int32)]
 
 
@@ -103,6 +105,8 @@ def any_call(draw):
         return name, (draw(garbage((*batch, size), draw(st.sampled_from([np.float32, np.float64])))),), {}
     if name.startswith(("huffman", "golomb")):
         return name, *any_bits_call(draw, name, batch, n, symbols)
+    if name.startswith("tans"):
+        return name, *any_tans_call(draw, name, batch, n, symbols)
     if name.startswith("rans_pop"):
         params |= {"n": n, "dtype": symbols}
     if name in ("chain_take", "range_peek"):
@@ -189,11 +193,45 @@ def damaged_books(draw, batch):
     exponents = rng.integers(-100, 100, (*batch, size)) * draw(st.sampled_from([0, 1]))
     probs = jnp.asarray(rng.random((*batch, size)) * 2.0**exponents, jnp.float32)
     books = [np.array(a) for a in calls.huffman_codebook(probs)]
-    for book in books:
-        for _ in range(draw(st.integers(0, 3)) if book.size else 0):
-            at = draw(st.integers(0, book.size - 1))
-            book.reshape(-1)[at] = draw(st.one_of(st.integers(0, 3 * size), garbage((), book.dtype)))
+    damage(draw, books, 3 * size + 1, draw(st.integers(0, 3)))
     return books
+
+
+def any_tans_call(draw, name, batch, n, dtype):
+    precision, size, count = draw(st.integers(1, 15)), draw(st.integers(1, 40)), draw(st.integers(1, 3))
+    params = {"precision": precision}
+    shared = tuple(draw(st.sampled_from([1, length])) for length in batch)
+    cuts = np.sort(draw(garbage((*shared, count, size - 1), np.uint32)) % (2**precision + 1), axis=-1)
+    ends = np.zeros_like(cuts, shape=(*shared, count, 1))
+    cdf = np.concatenate([ends, cuts, ends + 2**precision], axis=-1).astype(np.uint32)
+    damage(draw, [cdf], 2 ** (precision + 1), draw(st.integers(0, 1)))
+    if name == "tans_tables":
+        return (cdf,), params
+    tables = [np.array(a) for a in calls.tans_tables(cdf, precision=precision)]
+    damage(draw, tables, 2 ** (precision + 1), draw(st.integers(0, 3)))
+    codes, states, decoder = tables
+    codes = codes.reshape(*shared, count, 2 * codes.shape[-2])
+    head = draw(garbage((*batch, draw(st.sampled_from((*LANES, 4, 8)))), np.uint32))
+    if draw(st.booleans()):  # in their range
+        head = 2**precision | head & (2**precision - 1)
+    words = draw(garbage((*batch, draw(st.integers(0, 60))), np.uint32))
+    half = st.just(np.full(batch, words.shape[-1] // 2, np.int32))
+    size = draw(st.one_of(half, garbage(batch, np.int32)))
+    args = head, draw(garbage(batch, np.uint32)), words, size, draw(garbage(batch, np.int32))
+    index = draw(garbage((*shared, draw(st.sampled_from([1, n]))), np.int32))
+    if draw(st.booleans()):  # in their range
+        index = np.abs(index // 2) % count
+    if name == "tans_push":
+        return (*args, parameters(draw, batch, n, dtype=dtype), codes, states, index), params
+    return (*args, decoder, index), params | {"n": n, "dtype": dtype}
+
+
+def damage(draw, arrays, limit, times):
+    """Some entries become anything, or a number below a limit."""
+    for array in arrays:
+        for _ in range(times if array.size else 0):
+            at = draw(st.integers(0, array.size - 1))
+            array.reshape(-1)[at] = draw(st.one_of(st.integers(0, limit - 1), garbage((), array.dtype)))
 
 
 def garbage_like(draw, array):

@@ -26,6 +26,7 @@ LAYERS = [
     "range_coder",
     "bits",
     "huffman",
+    "tans",
     "wire",
     "compat",
     "__init__",
@@ -42,6 +43,7 @@ STRANGERS = {
     "range_coder": {"models", "quantize", "codecs", "words", "rans", "chain"},
     "bits": {"models", "quantize", "codecs", "words", "parts", "rans", "chain"},
     "huffman": {"models", "quantize", "words", "parts", "rans", "chain"},
+    "tans": {"models", "quantize", "words", "parts", "steps", "rans", "chain", "range_coder", "bits", "huffman"},
     "models": {"codecs"},
 }
 ALLOWED = {"jax", "jaxlib", "numpy"}

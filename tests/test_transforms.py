@@ -12,7 +12,7 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 import jans
-from jans import chain, huffman, models, range_coder, rans
+from jans import chain, huffman, models, range_coder, rans, tans
 from jans.ffi import calls
 
 N = 12
@@ -161,6 +161,7 @@ def coders_and_steps():
     model, symbols = models.Uniform(9), jnp.arange(9)
     words = jnp.arange(1, 20, dtype=jnp.uint32)
     code, golomb = huffman.codebook(jnp.arange(1.0, 10.0)), huffman.ExpGolomb(1)
+    tables = tans.tables(jnp.array([*range(9), 16]), precision=4)
     encoder = range_coder.encode(range_coder.encoder(20), model, symbols)
     return {
         "chain": (chain.init(words, lanes=2), lambda s: chain.pop(s, model, (9,))),
@@ -171,6 +172,8 @@ def coders_and_steps():
         "reader": (huffman.reader(words), lambda s: huffman.decode(s, code, (9,))),
         "stack": (huffman.stack(9), lambda s: huffman.push(s, code, symbols)),
         "codebook": (code, lambda book: huffman.push(huffman.stack(9), book, symbols)),
+        "tans": (tans.init(9, 2, 4), lambda s: tans.push(s, tables, symbols)),
+        "tables": (tables, lambda tables: tans.push(tans.init(9, 2, 4), tables, symbols)),
         "golomb": (golomb, lambda code: huffman.push(huffman.stack(9), code, symbols)),
     }
 

@@ -57,6 +57,9 @@
   X(golomb_push)               \
   X(golomb_decode)             \
   X(golomb_pop)                \
+  X(tans_tables)               \
+  X(tans_push)                 \
+  X(tans_pop)                  \
   X(addresses)
 
 // Of every kind of model, on the CPU.

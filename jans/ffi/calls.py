@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jans.ffi.primitives import CALLS as CALLS
 from jans.ffi.primitives import TARGETS as TARGETS
 from jans.ffi.primitives import Shapes, Target, define
-from jans.reference import chain, huffman, quantizers, xla
+from jans.reference import chain, huffman, quantizers, tans, xla
 from jans.reference import range as range_
 
 HALVES = {0: 2, 1: 2, 2: 1, 3: 1}
@@ -309,3 +309,38 @@ golomb_encode = _define_bits("golomb_encode", True, True, 1)
 golomb_push = _define_bits("golomb_push", True, True, 1)
 golomb_decode = _define_bits("golomb_decode", True, False, 0)
 golomb_pop = _define_bits("golomb_pop", True, False)
+
+# ---- table ANS ----
+
+TANS = (1, 0, 1, 0, 0)
+
+
+def _tans(head, rest, words, size, status, *_, n=None, dtype=None, **__) -> Shapes:
+    first = [(head, jnp.uint32), (rest, jnp.uint32)]
+    last = [(size, jnp.int32), (status, jnp.int32)]
+    return [*first, (words, jnp.uint32), *last] if dtype is None else [*first, *last, ((n,), dtype)]
+
+
+tans_tables = define(
+    Target(
+        "tans_tables",
+        tans.tans_tables,
+        1,
+        lambda **_: (1,),
+        lambda cdf, *, precision: [
+            ((cdf[0] - 1, 2), jnp.uint32),
+            ((2**precision,), jnp.uint16),
+            ((2**precision,), jnp.uint32),
+        ],
+        {},
+        ("precision",),
+    )
+)
+tans_push = define(
+    Target(
+        "tans_push", tans.tans_push, 5, lambda **_: (*TANS, 1, 2, 2, 1), _tans, {k: k for k in range(5)}, ("precision",)
+    )
+)
+tans_pop = define(
+    Target("tans_pop", tans.tans_pop, 5, lambda **_: (*TANS, 2, 1), _tans, {0: 0, 1: 1, 3: 2, 4: 3}, ("precision",))
+)

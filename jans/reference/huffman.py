@@ -4,19 +4,9 @@ arrays of a codebook."""
 import jax.numpy as jnp
 from jax import lax
 
-from jans.reference.stacks import closed, flag, loop
-from jans.status import BAD_DATA, BAD_MODEL, BAD_STATE, BAD_SYMBOL, UNDERFLOW
-
-u32, u64, i32, i64 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64
-
-
-def _length(x):
-    """The number of bits of an integer of 64."""
-    return i64(64) - lax.clz(x.astype(u64)).astype(i64)
-
-
-def _mask(bits):
-    return (u64(1) << bits.astype(u64)) - u64(1)
+from jans.reference.bits import append, length_of, ones, open_bits, read_bit
+from jans.reference.stacks import closed, flag, i32, i64, loop, u32, u64
+from jans.status import BAD_DATA, BAD_MODEL, BAD_SYMBOL, UNDERFLOW
 
 
 def _reverse(x, bits):
@@ -37,7 +27,7 @@ def _float_sum(a, b, mantissa, infinity):
     significand = lambda x: (x & u64(2**mantissa - 1)) | flag(x >> u64(mantissa) != 0, 1).astype(u64) << u64(mantissa)
     shift = jnp.minimum(exponent(large) - exponent(small), u64(60))
     addend = significand(small) << u64(3)
-    addend = addend >> shift | (addend & _mask(shift) != 0).astype(u64)
+    addend = addend >> shift | (addend & ones(shift) != 0).astype(u64)
     total = (significand(large) << u64(3)) + addend
     long = total >> u64(mantissa + 4) != 0
     total = jnp.where(long, total >> u64(1) | total & u64(1), total)
@@ -91,45 +81,8 @@ def huffman_codebook(probs):
 # ---- bits ----
 
 
-def _append(state, code, length):
-    """Writes up to 32 bits, the lowest first."""
-    rest, words, size = state
-    count = (_length(rest) - 1).astype(u64)
-    joined = rest + ((code | u64(1) << length.astype(u64)) - u64(1) << count)
-    full = joined >> u64(32) != 0
-    at = jnp.where(full, size, words.shape[0])
-    words = words.at[at].set(joined.astype(u32), mode="drop") if words.size else words
-    return jnp.where(full, joined >> u64(32), joined), words, size + full
-
-
-def _bit(state, words, end, stack):
-    """Reads a bit, zero where there is none."""
-    rest, at, status = state
-    empty = rest == 1
-    left = at > 0 if stack else at < end
-    place = at - 1 if stack else at
-    stored = left & (place < words.shape[0])
-    word = words[jnp.clip(place, 0, words.shape[0] - 1)].astype(u64) if words.size else u64(0)
-    rest = jnp.where(empty & left, u64(2**32) | jnp.where(stored, word, u64(0)), rest)
-    at = jnp.where(empty & left, at - 1 if stack else at + 1, at)
-    none = empty & ~left
-    if stack:
-        below = jnp.maximum(_length(rest) - 2, 0).astype(u64)
-        bit, rest_after = rest >> below & u64(1), rest & _mask(below) | u64(1) << below
-    else:
-        bit, rest_after = rest & u64(1), rest >> u64(1)
-    state = jnp.where(none, rest, rest_after), at, status | flag(none, UNDERFLOW)
-    return state, jnp.where(none, i64(0), bit.astype(i64))
-
-
-def _open(rest, size, status, end=None):
-    bad = (rest == 0) | (size < 0) | (False if end is None else size > end)
-    size = jnp.maximum(size, 0) if end is None else jnp.clip(size, 0, jnp.maximum(end, 0))
-    return jnp.maximum(rest, 1).astype(u64), size.astype(i64), status | flag(bad, BAD_STATE)
-
-
 def _write(rest, words, size, status, symbols, put, stack):
-    rest, size, status = _open(rest, size, status)
+    rest, size, status = open_bits(rest, size, status)
     n = symbols.shape[0]
 
     def step(k, carry):
@@ -141,7 +94,7 @@ def _write(rest, words, size, status, symbols, put, stack):
 
 
 def _read(rest, words, at, status, end, n, dtype, locate):
-    state = _open(rest, at, status, end)
+    state = open_bits(rest, at, status, end)
 
     def step(i, carry):
         before, symbols = carry
@@ -183,15 +136,15 @@ def _huffman_write(rest, words, size, status, symbols, codewords, tree, stack):
         code, length = codewords[symbol, 0].astype(u64), codewords[symbol, 1].astype(i64)
         short = known & (length <= 32)
         length = jnp.where(short, length, 0)
-        code = _reverse(code, length) if stack else code & _mask(length)
+        code = _reverse(code, length) if stack else code & ones(length)
 
         def long(state):
             depth, bits = path(symbol)
-            step = lambda j, s: _append(s, bits[j if stack else depth - 1 - j].astype(u64), i64(1))
+            step = lambda j, s: append(s, bits[j if stack else depth - 1 - j].astype(u64), i64(1))
             return lax.fori_loop(0, depth, step, state), flag(depth < 0, BAD_MODEL)
 
         state, why = lax.cond(
-            known & ~short, long, lambda s: (_append(s, jnp.where(short, code, u64(0)), length), i32(0)), state
+            known & ~short, long, lambda s: (append(s, jnp.where(short, code, u64(0)), length), i32(0)), state
         )
         return state, status | why | flag(~known, BAD_SYMBOL)
 
@@ -212,7 +165,7 @@ def _huffman_read(rest, words, at, status, end, tree, n, dtype, stack):
     def locate(state):
         def down(carry):
             state, node = carry
-            state, bit = _bit(state, words, end, stack)
+            state, bit = read_bit(state, words, end, stack)
             child = tree[node, 1 + bit].astype(i64)
             return state, jnp.where(child < node, jnp.maximum(child, -1), -1)
 
@@ -238,12 +191,12 @@ def _golomb_write(rest, words, size, status, symbols, order, stack):
     def put(state, status, symbol):
         known = symbol >= 0
         value = jnp.maximum(symbol, 0) + 2**order
-        digits = jnp.where(known, _length(value), 0)
+        digits = jnp.where(known, length_of(value), 0)
         zeros = jnp.where(known, digits - 1 - order, 0)
-        code = (value.astype(u64) if stack else _reverse(value, digits)) & _mask(digits)
+        code = (value.astype(u64) if stack else _reverse(value, digits)) & ones(digits)
         parts = ((code, digits), (u64(0), zeros))
         for part in parts if stack else parts[::-1]:
-            state = _append(state, *part)
+            state = append(state, *part)
         return state, status | flag(~known, BAD_SYMBOL)
 
     return _write(rest, words, size, status, symbols, put, stack)
@@ -261,7 +214,7 @@ def _golomb_read(rest, words, at, status, end, order, n, dtype, stack):
     def locate(state):
         def count(carry):
             state, zeros, _ = carry
-            state, bit = _bit(state, words, end, stack)
+            state, bit = read_bit(state, words, end, stack)
             return state, zeros + 1 - bit, (bit == 1) | (state[2] & UNDERFLOW != 0)
 
         sticky = state[2]
@@ -272,7 +225,7 @@ def _golomb_read(rest, words, at, status, end, order, n, dtype, stack):
 
         def digit(_, carry):
             state, value = carry
-            state, bit = _bit(state, words, end, stack)
+            state, bit = read_bit(state, words, end, stack)
             return state, 2 * value + bit
 
         digits = jnp.where(ended | endless, 0, zeros + order)

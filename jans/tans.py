@@ -1,0 +1,332 @@
+"""Table ANS: a stack coder whose step is a walk through a table, with no arithmetic but shifts.
+
+    push:  the lowest bits of a head go to a stack of bits; what is left of it chooses the next head
+    pop:   a head stands for a symbol and for the upper bits of the head before it; the others come from the stack
+
+Frequencies of `precision` bits, 1 to 15, become tables once; then a symbol costs two look-ups. Symbol i of an array
+belongs to head (lane) i % lanes; all lanes share one stack of bits. One state is one stream: batches come from
+`jax.vmap`. (Duda 2013, arXiv:1311.2540; the order of the states is that of Collet's FiniteStateEntropy, the bits are
+those of torch_ans.)
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans.codecs import Codec
+from jans.ffi import calls
+from jans.shapes import KERNEL_SYMBOLS, check_dtype, check_fit, check_symbols
+from jans.state import blank_words, check_layout, pytree
+from jans.status import CodingError, check
+
+MOST_PRECISION = 15
+MOST_SYMBOLS = 2**16
+
+
+@functools.partial(pytree, meta=("precision",))
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """K tables of n symbols and L = 2**precision states, for push and pop: an immutable pytree, made by `tables`.
+
+    Attributes:
+        codes: uint32 [K, n, 2], for every symbol two numbers: added to a head, the first gives the bits that leave it
+            (above bit 16), and the second, added to what is left, a place in `states`.
+        states: uint16 [K, L], the heads after a push, less L.
+        decoder: uint32 [K, L], for every head (less L) the symbol in the lower half, and the number that is left of
+            the head before it in the upper one.
+        precision: bits of the frequencies, static.
+    """
+
+    codes: jax.Array
+    states: jax.Array
+    decoder: jax.Array
+    precision: int
+
+
+@functools.partial(pytree, meta=("precision",))
+@dataclasses.dataclass(frozen=True)
+class State:
+    """A coder: an immutable pytree, one stream.
+
+    Attributes:
+        head: uint32 [lanes], each from 2**precision to 2**(precision + 1) - 1.
+        rest: uint32 [], the bits that fill no word, below a leading one.
+        words: uint32 [capacity], the first bit lowest; the first `size` are in use, the others unspecified.
+        size: int32 []. Beyond the capacity it counts words that were dropped.
+        status: int32 [], sticky bits of `jans.status`.
+        precision: that of the tables, static.
+    """
+
+    head: jax.Array
+    rest: jax.Array
+    words: jax.Array
+    size: jax.Array
+    status: jax.Array
+    precision: int
+
+    @property
+    def lanes(self) -> int:
+        """Number of interleaved heads."""
+        return self.head.shape[-1]
+
+    @property
+    def capacity(self) -> int:
+        """Number of words that there is room for."""
+        return self.words.shape[-1]
+
+    @property
+    def stacks(self) -> tuple[tuple[jax.Array, int], ...]:
+        """Size and capacity of the words."""
+        return ((self.size, self.capacity),)
+
+    def blank(self) -> "State":
+        """The same content, with zeros for the words that are not in use."""
+        return dataclasses.replace(self, words=blank_words(self.words, self.size))
+
+
+def _check_precision(precision: int) -> int:
+    if not isinstance(precision, int | np.integer) or not 1 <= precision <= MOST_PRECISION:
+        raise ValueError(
+            f"precision must be an integer from 1 to {MOST_PRECISION} bits, got {precision!r}: a table has "
+            "2**precision states. jans.rans takes up to 32 bits."
+        )
+    return int(precision)
+
+
+@functools.partial(jax.jit, static_argnames=("precision",))
+def tables(cdf: jax.Array, precision: int) -> Tables:
+    """The tables of rows of cumulative frequencies.
+
+    Args:
+        cdf: integers [K, n + 1], or [n + 1] for one table, n at most 2**16; each row rises from 0 to 2**precision, as
+            those of `jans.quantize` and of `jans.models.Table` do. Equal neighbours are symbols of probability zero.
+        precision: bits of the frequencies, 1 to 15; static.
+
+    Returns:
+        The tables. A row that does not rise from 0 to 2**precision gives one that sets `BAD_MODEL` when it is used.
+
+    >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4)
+    >>> state = push(init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
+    >>> pop(state, table, (5,))[1]
+    Array([1, 0, 2, 1, 1], dtype=int32)
+    """
+    cdf, precision = jnp.asarray(cdf), _check_precision(precision)
+    if not jnp.issubdtype(cdf.dtype, jnp.integer):
+        raise TypeError(f"cdf must be integers, got {cdf.dtype}. Quantise probabilities with jans.quantize.")
+    rows = cdf[None] if cdf.ndim == 1 else cdf
+    if rows.ndim != 2 or rows.shape[0] < 1 or not 2 <= rows.shape[1] <= MOST_SYMBOLS + 1:
+        raise ValueError(
+            f"cdf must be [tables, symbols + 1] with one table or more and 1 to 2**16 symbols, got shape {cdf.shape}."
+        )
+    codes, states, decoder = calls.tans_tables(rows.astype(jnp.uint32), precision=precision)
+    return Tables(codes, states, decoder, precision)
+
+
+def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
+    """An empty coder.
+
+    Args:
+        capacity: words of 32 bits that there is room for; static. n symbols of b bits need about n * b / 32 of them.
+        lanes: interleaved heads; static. 8 and 32 are fast.
+        precision: that of the tables; static.
+
+    >>> init(capacity=2, precision=4)
+    State(head=Array([16], dtype=uint32), rest=Array(1, dtype=uint32), words=Array([0, 0], dtype=uint32), \
+size=Array(0, dtype=int32), status=Array(0, dtype=int32), precision=4)
+    """
+    check_layout(lanes, capacity)
+    precision = _check_precision(precision)
+    return State(
+        head=jnp.full(lanes, 2**precision, jnp.uint32),
+        rest=jnp.uint32(1),
+        words=jnp.zeros(capacity, jnp.uint32),
+        size=jnp.int32(0),
+        status=jnp.int32(0),
+        precision=precision,
+    )
+
+
+def is_empty(state: State) -> jax.Array:
+    """Whether a coder holds what `init` gives: nothing. After decoding everything this should be True."""
+    return (state.size == 0) & (state.rest == 1) & (state.head == 2**state.precision).all(axis=-1)
+
+
+def _check_call(state: Any, tables: Any, shape: Sequence[int], index: Any) -> jax.Array:
+    """One row index for all symbols, or one for each; raises where arguments do not fit each other."""
+    if not isinstance(state, State):
+        raise TypeError(f"state must be a jans.tans.State, got {type(state).__name__}. Make one with jans.tans.init.")
+    if not isinstance(tables, Tables):
+        raise TypeError(
+            f"tables must be a jans.tans.Tables, got {type(tables).__name__}. Make them with jans.tans.tables(cdf, "
+            "precision)."
+        )
+    if state.head.ndim != 1 or state.words.ndim != 1 or state.size.ndim != 0:
+        raise ValueError(
+            f"state must be one stream; its head has shape {state.head.shape} and its words {state.words.shape}. "
+            "Map a batch of streams with jax.vmap."
+        )
+    if tables.decoder.ndim != 2:
+        raise ValueError(
+            f"tables must be those of one stream; their decoder has shape {tables.decoder.shape}. Map a batch with "
+            "jax.vmap."
+        )
+    if state.precision != tables.precision:
+        raise ValueError(
+            f"the state is for tables of {state.precision} bits of precision, these have {tables.precision}. Start "
+            f"with jans.tans.init(capacity, lanes, precision={tables.precision})."
+        )
+    index = jnp.asarray(index)
+    if not jnp.issubdtype(index.dtype, jnp.integer):
+        raise TypeError(f"index must be integers, got {index.dtype}.")
+    check_fit(index.shape, tuple(shape))
+    index = index.astype(jnp.int32)
+    return index.reshape(1) if index.size == 1 else jnp.broadcast_to(index, shape).reshape(-1)
+
+
+def _arrays(state: State) -> tuple[jax.Array, ...]:
+    return state.head, state.rest, state.words, state.size, state.status
+
+
+@jax.jit
+def push(state: State, tables: Tables, symbols: jax.Array, index: Any = 0) -> State:
+    """Puts symbols on the coder, last one first, so that `pop` returns them in reading order.
+
+    Args:
+        state: the coder, one stream.
+        tables: of the state's precision.
+        symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
+        index: integers of a shape that broadcasts to that of the symbols: which table codes each, 0 ... K - 1.
+
+    Returns:
+        The coder with the symbols on it. Words beyond the capacity are dropped and counted, and set `OVERFLOW`. A
+        symbol outside of its table, or of probability zero, is left out and sets `BAD_SYMBOL`; an index outside, or a
+        row that was no distribution, `BAD_MODEL`; a head that is out of its range is replaced and sets `BAD_STATE`.
+    """
+    symbols = check_symbols(symbols)
+    rows = _check_call(state, tables, symbols.shape, index)
+    if symbols.dtype not in KERNEL_SYMBOLS:
+        symbols = symbols.astype(jnp.int32)
+    codes = tables.codes.reshape(tables.codes.shape[0], -1)
+    operands = (symbols.reshape(-1), codes, tables.states, rows)
+    head, rest, words, size, status = calls.tans_push(*_arrays(state), *operands, precision=tables.precision)
+    return State(head, rest, words, size, status, state.precision)
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "dtype"))
+def pop(
+    state: State, tables: Tables, shape: Sequence[int], index: Any = 0, dtype: Any = jnp.int32
+) -> tuple[State, jax.Array]:
+    """Takes symbols off the coder: the inverse of `push`.
+
+    Args:
+        state: the coder, one stream.
+        tables, index: as the symbols were pushed with.
+        shape: of the symbols.
+        dtype: of the symbols, one of those that `push` takes; symbols that do not fit it wrap.
+
+    Returns:
+        The coder without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and reads zeros. An index
+        outside, or a row that was no distribution, sets `BAD_MODEL`, gives symbol 0 and takes no bits.
+    """
+    dtype = check_dtype(dtype)
+    rows = _check_call(state, tables, shape, index)
+    inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
+    head, rest, size, status, symbols = calls.tans_pop(
+        *_arrays(state), tables.decoder, rows, precision=tables.precision, n=math.prod(shape), dtype=inner
+    )
+    left = State(head, rest, state.words, size, status, state.precision)
+    return left, symbols.reshape(shape).astype(dtype)
+
+
+def codec(tables: Tables, shape: Sequence[int], index: Any = 0, dtype: Any = jnp.int32) -> Codec:
+    """Tables as a codec: `push(state, symbols)` and `pop(state)`; arguments as for `pop`."""
+    shape = tuple(shape)
+    return Codec(
+        push=lambda state, symbols: push(state, tables, symbols, index),
+        pop=lambda state: pop(state, tables, shape, index, dtype),
+    )
+
+
+# ---- bytes, for other programs ----
+
+
+def _check_word_bits(word_bits: int) -> None:
+    if word_bits not in (8, 16):
+        raise ValueError(f"word_bits must be 16 (torch_ans' tans32) or 8 (tans16 and tans8), got {word_bits!r}.")
+
+
+def to_bytes(state: State, word_bits: int = 16) -> bytes:
+    """The content of one stream as torch_ans writes it: heads, the bits that fill no word and their number, 4 bytes
+    each, then the words. Numbers are little-endian.
+
+    Args:
+        state: one stream, with concrete arrays.
+        word_bits: 16 for the layout of `tans32`, 8 for that of `tans16` and `tans8`.
+
+    Raises:
+        CodingError: when the status is not clean.
+
+    >>> to_bytes(init(capacity=0, precision=4)).hex(" ", 4)
+    '10000000 00000000 00000000'
+    """
+    _check_word_bits(word_bits)
+    if not isinstance(state, State) or state.head.ndim != 1:
+        raise TypeError("state must be one jans.tans.State. Take one stream of a batch with jax.tree.map.")
+    check(state)
+    rest = int(state.rest)
+    count = rest.bit_length() - 1
+    bits = [*np.asarray(state.words)[: int(state.size)].tolist(), rest - (1 << count)]
+    data = np.array(bits, "<u4").tobytes()
+    total = 32 * int(state.size) + count
+    whole = total // word_bits * word_bits // 8
+    left = int.from_bytes(data[whole : whole + 4], "little")
+    ends = np.array([*np.asarray(state.head).tolist(), left, total % word_bits], "<u4")
+    return ends.tobytes() + data[:whole]
+
+
+def from_bytes(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16, capacity: int | None = None) -> State:
+    """A coder from bytes: the inverse of `to_bytes`.
+
+    Args:
+        data: the bytes of one stream, without a length before them.
+        precision, lanes, word_bits: as they were written.
+        capacity: words of 32 bits; by default as many as there are.
+
+    Raises:
+        CodingError: when the bytes cannot come from such a coder.
+    """
+    _check_word_bits(word_bits)
+    precision = _check_precision(precision)
+    check_layout(lanes, 0)
+    data = bytes(memoryview(data))
+    ends = 4 * (lanes + 2)
+    if len(data) < ends or (len(data) - ends) % (word_bits // 8):
+        raise CodingError(
+            f"{len(data)} bytes are no stream of {lanes} lanes: those take {ends} bytes and words of {word_bits} bits."
+        )
+    *heads, left, count = np.frombuffer(data, "<u4", lanes + 2).tolist()
+    if count >= word_bits or left >> count or any(head >> precision != 1 for head in heads):
+        raise CodingError(
+            f"these bytes are no stream of {lanes} lanes with {precision} bits of precision: a head or a number of "
+            "bits is out of its range. Read them as they were written."
+        )
+    total = 8 * (len(data) - ends) + count
+    bits = int.from_bytes(data[ends:], "little") | left << 8 * (len(data) - ends)
+    size = total // 32
+    capacity = size if capacity is None else capacity
+    check_layout(lanes, capacity)
+    if capacity < size:
+        raise ValueError(f"capacity must be at least the {size} words of the bytes, got {capacity}.")
+    words = np.zeros(capacity, np.uint32)
+    whole = (bits | 1 << total).to_bytes(4 * size + 4, "little")
+    words[:size] = np.frombuffer(whole, "<u4", size)
+    rest = int.from_bytes(whole[4 * size :], "little")
+    return State(
+        jnp.array(heads, jnp.uint32), jnp.uint32(rest), jnp.asarray(words), jnp.int32(size), jnp.int32(0), precision
+    )
