@@ -71,10 +71,10 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
         symbols = symbols.astype(jnp.int32)
     if model.parts:
         return parts.push(push, state, model, symbols)
-    kernel = model.kernel(symbols.shape)
+    kernel = model.stack_kernel(symbols.shape)
     if kernel is not None:
-        flat = symbols.reshape(-1)
-        head, tail, size, status = calls.PUSHES[kernel.kind](*arrays, flat, *kernel.operands, **coder)
+        push_kind, coder = calls.PUSHES[kernel.kind], coder | kernel.attributes
+        head, tail, size, status = push_kind(*arrays, symbols.reshape(-1), *kernel.operands, **coder)
     else:
         start, freq = model.interval(symbols)
         head, tail, size, status = calls.rans_push(*arrays, start.reshape(-1), freq.reshape(-1), **coder)
@@ -107,11 +107,12 @@ def pop(
         state, symbols = parts.pop(pop, state, model, shape)
         return state, symbols.astype(dtype)
     n = math.prod(shape)
-    kernel = model.kernel(shape)
+    kernel = model.stack_kernel(shape)
     if kernel is None:
         state, symbols = _pop_by_steps(state, model, shape)
         return state, symbols.astype(dtype)
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
+    coder |= kernel.attributes
     head, size, status, symbols = calls.POPS[kernel.kind](*arrays, *kernel.operands, **coder, n=n, dtype=inner)
     return State(head, state.tail, size, status, state.variant), symbols.reshape(shape).astype(dtype)
 

@@ -183,9 +183,18 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
 
 // ---- pop ----
 
-// Pops n symbols; locate(i, quantile) finds the i-th, store(i, symbol) keeps it.
-template <typename V, int kLanes, typename Locate, typename Store>
-void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t n, int precision) {
+// What a pop does between symbols: nothing.
+struct NothingMore {
+  static constexpr bool Pending() { return false; }
+  template <typename Heads, typename Tail>
+  void Run(int64_t, Heads&, Tail&) const {}
+};
+
+// Pops n symbols; locate(i, quantile) finds the i-th, store(i, symbol) keeps it. Where more.Pending() after some
+// symbol, more.Run(i, heads, tail) is called with the number of symbols that are done, until nothing is pending.
+template <typename V, int kLanes, typename Locate, typename Store, typename More = const NothingMore>
+void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t n, int precision,
+            More& more = NothingMore{}) {
   using State = typename V::State;
   using Word = typename V::Word;
   constexpr int64_t kStep = kLanes == 0 ? 1 : kLanes;
@@ -198,7 +207,7 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
   auto next = [&] { lane = lane == lanes - 1 ? 0 : lane + 1; };
   while (i < n) {
     const int64_t steps = std::min((n - i) / kStep, tail.Held() / (kStep * kWordsPerSymbol<Word>));
-    if (steps == 0 || (kLanes > 1 && lane != 0)) {
+    if (steps == 0 || (kLanes > 1 && lane != 0) || more.Pending()) {
       State x = heads.Get(lane);
       Located found = locate(i, Quantile<V>(x, precision));
       Advance<V>(x, tail, found.interval, floor, precision);
@@ -206,11 +215,12 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
       store(i, found.symbol);
       ++i;
       next();
+      if (more.Pending()) more.Run(i, heads, tail);
       continue;
     }
     const Word* words = tail.words + tail.size;
     int32_t refused = 0;
-    for (const int64_t stop = i + steps * kStep; i < stop; i += kStep) {
+    for (const int64_t stop = i + steps * kStep; i < stop && !more.Pending(); i += kStep) {
       heads.Pin();
 #pragma GCC unroll 32
       for (int64_t j = 0; j < kStep; ++j) {
@@ -246,6 +256,7 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
     }
     tail.size = words - tail.words;
     tail.status |= refused;
+    if (more.Pending()) more.Run(i, heads, tail);
   }
   stream.tail = tail;
 }

@@ -86,6 +86,7 @@ ffi::Error WithFloats(const AnyBuffer& values, const Body& body) {
 #define STATE ARG(head) ARG(tail) ARG(size) ARG(status)
 #define PUSHED RET(head) RET(tail) RET(size) RET(status)
 #define ADVANCED RET(head) RET(size) RET(status)
+#define OPERANDS .RemainingArgs()
 #define CODER ATTR(variant) ATTR(precision)
 
 }  // namespace jans

@@ -66,6 +66,18 @@ void WithLanes(int64_t lanes, const Body& body) {
   }
 }
 
+// As WithLanes, with more widths: for models whose search is short enough that it shows.
+template <typename Body>
+void WithMoreLanes(int64_t lanes, const Body& body) {
+  if (lanes == 4) {
+    body(std::integral_constant<int, 4>{});
+  } else if (lanes == 8) {
+    body(std::integral_constant<int, 8>{});
+  } else {
+    WithLanes(lanes, body);
+  }
+}
+
 // As WithLanes, where a search or a fill outweighs what many lanes gain from a loop of their own.
 template <typename Body>
 void WithOneOrMany(int64_t lanes, const Body& body) {

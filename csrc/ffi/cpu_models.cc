@@ -174,7 +174,6 @@ ffi::Error LocateFamily(ffi::ThreadPool pool, AnyBuffer quantiles, ffi::Remainin
   }
 JANS_FAMILIES(JANS_MAKE_FAMILY)
 
-#define OPERANDS .RemainingArgs()
 #define JANS_FAMILY_HANDLERS(name, Family)                                                               \
   JANS_HANDLER(rans_push_##name, PushFamily<Make_##name>, BIND STATE ARG(symbols) OPERANDS PUSHED CODER) \
   JANS_HANDLER(rans_pop_##name, PopFamily<Make_##name>, BIND STATE OPERANDS ADVANCED RET(symbols) CODER) \

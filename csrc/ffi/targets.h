@@ -29,6 +29,7 @@
 // All models with kernels of their own.
 #define JANS_KINDS(X) \
   X(rows, _)          \
+  X(table, _)         \
   X(lazy, _)          \
   JANS_FAMILIES(X)
 
@@ -41,6 +42,11 @@
 // What has no kernel on a GPU yet.
 #define JANS_CPU_TARGETS(X)    \
   JANS_FAMILY_TARGETS(X, lazy) \
+  X(rans_push_table)           \
+  X(rans_pop_table)            \
+  X(rans_push_bypass)          \
+  X(rans_pop_bypass)           \
+  X(table_guide)               \
   X(quantize_perfect)          \
   X(chain_take)                \
   X(chain_keep)                \

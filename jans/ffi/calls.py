@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jans.ffi.primitives import CALLS as CALLS
 from jans.ffi.primitives import TARGETS as TARGETS
 from jans.ffi.primitives import Shapes, Target, define
-from jans.reference import chain, huffman, quantizers, tans, xla
+from jans.reference import chain, guides, huffman, quantizers, tans, xla
 from jans.reference import range as range_
 
 HALVES = {0: 2, 1: 2, 2: 1, 3: 1}
@@ -116,6 +116,7 @@ def _pop_rows(head, tail, size, status, probs, *, variant, precision, n, dtype):
 
 KINDS: dict[str, tuple[int, ...]] = {
     "rows": (2, 1),
+    "table": (2, 1, 2),
     "lazy": (2,),
     "uniform": (1,),
     "binned_gaussian": (1, 1, 1),
@@ -133,6 +134,7 @@ KINDS: dict[str, tuple[int, ...]] = {
 """Every kind of model that has kernels, and the ranks of its operands, in the order of csrc/ffi/families.h."""
 
 ROWS = KINDS["rows"]
+BYPASS = (*KINDS["table"], 1, 1)
 
 rans_push = _define_push("rans_push", 1, 1)
 rans_push_rows = _define_push("rans_push_rows", 1, *ROWS, reference=functools.partial(xla.rans_push_kind, "rows"))
@@ -148,6 +150,74 @@ rans_advance = define(
     )
 )
 rans_pop_rows = _define_pop("rans_pop_rows", *ROWS, reference=functools.partial(xla.rans_pop_kind, "rows"))
+
+
+def _push_unguided(head, tail, size, status, symbols, cdf, index, _, **coder):
+    return rans_push_rows(head, tail, size, status, symbols, cdf, index, **coder)
+
+
+def _pop_unguided(head, tail, size, status, cdf, index, _, **coder):
+    return rans_pop_rows(head, tail, size, status, cdf, index, **coder)
+
+
+rans_push_table = _define_push(
+    "rans_push_table",
+    1,
+    *KINDS["table"],
+    reference=functools.partial(xla.rans_push_kind, "table"),
+    steps=_push_unguided,
+)
+rans_pop_table = _define_pop(
+    "rans_pop_table",
+    *KINDS["table"],
+    reference=functools.partial(xla.rans_pop_kind, "table"),
+    steps=_pop_unguided,
+)
+rans_push_bypass = define(
+    Target(
+        "rans_push_bypass",
+        xla.rans_push_bypass,
+        4,
+        lambda variant, **_: (*_state_ranks(variant), 1, *BYPASS),
+        _pushed,
+        PUSHED,
+        (*CODER, "digit"),
+    )
+)
+rans_pop_bypass = define(
+    Target(
+        "rans_pop_bypass",
+        xla.rans_pop_bypass,
+        4,
+        lambda variant, **_: (*_state_ranks(variant), *BYPASS),
+        _popped,
+        POPPED,
+        (*CODER, "digit"),
+    )
+)
+
+
+def _push_bypass(head, tail, size, status, symbols, *operands, **coder):
+    """Its values are int32, whatever symbols come as."""
+    return rans_push_bypass(head, tail, size, status, symbols.astype(jnp.int32), *operands, **coder)
+
+
+def _pop_bypass(*operands, dtype, **coder):
+    *state, symbols = rans_pop_bypass(*operands, dtype=jnp.dtype(jnp.int32), **coder)
+    return *state, symbols.astype(dtype)
+
+
+table_guide = define(
+    Target(
+        "table_guide",
+        guides.table_guide,
+        1,
+        lambda **_: (1,),
+        lambda cdf, *, bits, **_: [((2 ** (bits + 1),), jnp.uint32)],
+        {},
+        ("precision",),
+    )
+)
 quantize_probs = _define_map("quantize_probs", _row, 1, 1, reference=quantizers.quantize_probs)
 quantize_perfect = _define_map("quantize_perfect", _row, 1, 1, reference=quantizers.quantize_perfect)
 quantize_logits = _define_map("quantize_logits", _row, 1, 1, reference=quantizers.quantize_logits)
@@ -163,10 +233,18 @@ addresses = define(
     )
 )
 
-FAMILIES = {name: _define_family(name, *ranks) for name, ranks in KINDS.items() if name != "rows"}
+FAMILIES = {name: _define_family(name, *ranks) for name, ranks in KINDS.items() if name not in ("rows", "table")}
 
-PUSHES = {"rows": rans_push_rows} | {name: family.push for name, family in FAMILIES.items()}
-POPS = {"rows": rans_pop_rows} | {name: family.pop for name, family in FAMILIES.items()}
+PUSHES = {name: family.push for name, family in FAMILIES.items()} | {
+    "rows": rans_push_rows,
+    "table": rans_push_table,
+    "bypass": _push_bypass,
+}
+POPS = {name: family.pop for name, family in FAMILIES.items()} | {
+    "rows": rans_pop_rows,
+    "table": rans_pop_table,
+    "bypass": _pop_bypass,
+}
 """How each kind of model is coded; see `jans.models.base.Kernel`."""
 
 # ---- the chain coder ----

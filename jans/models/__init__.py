@@ -3,6 +3,7 @@
 from jans.models.base import Composite as Composite
 from jans.models.base import Kernel as Kernel
 from jans.models.base import Model as Model
+from jans.models.bypass import Bypass as Bypass
 from jans.models.categorical import Bernoulli as Bernoulli
 from jans.models.categorical import Categorical as Categorical
 from jans.models.counts import BetaBinomial as BetaBinomial

@@ -5,7 +5,8 @@ import contextlib
 import functools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -18,10 +19,11 @@ DEFAULT_PRECISION = 24
 
 
 class Kernel(NamedTuple):
-    """How a coder's kernel gets at a model: its kind, and arrays that lead with 1 or all n symbols."""
+    """How a coder's kernel gets at a model: its kind, arrays that lead with 1 or all n symbols, and static numbers."""
 
     kind: str
     operands: tuple[jax.Array, ...]
+    attributes: Mapping[str, int] = MappingProxyType({})
 
 
 class Model(abc.ABC):
@@ -111,6 +113,10 @@ class Model(abc.ABC):
     def kernel(self, shape: Shape) -> Kernel | None:
         """The kernel that pops symbols of a shape; None sends coders to `locate` and `interval`."""
         return None
+
+    def stack_kernel(self, shape: Shape) -> Kernel | None:
+        """As `kernel`, for `jans.rans`."""
+        return self.kernel(shape)
 
     def escape(self, ends: str | None = None) -> "Model":
         """This model widened to all int32 symbols, at a small price for those at the ends of its support.

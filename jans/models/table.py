@@ -1,13 +1,20 @@
 """Many distributions in one table, and an index per symbol: the work horse of learned compression."""
 
+import copy
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans.ffi import calls
 from jans.models import base, rows
 from jans.shapes import Shape, check_precision
+
+LOOKUPS = ("auto", "search", "guide", "dense")
+_GUIDE_PRECISION, _GUIDE_SYMBOLS = 24, 2**16
+_GUIDE_BYTES = 2**19
+"""What all guides of a table may take together: half of what the second cache of a core has today."""
 
 
 class Table(rows.RowsModel):
@@ -20,6 +27,9 @@ class Table(rows.RowsModel):
         index: integers of the shape of the symbols, 0 ... K - 1; one outside sets `BAD_MODEL`.
         precision: bits of the frequencies.
 
+    Attributes:
+        guide: uint32 [K, 2 * 2**bits], made by `prepare`, or None.
+
     Raises:
         ValueError: where the table is at hand (not traced) and a row does not rise from 0 to 2**precision.
 
@@ -28,7 +38,7 @@ class Table(rows.RowsModel):
     (Array([8, 1], dtype=uint32), Array([ 8, 15], dtype=uint32))
     """
 
-    leaves = ("cdf", "index")
+    leaves = ("cdf", "index", "guide")
 
     def __init__(self, cdf: Any, index: Any = 0, precision: int = base.DEFAULT_PRECISION):
         shape = jnp.shape(cdf)
@@ -36,14 +46,60 @@ class Table(rows.RowsModel):
             raise ValueError(
                 f"cdf must be an integer array [tables, symbols + 1], got {jnp.result_type(cdf)} of shape {shape}."
             )
-        if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
-            raise TypeError(f"index must be integers, got {jnp.result_type(index)}.")
         self.precision = check_precision(precision)
         if not isinstance(cdf, jax.core.Tracer):
             _check_rows(np.asarray(cdf), self.precision)
             cdf = np.asarray(cdf).astype(np.uint32)
         self.cdf = jnp.asarray(cdf).astype(jnp.uint32)
-        self.index = jnp.asarray(index, jnp.int32)
+        self.index = _check_index(index)
+        self.guide: jax.Array | None = None
+
+    def prepare(self, lookup: str = "auto") -> "Table":
+        """This table with what makes popping from it fast; intervals, and so the bytes, stay the same.
+
+        Args:
+            lookup: how the symbol of a quantile is found.
+
+                "search": by bisection of its row; needs nothing.
+                "guide": from the entry of one of `2**bits` buckets of quantiles, with a short walk where a bucket has
+                several symbols: 8 bytes an entry, a few for each symbol (a sparse inverse CDF).
+                "dense": from an entry for every quantile, with no walk at all: `8 * 2**precision` bytes a row. Pays
+                for low precisions.
+                "auto": "guide" where there are guides, for at most 24 bits of precision and 2**16 symbols.
+
+        Preparing reads the whole table: do it once, outside of the loop that codes, and for all messages.
+
+        >>> table = Table(jnp.array([[0, 8, 16], [0, 1, 16]]), precision=4).prepare()
+        >>> table.guide.shape
+        (2, 16)
+        """
+        if lookup not in LOOKUPS:
+            raise ValueError(f"lookup must be one of {', '.join(LOOKUPS)}, got {lookup!r}.")
+        count, n = self.cdf.shape[0], self.cdf.shape[1] - 1
+        fits = self.precision <= _GUIDE_PRECISION and n <= _GUIDE_SYMBOLS
+        if lookup in ("guide", "dense") and not fits:
+            raise ValueError(
+                f"guides are for at most {_GUIDE_PRECISION} bits of precision and {_GUIDE_SYMBOLS} symbols, got "
+                f"{self.precision} bits and {n} symbols. Use lookup='search'."
+            )
+        prepared = copy.copy(self)
+        if lookup == "search" or not fits:
+            prepared.guide = None
+            return prepared
+        bits = self.precision if lookup == "dense" else _guide_bits(count, n, self.precision)
+        (prepared.guide,) = calls.table_guide(self.cdf, precision=self.precision, bits=bits)
+        return prepared
+
+    def at(self, index: Any) -> "Table":
+        """This table for symbols of other rows; what was prepared is kept."""
+        table = copy.copy(self)
+        table.index = _check_index(index)
+        return table
+
+    def kernel(self, shape: Shape) -> base.Kernel:
+        if self.guide is None:
+            return super().kernel(shape)
+        return base.Kernel("table", (*self.rows(shape), self.guide))
 
     @property
     def shape(self) -> Shape:
@@ -57,6 +113,21 @@ class Table(rows.RowsModel):
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         return self.cdf, base.flat_parameters(self.shape, shape, self.index)[0]
+
+
+def _check_index(index: Any) -> jax.Array:
+    if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
+        raise TypeError(f"index must be integers, got {jnp.result_type(index)}.")
+    return jnp.asarray(index, jnp.int32)
+
+
+def _guide_bits(count: int, n: int, precision: int) -> int:
+    """Four entries for each symbol, or as few as one for two symbols where a large table would leave the cache."""
+    least = max(n - 1, 1).bit_length()
+    bits = least + 2
+    while bits > least - 1 and count * 8 * 2**bits > _GUIDE_BYTES:
+        bits -= 1
+    return min(bits, precision)
 
 
 def _check_rows(cdf: np.ndarray, precision: int) -> None:

@@ -6,16 +6,19 @@ enabled; `jans.ffi.primitives` sees to that, and to batches.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
+from jans.reference import bypass
 from jans.reference.families import checked, choose
 from jans.reference.kinds import KINDS, intervals, located
 from jans.reference.plain import VARIANTS
 from jans.reference.stacks import closed, flag, join_heads, loop, opened, read, split_heads, write
-from jans.status import BAD_MODEL, UNDERFLOW
+from jans.status import BAD_DATA, BAD_MODEL, UNDERFLOW
 
 VARIANT_LIST = tuple(VARIANTS.values())
 
-u32, u64, i32 = jnp.uint32, jnp.uint64, jnp.int32
+u32, u64, i32, i64 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64
 
 
 def _open(head, size, status, variant):
@@ -32,25 +35,43 @@ def _close(heads, tail, size, status, variant):
     return split_heads(heads, VARIANT_LIST[variant].state_bits), *closed(tail, size, status)
 
 
+def _put(v, carry, lane, start, freq, precision):
+    """Puts an interval on a head; nothing, for the reason in start, where freq is 0."""
+    heads, tail, size, status = carry
+    good, x = freq != 0, heads[lane]
+    for _ in range(-(-v.state_bits // v.word_bits)):
+        out = good & (x >> u64(v.top_bits - precision) >= freq.astype(u64))
+        tail, size = write(tail, size, x, out)
+        x = jnp.where(out, x >> u64(v.word_bits), x)
+    f = jnp.maximum(freq, 1).astype(u64)
+    pushed = (x // f << u64(precision)) + x % f + start.astype(u64)
+    heads = heads.at[lane].set(jnp.where(good, pushed, x))
+    return heads, tail, size, status | jnp.where(good, u32(0), start).astype(i32)
+
+
+def _take(v, carry, tail, lane, locate, floor, precision):
+    """Takes a symbol off a head, with locate(quantile) -> symbol, interval."""
+    heads, size, status = carry
+    x = heads[lane]
+    q = (x & u64(2**precision - 1)).astype(u32)
+    symbol, (start, freq) = locate(q)
+    good = freq != 0
+    y = jnp.where(good, freq.astype(u64) * (x >> u64(precision)) + (q - start).astype(u64), x)
+    for _ in range(0, precision, v.word_bits):
+        low = good & (y < u64(v.lower)) & ((size > 0) if floor else True)
+        word, size, empty = read(tail, size, low)
+        y = jnp.where(low, y << u64(v.word_bits) | word, y)
+        status = status | flag(empty, UNDERFLOW)
+    status = status | jnp.where(good, u32(0), start).astype(i32)
+    return (heads.at[lane].set(y), size, status), symbol
+
+
 def _push(head, tail, size, status, find, n, variant, precision):
-    v = VARIANT_LIST[variant]
     heads, size, status, _ = _open(head, size, status, variant)
 
     def step(k, carry):
-        heads, tail, size, status = carry
         i = n - 1 - k
-        lane = i % heads.shape[0]
-        start, freq = find(i)
-        good = freq != 0
-        x = heads[lane]
-        for _ in range(-(-v.state_bits // v.word_bits)):
-            out = good & (x >> u64(v.top_bits - precision) >= freq.astype(u64))
-            tail, size = write(tail, size, x, out)
-            x = jnp.where(out, x >> u64(v.word_bits), x)
-        f = jnp.maximum(freq, 1).astype(u64)
-        pushed = (x // f << u64(precision)) + x % f + start.astype(u64)
-        heads = heads.at[lane].set(jnp.where(good, pushed, x))
-        return heads, tail, size, status | jnp.where(good, u32(0), start).astype(i32)
+        return _put(VARIANT_LIST[variant], carry, i % heads.shape[0], *find(i), precision)
 
     heads, tail, size, status = loop(n, step, (heads, tail, size, status))
     head, size, status = _close(heads, tail, size, status, variant)
@@ -58,26 +79,16 @@ def _push(head, tail, size, status, find, n, variant, precision):
 
 
 def _pop(head, tail, size, status, locate, n, variant, precision):
-    v = VARIANT_LIST[variant]
     heads, size, status, floor = _open(head, size, status, variant)
+    lanes = heads.shape[0]
 
     def step(i, carry):
-        heads, size, status, symbols = carry
-        lane = i % heads.shape[0]
-        x = heads[lane]
-        q = (x & u64(2**precision - 1)).astype(u32)
-        symbol, (start, freq) = locate(i, q)
-        good = freq != 0
-        y = jnp.where(good, freq.astype(u64) * (x >> u64(precision)) + (q - start).astype(u64), x)
-        for _ in range(0, precision, v.word_bits):
-            low = good & (y < u64(v.lower)) & ((size > 0) if floor else True)
-            word, size, empty = read(tail, size, low)
-            y = jnp.where(low, y << u64(v.word_bits) | word, y)
-            status = status | flag(empty, UNDERFLOW)
-        status = status | jnp.where(good, u32(0), start).astype(i32)
-        return heads.at[lane].set(y), size, status, symbols.at[i].set(symbol)
+        state, symbols = carry
+        find = lambda q: locate(i, q)
+        state, symbol = _take(VARIANT_LIST[variant], state, tail, i % lanes, find, floor, precision)
+        return state, symbols.at[i].set(symbol)
 
-    heads, size, status, symbols = loop(n, step, (heads, size, status, jnp.zeros(n, i32)))
+    (heads, size, status), symbols = loop(n, step, ((heads, size, status), jnp.zeros(n, i32)))
     return *_close(heads, tail, size, status, variant), symbols
 
 
@@ -128,6 +139,106 @@ def locate_kind(kind, quantiles, *operands, precision):
     if quantiles.shape[0] == 0:
         return (quantiles.astype(i32),)
     return (jax.vmap(one)(jnp.arange(quantiles.shape[0]), quantiles),)
+
+
+# ---- bypass coding ----
+
+
+def _bypass_row(i, cdf, index, escape, offset):
+    """Of the i-th symbol: the place of the escape symbol, the value at place 0, whether there is a row, whether the
+    place is left out."""
+    at = index[i if index.shape[0] > 1 else 0]
+    row = jnp.clip(at, 0, cdf.shape[0] - 1)
+    return escape[row].astype(i64), offset[row].astype(i64), (at >= 0) & (at < cdf.shape[0]), at == -1
+
+
+def _turns(n, lanes):
+    """What is read in turn: symbols 2 i and numbers 2 i + 1, by groups of lanes, and one by one at the end."""
+    whole = n // lanes * lanes
+    groups = np.arange(whole, dtype=np.int32).reshape(-1, lanes)
+    rest = np.arange(whole, n, dtype=np.int32)
+    groups = np.concatenate([2 * groups, 2 * groups + 1], axis=1).reshape(-1)
+    return jnp.asarray(np.concatenate([groups, np.stack([2 * rest, 2 * rest + 1], axis=1).reshape(-1)]))
+
+
+def rans_push_bypass(
+    head, tail, size, status, symbols, cdf, index, guide, escape, offset, *, variant, precision, digit
+):
+    v, n, lanes = VARIANT_LIST[variant], symbols.shape[0], head.shape[0]
+    heads, size, status, _ = _open(head, size, status, variant)
+    turns = _turns(n, lanes)
+
+    def step(k, carry):
+        i, number_next = turns[2 * n - 1 - k] // 2, turns[2 * n - 1 - k] % 2 == 1
+        e, first, known, left_out = _bypass_row(i, cdf, index, escape, offset)
+        value = symbols[i].astype(i64) - first
+        number = bypass.number_of(value, e)
+        place = jnp.clip(jnp.where(number >= 0, e, value), -1, 2**31 - 1).astype(i32)
+        start, freq = KINDS["rows"](i, cdf, index, precision=precision)[0](place)
+        start = jnp.where(known, start, jnp.where(left_out, u32(0), u32(BAD_MODEL)))
+        freq = jnp.where(known, freq, u32(0))
+        put_digit = lambda carry, d: _put(v, carry, i % lanes, d.astype(u32), u32(1), digit)
+        return lax.cond(
+            number_next,
+            lambda c: lax.cond(
+                (number >= 0) & (freq != 0), lambda c: bypass.push_number(put_digit, c, number, digit), lambda c: c, c
+            ),
+            lambda c: _put(v, c, i % lanes, start, freq, precision),
+            carry,
+        )
+
+    heads, tail, size, status = loop(2 * n, step, (heads, tail, size, status))
+    head, size, status = _close(heads, tail, size, status, variant)
+    return head, tail, size, status
+
+
+def rans_pop_bypass(
+    head, tail, size, status, cdf, index, guide, escape, offset, *, variant, precision, digit, n, dtype
+):
+    v, lanes = VARIANT_LIST[variant], head.shape[0]
+    heads, size, status, floor = _open(head, size, status, variant)
+    turns = _turns(n, lanes)
+
+    def step(k, carry):
+        i = turns[k] // 2
+        e, first, known, left_out = _bypass_row(i, cdf, index, escape, offset)
+
+        def locate(q):
+            symbol, (start, freq) = KINDS["rows"](i, cdf, index, precision=precision)[1](q)
+            start = jnp.where(known, start, jnp.where(left_out, u32(0), u32(BAD_MODEL)))
+            return jnp.where(freq != 0, symbol, -1), (start, jnp.where(known, freq, u32(0)))
+
+        def symbol_turn(carry):
+            state, symbols, places = carry
+            state, place = _take(v, state, tail, i % lanes, locate, floor, precision)
+            coded, value = known & (place >= 0), place + first
+            bad = coded & ((place > e) | (place < e) & ~fits(value))
+            symbol = jnp.where(coded & (place < e) & fits(value), value, 0).astype(i32)
+            state = *state[:2], state[2] | flag(bad, BAD_DATA)
+            return state, symbols.at[i].set(symbol), places.at[i].set(jnp.where(coded, place, -1))
+
+        def number_turn(carry):
+            def take(state):
+                return _take(v, state, tail, i % lanes, lambda q: (q.astype(i64), (q, u32(1))), floor, digit)
+
+            def read_number(carry):
+                state, symbols = carry
+                state, number, good = bypass.pop_number(take, state, digit)
+                value = bypass.value_of(number, e) + first
+                good &= fits(value)
+                state = *state[:2], state[2] | flag(~good, BAD_DATA)
+                return state, symbols.at[i].set(jnp.where(good, value, 0).astype(i32))
+
+            state, symbols, places = carry
+            escaped = (places[i] == e) & (places[i] >= 0)
+            return *lax.cond(escaped, read_number, lambda c: c, (state, symbols)), places
+
+        return lax.cond(turns[k] % 2 == 1, number_turn, symbol_turn, carry)
+
+    fits = lambda value: (value >= -(2**31)) & (value < 2**31)
+    carry = (heads, size, status), jnp.zeros(n, i32), jnp.zeros(n, i32)
+    (heads, size, status), symbols, _ = loop(2 * n, step, carry)
+    return *_close(heads, tail, size, status, variant), symbols
 
 
 def addresses(tail):

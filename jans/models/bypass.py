@@ -1,0 +1,116 @@
+"""Tables whose rows have an escape symbol, behind which any value can follow: bypass coding."""
+
+import copy
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans.models import base
+from jans.models.table import Table
+from jans.shapes import Shape
+
+MOST_DIGIT_BITS = 16
+LEFT_OUT = -1
+
+
+class Bypass(base.Model):
+    """A table for all int32 values: the last symbol of a row's alphabet says that a number follows.
+
+    A value stands at place `v = value - offset[k]` of its row k, whose escape symbol has place `e = sizes[k] - 1`.
+    Places 0 ... e - 1 have symbols of their own. All other values are coded as the escape symbol and the number
+    `2 (v - e)` for v >= e or `-2 v - 1` for v < 0: digits of `digit_bits` bits, the lowest first, behind their count,
+    which itself is in digits, as many of `2**digit_bits - 1` as it has and then what is left.
+
+    `jans.rans` codes it; with variants "rans64_ryg", "rans32_16" and "rans32" the words are those of torch_ans, with
+    "rans64_ryg" and 4 bits those of CompressAI. `Model.escape` widens any model for every coder, in a format of this
+    library.
+
+    Args:
+        table: the rows, and the index of each symbol's row. An index of -1 leaves a place out: nothing is coded there,
+            and 0 is popped.
+        sizes: integers [K], or one for all rows: symbols of the alphabet, the escape symbol included; by default all
+            that rows have. Those beyond are never coded, and popping one sets `BAD_DATA`.
+        offset: integers [K], or one for all rows: the value at place 0.
+        digit_bits: 1 to 16, and at most the precision that the variant of the coder has room for; static.
+
+    Digits that no push can have written, and values beyond int32, set `BAD_DATA` and give 0.
+
+    >>> import jans
+    >>> table = Table(jnp.array([[0, 9, 15, 16]]), precision=4)  # two values, and the escape symbol
+    >>> model = Bypass(table, offset=-1)
+    >>> state = jans.rans.push(jans.rans.init(8), model, jnp.array([-1, 0, 0, -70000, 3]))
+    >>> jans.rans.pop(state, model, shape=(5,))[1]
+    Array([    -1,      0,      0, -70000,      3], dtype=int32)
+    """
+
+    leaves = ("table", "escape_place", "offset")
+    static = ("digit_bits", "precision")
+
+    def __init__(self, table: Table, sizes: Any = None, offset: Any = 0, digit_bits: int = 4):
+        if type(table) is not Table:
+            raise TypeError(f"bypass coding is for a jans.models.Table, got {type(table).__name__}.")
+        count, n = table.cdf.shape[0], table.cdf.shape[1] - 1
+        if not isinstance(digit_bits, int | np.integer) or not 1 <= digit_bits <= MOST_DIGIT_BITS:
+            raise ValueError(f"digit_bits must be an integer from 1 to {MOST_DIGIT_BITS}, got {digit_bits!r}.")
+        self.table, self.precision, self.digit_bits = table, table.precision, int(digit_bits)
+        self.escape_place = _of_rows("sizes", n if sizes is None else sizes, count) - 1
+        self.offset = _of_rows("offset", offset, count)
+
+    @property
+    def shape(self) -> Shape:
+        return self.table.shape
+
+    def at(self, index: Any) -> "Bypass":
+        """This model for symbols of other rows; what was prepared is kept."""
+        model = copy.copy(self)
+        model.table = self.table.at(index)
+        return model
+
+    def stack_kernel(self, shape: Shape) -> base.Kernel:
+        cdf, index = self.table.rows(shape)
+        guide = jnp.zeros((cdf.shape[0], 0), jnp.uint32) if self.table.guide is None else self.table.guide
+        return base.Kernel("bypass", (cdf, index, guide, self.escape_place, self.offset), {"digit": self.digit_bits})
+
+    def bits(self, symbols: jax.Array) -> jax.Array:
+        """Exact code length of each value, in bits (float32); infinite where there is no code."""
+        symbols = base.check_symbols(symbols, self.shape)
+        index = jnp.broadcast_to(self.table.index, symbols.shape)
+        row = jnp.clip(index, 0, self.offset.shape[0] - 1)
+        escape, v = self.escape_place[row], symbols - self.offset[row]
+        low = symbols < self.offset[row]
+        # Differences of int32 values may need 33 bits: their sign is known, and the rest fits uint32.
+        high = ~low & (v.astype(jnp.uint32) >= escape.astype(jnp.uint32))
+        distance = jnp.where(low, ~v, v - escape).astype(jnp.uint32)
+        length = jnp.where(low | (high & (distance > 0)), 33 - jax.lax.clz(distance).astype(jnp.int32), 0)
+        digits = -(-length // self.digit_bits)
+        digits += digits // (2**self.digit_bits - 1) + 1
+        place = jnp.where(low | high, escape, v)
+        plain = self.table.at(row).bits(place) + jnp.where(low | high, digits * self.digit_bits, 0)
+        return jnp.where(index == row, plain, jnp.where(index == LEFT_OUT, 0.0, jnp.inf))
+
+    def log_prob(self, symbols: jax.Array) -> jax.Array:
+        return -self.bits(symbols) * math.log(2)
+
+    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
+        raise TypeError(_REFUSAL)
+
+    def locate(self, quantiles: jax.Array) -> jax.Array:
+        raise TypeError(_REFUSAL)
+
+
+_REFUSAL = (
+    "bypass coding writes digits between symbols, so that values have no single interval: only jans.rans codes it. For "
+    "other coders widen the table with table.escape()."
+)
+
+
+def _of_rows(name: str, values: Any, count: int) -> jax.Array:
+    array = jnp.asarray(values)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{name} must be integers, got {array.dtype}.")
+    if array.shape not in ((), (count,)):
+        raise ValueError(f"{name} must be one number or one for each of the {count} rows, got shape {array.shape}.")
+    return jnp.broadcast_to(array.astype(jnp.int32), (count,))
