@@ -1,5 +1,6 @@
 """Entropy coding for JAX: coders are values, `push` and `pop` are pure functions, and the hot loops are kernels."""
 
+from jans import byte_strings as byte_strings
 from jans import chain as chain
 from jans import huffman as huffman
 from jans import models as models
@@ -19,5 +20,6 @@ from jans.ffi.registry import export_checks as export_checks
 from jans.status import CodingError as CodingError
 from jans.status import check as check
 from jans.status import check_inside as check_inside
+from jans.table_coder import TableCoder as TableCoder
 from jans.wire import from_bytes as from_bytes
 from jans.wire import to_bytes as to_bytes

@@ -186,6 +186,19 @@ def is_empty(state: State) -> jax.Array:
     return (state.size == 0) & (state.head == heads).all(axis=core)
 
 
+def sound_heads(state: State) -> np.ndarray:
+    """Whether a coder can have the heads of each stream of a batch; bool, of the shape of the batch. For concrete
+    arrays."""
+    v = find_variant(state.variant)
+    head = np.asarray(state.head).astype(np.uint64)
+    x = head[..., 0] | head[..., 1] << np.uint64(32) if v.state_bits == 64 else head
+    low = x < np.uint64(v.lower)
+    if state.variant == "rans64" and state.lanes == 1:
+        low &= (np.asarray(state.size) > 0)[..., None]
+    high = x >> np.uint64(v.top_bits - 1) > 1
+    return np.logical_not((low | high).any(axis=-1))
+
+
 def split_heads(v: plain.Variant, heads: Sequence[int]) -> np.ndarray:
     """Heads as they lie in a state: uint32 [lanes], or [lanes, 2] halves, low first."""
     if v.state_bits == 32:

@@ -4,13 +4,13 @@ import dataclasses
 import math
 import struct
 import zlib
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from jans import rans
 from jans.reference import plain
+from jans.state import sound_heads
 from jans.status import CodingError, check
 
 MAGIC = b"JANS"
@@ -132,7 +132,8 @@ def from_bytes(blob: bytes, capacity: int | None = None, *, spare: int = 0, fing
         status=jnp.zeros(layout.batch, jnp.int32),
         variant=layout.variant,
     )
-    _check_heads(state, v)
+    if not sound_heads(state).all():
+        raise CodingError(f"these bytes are made up: a head is out of the range of variant {state.variant}.")
     return state
 
 
@@ -158,15 +159,3 @@ def _read_layout(blob: bytes) -> tuple[_Layout, int]:
     if math.prod(max(length, 1) for length in batch) * lanes >= 2**31:
         raise CodingError(f"these bytes are damaged or made up: a batch of shape {batch}, {lanes} lanes each.")
     return _Layout(list(plain.VARIANTS)[number], lanes, fingerprint, batch), end
-
-
-def _check_heads(state: rans.State, v: Any) -> None:
-    """Heads that no coder can hold were made up, whatever the checksum says."""
-    head = np.asarray(state.head).astype(np.uint64)
-    x = head[..., 0] | head[..., 1] << np.uint64(32) if v.state_bits == 64 else head
-    low = x < np.uint64(v.lower)
-    if state.variant == "rans64" and state.lanes == 1:
-        low &= (np.asarray(state.size) > 0)[..., None]
-    high = x >> np.uint64(v.top_bits - 1) > 1
-    if (low | high).any():
-        raise CodingError(f"these bytes are made up: a head is out of the range of variant {state.variant}.")

@@ -28,6 +28,8 @@ LAYERS = [
     "huffman",
     "tans",
     "wire",
+    "byte_strings",
+    "table_coder",
     "compat",
     "__init__",
 ]

@@ -71,7 +71,8 @@ def _push(head, tail, size, status, find, n, variant, precision):
 
     def step(k, carry):
         i = n - 1 - k
-        return _put(VARIANT_LIST[variant], carry, i % heads.shape[0], *find(i), precision)
+        start, freq = find(i)
+        return _put(VARIANT_LIST[variant], carry, i % heads.shape[0], start, freq, precision)
 
     heads, tail, size, status = loop(n, step, (heads, tail, size, status))
     head, size, status = _close(heads, tail, size, status, variant)
@@ -155,10 +156,10 @@ def _bypass_row(i, cdf, index, escape, offset):
 def _turns(n, lanes):
     """What is read in turn: symbols 2 i and numbers 2 i + 1, by groups of lanes, and one by one at the end."""
     whole = n // lanes * lanes
-    groups = np.arange(whole, dtype=np.int32).reshape(-1, lanes)
-    rest = np.arange(whole, n, dtype=np.int32)
-    groups = np.concatenate([2 * groups, 2 * groups + 1], axis=1).reshape(-1)
-    return jnp.asarray(np.concatenate([groups, np.stack([2 * rest, 2 * rest + 1], axis=1).reshape(-1)]))
+    symbols, numbers = 2 * np.arange(n, dtype=np.int32), 2 * np.arange(n, dtype=np.int32) + 1
+    groups = [turn[:whole].reshape(-1, lanes) for turn in (symbols, numbers)]
+    rest = [turn[whole:, None] for turn in (symbols, numbers)]
+    return jnp.asarray(np.concatenate([np.hstack(groups).reshape(-1), np.hstack(rest).reshape(-1)]))
 
 
 def rans_push_bypass(
