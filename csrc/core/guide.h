@@ -64,14 +64,24 @@ JANS_HD void MakeGuide(const Row& row, int bits, uint32_t* halves) {
   }
 }
 
-// Rows with their guides, one after the other; none where `guides` is null.
+// Rows with their guides, one after the other; none where `guides` is null. `sealed` says that all rows are known to
+// be.
 struct GuidedRows {
   Rows rows;
   const uint32_t* guides;
   int bits;
+  bool sealed;
 
   JANS_HD bool Shared() const { return rows.Shared(); }
-  JANS_HD Interval Find(int64_t i, int64_t symbol) const { return rows.Find(i, symbol); }
+  JANS_HD Interval Find(int64_t i, int64_t symbol) const {
+    const uint64_t row = rows.index[i * rows.index_stride], width = rows.n;
+    if (__builtin_expect(!sealed || row >= static_cast<uint64_t>(rows.count), 0)) return rows.Find(i, symbol);
+    if (__builtin_expect(static_cast<uint64_t>(symbol) >= width, 0)) return NoInterval(kBadSymbol);
+    const uint32_t* at = rows.cdf + row * (width + 1) + symbol;
+    const uint32_t start = at[0], freq = at[1] - start;
+    if (__builtin_expect(freq == 0 || start + uint64_t{freq} > Total(rows.precision), 0)) return rows.Find(i, symbol);
+    return {start, freq};
+  }
   template <bool kPairs>
   JANS_HD Located LocateBy(int64_t i, uint32_t quantile) const {
     const int64_t row = rows.index[i * rows.index_stride];

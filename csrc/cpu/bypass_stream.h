@@ -33,7 +33,7 @@ struct BypassRows {
     const int64_t row = RowOf(i);
     if (!Known(row)) return row == kLeftOut ? Interval{0, 0} : NoInterval(kBadModel);
     const int64_t v = int64_t{symbol} - offset[row];
-    return table.rows.At(i).Find(v < 0 || v >= escape[row] ? escape[row] : v);
+    return table.Find(i, v < 0 || v >= escape[row] ? escape[row] : v);
   }
 };
 

@@ -1,5 +1,6 @@
 // CPU handlers of rows of cumulative frequencies, plain ("rows") or with guides ("table").
 #include "../cpu/row_tables.h"
+#include "../cpu/wide_rows.h"
 #include "any_model.h"
 #include "cpu_call.h"
 #include "table_operands.h"
@@ -10,23 +11,40 @@ namespace {
 // ---- rANS ----
 
 template <typename V, typename Symbol>
-void PushRows(Stream<V>& stream, const Rows& rows, const Symbol* symbols, int64_t n, int precision) {
+void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t n, int precision) {
   WithMoreLanes(stream.lanes, [&](auto lanes) {
     constexpr int kLanes = decltype(lanes)::value;
-    EntryTable<Entry> table;
+    const Rows& rows = table.rows;
+    EntryTable<Entry> entries;
     auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
-    if (rows.Shared() && n > 0 && rows.Valid(0) && table.Build(rows.At(0), n, make)) {
-      auto source = [&table, symbols](int64_t i) { return table.Find(symbols[i]); };
+    if (rows.Shared() && n > 0 && rows.Valid(0) && entries.Build(rows.At(0), n, make)) {
+      auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
       return PushEntries<V, kLanes>(stream, source, n, precision);
     }
-    auto fill = [&rows, symbols](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-      for (int64_t j = 0; j < count; ++j) {
-        const Interval interval = rows.Find(begin + j, symbols[begin + j]);
-        start[j] = interval.start;
-        freq[j] = interval.freq;
-      }
+    auto push = [&](int64_t first, int64_t last) {
+      auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
+        for (int64_t j = 0; j < count; ++j) {
+          const Interval interval = table.Find(first + begin + j, symbols[first + begin + j]);
+          start[j] = interval.start;
+          freq[j] = interval.freq;
+        }
+      };
+      PushFilled<V, kLanes, 16>(stream, fill, last - first, precision);
     };
-    PushFilled<V, kLanes, 16>(stream, fill, n, precision);
+#if defined(__x86_64__)
+    if constexpr (kLanes == avx2::kBlock && std::is_same_v<V, Rans32_16>) {
+      if (table.sealed && precision >= avx2::kLeastPrecision && avx2::Fits(stream, table, rows.n + 1)) {
+        int64_t end = n / kLanes * kLanes;
+        if (end < n) push(end, n);
+        while ((end = avx2::PushBlocks(stream, rows, symbols, end, precision)) > 0) {
+          push(end - kLanes, end);
+          end -= kLanes;
+        }
+        return;
+      }
+    }
+#endif
+    push(0, n);
   });
 }
 
@@ -40,26 +58,43 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
   JANS_RETURN_IF_ERROR(CheckVector(symbols));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, 0, symbols.dimensions().back(), precision, false));
   auto body = [&](auto& stream, int64_t b, const auto& in) {
-    PushRows(stream, args.At(b).rows, in.At(b), in.core[0], precision);
+    PushRows(stream, args.At(b), in.At(b), in.core[0], precision);
   };
   return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
               precision, 1, body);
 }
 
-template <typename V, typename Store>
-void PopRows(Stream<V>& stream, const GuidedRows& table, const Store& store, int64_t n, int precision) {
+template <typename V, typename Symbol>
+void PopRows(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision) {
   WithMoreLanes(stream.lanes, [&](auto lanes) {
-    auto pop = [&](const auto& locate) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); };
-    if (table.guides != nullptr && table.pairs()) {
-      return pop([table](int64_t i, uint32_t quantile) { return table.template LocateBy<true>(i, quantile); });
-    }
-    if (table.guides != nullptr) {
-      return pop([table](int64_t i, uint32_t quantile) { return table.template LocateBy<false>(i, quantile); });
-    }
+    constexpr int kLanes = decltype(lanes)::value;
+    auto pop_from = [&](int64_t first, int64_t last, const auto& locate) {
+      auto from = [&](int64_t i, uint32_t quantile) { return locate(first + i, quantile); };
+      PopAll<V, kLanes>(stream, from, StoreTo<Symbol>{symbols + first}, last - first, precision);
+    };
+    auto pop = [&](const auto& locate) { pop_from(0, n, locate); };
     const Rows& rows = table.rows;
-    auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
-    if (rows.Shared() && n > 0 && rows.Valid(0) && WithTable(rows.At(0), n, pop_row)) return;
-    pop([&rows](int64_t i, uint32_t quantile) { return rows.Locate(i, quantile); });
+    if (table.guides == nullptr) {
+      auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
+      if (rows.Shared() && n > 0 && rows.Valid(0) && WithTable(rows.At(0), n, pop_row)) return;
+      return pop([&rows](int64_t i, uint32_t quantile) { return rows.Locate(i, quantile); });
+    }
+    if (!table.pairs())
+      return pop([table](int64_t i, uint32_t quantile) { return table.LocateBy<false>(i, quantile); });
+    auto pairs = [table](int64_t i, uint32_t quantile) { return table.LocateBy<true>(i, quantile); };
+#if defined(__x86_64__)
+    if constexpr (kLanes == avx2::kBlock && std::is_same_v<V, Rans32_16>) {
+      if (avx2::Fits(stream, table, int64_t{2} << table.bits)) {
+        int64_t i = 0;
+        while (n - (i = avx2::PopBlocks(stream, table, symbols, i, n, precision)) >= kLanes) {
+          pop_from(i, i + kLanes, pairs);
+          i += kLanes;
+        }
+        return pop_from(i, n, pairs);
+      }
+    }
+#endif
+    pop(pairs);
   });
 }
 
@@ -73,7 +108,7 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
   JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, 0, symbols_out->dimensions().back(), precision, kGuided));
   auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
-    PopRows(stream, args.At(b), store, n, precision);
+    PopRows(stream, args.At(b), store.symbols, n, precision);
   };
   return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision, 1,
              body);

@@ -12,6 +12,7 @@ struct TableOperands {
   Operand<const uint32_t> guide;
   int32_t precision = 0;
   int bits = 0;
+  bool sealed = false;
 
   // From the operands of a call, beginning with `first`: cdf, index, and the guide, of length 0 where there is none, if
   // `guided`.
@@ -21,6 +22,7 @@ struct TableOperands {
     auto cdf = args.get<AnyBuffer>(first), index = args.get<AnyBuffer>(first + 1);
     if (!cdf.has_value() || !index.has_value()) return Invalid("cdf or index is missing");
     JANS_RETURN_IF_ERROR(rows.Init(batch, *cdf, *index, n));
+    sealed = Sealed(batch, n);
     if (!guided) return ffi::Error::Success();
     auto guide_in = args.get<AnyBuffer>(first + 2);
     if (!guide_in.has_value()) return Invalid("guide is missing");
@@ -28,10 +30,22 @@ struct TableOperands {
   }
   GuidedRows At(int64_t b) const {
     const Rows at{rows.cdf.At(b), rows.count(), rows.row_symbols(), rows.index.At(b), rows.index_stride(), precision};
-    return {at, guide.data == nullptr ? nullptr : guide.At(b), bits};
+    return {at, guide.data == nullptr ? nullptr : guide.At(b), bits, sealed};
   }
 
  private:
+  // Whether all rows are known to be: they are looked at where all streams share them and that is little work.
+  bool Sealed(const Batch& batch, int64_t n) const {
+    for (const int64_t stride : rows.cdf.strides) {
+      if (stride != 0) return false;
+    }
+    if (rows.count() > n * batch.streams / 4) return false;
+    for (int64_t row = 0; row < rows.count(); ++row) {
+      const int64_t width = rows.row_symbols();
+      if (!Row{rows.cdf.data + row * (width + 1), width, precision}.Sealed()) return false;
+    }
+    return true;
+  }
   ffi::Error InitGuide(const Batch& batch, const AnyBuffer& guide_in) {
     JANS_RETURN_IF_ERROR(guide.Init("guide", guide_in, ffi::DataType::U32, batch, 2));
     if (guide.core[1] == 0) {

@@ -15,9 +15,9 @@ def table_guide(cdf, *, precision, bits):
     start, end = wide[symbol], wide[symbol + 1]
     next_end = wide[jnp.minimum(symbol + 2, cdf.shape[0] - 1)]
     if precision <= MOST_PAIR_PRECISION:
-        parts, shifts, search = (start, end - 1, next_end - 1, symbol), (0, 16, 32, 48), u64(1)
+        parts, search = {0: start, 16: end - 1, 32: next_end - 1, 48: symbol}, 1
     else:
-        parts, shifts, search = (symbol, start, end - start), (0, 16, 40), u64(0)
+        parts, search = {0: symbol, 16: start, 40: end - start}, 0
         good &= end - start < 2**24
-    entry = sum(part.astype(u64) << u64(shift) for part, shift in zip(parts, shifts, strict=True))
-    return (split_halves(jnp.where(good, entry, search)).reshape(-1),)
+    entry = sum(part.astype(u64) << u64(shift) for shift, part in parts.items())
+    return (split_halves(jnp.where(good, entry, u64(search))).reshape(-1),)
