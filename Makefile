@@ -5,7 +5,7 @@ ARGS ?=
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jans csrc -name '*.py' -o -name '*.h' -o -name '*.inc' -o -name '*.cc' -o -name '*.cu')
 
-.PHONY: demo test lint bench gpu clean
+.PHONY: demo test lint bench bench-tables gpu clean
 
 demo: $(VENV)/has-examples
 	$(VENV)/bin/python examples/mnist.py $(ARGS)
@@ -21,6 +21,10 @@ lint: $(VENV)/has-lint
 
 bench: $(VENV)/has-bench
 	$(VENV)/bin/python benchmarks/cpu.py $(ARGS)
+
+# PyTorch in its build for CPUs is enough; install that first where its default build is too large.
+bench-tables: $(VENV)/has-bench-tables
+	$(VENV)/bin/python benchmarks/tables.py $(ARGS)
 
 # For a machine with a GPU and no network: the Python at hand brings jax, its CUDA plugin, cmake, ninja and scikit-build-core.
 gpu:

@@ -1,0 +1,182 @@
+"""Many tables and an index for every symbol, beside torch_ans 0.4.0, in one run: `make bench-tables`.
+
+The tables are Gaussians of K scales, as hyperpriors have them; a symbol's scale is drawn at random. One thread; every
+figure is the median of interleaved repetitions.
+"""
+
+import argparse
+import math
+import os
+import pathlib
+from collections.abc import Callable
+
+# Before JAX: it sets the flags of XLA.
+from measure import interleaved, markdown, processor  # isort: skip
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from torch_ans.utils import TorchANSInterface, auto_inverse_cdf_precision, build_cdf_with_inverse_table
+
+from jans import models, quantize, rans, tans
+
+SYMBOLS = 256
+SHAPES = (("rans64_ryg", 1), ("rans64_ryg", 4), ("rans64_ryg", 8), ("rans32_16", 32))
+PEERS = [(f, n) for f in ("rans64", "rans32_16") for n in (1, 4, 8)]
+
+
+def scale_tables(count: int, precision: int) -> np.ndarray:
+    scales = np.exp(np.linspace(math.log(0.11), math.log(40), count))
+    edges = np.arange(SYMBOLS + 1) - SYMBOLS // 2 - 0.5
+    cdf = np.array([[0.5 * (1 + math.erf(x / scale / math.sqrt(2))) for x in edges] for scale in scales])
+    probs = np.diff(cdf, axis=1).astype(np.float32)
+    return np.asarray(quantize.probs(jnp.asarray(probs), precision)).astype(np.int64)
+
+
+def draw(cdf: np.ndarray, index: np.ndarray, rng: np.random.Generator, precision: int) -> np.ndarray:
+    at = rng.integers(0, 2**precision, index.size)
+    symbols = np.empty(index.size, np.int32)
+    for k, row in enumerate(cdf):
+        symbols[index == k] = np.searchsorted(row, at[index == k], side="right") - 1
+    return symbols
+
+
+def our_calls(cdf, index, symbols, precision: int, variant: str, lanes: int) -> tuple[Callable, Callable]:
+    """All streams pushed at once into donated states, and popped, as compiled programs."""
+    table = models.Table(cdf, precision=precision).prepare()
+    streams, n = symbols.shape
+    capacity = n * precision // (32 if variant == "rans64_ryg" else 16) + 8
+    x, k = jnp.asarray(symbols), jnp.asarray(index)
+    empty = jax.vmap(lambda _: rans.init(capacity, lanes, variant))(jnp.arange(streams))
+    push = jax.jit(jax.vmap(lambda s, k, x: rans.push(s, table.at(k), x)), donate_argnums=0)
+    pop = jax.jit(jax.vmap(lambda s, k: rans.pop(s, table.at(k))[1]))
+    full = jax.block_until_ready(push(jax.tree.map(jnp.copy, empty), k, x))
+    assert (pop(full, k) == x).all()
+    held = {"tail": jnp.copy(full.tail)}
+
+    def encode():
+        # The buffer is used again, the rest of the state starts anew.
+        state = rans.State(empty.head + 0, held["tail"], empty.size + 0, empty.status + 0, variant)
+        state = push(state, k, x)
+        held["tail"] = state.tail
+        return state
+
+    return encode, lambda: pop(full, k)
+
+
+def our_tans_calls(cdf, index, symbols, precision: int, lanes: int) -> tuple[Callable, Callable]:
+    tables = tans.tables(jnp.asarray(cdf), precision)
+    streams, n = symbols.shape
+    empty = jax.vmap(lambda _: tans.init(n * precision // 32 + 8, lanes, precision))(jnp.arange(streams))
+    x, k = jnp.asarray(symbols), jnp.asarray(index)
+    push = jax.jit(jax.vmap(lambda s, k, x: tans.push(s, tables, x, k)))
+    pop = jax.jit(jax.vmap(lambda s, k: tans.pop(s, tables, (n,), k)[1]))
+    full = jax.block_until_ready(push(empty, k, x))
+    assert (pop(full, k) == x).all()
+    return lambda: push(empty, k, x), lambda: pop(full, k)
+
+
+def peer_calls(cdf, index, symbols, precision: int, family: str, lanes: int) -> tuple[Callable, Callable]:
+    """Its kernels on tables that are ready: for rANS with the guide that its own rule picks."""
+    streams, n = symbols.shape
+    x, k = torch.tensor(symbols), torch.tensor(index.astype(np.int32))
+    rows = torch.tensor(cdf.astype(np.int32))
+    sizes = torch.full((len(cdf),), SYMBOLS + 1, dtype=torch.int32)
+    zeros = torch.zeros(len(cdf), dtype=torch.int32)
+    guided = {} if family.startswith("tans") else {"inverse_cdf_precision": "auto"}
+    coder = TorchANSInterface(
+        family, bypass_coding=False, freq_precision=precision, num_interleaves=lanes, device="cpu", **guided
+    )
+    options = {"freq_precision": precision, "bypass_coding": False, "bypass_precision": 4}
+    if family.startswith("tans"):
+        rows = coder._native.tans_build_tables(rows, sizes, precision)
+        decode_one, more = coder.ans_decode_func, {}
+    else:
+        bits = auto_inverse_cdf_precision(SYMBOLS + 1, precision, len(cdf))
+        rows = build_cdf_with_inverse_table(rows, precision, bits)
+        decode_one, more = coder._invcdf_decode_func, {"inverse_cdf_precision": bits}
+    rows = rows.contiguous()
+
+    def encode():
+        stream = coder._init_stream(num_parallel_states=streams)
+        used = coder._reserve_stream(stream, n)
+        coder.ans_encode_func(stream, x, k, rows, sizes, zeros, **options, used_bytes=used)
+        return stream
+
+    full = encode()
+
+    def decode():
+        return decode_one(full.clone(), k, rows, sizes, zeros, **options, **more)
+
+    assert (decode() == x).all()
+    return encode, decode
+
+
+def compare(repetitions: int, n: int, count: int, precision: int, streams: int) -> list[tuple[str, ...]]:
+    rng = np.random.default_rng(0)
+    cdf = scale_tables(count, precision)
+    index = rng.integers(0, count, (streams, n // streams))
+    symbols = draw(cdf, index.reshape(-1), rng, precision).reshape(index.shape)
+    calls: dict[str, Callable[[], object]] = {}
+    names: list[str] = []
+
+    def add(name: str, pair: tuple[Callable, Callable]) -> None:
+        names.append(name)
+        calls[f"{name} encode"], calls[f"{name} decode"] = pair
+
+    for family, lanes in PEERS:
+        if family == "rans64" or precision <= 15:
+            add(f"torch_ans {family}, {lanes} lanes", peer_calls(cdf, index, symbols, precision, family, lanes))
+    for variant, lanes in SHAPES:
+        if variant == "rans64_ryg" or precision <= 15:
+            add(f"jans {variant}, {lanes} lanes", our_calls(cdf, index, symbols, precision, variant, lanes))
+    if precision <= 12:
+        for lanes in (1, 4, 8):
+            add(f"torch_ans tans32, {lanes} lanes", peer_calls(cdf, index, symbols, precision, "tans32", lanes))
+            add(f"jans tans, {lanes} lanes", our_tans_calls(cdf, index, symbols, precision, lanes))
+    seconds = interleaved(calls, repetitions)
+    rates = {name: index.size / s / 1e6 for name, s in seconds.items()}
+    rows = []
+    for name in names:
+        tans_only = "tans32" if " tans" in name and name.startswith("jans") else "torch_ans"
+        ratios = []
+        for way in ("encode", "decode"):
+            best = max(rate for call, rate in rates.items() if tans_only in call and call.endswith(way))
+            ratios.append(f"{rates[f'{name} {way}'] / best:.2f}" if name.startswith("jans") else "")
+        rows.append((name, f"{rates[f'{name} encode']:.0f}", f"{rates[f'{name} decode']:.0f}", *ratios))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=pathlib.Path, help="Markdown file to write")
+    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--symbols", type=int, default=2**20)
+    args = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    torch.set_num_threads(1)
+    sections = [
+        "# Tables",
+        f"{processor()}; jax {jax.__version__}, torch {torch.__version__}, torch_ans 0.4.0. One core, {args.symbols} "
+        "int32 symbols in all. Ratios are to the best of torch_ans in a section, of `jans.tans` to the best of its tANS.",
+    ]
+    for count, precision, streams in (
+        (64, 15, 1),
+        (64, 16, 1),
+        (256, 15, 1),
+        (64, 15, 64),
+        (64, 15, 4096),
+        (64, 12, 1),
+    ):
+        plural = "stream" if streams == 1 else "streams"
+        sections.append(f"## {count} tables of {SYMBOLS} symbols, {precision} bits, {streams} {plural}, Msym/s")
+        rows = compare(args.repetitions, args.symbols, count, precision, streams)
+        sections.append(markdown(("coder", "encode", "decode", "encode / best peer", "decode / best peer"), rows))
+        print("\n\n".join(sections[-2:]), flush=True)
+    if args.out:
+        args.out.write_text("\n\n".join(sections) + "\n")
+
+
+if __name__ == "__main__":
+    main()
