@@ -159,7 +159,7 @@ def main() -> None:
     sections = [
         "# Tables",
         f"{processor()}; jax {jax.__version__}, torch {torch.__version__}, torch_ans 0.4.0. One core, {args.symbols} "
-        "int32 symbols in all. Ratios are to the best of torch_ans in a section, of `jans.tans` to the best of its tANS.",
+        "int32 symbols in all. Ratios are to the best of torch_ans in a section, for `jans.tans` to its best tANS.",
     ]
     for count, precision, streams in (
         (64, 15, 1),
