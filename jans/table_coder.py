@@ -36,7 +36,7 @@ class TableCoder:
     >>> symbols, indexes = jnp.array([0, 1, -7, 0, 1]), jnp.array([0, 1, 1, 0, 1])
     >>> data = coder.encode(symbols, indexes)
     >>> len(data)
-    12
+    8
     >>> coder.decode(data, indexes)
     Array([ 0,  1, -7,  0,  1], dtype=int32)
     """
