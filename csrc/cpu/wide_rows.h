@@ -255,7 +255,66 @@ JANS_WIDE int64_t PopBlocks(Stream<Rans32_16>& stream, const GuidedRows& table, 
 }
 
 }  // namespace avx2
+
+template <typename V, int kLanes>
+constexpr bool kSideBySide = kLanes == avx2::kBlock && std::is_same_v<V, Rans32_16>;
+
+// Pushes n symbols side by side; push(begin, end) does those for which that is not possible. False where it is for
+// none.
+template <int kLanes, typename V, typename Symbol, typename PushSome>
+bool PushSideBySide(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t n, int precision,
+                    const PushSome& push) {
+  if constexpr (kSideBySide<V, kLanes>) {
+    const bool possible = table.sealed && precision >= avx2::kLeastPrecision;
+    if (!possible || !avx2::Fits(stream, table, table.rows.n + 1)) return false;
+    int64_t end = n / kLanes * kLanes;
+    if (end < n) push(end, n);
+    while ((end = avx2::PushBlocks(stream, table.rows, symbols, end, precision)) > 0) {
+      push(end - kLanes, end);
+      end -= kLanes;
+    }
+    return true;
+  }
+  return false;
+}
+
+// As PushSideBySide. The table has guides of pairs.
+template <int kLanes, typename V, typename Symbol, typename PopSome>
+bool PopSideBySide(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision,
+                   const PopSome& pop) {
+  if constexpr (kSideBySide<V, kLanes>) {
+    if (!avx2::Fits(stream, table, int64_t{2} << table.bits)) return false;
+    int64_t i = 0;
+    while (n - (i = avx2::PopBlocks(stream, table, symbols, i, n, precision)) >= kLanes) {
+      pop(i, i + kLanes);
+      i += kLanes;
+    }
+    pop(i, n);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace jans
+
+#else
+
+namespace jans {
+
+template <typename V, int kLanes>
+constexpr bool kSideBySide = false;
+
+template <int kLanes, typename... Anything>
+bool PushSideBySide(const Anything&...) {
+  return false;
+}
+template <int kLanes, typename... Anything>
+bool PopSideBySide(const Anything&...) {
+  return false;
+}
+
+}  // namespace jans
+
 #endif  // defined(__x86_64__)
 
 #endif  // JANS_CPU_WIDE_ROWS_H_

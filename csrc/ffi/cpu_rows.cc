@@ -15,12 +15,6 @@ void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols,
   WithMoreLanes(stream.lanes, [&](auto lanes) {
     constexpr int kLanes = decltype(lanes)::value;
     const Rows& rows = table.rows;
-    EntryTable<Entry> entries;
-    auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
-    if (rows.Shared() && n > 0 && rows.Valid(0) && entries.Build(rows.At(0), n, make)) {
-      auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
-      return PushEntries<V, kLanes>(stream, source, n, precision);
-    }
     auto push = [&](int64_t first, int64_t last) {
       auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
         for (int64_t j = 0; j < count; ++j) {
@@ -31,19 +25,13 @@ void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols,
       };
       PushFilled<V, kLanes, 16>(stream, fill, last - first, precision);
     };
-#if defined(__x86_64__)
-    if constexpr (kLanes == avx2::kBlock && std::is_same_v<V, Rans32_16>) {
-      if (table.sealed && precision >= avx2::kLeastPrecision && avx2::Fits(stream, table, rows.n + 1)) {
-        int64_t end = n / kLanes * kLanes;
-        if (end < n) push(end, n);
-        while ((end = avx2::PushBlocks(stream, rows, symbols, end, precision)) > 0) {
-          push(end - kLanes, end);
-          end -= kLanes;
-        }
-        return;
-      }
+    if (PushSideBySide<kLanes>(stream, table, symbols, n, precision, push)) return;
+    EntryTable<Entry> entries;
+    auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
+    if (rows.Shared() && n > 0 && rows.Valid(0) && entries.Build(rows.At(0), n, make)) {
+      auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
+      return PushEntries<V, kLanes>(stream, source, n, precision);
     }
-#endif
     push(0, n);
   });
 }
@@ -64,37 +52,54 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
               precision, 1, body);
 }
 
+// A guide to one row for the length of a call, as fine as n symbols pay for.
+struct OneGuide {
+  static constexpr int kMostBits = 10;
+  static constexpr int64_t kFewest = 256;  // symbols that are worth one
+
+  OneGuide(const Row& row, int64_t n) : bits(std::min(row.precision, 6)) {
+    while (bits < std::min(row.precision, kMostBits) && int64_t{4} << bits < n) ++bits;
+    MakeGuide(row, bits, halves.data());
+    table = {{row.cdf, 1, row.n, &index, 0, row.precision}, halves.data(), bits, false};
+  }
+  OneGuide(const OneGuide&) = delete;
+  OneGuide& operator=(const OneGuide&) = delete;
+
+  int bits;
+  std::array<uint32_t, 2 << kMostBits> halves;
+  const int32_t index = 0;
+  GuidedRows table;
+};
+
+template <int kLanes, typename V, typename Symbol>
+void PopPairs(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision) {
+  auto pop = [&](int64_t first, int64_t last) {
+    auto locate = [&](int64_t i, uint32_t quantile) { return table.template LocateBy<true>(first + i, quantile); };
+    PopAll<V, kLanes>(stream, locate, StoreTo<Symbol>{symbols + first}, last - first, precision);
+  };
+  if (!PopSideBySide<kLanes>(stream, table, symbols, n, precision, pop)) pop(0, n);
+}
+
 template <typename V, typename Symbol>
 void PopRows(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision) {
   WithMoreLanes(stream.lanes, [&](auto lanes) {
     constexpr int kLanes = decltype(lanes)::value;
-    auto pop_from = [&](int64_t first, int64_t last, const auto& locate) {
-      auto from = [&](int64_t i, uint32_t quantile) { return locate(first + i, quantile); };
-      PopAll<V, kLanes>(stream, from, StoreTo<Symbol>{symbols + first}, last - first, precision);
-    };
-    auto pop = [&](const auto& locate) { pop_from(0, n, locate); };
+    auto pop = [&](const auto& locate) { PopAll<V, kLanes>(stream, locate, StoreTo<Symbol>{symbols}, n, precision); };
+    if (table.guides != nullptr) {
+      if (table.pairs()) return PopPairs<kLanes>(stream, table, symbols, n, precision);
+      return pop([&table](int64_t i, uint32_t quantile) { return table.LocateBy<false>(i, quantile); });
+    }
     const Rows& rows = table.rows;
-    if (table.guides == nullptr) {
-      auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
-      if (rows.Shared() && n > 0 && rows.Valid(0) && WithTable(rows.At(0), n, pop_row)) return;
-      return pop([&rows](int64_t i, uint32_t quantile) { return rows.Locate(i, quantile); });
-    }
-    if (!table.pairs())
-      return pop([table](int64_t i, uint32_t quantile) { return table.LocateBy<false>(i, quantile); });
-    auto pairs = [table](int64_t i, uint32_t quantile) { return table.LocateBy<true>(i, quantile); };
-#if defined(__x86_64__)
-    if constexpr (kLanes == avx2::kBlock && std::is_same_v<V, Rans32_16>) {
-      if (avx2::Fits(stream, table, int64_t{2} << table.bits)) {
-        int64_t i = 0;
-        while (n - (i = avx2::PopBlocks(stream, table, symbols, i, n, precision)) >= kLanes) {
-          pop_from(i, i + kLanes, pairs);
-          i += kLanes;
+    if (rows.Shared() && n > 0 && rows.Valid(0)) {
+      if constexpr (kSideBySide<V, kLanes>) {
+        if (n >= OneGuide::kFewest && rows.n <= std::min(n, kMaxGuideSymbols)) {
+          return PopPairs<kLanes>(stream, OneGuide(rows.At(0), n).table, symbols, n, precision);
         }
-        return pop_from(i, n, pairs);
       }
+      auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
+      if (WithTable(rows.At(0), n, pop_row)) return;
     }
-#endif
-    pop(pairs);
+    pop([&rows](int64_t i, uint32_t quantile) { return rows.Locate(i, quantile); });
   });
 }
 
