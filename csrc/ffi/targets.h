@@ -42,6 +42,7 @@
 #define JANS_CPU_TARGETS(X)    \
   JANS_FAMILY_TARGETS(X, lazy) \
   X(quantize_perfect)          \
+  X(quantize_nearest)          \
   X(chain_take)                \
   X(chain_keep)                \
   X(chain_push)                \
