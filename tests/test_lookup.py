@@ -77,6 +77,12 @@ def test_side_by_side_as_one_by_one(data):
     arrays = [jnp.asarray(a) for a in (head, tail, np.int32(size), np.int32(0))]
     coder = {"variant": 2, "precision": precision}
     (guide,) = calls.table_guide(cdf, precision=precision, bits=6)
+    escape = data.draw(st.sampled_from([np.array([19, 20, 5]), np.array([0, 19, 1]), np.array([19, 19, 30])]))
+    offset = np.array([0, data.draw(st.sampled_from([-7, 2**31 - 3])), -(2**31)])
+    wild = np.where(rng.random(n) < data.draw(st.sampled_from([0, 0.01, 0.3])), 2**20, rng.integers(0, 19, n))
+    known = np.clip(index, 0, 2)
+    values = (wild % (escape[known] + 3) + offset[known]).astype(np.int32)
+    rows_of = cdf, index, guide, escape.astype(np.int32), offset.astype(np.int32)
 
     def compare(name, *operands, **params):
         found = calls.CALLS[name](*arrays, *map(jnp.asarray, operands), **coder, **params)
@@ -89,6 +95,8 @@ def test_side_by_side_as_one_by_one(data):
 
     compare("rans_push_rows", symbols, cdf, index)
     compare("rans_pop_table", cdf, index, guide, n=n, dtype=symbols.dtype)
+    compare("rans_push_bypass", values, *rows_of, digit=4)
+    compare("rans_pop_bypass", *rows_of, digit=4, n=n, dtype=np.dtype(np.int32))
 
 
 @pytest.mark.parametrize("bits", [0, 3, 10])

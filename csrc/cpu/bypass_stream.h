@@ -57,21 +57,21 @@ void PushGroup(Stream<V>& stream, const BypassRows& model, const int32_t* symbol
   for (int64_t i = end; i-- > begin;) PushOne(stream, i % stream.lanes, model.Find(i, symbols[i]), precision);
 }
 
-// `push` pushes symbols begin, ..., end - 1, none of which has a number, a multiple of the lanes.
+// Pushes symbols begin, ..., end - 1, where begin is a multiple of the lanes; push(begin, end) pushes whole groups of
+// symbols that have no numbers.
 template <typename V, typename PushPlain>
-void PushBypassAll(Stream<V>& stream, const BypassRows& model, const int32_t* symbols, int64_t n, int precision,
-                   const PushPlain& push) {
-  const int64_t lanes = stream.lanes;
-  int64_t end = n / lanes * lanes;
-  for (int64_t i = n; i-- > end;) PushGroup(stream, model, symbols, i, i + 1, precision);
-  while (end > 0) {
+void PushBypassAll(Stream<V>& stream, const BypassRows& model, const int32_t* symbols, int64_t begin, int64_t end,
+                   int precision, const PushPlain& push) {
+  const int64_t lanes = stream.lanes, whole = end / lanes * lanes;
+  for (; end > whole; --end) PushGroup(stream, model, symbols, end - 1, end, precision);
+  while (end > begin) {
     int64_t i = end - 1;
-    while (i >= 0 && model.Number(i, symbols[i]) == kInAlphabet) --i;
-    const int64_t begin = (i + lanes) / lanes * lanes;
-    if (begin < end) push(begin, end);
-    if (i < 0) return;
-    PushGroup(stream, model, symbols, begin - lanes, begin, precision);
-    end = begin - lanes;
+    while (i >= begin && model.Number(i, symbols[i]) == kInAlphabet) --i;
+    const int64_t plain = (i + lanes) / lanes * lanes;
+    if (plain < end) push(plain, end);
+    if (i < begin) return;
+    PushGroup(stream, model, symbols, plain - lanes, plain, precision);
+    end = plain - lanes;
   }
 }
 
@@ -87,6 +87,8 @@ class BypassReader {
         floor_(stream.floor()) {}
 
   bool Pending() const { return pending_; }
+  // The symbols that are popped next begin with this one, a multiple of the lanes.
+  void Begin(int64_t first) { first_ = first; }
 
   JANS_HD Located Locate(int64_t i, uint32_t quantile) {
     const int64_t row = model_.RowOf(i);
@@ -102,7 +104,7 @@ class BypassReader {
 
   template <typename Heads>
   JANS_SELDOM void Run(int64_t done, Heads& heads, Tail<typename V::Word>& tail) {
-    if (done <= whole_ && done % lanes_ != 0) return;
+    if (first_ + done <= whole_ && done % lanes_ != 0) return;
     for (const int64_t i : places_) {
       const int64_t lane = i % lanes_, row = model_.RowOf(i);
       typename V::State x = heads.Get(lane);
@@ -146,6 +148,7 @@ class BypassReader {
   int32_t* symbols_;
   const int64_t lanes_, whole_;
   const bool floor_;
+  int64_t first_ = 0;
   bool pending_ = false;
   int32_t status_ = 0;
   std::vector<int64_t> places_;

@@ -130,11 +130,43 @@ JANS_WIDE_INLINE __m256i Divide(__m256i x, __m256i freq, __m256i& rest) {
   return quotient;
 }
 
+// Symbols that are places in their rows.
+struct Places {
+  JANS_WIDE_INLINE __m256i PlaceOf(const Rows& rows, __m256i, __m256i symbol, __m256i& bad) const {
+    bad = _mm256_or_si256(bad, Outside(symbol, rows.n));
+    return symbol;
+  }
+  JANS_WIDE_INLINE __m256i SymbolAt(__m256i, __m256i place, __m256i&) const { return place; }
+};
+
+// Values of places in rows with an escape symbol, which is left to others.
+struct BypassPlaces {
+  const int32_t *escape, *offset;
+
+  JANS_WIDE_INLINE __m256i PlaceOf(const Rows&, __m256i row, __m256i symbol, __m256i& bad) const {
+    const __m256i first = _mm256_i32gather_epi32(offset, row, 4), place = _mm256_sub_epi32(symbol, first);
+    // A difference that has no place in 32 bits has another sign than the symbol, which has another than the offset.
+    const __m256i wraps = _mm256_and_si256(_mm256_xor_si256(symbol, first), _mm256_xor_si256(symbol, place));
+    const __m256i inside = _mm256_cmpgt_epi32(_mm256_i32gather_epi32(escape, row, 4), place);
+    bad = _mm256_or_si256(bad, _mm256_srai_epi32(_mm256_or_si256(wraps, place), 31));
+    bad = _mm256_or_si256(bad, _mm256_xor_si256(inside, _mm256_set1_epi32(-1)));
+    return place;
+  }
+  JANS_WIDE_INLINE __m256i SymbolAt(__m256i row, __m256i place, __m256i& bad) const {
+    const __m256i first = _mm256_i32gather_epi32(offset, row, 4), symbol = _mm256_add_epi32(place, first);
+    const __m256i inside = _mm256_cmpgt_epi32(_mm256_i32gather_epi32(escape, row, 4), place);
+    // A place is no negative number: the sum wraps where it is below the offset.
+    bad = _mm256_or_si256(bad, _mm256_cmpgt_epi32(first, symbol));
+    bad = _mm256_or_si256(bad, _mm256_xor_si256(inside, _mm256_set1_epi32(-1)));
+    return symbol;
+  }
+};
+
 // Pushes blocks of symbols that end at `end`, a multiple of 32, and gives where it stopped: at 0, at a block that has a
 // symbol without an interval, or for lack of room. The rows are sealed, the precision is kLeastPrecision or more.
-template <typename Symbol>
-JANS_WIDE int64_t PushBlocks(Stream<Rans32_16>& stream, const Rows& rows, const Symbol* symbols, int64_t end,
-                             int precision) {
+template <typename Values, typename Symbol>
+JANS_WIDE int64_t PushBlocks(Stream<Rans32_16>& stream, const Rows& rows, const Values& values, const Symbol* symbols,
+                             int64_t end, int precision) {
   Tail<uint16_t>& tail = stream.tail;
   const __m128i p = _mm_cvtsi32_si128(precision), full_bits = _mm_cvtsi32_si128(Rans32_16::kTopBits - precision);
   const __m256i width = _mm256_set1_epi32(static_cast<int32_t>(rows.n + 1));
@@ -146,9 +178,11 @@ JANS_WIDE int64_t PushBlocks(Stream<Rans32_16>& stream, const Rows& rows, const 
     __m256i bad = _mm256_setzero_si256();
     for (int g = 0; g < kGroups; ++g) {
       const int64_t i = end - kBlock + kEight * g;
-      __m256i row = RowsOf(rows, i), symbol = LoadSymbols(symbols + i), after;
-      const __m256i none = _mm256_or_si256(Outside(row, rows.count), Outside(symbol, rows.n));
-      const __m256i place = _mm256_add_epi32(_mm256_mullo_epi32(row, width), symbol);
+      const __m256i index = RowsOf(rows, i);
+      __m256i none = Outside(index, rows.count), after;
+      const __m256i row = _mm256_andnot_si256(none, index);
+      __m256i place = values.PlaceOf(rows, row, LoadSymbols(symbols + i), none);
+      place = _mm256_add_epi32(_mm256_mullo_epi32(row, width), place);
       LoadPairs(rows.cdf, _mm256_andnot_si256(none, place), start[g], after);
       freq[g] = _mm256_sub_epi32(after, start[g]);
       // 0 <= start < after <= total; a start above 2^31 is negative.
@@ -178,7 +212,7 @@ JANS_WIDE int64_t PushBlocks(Stream<Rans32_16>& stream, const Rows& rows, const 
 
 // For the lanes in `miss`, which an entry of the guide does not know: the interval and the symbol by search. False
 // where there is none.
-JANS_SELDOM bool SearchLanes(const GuidedRows& table, int64_t i, unsigned miss, const uint32_t* quantile,
+JANS_SELDOM inline bool SearchLanes(const GuidedRows& table, int64_t i, unsigned miss, const uint32_t* quantile,
                              int32_t* symbol, uint32_t* start, uint32_t* freq) {
   for (int lane = 0; lane < kEight; ++lane) {
     if ((miss >> lane & 1) == 0) continue;
@@ -193,9 +227,9 @@ JANS_SELDOM bool SearchLanes(const GuidedRows& table, int64_t i, unsigned miss, 
 
 // Pops blocks of symbols from `i` on, a multiple of 32, and gives where it stopped: near n, at a block that has a
 // quantile without a symbol, or where words may run out. The table has guides of pairs.
-template <typename Symbol>
-JANS_WIDE int64_t PopBlocks(Stream<Rans32_16>& stream, const GuidedRows& table, Symbol* symbols, int64_t i, int64_t n,
-                            int precision) {
+template <typename Values, typename Symbol>
+JANS_WIDE int64_t PopBlocks(Stream<Rans32_16>& stream, const GuidedRows& table, const Values& values, Symbol* symbols,
+                            int64_t i, int64_t n, int precision) {
   Tail<uint16_t>& tail = stream.tail;
   const Rows& rows = table.rows;
   const __m128i p = _mm_cvtsi32_si128(precision), shift = _mm_cvtsi32_si128(precision - table.bits);
@@ -210,12 +244,13 @@ JANS_WIDE int64_t PopBlocks(Stream<Rans32_16>& stream, const GuidedRows& table, 
     bool good = true;
     int64_t left = words;
     for (int g = 0; g < kGroups; ++g) {
-      const __m256i row = RowsOf(rows, i + kEight * g), none = Outside(row, rows.count);
+      const __m256i index = RowsOf(rows, i + kEight * g), none = Outside(index, rows.count);
+      const __m256i row = _mm256_andnot_si256(none, index);
       const __m256i quantile = _mm256_and_si256(x[g], mask);
       const __m256i bucket = _mm256_slli_epi32(_mm256_srl_epi32(quantile, shift), 1);
       const __m256i place = _mm256_add_epi32(_mm256_sll_epi32(row, bits), bucket);
       __m256i low, high;
-      LoadPairs(table.guides, _mm256_andnot_si256(none, place), low, high);
+      LoadPairs(table.guides, place, low, high);
       const __m256i first_last = _mm256_srli_epi32(low, 16), second = _mm256_cmpgt_epi32(quantile, first_last);
       __m256i symbol = _mm256_sub_epi32(_mm256_srli_epi32(high, 16), second);
       __m256i start = _mm256_blendv_epi8(_mm256_and_si256(low, low_half), _mm256_add_epi32(first_last, one), second);
@@ -235,7 +270,9 @@ JANS_WIDE int64_t PopBlocks(Stream<Rans32_16>& stream, const GuidedRows& table, 
         freq = _mm256_load_si256(reinterpret_cast<const __m256i*>(freqs));
         symbol = _mm256_load_si256(reinterpret_cast<const __m256i*>(found));
       }
-      StoreSymbols(symbols + i + kEight * g, symbol);
+      __m256i bad = _mm256_setzero_si256();
+      StoreSymbols(symbols + i + kEight * g, values.SymbolAt(row, symbol, bad));
+      good = good && _mm256_testz_si256(bad, bad) != 0;
       const __m256i rest = _mm256_sub_epi32(quantile, start);
       y[g] = _mm256_add_epi32(_mm256_mullo_epi32(freq, _mm256_srl_epi32(x[g], p)), rest);
       const __m256i wants = _mm256_cmpgt_epi32(lower, y[g]);
@@ -256,20 +293,23 @@ JANS_WIDE int64_t PopBlocks(Stream<Rans32_16>& stream, const GuidedRows& table, 
 
 }  // namespace avx2
 
+using avx2::BypassPlaces;
+using avx2::Places;
+
 template <typename V, int kLanes>
 constexpr bool kSideBySide = kLanes == avx2::kBlock && std::is_same_v<V, Rans32_16>;
 
 // Pushes n symbols side by side; push(begin, end) does those for which that is not possible. False where it is for
 // none.
-template <int kLanes, typename V, typename Symbol, typename PushSome>
-bool PushSideBySide(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t n, int precision,
-                    const PushSome& push) {
+template <int kLanes, typename V, typename Values, typename Symbol, typename PushSome>
+bool PushSideBySide(Stream<V>& stream, const GuidedRows& table, const Values& values, const Symbol* symbols, int64_t n,
+                    int precision, const PushSome& push) {
   if constexpr (kSideBySide<V, kLanes>) {
     const bool possible = table.sealed && precision >= avx2::kLeastPrecision;
     if (!possible || !avx2::Fits(stream, table, table.rows.n + 1)) return false;
     int64_t end = n / kLanes * kLanes;
     if (end < n) push(end, n);
-    while ((end = avx2::PushBlocks(stream, table.rows, symbols, end, precision)) > 0) {
+    while ((end = avx2::PushBlocks(stream, table.rows, values, symbols, end, precision)) > 0) {
       push(end - kLanes, end);
       end -= kLanes;
     }
@@ -279,13 +319,13 @@ bool PushSideBySide(Stream<V>& stream, const GuidedRows& table, const Symbol* sy
 }
 
 // As PushSideBySide. The table has guides of pairs.
-template <int kLanes, typename V, typename Symbol, typename PopSome>
-bool PopSideBySide(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision,
-                   const PopSome& pop) {
+template <int kLanes, typename V, typename Values, typename Symbol, typename PopSome>
+bool PopSideBySide(Stream<V>& stream, const GuidedRows& table, const Values& values, Symbol* symbols, int64_t n,
+                   int precision, const PopSome& pop) {
   if constexpr (kSideBySide<V, kLanes>) {
     if (!avx2::Fits(stream, table, int64_t{2} << table.bits)) return false;
     int64_t i = 0;
-    while (n - (i = avx2::PopBlocks(stream, table, symbols, i, n, precision)) >= kLanes) {
+    while (n - (i = avx2::PopBlocks(stream, table, values, symbols, i, n, precision)) >= kLanes) {
       pop(i, i + kLanes);
       i += kLanes;
     }
@@ -300,6 +340,11 @@ bool PopSideBySide(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, 
 #else
 
 namespace jans {
+
+struct Places {};
+struct BypassPlaces {
+  const int32_t *escape, *offset;
+};
 
 template <typename V, int kLanes>
 constexpr bool kSideBySide = false;

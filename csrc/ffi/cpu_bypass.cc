@@ -1,5 +1,6 @@
 // CPU handlers of rANS with tables and bypass coding.
 #include "../cpu/bypass_stream.h"
+#include "../cpu/wide_rows.h"
 #include "cpu_call.h"
 #include "table_operands.h"
 
@@ -42,19 +43,24 @@ ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, 
     auto body = [&](Stream<V>& stream, int64_t b) {
       const BypassRows model = args.At(b);
       const int32_t* s = in.At(b);
-      auto push = [&](int64_t begin, int64_t end) {
-        auto fill = [&model, s, begin](int64_t first, int64_t count, uint32_t* start, uint32_t* freq) {
-          for (int64_t j = 0; j < count; ++j) {
-            const Interval interval = model.Find(begin + first + j, s[begin + first + j]);
-            start[j] = interval.start;
-            freq[j] = interval.freq;
-          }
+      WithMoreLanes(stream.lanes, [&](auto lanes) {
+        constexpr int kLanes = decltype(lanes)::value;
+        auto push_plain = [&](int64_t begin, int64_t end) {
+          auto fill = [&](int64_t first, int64_t count, uint32_t* start, uint32_t* freq) {
+            for (int64_t j = 0; j < count; ++j) {
+              const Interval interval = model.Find(begin + first + j, s[begin + first + j]);
+              start[j] = interval.start;
+              freq[j] = interval.freq;
+            }
+          };
+          PushFilled<V, kLanes, 16>(stream, fill, end - begin, precision);
         };
-        WithMoreLanes(stream.lanes, [&](auto lanes) {
-          PushFilled<V, decltype(lanes)::value, 16>(stream, fill, end - begin, precision);
-        });
-      };
-      PushBypassAll(stream, model, s, n, precision, push);
+        auto push = [&](int64_t begin, int64_t end) {
+          PushBypassAll(stream, model, s, begin, end, precision, push_plain);
+        };
+        const BypassPlaces places{model.escape, model.offset};
+        if (!PushSideBySide<kLanes>(stream, model.table, places, s, n, precision, push)) push(0, n);
+      });
     };
     return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
                         StreamGrain(n), body);
@@ -77,9 +83,17 @@ ffi::Error RansPopBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, A
     auto body = [&](Stream<V>& stream, int64_t b) {
       const BypassRows model = args.At(b);
       BypassReader<V> reader(model, stream, out.At(b), n);
-      auto locate = [&reader](int64_t i, uint32_t quantile) { return reader.Locate(i, quantile); };
       WithMoreLanes(stream.lanes, [&](auto lanes) {
-        PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<int32_t>{out.At(b)}, n, precision, reader);
+        constexpr int kLanes = decltype(lanes)::value;
+        auto pop = [&](int64_t first, int64_t last) {
+          auto locate = [&reader, first](int64_t i, uint32_t quantile) { return reader.Locate(first + i, quantile); };
+          reader.Begin(first);
+          PopAll<V, kLanes>(stream, locate, StoreTo<int32_t>{out.At(b) + first}, last - first, precision, reader);
+        };
+        const BypassPlaces places{model.escape, model.offset};
+        const bool guided = model.table.guides != nullptr;
+        if (guided && PopSideBySide<kLanes>(stream, model.table, places, out.At(b), n, precision, pop)) return;
+        pop(0, n);
       });
       stream.tail.status |= reader.status();
     };

@@ -25,7 +25,7 @@ void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols,
       };
       PushFilled<V, kLanes, 16>(stream, fill, last - first, precision);
     };
-    if (PushSideBySide<kLanes>(stream, table, symbols, n, precision, push)) return;
+    if (PushSideBySide<kLanes>(stream, table, Places{}, symbols, n, precision, push)) return;
     EntryTable<Entry> entries;
     auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
     if (rows.Shared() && n > 0 && rows.Valid(0) && entries.Build(rows.At(0), n, make)) {
@@ -77,7 +77,7 @@ void PopPairs(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64
     auto locate = [&](int64_t i, uint32_t quantile) { return table.template LocateBy<true>(first + i, quantile); };
     PopAll<V, kLanes>(stream, locate, StoreTo<Symbol>{symbols + first}, last - first, precision);
   };
-  if (!PopSideBySide<kLanes>(stream, table, symbols, n, precision, pop)) pop(0, n);
+  if (!PopSideBySide<kLanes>(stream, table, Places{}, symbols, n, precision, pop)) pop(0, n);
 }
 
 template <typename V, typename Symbol>
