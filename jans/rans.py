@@ -50,7 +50,7 @@ def _attributes(state: State, kernel: Any) -> dict[str, int]:
     if kernel.attributes.get("digit", 0) > most:
         raise ValueError(
             f"variant {state.variant} codes digits of at most {most} bits, got {kernel.attributes['digit']}. Build the "
-            "model with smaller digit_bits, or take a variant with a 64-bit state."
+            "model with smaller bypass_precision, or take a variant with a 64-bit state."
         )
     return dict(kernel.attributes)
 

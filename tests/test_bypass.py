@@ -21,9 +21,9 @@ EDGES = [LEAST, LEAST + 1, -1, 0, 2, 3, 4, MOST - 1, MOST]
 integers = st.one_of(st.integers(LEAST, MOST), st.integers(-10, 10), st.sampled_from(EDGES))
 
 
-def model_of(index, offset=0, digit_bits=4, lookup="auto"):
+def model_of(index, offset=0, bypass_precision=4, lookup="auto"):
     table = models.Table(CDF, index, 6).prepare(lookup)
-    return models.Bypass(table, np.array(SIZES), np.array(offset), digit_bits)
+    return models.Bypass(table, np.array(SIZES), np.array(offset), bypass_precision)
 
 
 def digits_of(value, offset, size, bits):
@@ -172,8 +172,16 @@ def test_errors():
     table = models.Table(CDF, 0, 6)
     for make, kind, message in [
         (lambda: models.Bypass(models.Uniform(3)), TypeError, "bypass coding is for a jans.models.Table, got Uniform"),
-        (lambda: models.Bypass(table, digit_bits=17), ValueError, "digit_bits must be an integer from 1 to 16, got 17"),
-        (lambda: models.Bypass(table, digit_bits=0), ValueError, "digit_bits must be an integer from 1 to 16, got 0"),
+        (
+            lambda: models.Bypass(table, bypass_precision=17),
+            ValueError,
+            "bypass_precision must be an integer from 1 to 16, got 17",
+        ),
+        (
+            lambda: models.Bypass(table, bypass_precision=0),
+            ValueError,
+            "bypass_precision must be an integer from 1 to 16, got 0",
+        ),
         (lambda: models.Bypass(table, sizes=[1, 2, 3]), ValueError, "sizes must be one number or one for each of the"),
         (lambda: models.Bypass(table, offset=0.5), TypeError, "offset must be integers, got float32"),
         (lambda: models.Bypass(table).interval(jnp.array([1])), TypeError, "only jans.rans codes it"),
@@ -181,7 +189,9 @@ def test_errors():
         (lambda: jans.chain.pop(jans.chain.init(np.ones(3, np.uint32)), models.Bypass(table), (1,)), TypeError, "only"),
         (lambda: models.Bypass(table).escape(), TypeError, "does not say where its support ends"),
         (
-            lambda: rans.push(rans.init(4, variant="rans32_16"), models.Bypass(table, digit_bits=16), jnp.array([1])),
+            lambda: rans.push(
+                rans.init(4, variant="rans32_16"), models.Bypass(table, bypass_precision=16), jnp.array([1])
+            ),
             ValueError,
             "variant rans32_16 codes digits of at most 15 bits, got 16",
         ),

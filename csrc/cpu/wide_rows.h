@@ -213,7 +213,7 @@ JANS_WIDE int64_t PushBlocks(Stream<Rans32_16>& stream, const Rows& rows, const 
 // For the lanes in `miss`, which an entry of the guide does not know: the interval and the symbol by search. False
 // where there is none.
 JANS_SELDOM inline bool SearchLanes(const GuidedRows& table, int64_t i, unsigned miss, const uint32_t* quantile,
-                             int32_t* symbol, uint32_t* start, uint32_t* freq) {
+                                    int32_t* symbol, uint32_t* start, uint32_t* freq) {
   for (int lane = 0; lane < kEight; ++lane) {
     if ((miss >> lane & 1) == 0) continue;
     const Located found = table.LocateBy<true>(i + lane, quantile[lane]);

@@ -21,8 +21,8 @@ class Bypass(base.Model):
 
     A value stands at place `v = value - offset[k]` of its row k, whose escape symbol has place `e = sizes[k] - 1`.
     Places 0 ... e - 1 have symbols of their own. All other values are coded as the escape symbol and the number
-    `2 (v - e)` for v >= e or `-2 v - 1` for v < 0: digits of `digit_bits` bits, the lowest first, behind their count,
-    which itself is in digits, as many of `2**digit_bits - 1` as it has and then what is left.
+    `2 (v - e)` for v >= e or `-2 v - 1` for v < 0: digits of b = `bypass_precision` bits, the lowest first, behind
+    their count, which itself is in digits, as many of `2**b - 1` as it has and then what is left.
 
     `jans.rans` codes it; with variants "rans64_ryg", "rans32_16" and "rans32" the words are those of torch_ans, with
     "rans64_ryg" and 4 bits those of CompressAI. `Model.escape` widens any model for every coder, in a format of this
@@ -34,7 +34,8 @@ class Bypass(base.Model):
         sizes: integers [K], or one for all rows: symbols of the alphabet, the escape symbol included; by default all
             that rows have. Those beyond are never coded, and popping one sets `BAD_DATA`.
         offset: integers [K], or one for all rows: the value at place 0.
-        digit_bits: 1 to 16, and at most the precision that the variant of the coder has room for; static.
+        bypass_precision: bits of a digit, 1 to 16, and at most the precision that the coder's variant has room for;
+            static.
 
     Digits that no push can have written, and values beyond int32, set `BAD_DATA` and give 0.
 
@@ -47,15 +48,17 @@ class Bypass(base.Model):
     """
 
     leaves = ("table", "escape_place", "offset")
-    static = ("digit_bits", "precision")
+    static = ("bypass_precision", "precision")
 
-    def __init__(self, table: Table, sizes: Any = None, offset: Any = 0, digit_bits: int = 4):
+    def __init__(self, table: Table, sizes: Any = None, offset: Any = 0, bypass_precision: int = 4):
         if type(table) is not Table:
             raise TypeError(f"bypass coding is for a jans.models.Table, got {type(table).__name__}.")
         count, n = table.cdf.shape[0], table.cdf.shape[1] - 1
-        if not isinstance(digit_bits, int | np.integer) or not 1 <= digit_bits <= MOST_DIGIT_BITS:
-            raise ValueError(f"digit_bits must be an integer from 1 to {MOST_DIGIT_BITS}, got {digit_bits!r}.")
-        self.table, self.precision, self.digit_bits = table, table.precision, int(digit_bits)
+        if not isinstance(bypass_precision, int | np.integer) or not 1 <= bypass_precision <= MOST_DIGIT_BITS:
+            raise ValueError(
+                f"bypass_precision must be an integer from 1 to {MOST_DIGIT_BITS}, got {bypass_precision!r}."
+            )
+        self.table, self.precision, self.bypass_precision = table, table.precision, int(bypass_precision)
         self.escape_place = _of_rows("sizes", n if sizes is None else sizes, count) - 1
         self.offset = _of_rows("offset", offset, count)
 
@@ -72,7 +75,9 @@ class Bypass(base.Model):
     def stack_kernel(self, shape: Shape) -> base.Kernel:
         cdf, index = self.table.rows(shape)
         guide = jnp.zeros((cdf.shape[0], 0), jnp.uint32) if self.table.guide is None else self.table.guide
-        return base.Kernel("bypass", (cdf, index, guide, self.escape_place, self.offset), {"digit": self.digit_bits})
+        return base.Kernel(
+            "bypass", (cdf, index, guide, self.escape_place, self.offset), {"digit": self.bypass_precision}
+        )
 
     def bits(self, symbols: jax.Array) -> jax.Array:
         """Exact code length of each value, in bits (float32); infinite where there is no code."""
@@ -85,10 +90,10 @@ class Bypass(base.Model):
         high = ~low & (v.astype(jnp.uint32) >= escape.astype(jnp.uint32))
         distance = jnp.where(low, ~v, v - escape).astype(jnp.uint32)
         length = jnp.where(low | (high & (distance > 0)), 33 - jax.lax.clz(distance).astype(jnp.int32), 0)
-        digits = -(-length // self.digit_bits)
-        digits += digits // (2**self.digit_bits - 1) + 1
+        digits = -(-length // self.bypass_precision)
+        digits += digits // (2**self.bypass_precision - 1) + 1
         place = jnp.where(low | high, escape, v)
-        plain = self.table.at(row).bits(place) + jnp.where(low | high, digits * self.digit_bits, 0)
+        plain = self.table.at(row).bits(place) + jnp.where(low | high, digits * self.bypass_precision, 0)
         return jnp.where(index == row, plain, jnp.where(index == LEFT_OUT, 0.0, jnp.inf))
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
