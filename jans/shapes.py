@@ -56,3 +56,13 @@ def check_dtype(dtype: Any) -> np.dtype:
     if dtype not in SYMBOLS:
         raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {dtype}.")
     return dtype
+
+
+def check_rows(name: str, values: Any, count: int) -> jax.Array:
+    """One integer for every row of a table, int32 [count], from as many or from one for all."""
+    array = jnp.asarray(values)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{name} must be integers, got {array.dtype}.")
+    if array.shape not in ((), (count,)):
+        raise ValueError(f"{name} must be one number or one for each of the {count} rows, got shape {array.shape}.")
+    return jnp.broadcast_to(array.astype(jnp.int32), (count,))

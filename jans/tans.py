@@ -24,7 +24,7 @@ import numpy as np
 
 from jans.codecs import Codec
 from jans.ffi import calls
-from jans.shapes import KERNEL_SYMBOLS, check_dtype, check_fit, check_symbols
+from jans.shapes import KERNEL_SYMBOLS, check_dtype, check_fit, check_rows, check_symbols
 from jans.state import blank_words, check_layout, pytree
 from jans.status import CodingError, check
 
@@ -126,16 +126,6 @@ def _check_bypass(bypass_precision: int | None, sizes: Any) -> int | None:
     return int(bypass_precision)
 
 
-def _for_rows(name: str, values: Any, count: int) -> jax.Array:
-    """One integer for every row."""
-    values = jnp.asarray(values)
-    if not jnp.issubdtype(values.dtype, jnp.integer):
-        raise TypeError(f"{name} must be integers, got {values.dtype}.")
-    if values.shape not in ((), (count,)):
-        raise ValueError(f"{name} must be one number, or one for each of the {count} tables; got shape {values.shape}.")
-    return jnp.broadcast_to(values.astype(jnp.int32), (count,))
-
-
 @functools.partial(jax.jit, static_argnames=("precision", "bypass_precision"))
 def tables(
     cdf: jax.Array, precision: int, sizes: Any = None, offset: Any = None, bypass_precision: int | None = None
@@ -177,12 +167,12 @@ def tables(
     count, n = rows.shape[0], rows.shape[1] - 1
     escape = jnp.full(1, n)
     if bypass_precision is not None:
-        sizes = _for_rows("sizes", n if sizes is None else sizes, count)
+        sizes = check_rows("sizes", n if sizes is None else sizes, count)
         escape = jnp.where((sizes >= 1) & (sizes <= n), sizes - 1, -1)
     codes, states, decoder, escape = calls.tans_tables(
         rows.astype(jnp.uint32), escape.astype(jnp.int32), precision=precision
     )
-    offset = jnp.zeros(0, jnp.int32) if offset is None else _for_rows("offset", offset, count)
+    offset = jnp.zeros(0, jnp.int32) if offset is None else check_rows("offset", offset, count)
     return Tables(codes, states, decoder, escape, offset, precision, bypass_precision)
 
 

@@ -307,6 +307,19 @@ class EntrySource {
   mutable std::array<uint32_t, 2 * kGroup> start_, freq_ = {};
 };
 
+// The intervals of symbols first + begin, ..., for PushFilled: model.Find(i, symbols[i]).
+template <typename Model, typename Symbol>
+auto FillFrom(const Model& model, const Symbol* symbols, int64_t first) {
+  return [&model, symbols, first](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
+    for (int64_t j = 0; j < count; ++j) {
+      const int64_t i = first + begin + j;
+      const Interval interval = model.Find(i, symbols[i]);
+      start[j] = interval.start;
+      freq[j] = interval.freq;
+    }
+  };
+}
+
 template <typename V, int kLanes, int kGroup, typename Fill>
 void PushFilled(Stream<V>& stream, const Fill& fill, int64_t n, int precision) {
   PushEntries<V, kLanes>(stream, EntrySource<V, kGroup, Fill>(fill, n, precision), n, precision);

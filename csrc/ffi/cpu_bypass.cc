@@ -46,14 +46,7 @@ ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, 
       WithMoreLanes(stream.lanes, [&](auto lanes) {
         constexpr int kLanes = decltype(lanes)::value;
         auto push_plain = [&](int64_t begin, int64_t end) {
-          auto fill = [&](int64_t first, int64_t count, uint32_t* start, uint32_t* freq) {
-            for (int64_t j = 0; j < count; ++j) {
-              const Interval interval = model.Find(begin + first + j, s[begin + first + j]);
-              start[j] = interval.start;
-              freq[j] = interval.freq;
-            }
-          };
-          PushFilled<V, kLanes, 16>(stream, fill, end - begin, precision);
+          PushFilled<V, kLanes, 16>(stream, FillFrom(model, s, begin), end - begin, precision);
         };
         auto push = [&](int64_t begin, int64_t end) {
           PushBypassAll(stream, model, s, begin, end, precision, push_plain);

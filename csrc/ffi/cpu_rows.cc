@@ -16,14 +16,7 @@ void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols,
     constexpr int kLanes = decltype(lanes)::value;
     const Rows& rows = table.rows;
     auto push = [&](int64_t first, int64_t last) {
-      auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-        for (int64_t j = 0; j < count; ++j) {
-          const Interval interval = table.Find(first + begin + j, symbols[first + begin + j]);
-          start[j] = interval.start;
-          freq[j] = interval.freq;
-        }
-      };
-      PushFilled<V, kLanes, 16>(stream, fill, last - first, precision);
+      PushFilled<V, kLanes, 16>(stream, FillFrom(table, symbols, first), last - first, precision);
     };
     if (PushSideBySide<kLanes>(stream, table, Places{}, symbols, n, precision, push)) return;
     EntryTable<Entry> entries;

@@ -10,7 +10,7 @@ import numpy as np
 
 from jans.models import base
 from jans.models.table import Table
-from jans.shapes import Shape
+from jans.shapes import Shape, check_rows
 
 MOST_DIGIT_BITS = 16
 LEFT_OUT = -1
@@ -59,8 +59,8 @@ class Bypass(base.Model):
                 f"bypass_precision must be an integer from 1 to {MOST_DIGIT_BITS}, got {bypass_precision!r}."
             )
         self.table, self.precision, self.bypass_precision = table, table.precision, int(bypass_precision)
-        self.escape_place = _of_rows("sizes", n if sizes is None else sizes, count) - 1
-        self.offset = _of_rows("offset", offset, count)
+        self.escape_place = check_rows("sizes", n if sizes is None else sizes, count) - 1
+        self.offset = check_rows("offset", offset, count)
 
     @property
     def shape(self) -> Shape:
@@ -110,12 +110,3 @@ _REFUSAL = (
     "bypass coding writes digits between symbols, so that values have no single interval: only jans.rans codes it. For "
     "other coders widen the table with table.escape()."
 )
-
-
-def _of_rows(name: str, values: Any, count: int) -> jax.Array:
-    array = jnp.asarray(values)
-    if not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(f"{name} must be integers, got {array.dtype}.")
-    if array.shape not in ((), (count,)):
-        raise ValueError(f"{name} must be one number or one for each of the {count} rows, got shape {array.shape}.")
-    return jnp.broadcast_to(array.astype(jnp.int32), (count,))
