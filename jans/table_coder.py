@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import byte_strings, rans
+from jans import byte_strings, quantize, rans
 from jans.models import Bypass, Table
-from jans.shapes import check_symbols
+from jans.shapes import check_rows, check_symbols
 from jans.state import State, find_variant, pytree
 from jans.status import OVERFLOW, CodingError, check
 
@@ -44,6 +44,47 @@ class TableCoder:
     model: Table | Bypass
     variant: str = "rans64_ryg"
     lanes: int = 1
+
+    @classmethod
+    def from_probs(
+        cls,
+        probs: Any,
+        tail: Any,
+        sizes: Any = None,
+        offset: Any = 0,
+        precision: int = 15,
+        bypass_precision: int = 4,
+        variant: str = "rans64_ryg",
+        lanes: int = 1,
+    ) -> "TableCoder":
+        """A coder for all int32 values, from the probabilities of those that are likely.
+
+        The frequencies are those of `jans.quantize.nearest` with `ties="away"`, so that tables are CompressAI's.
+
+        Args:
+            probs: float32 or float64 [K, n].
+            tail: floats [K], or one for all rows: the probability of all other values together.
+            sizes: integers [K], or one for all rows: only so many of a row's probabilities count; by default n.
+            offset: integers [K], or one for all rows: the value that the first probability is of.
+            precision: bits of the frequencies, of which CompressAI has 16.
+            bypass_precision, variant, lanes: as for `models.Bypass` and `jans.rans.init`.
+
+        >>> probs = jnp.array([[0.2, 0.5, 0.2], [0.7, 0.2, 0.0]])
+        >>> coder = TableCoder.from_probs(probs, tail=0.1, sizes=jnp.array([3, 2]), offset=-1)
+        >>> coder.model.table.cdf
+        Array([[    0,  6553, 22936, 29489, 32768],
+               [    0, 22937, 29490, 32768, 32768]], dtype=uint32)
+        """
+        probs = jnp.asarray(probs)
+        if probs.ndim != 2:
+            raise ValueError(f"probs must be [tables, values], got shape {probs.shape}.")
+        count, n = probs.shape
+        sizes = check_rows("sizes", n if sizes is None else sizes, count)
+        place = jnp.arange(n + 1)
+        tail = jnp.broadcast_to(jnp.asarray(tail, probs.dtype), (count,))
+        rows = jnp.where(place < sizes[:, None], jnp.pad(probs, ((0, 0), (0, 1))), tail[:, None])
+        table = Table(quantize.nearest(rows, precision, sizes + 1, ties="away"), precision=precision).prepare()
+        return cls(Bypass(table, sizes + 1, offset, bypass_precision), variant, lanes)
 
     def encode(self, symbols: Any, indexes: Any) -> Any:
         """Symbols as a byte string, or a batch of messages as one string each.

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jans
-from jans import TableCoder, byte_strings, models, rans
+from jans import TableCoder, byte_strings, models, quantize, rans
 from jans.reference import plain
 
 CDF = np.array([[0, 20, 40, 63, 64], [0, 1, 2, 3, 64], [0, 30, 31, 32, 64]])
@@ -110,6 +110,22 @@ def test_values_outside_of_plain_tables_are_errors():
         coder.encode(np.array([[0, 1], [0, 4]], np.int32), np.zeros((2, 2), int))
     with pytest.raises(jans.CodingError, match="a model was no distribution"):
         coder.encode(np.array([0, 1], np.int32), np.array([0, 3]))
+
+
+def test_tables_from_probabilities():
+    rng = np.random.default_rng(5)
+    probs, sizes, offset = rng.random((3, 9)).astype(np.float32), np.array([9, 4, 1]), np.array([-4, 0, 7])
+    probs /= probs.sum(axis=1, keepdims=True)
+    tail = np.array([0.01, 0.2, 1e-9], np.float32)
+    coder = TableCoder.from_probs(probs, tail, sizes, offset, precision=14)
+    for k, row in enumerate(np.asarray(coder.model.table.cdf)):
+        alone = np.append(probs[k, : sizes[k]], tail[k])
+        assert row[: sizes[k] + 2].tolist() == quantize.nearest(jnp.asarray(alone), 14, ties="away").tolist()
+        assert (row[sizes[k] + 2 :] == 2**14).all()
+    values, indexes = rng.integers(-9, 9, 200).astype(np.int32), rng.integers(0, 3, 200)
+    assert cases.same(coder.decode(coder.encode(values, indexes), indexes), values)
+    with pytest.raises(ValueError, match=r"probs must be \[tables, values\], got shape \(3,\)"):
+        TableCoder.from_probs(np.ones(3, np.float32), 0.1)
 
 
 @settings(max_examples=60 if cases.KERNELS else 10)
