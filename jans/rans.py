@@ -44,6 +44,17 @@ def _coder(state: State, precision: int) -> dict[str, int]:
     return {"variant": NUMBERS[state.variant], "precision": precision}
 
 
+def _attributes(state: State, kernel: Any) -> dict[str, int]:
+    """What the kernel of a model has to know beside the model's arrays."""
+    most = find_variant(state.variant).max_precision
+    if kernel.attributes.get("digit", 0) > most:
+        raise ValueError(
+            f"variant {state.variant} codes digits of at most {most} bits, got {kernel.attributes['digit']}. Build the "
+            "model with smaller digit_bits, or take a variant with a 64-bit state."
+        )
+    return dict(kernel.attributes)
+
+
 @jax.jit
 def push(state: State, model: Any, symbols: jax.Array) -> State:
     """Puts symbols on the coder, last one first, so that `pop` returns them in reading order.
@@ -73,8 +84,9 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
         return parts.push(push, state, model, symbols)
     kernel = model.stack_kernel(symbols.shape)
     if kernel is not None:
-        push_kind, coder = calls.PUSHES[kernel.kind], coder | kernel.attributes
-        head, tail, size, status = push_kind(*arrays, symbols.reshape(-1), *kernel.operands, **coder)
+        coder |= _attributes(state, kernel)
+        flat = symbols.reshape(-1)
+        head, tail, size, status = calls.PUSHES[kernel.kind](*arrays, flat, *kernel.operands, **coder)
     else:
         start, freq = model.interval(symbols)
         head, tail, size, status = calls.rans_push(*arrays, start.reshape(-1), freq.reshape(-1), **coder)
@@ -112,7 +124,7 @@ def pop(
         state, symbols = _pop_by_steps(state, model, shape)
         return state, symbols.astype(dtype)
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
-    coder |= kernel.attributes
+    coder |= _attributes(state, kernel)
     head, size, status, symbols = calls.POPS[kernel.kind](*arrays, *kernel.operands, **coder, n=n, dtype=inner)
     return State(head, state.tail, size, status, state.variant), symbols.reshape(shape).astype(dtype)
 

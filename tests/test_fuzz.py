@@ -88,6 +88,10 @@ def any_call(draw):
         size = min(size, 2**precision)
         mask = operand(draw(st.sampled_from([0, size])), dtype=np.uint8) % 2 == 1
         return name, (draw(garbage((*batch, size), np.float32)), mask), {"precision": precision}
+    if name == "table_guide":
+        precision = min(precision, 24)
+        params = {"precision": precision, "bits": draw(st.integers(0, min(precision, 9)))}
+        return name, (any_rows(draw, batch, size, precision),), params
     first = (draw(garbage((*batch, n), np.int32)),)
     if name.startswith("rans"):
         first = draw(states(v, batch))
@@ -122,6 +126,20 @@ def any_call(draw):
     if name.endswith("rows"):
         rows = operand(draw(st.integers(1, 3)), size + 1, dtype=np.uint32)
         return name, (*first, rows, operand(each, dtype=np.int32)), params
+    if name.endswith(("table", "bypass")):
+        cdf, guide = rows_with_guides(draw, batch, precision)
+        index = operand(each, dtype=np.int32)
+        if draw(st.booleans()):  # in their range, or left out
+            index = np.abs(index // 2) % (cdf.shape[-2] + 1) - 1
+        if name.endswith("table"):
+            return name, (*first, cdf, index, guide), params
+        rows = [operand(cdf.shape[-2], dtype=np.int32) for _ in range(2)]
+        if draw(st.booleans()):
+            rows[0] = np.abs(rows[0] // 2) % cdf.shape[-1]
+        params |= {"digit": draw(st.integers(1, min(16, v.max_precision)))}
+        first = (*first[:4], *(a.astype(np.int32) for a in first[4:]))
+        params |= {"dtype": np.dtype(np.int32)} if name.startswith("rans_pop") else {}
+        return name, (*first, cdf, index, guide, *rows), params
     family = max((f for f in calls.FAMILIES if name.endswith(f)), key=len)
     kinds = cases.FAMILY_OPERANDS[family]
     parts = operand(each, draw(st.integers(1, 16)))
@@ -197,14 +215,30 @@ def damaged_books(draw, batch):
     return books
 
 
+def any_rows(draw, shape, size, precision):
+    """Rows that rise from 0 to 2**precision, but for a damaged entry."""
+    cuts = np.sort(draw(garbage((*shape, size - 1), np.uint32)).astype(np.int64) % (2**precision + 1), axis=-1)
+    ends = np.zeros_like(cuts, shape=(*shape, 1))
+    cdf = np.concatenate([ends, cuts, ends + 2**precision], axis=-1).astype(np.uint32)
+    damage(draw, [cdf], 2 ** (precision + 1), draw(st.integers(0, 1)))
+    return cdf
+
+
+def rows_with_guides(draw, batch, precision):
+    """A table and its guide, or one of length 0."""
+    shared = tuple(draw(st.sampled_from([1, length])) for length in batch)
+    cdf = any_rows(draw, (*shared, draw(st.integers(1, 3))), draw(st.integers(1, 40)), precision)
+    if precision > 24 or draw(st.booleans()):
+        return cdf, np.zeros((*cdf.shape[:-1], 0), np.uint32)
+    bits = draw(st.integers(0, min(precision, 9)))
+    return cdf, np.asarray(calls.table_guide(cdf, precision=precision, bits=bits)[0])
+
+
 def any_tans_call(draw, name, batch, n, dtype):
     precision, size, count = draw(st.integers(1, 15)), draw(st.integers(1, 40)), draw(st.integers(1, 3))
     params = {"precision": precision}
     shared = tuple(draw(st.sampled_from([1, length])) for length in batch)
-    cuts = np.sort(draw(garbage((*shared, count, size - 1), np.uint32)) % (2**precision + 1), axis=-1)
-    ends = np.zeros_like(cuts, shape=(*shared, count, 1))
-    cdf = np.concatenate([ends, cuts, ends + 2**precision], axis=-1).astype(np.uint32)
-    damage(draw, [cdf], 2 ** (precision + 1), draw(st.integers(0, 1)))
+    cdf = any_rows(draw, (*shared, count), size, precision)
     if name == "tans_tables":
         return (cdf,), params
     tables = [np.array(a) for a in calls.tans_tables(cdf, precision=precision)]

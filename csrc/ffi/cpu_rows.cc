@@ -50,8 +50,11 @@ template <typename V, typename Store>
 void PopRows(Stream<V>& stream, const GuidedRows& table, const Store& store, int64_t n, int precision) {
   WithMoreLanes(stream.lanes, [&](auto lanes) {
     auto pop = [&](const auto& locate) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); };
+    if (table.guides != nullptr && table.pairs()) {
+      return pop([table](int64_t i, uint32_t quantile) { return table.template LocateBy<true>(i, quantile); });
+    }
     if (table.guides != nullptr) {
-      return pop([table](int64_t i, uint32_t quantile) { return table.Locate(i, quantile); });
+      return pop([table](int64_t i, uint32_t quantile) { return table.template LocateBy<false>(i, quantile); });
     }
     const Rows& rows = table.rows;
     auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
