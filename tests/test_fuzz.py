@@ -84,6 +84,10 @@ def any_call(draw):
     each = draw(st.sampled_from([1, n]))
     size = draw(st.integers(1, 40))
     symbols = draw(st.sampled_from(SYMBOLS))
+    if name == "quantize_nearest":
+        sizes = operand(dtype=np.int32)
+        args = draw(garbage((*batch, size), np.float32)), draw(st.sampled_from([sizes, sizes % (size + 1)]))
+        return name, args, {"precision": min(precision, 31), "away": draw(st.integers(0, 1))}
     if name.startswith("quantize"):
         size = min(size, 2**precision)
         mask = operand(draw(st.sampled_from([0, size])), dtype=np.uint8) % 2 == 1

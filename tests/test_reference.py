@@ -373,3 +373,21 @@ def test_quantisers(precision, n):
             with jax.enable_x64(True):
                 assert_equal(*both(name, double, mask, precision=precision))
         assert_equal(*both("quantize_logits", logits, mask, precision=precision))
+
+
+@pytest.mark.parametrize(("precision", "n"), cases.thin([(5, 31), (12, 200), (16, 40), (31, 32), (3, 20)], 5))
+def test_quantiser_of_nearest_counts(precision, n):
+    rng = np.random.default_rng(11)
+    powers = np.exp(rng.normal(0, 1, (STREAMS, n)) * rng.choice([0.1, 3, 10], (STREAMS, 1)))
+    shares = powers / powers.sum(axis=1, keepdims=True) * rng.choice([1, 1, 3, 1e6, 1e-6], (STREAMS, 1))
+    halves = np.round(shares * 2 ** (precision + 1)) / 2 ** (precision + 1)
+    shares = np.where(rng.random((STREAMS, 1)) < 0.3, halves, shares)
+    bad = np.nan, np.inf, -1.0, 0.0, -0.0, 1e-40, -1e-40, 3e38
+    single, double = (some(rng, shares.astype(t), *bad, share=0.05) for t in (np.float32, np.float64))
+    size = some(rng, np.full(STREAMS, min(n, 2**precision), np.int32), 0, -1, 1, n // 2, n, n + 1, 2**31 - 1, share=0.8)
+    for away in (0, 1):
+        ours, theirs = both("quantize_nearest", single, size, precision=precision, away=away)
+        assert_equal(ours, theirs)
+        assert 0 < (ours[0][:, 0] == 0).sum() < STREAMS
+        with jax.enable_x64(True):
+            assert_equal(*both("quantize_nearest", double, size, precision=precision, away=away))

@@ -41,34 +41,52 @@ struct RowOperands {
   int64_t index_stride() const { return index.core[0] == 1 ? 0 : 1; }
 };
 
-// Rows of n values, with a mask or one of length 0 where there is none, and the rows of n + 1 cumulative frequencies
-// that they become. A row is a stream here.
+// Rows of n values, and the rows of n + 1 cumulative frequencies that they become. A row is a stream here.
 template <typename Value>
-struct QuantizerOperands {
+struct ValueRows {
   Batch batch;
   Operand<const Value> values;
-  Operand<const uint8_t> mask;
   Operand<uint32_t> cdf;
   int32_t precision = 0;
 
-  ffi::Error Init(const AnyBuffer& values_in, const AnyBuffer& mask_in, Out& cdf_out, int32_t bits) {
+  ffi::Error Init(const AnyBuffer& values_in, Out& cdf_out, int32_t bits, int32_t most_bits) {
     auto dims = values_in.dimensions();
     if (dims.size() < 1) return Invalid("an array of one dimension or more is needed");
     precision = bits;
-    JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
+    JANS_RETURN_IF_ERROR(CheckPrecision(precision, most_bits));
     JANS_RETURN_IF_ERROR(batch.Init(dims.first(dims.size() - 1)));
     JANS_RETURN_IF_ERROR(values.Init("values", values_in, DTypeOf<Value>(), batch, 1));
-    JANS_RETURN_IF_ERROR(mask.Init("mask", mask_in, ffi::DataType::PRED, batch, 1));
     JANS_RETURN_IF_ERROR(cdf.Init("cdf", *cdf_out, ffi::DataType::U32, batch, 1));
-    if (n() < 1 || static_cast<uint64_t>(n()) > Total(precision)) {
-      return Invalid("more symbols than the precision has room for");
-    }
-    if (cdf.core[0] != n() + 1) return Invalid("cdf does not fit the values");
-    if (mask.core[0] != 0 && mask.core[0] != n()) return Invalid("mask does not fit the values");
-    return ffi::Error::Success();
+    if (n() < 1) return Invalid("a row has a symbol or more");
+    return cdf.core[0] != n() + 1 ? Invalid("cdf does not fit the values") : ffi::Error::Success();
   }
   int64_t n() const { return values.core[0]; }
+};
+
+// With a mask, or one of length 0 where there is none.
+template <typename Value>
+struct QuantizerOperands : ValueRows<Value> {
+  Operand<const uint8_t> mask;
+
+  ffi::Error Init(const AnyBuffer& values_in, const AnyBuffer& mask_in, Out& cdf_out, int32_t bits) {
+    JANS_RETURN_IF_ERROR(ValueRows<Value>::Init(values_in, cdf_out, bits, 32));
+    JANS_RETURN_IF_ERROR(mask.Init("mask", mask_in, ffi::DataType::PRED, this->batch, 1));
+    if (static_cast<uint64_t>(this->n()) > Total(bits)) return Invalid("more symbols than the precision has room for");
+    if (masked() && mask.core[0] != this->n()) return Invalid("mask does not fit the values");
+    return ffi::Error::Success();
+  }
   bool masked() const { return mask.core[0] != 0; }
+};
+
+// With the number of symbols in each row.
+template <typename Value>
+struct NearestOperands : ValueRows<Value> {
+  Operand<const int32_t> size;
+
+  ffi::Error Init(const AnyBuffer& values_in, const AnyBuffer& size_in, Out& cdf_out, int32_t bits) {
+    JANS_RETURN_IF_ERROR(ValueRows<Value>::Init(values_in, cdf_out, bits, 31));
+    return size.Init("size", size_in, ffi::DataType::S32, this->batch, 0);
+  }
 };
 
 // Calls body(float or double zero) for the dtype of an array of floats.

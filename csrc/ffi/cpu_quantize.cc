@@ -1,6 +1,8 @@
-// CPU handlers of the quantisers: rows of n values and a mask in, rows of n + 1 cumulative frequencies out.
+// CPU handlers of the quantisers: rows of n values, and which of them are symbols, in; rows of n + 1 cumulative
+// frequencies out.
 #include <vector>
 
+#include "../core/nearest.h"
 #include "../core/perfect.h"
 #include "../core/quantize.h"
 #include "../cpu/wide.h"
@@ -20,11 +22,11 @@ struct RowOf {
 };
 
 // Calls quantize(rows, begin, end) with ranges of all rows; `cost` compares a value with a coded symbol.
-template <typename Value, typename Quantize>
-ffi::Error QuantizeAll(ffi::ThreadPool& pool, const AnyBuffer& values, const AnyBuffer& mask, Out& cdf,
+template <typename Operands, typename Quantize>
+ffi::Error QuantizeAll(ffi::ThreadPool& pool, const AnyBuffer& values, const AnyBuffer& symbols, Out& cdf,
                        int32_t precision, int64_t cost, const Quantize& quantize) {
-  QuantizerOperands<Value> rows;
-  JANS_RETURN_IF_ERROR(rows.Init(values, mask, cdf, precision));
+  Operands rows;
+  JANS_RETURN_IF_ERROR(rows.Init(values, symbols, cdf, precision));
   ParallelFor(pool, rows.batch.streams, StreamGrain(rows.n(), cost),
               [&](int64_t begin, int64_t end) { quantize(rows, begin, end); });
   return ffi::Error::Success();
@@ -39,7 +41,7 @@ ffi::Error QuantizeProbsRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer ma
         QuantizeProbs(row.values, row.mask, rows.n(), rows.precision, row.cdf);
       }
     };
-    return QuantizeAll<Float>(pool, probs, mask, cdf, precision, 4, quantize);
+    return QuantizeAll<QuantizerOperands<Float>>(pool, probs, mask, cdf, precision, 4, quantize);
   });
 }
 
@@ -66,8 +68,9 @@ ffi::Error QuantizePerfectRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer 
       QuantizePerfect(rows, begin, end, room.data());
     }
   };
-  return WithFloats(
-      probs, [&](auto zero) { return QuantizeAll<decltype(zero)>(pool, probs, mask, cdf, precision, 16, quantize); });
+  return WithFloats(probs, [&](auto zero) {
+    return QuantizeAll<QuantizerOperands<decltype(zero)>>(pool, probs, mask, cdf, precision, 16, quantize);
+  });
 }
 
 ffi::Error QuantizeLogitsRows(ffi::ThreadPool pool, AnyBuffer logits, AnyBuffer mask, Out cdf, int32_t precision) {
@@ -77,7 +80,33 @@ ffi::Error QuantizeLogitsRows(ffi::ThreadPool pool, AnyBuffer logits, AnyBuffer 
       QuantizeLogits(row.values, row.mask, rows.n(), rows.precision, row.cdf);
     }
   };
-  return QuantizeAll<float>(pool, logits, mask, cdf, precision, 4, quantize);
+  return QuantizeAll<QuantizerOperands<float>>(pool, logits, mask, cdf, precision, 4, quantize);
+}
+
+template <typename Float>
+JANS_HD void QuantizeNearestPlain(const NearestOperands<Float>& rows, int64_t begin, int64_t end, bool away) {
+  for (int64_t i = begin; i < end; ++i) {
+    QuantizeNearest(rows.values.At(i), *rows.size.At(i), rows.n(), rows.precision, away, rows.cdf.At(i));
+  }
+}
+
+template <typename Float>
+JANS_WIDE void QuantizeNearestWide(const NearestOperands<Float>& rows, int64_t begin, int64_t end, bool away) {
+  QuantizeNearestPlain(rows, begin, end, away);
+}
+
+ffi::Error QuantizeNearestRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer size, Out cdf, int32_t precision,
+                               int32_t away) {
+  auto quantize = [away](const auto& rows, int64_t begin, int64_t end) {
+    if (HasWide()) {
+      QuantizeNearestWide(rows, begin, end, away != 0);
+    } else {
+      QuantizeNearestPlain(rows, begin, end, away != 0);
+    }
+  };
+  return WithFloats(probs, [&](auto zero) {
+    return QuantizeAll<NearestOperands<decltype(zero)>>(pool, probs, size, cdf, precision, 4, quantize);
+  });
 }
 
 }  // namespace
@@ -85,5 +114,6 @@ ffi::Error QuantizeLogitsRows(ffi::ThreadPool pool, AnyBuffer logits, AnyBuffer 
 JANS_HANDLER(quantize_probs, QuantizeProbsRows, BIND ARG(probs) ARG(mask) RET(cdf) ATTR(precision))
 JANS_HANDLER(quantize_perfect, QuantizePerfectRows, BIND ARG(probs) ARG(mask) RET(cdf) ATTR(precision))
 JANS_HANDLER(quantize_logits, QuantizeLogitsRows, BIND ARG(logits) ARG(mask) RET(cdf) ATTR(precision))
+JANS_HANDLER(quantize_nearest, QuantizeNearestRows, BIND ARG(probs) ARG(size) RET(cdf) ATTR(precision) ATTR(away))
 
 }  // namespace jans

@@ -48,6 +48,7 @@
   X(rans_pop_bypass)           \
   X(table_guide)               \
   X(quantize_perfect)          \
+  X(quantize_nearest)          \
   X(chain_take)                \
   X(chain_keep)                \
   X(chain_push)                \

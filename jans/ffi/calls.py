@@ -221,6 +221,9 @@ table_guide = define(
 quantize_probs = _define_map("quantize_probs", _row, 1, 1, reference=quantizers.quantize_probs)
 quantize_perfect = _define_map("quantize_perfect", _row, 1, 1, reference=quantizers.quantize_perfect)
 quantize_logits = _define_map("quantize_logits", _row, 1, 1, reference=quantizers.quantize_logits)
+quantize_nearest = define(
+    Target("quantize_nearest", quantizers.quantize_nearest, 1, lambda **_: (1, 0), _row, {}, ("precision", "away"))
+)
 addresses = define(
     Target(
         "addresses",

@@ -1,4 +1,5 @@
-"""Floats to cumulative frequencies in plain JAX: one function per quantiser of `csrc/core`, of one row and its mask."""
+"""Floats to cumulative frequencies in plain JAX: one function per quantiser of `csrc/core`, of one row and its mask, or
+the number of its symbols."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -82,3 +83,33 @@ def quantize_logits(logits, mask, *, precision):
     sums = sums >> shift
     left = sums[:-1] * mass // jnp.maximum(sums[-1], u64(1)) + before
     return _seal(left, valid, precision)
+
+
+def _give_one_to_each(freq):
+    """A place for symbols that have none: those with the fewest, but two or more, give all but one until it is done."""
+    spare = jnp.where(freq > 1, freq - 1, 0)
+    line = jnp.argsort(jnp.where(spare > 0, spare, jnp.iinfo(freq.dtype).max), stable=True)
+    missing = jnp.sum(freq == 0)
+    before = jnp.cumsum(spare[line]) - spare[line]
+    given = jnp.clip(missing - before, 0, spare[line])
+    return jnp.maximum(freq, 1).at[line].add(-given)
+
+
+def quantize_nearest(probs, size, *, precision, away):
+    """The rule of ryg_rans."""
+    n, total = probs.shape[0], 2**precision
+    index = jnp.arange(n)
+    inside = index < size
+    probs = jnp.where(inside, flushed(probs), 0).astype(jnp.float64)
+    rounding = lax.RoundingMethod.AWAY_FROM_ZERO if away else lax.RoundingMethod.TO_NEAREST_EVEN
+    count = lax.round(probs * total, rounding)
+    most = 2.0 ** min(52, 64 - precision)
+    fits = (jnp.sum(count) >= 1) & (jnp.sum(count) < most)
+    valid = (size <= min(n, total)) & jnp.all(probs >= 0) & fits  # without a symbol the sum is 0
+    count = jnp.where(valid, count, 1).astype(u64)
+    share = (count * u64(total) // jnp.sum(count)).astype(jnp.int64)
+    share = jnp.where(index < size - 1, share, 0)
+    share = jnp.where(index == size - 1, total - jnp.sum(share), share)
+    # What is behind neither gives nor is given: it stands as if it had one.
+    freq = _give_one_to_each(jnp.where(inside, share, 1)) * inside
+    return _seal(jnp.cumsum(freq) - freq, valid, precision)

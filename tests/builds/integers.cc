@@ -5,6 +5,7 @@
 
 #include "../../csrc/core/distributions.h"
 #include "../../csrc/core/fixed_models.h"
+#include "../../csrc/core/nearest.h"
 #include "../../csrc/core/perfect.h"
 #include "../../csrc/core/quantize.h"
 #include "../../csrc/core/sums.h"
@@ -76,6 +77,8 @@ void RunRows(const char* name, Random& random) {
     QuantizeProbs<Float>(probs.data() + row * kSize, nullptr, kSize, 24, cdf.data());
     for (uint32_t left : cdf) sum.Add(left);
     perfect.Run(probs.data() + row * kSize, nullptr, kSize, 24, cdf.data());
+    for (uint32_t left : cdf) sum.Add(left);
+    QuantizeNearest<Float>(probs.data() + row * kSize, kSize, kSize, 6 + row % 20, row % 2 == 0, cdf.data());
     for (uint32_t left : cdf) sum.Add(left);
     if constexpr (sizeof(Float) == 4) {
       QuantizeLogits(logits.data() + row * kSize, nullptr, kSize, 24, cdf.data());

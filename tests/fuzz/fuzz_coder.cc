@@ -245,7 +245,7 @@ void RunFamilies(Input in) {
 bool Same(const Interval& a, const Interval& b) { return a.start == b.start && a.freq == b.freq; }
 
 // Rows of probabilities: without a table and with one a symbol has the same interval, and a table has a place for the
-// symbols that are not masked and for no other.
+// symbols that are not masked, or before its size, and for no other.
 template <typename Float>
 void RunProbs(Input in) {
   const int precision = 6 + in.Take<uint8_t>() % 26;
@@ -284,6 +284,10 @@ void RunProbs(Input in) {
       for (int64_t j = 0; j < n && cdf[0] == 0; ++j) Require((cdf[j + 1] > cdf[j]) == (mask[j] != 0));
       Require(cdf[0] == 0 ? cdf[n] == Total(precision) : cdf[0] == 0xFFFFFFFFu);
     }
+    const int32_t size = in.Take<uint8_t>() % 4 == 0 ? in.Take<int8_t>() : static_cast<int32_t>(n);
+    QuantizeNearest(row, size, n, precision, kind / 4 % 2 == 0, cdf.data());
+    for (int64_t j = 0; j < n && cdf[0] == 0; ++j) Require((cdf[j + 1] > cdf[j]) == (j < size));
+    Require(cdf[0] == 0 ? cdf[n] == Total(precision) : cdf[0] == 0xFFFFFFFFu);
     QuantizeProbs(row, nullptr, n, precision, cdf.data());
     const Row table{cdf.data(), n, precision};
     const int64_t symbol = in.Take<uint8_t>() % (n + 2) - 1;

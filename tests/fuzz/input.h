@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "../../csrc/core/quantize.h"
+#include "../../csrc/core/nearest.h"
 
 namespace jans {
 
@@ -49,7 +49,10 @@ inline std::vector<uint32_t> MakeRow(Input& in, int64_t n, int precision) {
   }
   const std::vector<uint8_t> allowed = in.Fill<uint8_t>(n);
   const uint8_t* mask = kind % 16 < 8 ? nullptr : allowed.data();
-  if (kind % 3 == 0) {
+  if (kind / 16 % 2 == 0 && precision < 32) {
+    QuantizeNearest<float>(values.data(), kind / 32 % 2 == 0 ? static_cast<int32_t>(n) : in.Take<int8_t>(), n,
+                           precision, kind / 64 % 2 == 0, cdf.data());
+  } else if (kind % 3 == 0) {
     QuantizeProbs<float>(values.data(), mask, n, precision, cdf.data());
   } else if (kind % 3 == 1) {
     QuantizeLogits(values.data(), mask, n, precision, cdf.data());
