@@ -101,6 +101,13 @@ def test_what_was_encoded_is_decoded(data):
     assert ours.RansDecoder().decode_with_indexes(encoded, indexes, *TABLE) == symbols
 
 
+def test_many_symbols_far_from_their_rows():
+    symbols = np.random.default_rng(0).integers(-(2**31), 2**31, 500)
+    data = ours.RansEncoder().encode_with_indexes(symbols, symbols % 2, *TABLE)
+    assert len(data) > 500 * 4
+    assert (ours.RansDecoder().decode_with_indexes(data, symbols % 2, *TABLE) == symbols).all()
+
+
 def test_arrays_for_lists():
     symbols, indexes = [0, 1, -2, 70], [0, 0, 1, 1]
     expected = ours.RansEncoder().encode_with_indexes(symbols, indexes, *TABLE)
