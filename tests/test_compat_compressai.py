@@ -121,6 +121,7 @@ def test_arrays_for_lists():
         assert decoded.tolist() == symbols
     rows = [np.array(row) for row in CDFS], tuple(SIZES), tuple(OFFSETS)
     assert ours.RansEncoder().encode_with_indexes(tuple(symbols), indexes, *rows) == expected
+    assert ours.RansEncoder().encode_with_indexes(symbols, indexes, tuple(CDFS), SIZES, OFFSETS) == expected
     assert ours.RansDecoder().decode_with_indexes(expected, tuple(indexes), *rows) == symbols
     padded[0, 4:] = 9  # what is behind a row is not looked at
     assert ours.RansEncoder().encode_with_indexes(symbols, indexes, padded, SIZES, OFFSETS) == expected

@@ -130,15 +130,15 @@ class Kept:
 
 
 def _copy(value: Any) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [list(row) if isinstance(row, list) else copy.copy(row) for row in value]
     return np.array(value)
 
 
 def _same(value: Any, kept: Any) -> bool:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         try:
-            return bool(value == kept)
+            return bool(list(value) == kept)
         except ValueError:  # lists of arrays, which have no truth value: they are converted again
             return False
     return isinstance(kept, np.ndarray) and np.array_equal(value, kept)
