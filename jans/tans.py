@@ -7,6 +7,9 @@ Frequencies of `precision` bits, 1 to 15, become tables once; then a symbol cost
 belongs to head (lane) i % lanes; all lanes share one stack of bits. One state is one stream: batches come from
 `jax.vmap`. (Duda 2013, arXiv:1311.2540; the order of the states is that of Collet's FiniteStateEntropy, the bits are
 those of torch_ans.)
+
+Bypass coding takes any int32: a value outside of its row's alphabet becomes the last symbol of the alphabet, which
+stands for an escape, and digits.
 """
 
 import dataclasses
@@ -27,26 +30,34 @@ from jans.status import CodingError, check
 
 MOST_PRECISION = 15
 MOST_SYMBOLS = 2**16
+MOST_DIGIT_BITS = 16
 
 
-@functools.partial(pytree, meta=("precision",))
+@functools.partial(pytree, meta=("precision", "bypass_precision"))
 @dataclasses.dataclass(frozen=True)
 class Tables:
     """K tables of n symbols and L = 2**precision states, for push and pop: an immutable pytree, made by `tables`.
 
     Attributes:
         codes: uint32 [K, n, 2], for every symbol two numbers: added to a head, the first gives the bits that leave it
-            (above bit 16), and the second, added to what is left, a place in `states`.
+            (above bit 16), and the second, added to what is left, a place in `states`. The top bit marks symbols that
+            have no states; with the next one, it marks the escape symbol.
         states: uint16 [K, L], the heads after a push, less L.
         decoder: uint32 [K, L], for every head (less L) the symbol in the lower half, and the number that is left of
-            the head before it in the upper one.
+            the head before it in the upper one. With the escape symbol, that number alone is in the lower half.
+        escape: int32 [K], the place of the escape symbol, or n without bypass coding; -1 for a row that is none.
+        offset: int32 [K], the value of the first symbol; of length 0 where it is 0 for all.
         precision: bits of the frequencies, static.
+        bypass_precision: bits of a digit, or None without bypass coding; static.
     """
 
     codes: jax.Array
     states: jax.Array
     decoder: jax.Array
+    escape: jax.Array
+    offset: jax.Array
     precision: int
+    bypass_precision: int | None = None
 
 
 @functools.partial(pytree, meta=("precision",))
@@ -99,24 +110,63 @@ def _check_precision(precision: int) -> int:
     return int(precision)
 
 
-@functools.partial(jax.jit, static_argnames=("precision",))
-def tables(cdf: jax.Array, precision: int) -> Tables:
-    """The tables of rows of cumulative frequencies.
+def _check_bypass(bypass_precision: int | None, sizes: Any) -> int | None:
+    if bypass_precision is None:
+        if sizes is not None:
+            raise ValueError(
+                "sizes say where the escape symbols of bypass coding are, and there is none without bypass_precision, "
+                "the bits of a digit. Leave them out: the alphabet of a row ends where its frequencies do."
+            )
+        return None
+    if not isinstance(bypass_precision, int | np.integer) or not 1 <= bypass_precision <= MOST_DIGIT_BITS:
+        raise ValueError(
+            f"bypass_precision must be an integer from 1 to {MOST_DIGIT_BITS} bits of a digit, got "
+            f"{bypass_precision!r}. torch_ans has 4 by default; None is no bypass coding."
+        )
+    return int(bypass_precision)
+
+
+def _for_rows(name: str, values: Any, count: int) -> jax.Array:
+    """One integer for every row."""
+    values = jnp.asarray(values)
+    if not jnp.issubdtype(values.dtype, jnp.integer):
+        raise TypeError(f"{name} must be integers, got {values.dtype}.")
+    if values.shape not in ((), (count,)):
+        raise ValueError(f"{name} must be one number, or one for each of the {count} tables; got shape {values.shape}.")
+    return jnp.broadcast_to(values.astype(jnp.int32), (count,))
+
+
+@functools.partial(jax.jit, static_argnames=("precision", "bypass_precision"))
+def tables(
+    cdf: jax.Array, precision: int, sizes: Any = None, offset: Any = None, bypass_precision: int | None = None
+) -> Tables:
+    """The tables of rows of cumulative frequencies: place i of row k is the symbol offset[k] + i.
 
     Args:
         cdf: integers [K, n + 1], or [n + 1] for one table, n at most 2**16; each row rises from 0 to 2**precision, as
             those of `jans.quantize` and of `jans.models.Table` do. Equal neighbours are symbols of probability zero.
         precision: bits of the frequencies, 1 to 15; static.
+        sizes: int32 [K], or one for all, each from 1 to n: how many symbols of a row are its alphabet, of which the
+            last, in place sizes[k] - 1, is the escape symbol. By default all n. For bypass coding alone.
+        offset: int32 [K], or one for all: the symbol in the first place of a row; by default 0.
+        bypass_precision: bits of a digit, 1 to 16; static. Any int32 can be pushed then: one that is not in the first
+            sizes[k] - 1 places of its row as the escape symbol and digits. None is no bypass coding.
 
     Returns:
-        The tables. A row that does not rise from 0 to 2**precision gives one that sets `BAD_MODEL` when it is used.
+        The tables. A row that does not rise from 0 to 2**precision, or has a size outside of 1 ... n, gives one that
+        sets `BAD_MODEL` when it is used.
 
     >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4)
     >>> state = push(init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
     >>> pop(state, table, (5,))[1]
     Array([1, 0, 2, 1, 1], dtype=int32)
+    >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4, offset=-1, bypass_precision=4)
+    >>> state = push(init(capacity=5, precision=4), table, jnp.array([-1, 0, 1, 0, -70000]))
+    >>> pop(state, table, (5,))[1]
+    Array([    -1,      0,      1,      0, -70000], dtype=int32)
     """
     cdf, precision = jnp.asarray(cdf), _check_precision(precision)
+    bypass_precision = _check_bypass(bypass_precision, sizes)
     if not jnp.issubdtype(cdf.dtype, jnp.integer):
         raise TypeError(f"cdf must be integers, got {cdf.dtype}. Quantise probabilities with jans.quantize.")
     rows = cdf[None] if cdf.ndim == 1 else cdf
@@ -124,8 +174,16 @@ def tables(cdf: jax.Array, precision: int) -> Tables:
         raise ValueError(
             f"cdf must be [tables, symbols + 1] with one table or more and 1 to 2**16 symbols, got shape {cdf.shape}."
         )
-    codes, states, decoder = calls.tans_tables(rows.astype(jnp.uint32), precision=precision)
-    return Tables(codes, states, decoder, precision)
+    count, n = rows.shape[0], rows.shape[1] - 1
+    escape = jnp.full(1, n)
+    if bypass_precision is not None:
+        sizes = _for_rows("sizes", n if sizes is None else sizes, count)
+        escape = jnp.where((sizes >= 1) & (sizes <= n), sizes - 1, -1)
+    codes, states, decoder, escape = calls.tans_tables(
+        rows.astype(jnp.uint32), escape.astype(jnp.int32), precision=precision
+    )
+    offset = jnp.zeros(0, jnp.int32) if offset is None else _for_rows("offset", offset, count)
+    return Tables(codes, states, decoder, escape, offset, precision, bypass_precision)
 
 
 def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
@@ -193,6 +251,10 @@ def _arrays(state: State) -> tuple[jax.Array, ...]:
     return state.head, state.rest, state.words, state.size, state.status
 
 
+def _bits(tables: Tables) -> dict[str, int]:
+    return {"precision": tables.precision, "bypass_precision": tables.bypass_precision or 0}
+
+
 @jax.jit
 def push(state: State, tables: Tables, symbols: jax.Array, index: Any = 0) -> State:
     """Puts symbols on the coder, last one first, so that `pop` returns them in reading order.
@@ -201,20 +263,22 @@ def push(state: State, tables: Tables, symbols: jax.Array, index: Any = 0) -> St
         state: the coder, one stream.
         tables: of the state's precision.
         symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
-        index: integers of a shape that broadcasts to that of the symbols: which table codes each, 0 ... K - 1.
+        index: integers of a shape that broadcasts to that of the symbols: which table codes each, 0 ... K - 1. In
+            bypass coding -1 leaves a symbol out.
 
     Returns:
         The coder with the symbols on it. Words beyond the capacity are dropped and counted, and set `OVERFLOW`. A
-        symbol outside of its table, or of probability zero, is left out and sets `BAD_SYMBOL`; an index outside, or a
-        row that was no distribution, `BAD_MODEL`; a head that is out of its range is replaced and sets `BAD_STATE`.
+        symbol outside of its table, or of probability zero, is left out and sets `BAD_SYMBOL`, as in bypass coding a
+        symbol does whose row gives the escape symbol none; an index outside, or a row that was no distribution,
+        `BAD_MODEL`; a head that is out of its range is replaced and sets `BAD_STATE`.
     """
     symbols = check_symbols(symbols)
     rows = _check_call(state, tables, symbols.shape, index)
     if symbols.dtype not in KERNEL_SYMBOLS:
         symbols = symbols.astype(jnp.int32)
     codes = tables.codes.reshape(tables.codes.shape[0], -1)
-    operands = (symbols.reshape(-1), codes, tables.states, rows)
-    head, rest, words, size, status = calls.tans_push(*_arrays(state), *operands, precision=tables.precision)
+    operands = (symbols.reshape(-1), codes, tables.states, tables.escape, tables.offset, rows)
+    head, rest, words, size, status = calls.tans_push(*_arrays(state), *operands, **_bits(tables))
     return State(head, rest, words, size, status, state.precision)
 
 
@@ -232,13 +296,16 @@ def pop(
 
     Returns:
         The coder without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and reads zeros. An index
-        outside, or a row that was no distribution, sets `BAD_MODEL`, gives symbol 0 and takes no bits.
+        outside, or a row that was no distribution, sets `BAD_MODEL`, gives symbol 0 and takes no bits; -1 in bypass
+        coding does the same and sets nothing. What no push of an int32 can have written, digits of bypass coding or a
+        place behind the escape symbol among them, sets `BAD_DATA` and gives symbol 0.
     """
     dtype = check_dtype(dtype)
     rows = _check_call(state, tables, shape, index)
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
+    operands = (tables.decoder, tables.escape, tables.offset, rows)
     head, rest, size, status, symbols = calls.tans_pop(
-        *_arrays(state), tables.decoder, rows, precision=tables.precision, n=math.prod(shape), dtype=inner
+        *_arrays(state), *operands, **_bits(tables), n=math.prod(shape), dtype=inner
     )
     left = State(head, rest, state.words, size, status, state.precision)
     return left, symbols.reshape(shape).astype(dtype)

@@ -243,11 +243,19 @@ def any_tans_call(draw, name, batch, n, dtype):
     params = {"precision": precision}
     shared = tuple(draw(st.sampled_from([1, length])) for length in batch)
     cdf = any_rows(draw, (*shared, count), size, precision)
+    escape = parameters(draw, (*shared, count), dtype=np.int32)
+    if draw(st.booleans()):  # in their range
+        escape = np.abs(escape // 2) % (size + 1)
     if name == "tans_tables":
-        return (cdf,), params
-    tables = [np.array(a) for a in calls.tans_tables(cdf, precision=precision)]
+        return (cdf, escape), params
+    bypass = draw(st.sampled_from([0, *range(17)]))
+    if not bypass:
+        escape = np.full_like(escape, size)
+    tables = [np.array(a) for a in calls.tans_tables(cdf, escape, precision=precision)]
     damage(draw, tables, 2 ** (precision + 1), draw(st.integers(0, 3)))
-    codes, states, decoder = tables
+    codes, states, decoder, escape = tables
+    offset = draw(garbage((*shared, draw(st.sampled_from([0, count]))), np.int32))
+    params |= {"bypass_precision": bypass}
     codes = codes.reshape(*shared, count, 2 * codes.shape[-2])
     head = draw(garbage((*batch, draw(st.sampled_from((*LANES, 4, 8)))), np.uint32))
     if draw(st.booleans()):  # in their range
@@ -257,11 +265,12 @@ def any_tans_call(draw, name, batch, n, dtype):
     size = draw(st.one_of(half, garbage(batch, np.int32)))
     args = head, draw(garbage(batch, np.uint32)), words, size, draw(garbage(batch, np.int32))
     index = draw(garbage((*shared, draw(st.sampled_from([1, n]))), np.int32))
-    if draw(st.booleans()):  # in their range
-        index = np.abs(index // 2) % count
+    if draw(st.booleans()):  # in their range, or of no symbol
+        index = np.abs(index // 2) % (count + 1) - 1
+    last = escape, offset, index
     if name == "tans_push":
-        return (*args, parameters(draw, batch, n, dtype=dtype), codes, states, index), params
-    return (*args, decoder, index), params | {"n": n, "dtype": dtype}
+        return (*args, parameters(draw, batch, n, dtype=dtype), codes, states, *last), params
+    return (*args, decoder, *last), params | {"n": n, "dtype": dtype}
 
 
 def damage(draw, arrays, limit, times):

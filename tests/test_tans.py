@@ -153,12 +153,18 @@ def test_lengths_come_near_the_entropy():
 # ---- golden bytes, and torch_ans's ----
 
 
-@pytest.mark.parametrize("vector", json.loads(golden.FILE.read_text()), ids=lambda v: f"{v['lanes']}-{v['precision']}")
+@pytest.mark.parametrize(
+    "vector",
+    json.loads(golden.FILE.read_text()),
+    ids=lambda v: f"{v['lanes']}-{v['precision']}-{v.get('bypass_precision', 0)}",
+)
 def test_golden(vector):
     lanes, precision, word_bits = vector["lanes"], vector["precision"], vector["word_bits"]
     index, symbols = np.array(vector["index"]), vector["symbols"]
-    table = tans.tables(np.array(vector["cdf"]), precision=precision)
-    state = tans.push(tans.init(40, lanes, precision), table, jnp.array(symbols), index)
+    bypass = {key: vector[key] for key in ("sizes", "offset", "bypass_precision") if key in vector}
+    bypass = {key: np.array(value) if isinstance(value, list) else value for key, value in bypass.items()}
+    table = tans.tables(np.array(vector["cdf"]), precision, **bypass)
+    state = tans.push(tans.init(99, lanes, precision), table, jnp.array(symbols), index)
     assert tans.to_bytes(state, word_bits).hex() == vector["bytes"]
     read = tans.from_bytes(bytes.fromhex(vector["bytes"]), precision, lanes, word_bits)
     assert content(read) == content(state)
@@ -171,24 +177,31 @@ def test_the_file_is_what_the_generator_writes():
     assert golden.FILE.read_text() == golden.document()
 
 
-@pytest.mark.parametrize(
-    "stream", ["tans32.i1", "tans32.i4", "tans32.i32", "tans16.i1", "tans16.i4", "tans8.i1", "tans8.i4"]
-)
-def test_torch_ans(torch_ans, stream):
-    part = {key.split("/")[1]: value for key, value in torch_ans.items() if key.startswith(stream + "/")}
+TORCH_STREAMS = ["tans32.i1", "tans32.i4", "tans32.i32", "tans16.i1", "tans16.i4", "tans8.i1", "tans8.i4"]
+
+
+@pytest.mark.parametrize("bypass", ["", ".bypass"])
+@pytest.mark.parametrize("stream", TORCH_STREAMS)
+def test_torch_ans(torch_ans, stream, bypass):
+    part = {key.split("/")[1]: value for key, value in torch_ans.items() if key.startswith(stream + bypass + "/")}
     name, lanes = stream.split(".i")
     lanes, precision, word_bits = int(lanes), int(part["freq_precision"]), 16 if name == "tans32" else 8
     data = part["encoded"].tobytes()
     assert int.from_bytes(data[:4], "little") == len(data) - 4
     assert (part["num_freqs"] == part["freqs"].shape[1]).all()
     probs = part["freqs"].astype(np.float32) / part["freqs"].sum(axis=1, keepdims=True).astype(np.float32)
-    table = tans.tables(quantize.nearest(probs, precision), precision=precision)
+    sizes = part["cdfs_sizes"] - 1
+    probs = np.pad(probs, ((0, 0), (0, sizes[0] - probs.shape[1])))  # the escape symbol comes with none
+    coding = {"sizes": sizes, "bypass_precision": 4} if bypass else {}
+    table = tans.tables(quantize.nearest(probs, precision), precision, offset=part["offsets"], **coding)
     if name == "tans8":  # what it calls cdfs are its tables
         total = 2**precision
         assert (part["cdfs"][:, :total] - total == table.states).all()
-        assert (part["cdfs"][:, 2 * total : 3 * total] == table.decoder & 0xFFFF).all()
-    index = part["indexes"]
-    symbols = jnp.asarray(part["symbols"] - part["offsets"][index])
+        escaped = table.decoder >> 16 == 0
+        places = jnp.where(escaped, table.escape[:, None], table.decoder & 0xFFFF)
+        assert (part["cdfs"][:, 2 * total : 3 * total] == places).all()
+        assert escaped.any() == bool(bypass)
+    index, symbols = part["indexes"], part["symbols"]
     left, popped = tans.pop(tans.from_bytes(data[4:], precision, lanes, word_bits), table, symbols.shape, index)
     assert (popped == symbols).all()
     assert tans.is_empty(jans.check(left))

@@ -407,11 +407,12 @@ tans_tables = define(
         "tans_tables",
         tans.tans_tables,
         1,
-        lambda **_: (1,),
-        lambda cdf, *, precision: [
+        lambda **_: (1, 0),
+        lambda cdf, _, *, precision: [
             ((cdf[0] - 1, 2), jnp.uint32),
             ((2**precision,), jnp.uint16),
             ((2**precision,), jnp.uint32),
+            ((), jnp.int32),
         ],
         {},
         ("precision",),
@@ -419,9 +420,23 @@ tans_tables = define(
 )
 tans_push = define(
     Target(
-        "tans_push", tans.tans_push, 5, lambda **_: (*TANS, 1, 2, 2, 1), _tans, {k: k for k in range(5)}, ("precision",)
+        "tans_push",
+        tans.tans_push,
+        5,
+        lambda **_: (*TANS, 1, 2, 2, 1, 1, 1),
+        _tans,
+        {k: k for k in range(5)},
+        ("precision", "bypass_precision"),
     )
 )
 tans_pop = define(
-    Target("tans_pop", tans.tans_pop, 5, lambda **_: (*TANS, 2, 1), _tans, {0: 0, 1: 1, 3: 2, 4: 3}, ("precision",))
+    Target(
+        "tans_pop",
+        tans.tans_pop,
+        5,
+        lambda **_: (*TANS, 2, 1, 1, 1),
+        _tans,
+        {0: 0, 1: 1, 3: 2, 4: 3},
+        ("precision", "bypass_precision"),
+    )
 )

@@ -4,7 +4,18 @@ A coder is `(heads, bits)`: heads in [L, 2 L) for tables of L = 2**precision sta
 last one that was written highest. A table is the list of the symbols that its states belong to.
 """
 
+import dataclasses
+
 Coder = tuple[tuple[int, ...], int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Bypass:
+    """Bypass coding with digits of so many bits: the escape symbol of each table, and the value of its symbol 0."""
+
+    bits: int
+    escape: list[int]
+    offset: list[int]
 
 
 def init(lanes: int, precision: int) -> Coder:
@@ -23,35 +34,88 @@ def spread(cdf: list[int], precision: int) -> list[int]:
     return symbols
 
 
-def push(coder: Coder, tables: list[list[int]], index: list[int], symbols: list[int]) -> Coder:
+def write(bits: int, number: int, count: int) -> int:
+    """The lowest bits of a number on top of others, the lowest first."""
+    top = bits.bit_length() - 1
+    return bits + (1 << top + count) - (1 << top) + (number % 2**count << top)
+
+
+def read(bits: int, count: int) -> tuple[int, int]:
+    """The inverse of `write`."""
+    below = bits.bit_length() - 1 - count
+    return bits % 2**below + 2**below, (bits >> below) % 2**count
+
+
+def escape_digits(place: int, escape: int, bits: int) -> list[int]:
+    """The digits of a value outside of the alphabet, in the order in which they are read."""
+    number = -2 * place - 1 if place < 0 else 2 * (place - escape)
+    most, digits = 2**bits - 1, []
+    while number:
+        digits.append(number & most)
+        number >>= bits
+    return [most] * (len(digits) // most) + [len(digits) % most, *digits]
+
+
+def push(
+    coder: Coder, tables: list[list[int]], index: list[int], symbols: list[int], bypass: Bypass | None = None
+) -> Coder:
     """Symbols, the last one first, each with the table that its index names."""
     heads, bits = list(coder[0]), coder[1]
     for i in reversed(range(len(symbols))):
-        table, x = tables[index[i]], heads[i % len(heads)]
-        states = [u for u, symbol in enumerate(table) if symbol == symbols[i]]
+        row, symbol = index[i], symbols[i]
+        if bypass is not None:
+            if row == -1:
+                continue
+            symbol -= bypass.offset[row]
+            if not 0 <= symbol < bypass.escape[row]:
+                for digit in reversed(escape_digits(symbol, bypass.escape[row], bypass.bits)):
+                    bits = write(bits, digit, bypass.bits)
+                symbol = bypass.escape[row]
+        table, x = tables[row], heads[i % len(heads)]
+        states = [u for u, of in enumerate(table) if of == symbol]
         while x >= 2 * len(states):
-            top = bits.bit_length() - 1
-            bits += (1 << top) + ((x & 1) << top)
+            bits = write(bits, x, 1)
             x >>= 1
         heads[i % len(heads)] = len(table) + states[x - len(states)]
     return tuple(heads), bits
 
 
-def pop(coder: Coder, tables: list[list[int]], index: list[int]) -> tuple[Coder, list[int]]:
+def pop(
+    coder: Coder, tables: list[list[int]], index: list[int], bypass: Bypass | None = None
+) -> tuple[Coder, list[int]]:
     """A symbol for every index: the inverse of `push`."""
     heads, bits = list(coder[0]), coder[1]
     symbols = []
     for i, row in enumerate(index):
+        if bypass is not None and row == -1:
+            symbols.append(0)
+            continue
         table, state = tables[row], heads[i % len(heads)] - len(tables[row])
-        symbols.append(table[state])
-        x = table.count(table[state]) + table[:state].count(table[state])
+        symbol = table[state]
+        x = table.count(symbol) + table[:state].count(symbol)
         while x < len(table):
-            below = bits.bit_length() - 2
-            bit = bits >> below & 1
-            bits += (1 << below) - (2 << below) - (bit << below)
+            bits, bit = read(bits, 1)
             x = 2 * x + bit
         heads[i % len(heads)] = x
+        if bypass is not None:
+            if symbol == bypass.escape[row]:
+                bits, symbol = pop_escaped(bits, symbol, bypass.bits)
+            symbol += bypass.offset[row]
+        symbols.append(symbol)
     return (tuple(heads), bits), symbols
+
+
+def pop_escaped(bits: int, escape: int, digit_bits: int) -> tuple[int, int]:
+    """What the digits behind an escape symbol stand for."""
+    count, digit = 0, 2**digit_bits - 1
+    while digit == 2**digit_bits - 1:
+        bits, digit = read(bits, digit_bits)
+        count += digit
+    number = 0
+    for k in range(count):
+        bits, digit = read(bits, digit_bits)
+        number += digit << k * digit_bits
+    return bits, -(number // 2) - 1 if number % 2 else escape + number // 2
 
 
 def to_bytes(coder: Coder, word_bits: int) -> bytes:
