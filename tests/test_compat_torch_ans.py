@@ -14,6 +14,7 @@ import pytest
 from vectors import torch_ans as generator
 
 import jans
+from jans import TableCoder, models
 from jans.compat.torch_ans import TorchANSInterface, merge_bytes, rans_pmf_to_quantized_cdf, split_merged_bytes
 
 FILE = pathlib.Path(__file__).parent / "vectors" / "torch_ans.json"
@@ -131,6 +132,22 @@ def test_many_symbols_far_from_their_rows(impl):
     data = made.encode_with_indexes(symbols, symbols % 2)
     assert len(data) > 500 * 4
     assert (made.decode_with_indexes(data, symbols % 2) == symbols).all()
+
+
+@pytest.mark.parametrize("n", [37, 333, 2001])
+def test_any_length_has_the_bytes_of_the_coder_itself(n):
+    made, random = coder(num_interleaves=4), np.random.default_rng(n)
+    symbols, indexes = random.integers(-9, 9, n), random.integers(0, 2, n)
+    model = models.Bypass(models.Table(made.cdfs, precision=12), made.cdfs_sizes - 1, made.offsets)
+    ours = TableCoder(model, "rans64_ryg", lanes=4).encode(symbols, indexes)
+    assert made.encode_with_indexes(symbols, indexes) == merge_bytes([ours])
+
+
+def test_indexes_below_zero():
+    made = coder()
+    data = made.encode_with_indexes([0, 5, 9, 1], [0, -7, -1, 1])
+    assert data == made.encode_with_indexes([0, 1], [0, 1])
+    assert made.decode_with_indexes(data, [0, -7, -1, 1]).tolist() == [0, 0, 0, 1]
 
 
 def test_every_kind_of_array_and_lists():
@@ -379,3 +396,4 @@ def test_quantised():
     assert cdf.tolist() == [[0, 8, 9, 14, 16], [0, 4, 8, 12, 16]]
     assert cdf.dtype == np.int32
     assert rans_pmf_to_quantized_cdf(pmf[1], 4).tolist() == [0, 4, 8, 12, 16]
+    assert rans_pmf_to_quantized_cdf(np.array([4.5, 3.5, 8.0]) / 16, 4).tolist() == [0, 4, 8, 16]
