@@ -4,7 +4,6 @@ A string has every head, lane 0 first and its least significant byte first, and 
 they were pushed. Variant, lanes and models are the reader's to know; `jans.to_bytes` keeps those that it can.
 """
 
-import struct
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -12,8 +11,6 @@ import numpy as np
 
 from jans.state import State, find_variant, sound_heads
 from jans.status import CodingError, check
-
-_LENGTH = struct.Struct("<I")
 
 
 def to_strings(state: State) -> list[bytes]:
@@ -86,32 +83,55 @@ def from_strings(
     return state
 
 
-def merge(strings: Sequence[bytes]) -> bytes:
-    """Byte strings as one: each behind its length, 4 bytes, little-endian (torch_ans's `merge_bytes`).
+def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = None) -> bytes:
+    """Byte strings as one: each behind its length, little-endian (torch_ans's `merge_bytes`).
+
+    Args:
+        strings: of any lengths that fit.
+        length_bytes: of each length: 1, 2, 4 or 8.
+        count: how many strings there are, where the reader knows; the last then has no length before it.
 
     >>> split(merge([b"abc", b"", b"d"]))
     [b'abc', b'', b'd']
+    >>> split(merge([b"abc", b"", b"d"], length_bytes=1, count=3), length_bytes=1, count=3)
+    [b'abc', b'', b'd']
     """
-    return b"".join(part for string in strings for part in (_LENGTH.pack(len(string)), bytes(string)))
+    _check_lengths(length_bytes, count)
+    if count is not None and len(strings) != count:
+        raise ValueError(f"there must be {count} strings, got {len(strings)}.")
+    longest = max(map(len, strings), default=0)
+    if longest >= 256**length_bytes:
+        raise ValueError(f"a string of {longest} bytes has no length of {length_bytes} bytes. Use more length_bytes.")
+    parts = [part for string in strings for part in (len(string).to_bytes(length_bytes, "little"), bytes(string))]
+    if count is not None:
+        del parts[-2]
+    return b"".join(parts)
 
 
-def split(merged: bytes) -> list[bytes]:
+def split(merged: bytes, length_bytes: int = 4, count: int | None = None) -> list[bytes]:
     """The inverse of `merge`.
 
     Raises:
         CodingError: when the bytes end within a length or a string.
     """
+    _check_lengths(length_bytes, count)
     strings: list[bytes] = []
     at = 0
-    while at < len(merged):
-        end = at + _LENGTH.size
-        if end <= len(merged):
-            end += _LENGTH.unpack_from(merged, at)[0]
-        if end > len(merged) or end < at + _LENGTH.size:
+    while at < len(merged) if count is None else len(strings) < count - 1:
+        begin = at + length_bytes
+        end = begin + int.from_bytes(merged[at:begin], "little")
+        if begin > len(merged) or end > len(merged):
             raise CodingError(
                 f"these {len(merged)} bytes end within string {len(strings)}, which begins at {at}: they are cut "
                 "short, or were not merged."
             )
-        strings.append(bytes(merged[at + _LENGTH.size : end]))
+        strings.append(bytes(merged[begin:end]))
         at = end
-    return strings
+    return strings if count is None else [*strings, bytes(merged[at:])]
+
+
+def _check_lengths(length_bytes: int, count: int | None) -> None:
+    if length_bytes not in (1, 2, 4, 8):
+        raise ValueError(f"length_bytes must be 1, 2, 4 or 8, got {length_bytes!r}.")
+    if count is not None and count < 1:
+        raise ValueError(f"count must be 1 or more, got {count}.")

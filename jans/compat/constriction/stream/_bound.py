@@ -1,10 +1,8 @@
 """Models with all their parameters, as coders use them: a piece of an array of symbols at a time."""
 
 import abc
-import contextlib
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import quantize
+from jans.compat._host import on_host as on_host
 from jans.compat.constriction.stream._pieces import LONGEST
 from jans.models import base, family, rows
 
@@ -21,18 +20,6 @@ NOT_NORMALIZABLE = (
     "Probability distribution not normalizable (the array of probabilities might be empty, contain negative values or "
     "NaNs, or sum to infinity)."
 )
-
-
-@contextlib.contextmanager
-def on_host() -> Iterator[None]:
-    """Programs run on the CPU, with 64-bit types, and at once, even while JAX traces the caller."""
-    with jax.enable_x64(True), jax.default_device(_cpu()), jax.ensure_compile_time_eval():
-        yield
-
-
-@functools.cache
-def _cpu() -> jax.Device:
-    return jax.local_devices(backend="cpu")[0]
 
 
 class Operands(family.FamilyModel):

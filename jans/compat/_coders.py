@@ -1,0 +1,137 @@
+"""Batches of streams that are pushed and popped many symbols at a time, by few compiled programs."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jans import byte_strings, rans
+from jans.compat._host import on_host
+from jans.compat._tables import Rows
+from jans.models import Bypass
+from jans.models.bypass import LEFT_OUT
+from jans.state import find_variant
+from jans.status import OVERFLOW, check
+
+_SPARE_WORDS = 16
+"""Beyond what symbols of the alphabets take at most, until values outside of them are seen to need more."""
+_STEPS = 8
+"""Lengths that have programs of their own between a power of two and the next."""
+
+Item = tuple[Any, np.ndarray, np.ndarray]
+"""A model, symbols and indexes [streams, n]; an index of -1 leaves a place out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rans:
+    """`jans.rans` with `models.Bypass`: what a batch of streams needs of a coder."""
+
+    variant: str
+    lanes: int
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a word."""
+        return find_variant(self.variant).word_bits
+
+    def model(self, rows: Rows, often: bool) -> Bypass:
+        """The rows as `push` and `pop` take them; `often` when they serve for more than one message."""
+        model = rows.bypass()
+        if often:
+            model.table = model.table.prepare()
+        return model
+
+    def init(self, capacity: int) -> rans.State:
+        """An empty stream."""
+        return rans.init(capacity, self.lanes, self.variant)
+
+    def push(self, state: rans.State, model: Any, symbols: jax.Array, indexes: jax.Array) -> rans.State:
+        """Symbols on one stream."""
+        return rans.push(state, model.at(indexes), symbols)
+
+    def pop(self, state: rans.State, model: Any, indexes: jax.Array) -> tuple[rans.State, jax.Array]:
+        """Symbols off one stream."""
+        return rans.pop(state, model.at(indexes))
+
+    def to_strings(self, states: rans.State) -> list[bytes]:
+        """All streams as bytes."""
+        return byte_strings.to_strings(states)
+
+    def from_strings(self, strings: Sequence[bytes]) -> rans.State:
+        """The inverse of `to_strings`, with room in powers of two."""
+        longest = max(map(len, strings), default=0)
+        return byte_strings.from_strings(strings, _power(8 * longest // self.word_bits), self.lanes, self.variant)
+
+
+def encode(coder: Any, items: Sequence[Item]) -> list[bytes]:
+    """Strings from which the items can be decoded, the first one first.
+
+    Raises:
+        CodingError: when a symbol has no place in its row.
+    """
+    bits = sum(model.precision * symbols.shape[1] for model, symbols, _ in items)
+    capacity = _power(bits // coder.word_bits + _SPARE_WORDS)
+    padded = [(model, _padded(coder, symbols, 0), _padded(coder, indexes)) for model, symbols, indexes in items]
+    with on_host():
+        states = _push_all(coder, padded, capacity)
+        if (np.asarray(states.status) & OVERFLOW).any():
+            states = _push_all(coder, padded, _power(int(np.asarray(states.size).max())))
+        return coder.to_strings(states)
+
+
+def decode(coder: Any, states: Any, model: Any, indexes: np.ndarray) -> tuple[Any, np.ndarray]:
+    """The next symbols of all streams, int32 [streams, n], and the streams without them.
+
+    Raises:
+        CodingError: when the streams cannot hold them.
+    """
+    padded = _padded(coder, indexes)
+    with on_host():
+        states, symbols = _pop(coder, states, model, padded)
+        check(states)
+        return states, np.asarray(symbols)[:, padded.shape[1] - indexes.shape[1] :]
+
+
+def _push_all(coder: Any, items: Sequence[Item], capacity: int) -> Any:
+    model, *arrays = items[-1]
+    states = _start(coder, model, *arrays, capacity=capacity)
+    for model, *arrays in reversed(items[:-1]):
+        states = _push(coder, states, model, *arrays)
+    return states
+
+
+@functools.partial(jax.jit, static_argnames=("coder", "capacity"))
+def _start(coder: Any, model: Any, symbols: jax.Array, indexes: jax.Array, capacity: int) -> Any:
+    return jax.vmap(lambda s, k: coder.push(coder.init(capacity), model, s, k))(symbols, indexes)
+
+
+@functools.partial(jax.jit, static_argnames=("coder",))
+def _push(coder: Any, states: Any, model: Any, symbols: jax.Array, indexes: jax.Array) -> Any:
+    return jax.vmap(lambda state, s, k: coder.push(state, model, s, k))(states, symbols, indexes)
+
+
+@functools.partial(jax.jit, static_argnames=("coder",))
+def _pop(coder: Any, states: Any, model: Any, indexes: jax.Array) -> tuple[Any, jax.Array]:
+    return jax.vmap(lambda state, k: coder.pop(state, model, k))(states, indexes)
+
+
+def _padded(coder: Any, values: np.ndarray, filling: int = LEFT_OUT) -> np.ndarray:
+    """Values behind whole rounds of places that are left out, so that few lengths occur; lanes stay as they are."""
+    streams, n = values.shape
+    rounds = n // coder.lanes
+    step = max(_power(rounds // _STEPS + 1) // 2, 1)
+    more = -rounds % step * coder.lanes
+    if not more:
+        return values
+    padded = np.empty((streams, more + n), np.int32)
+    padded[:, :more] = filling
+    padded[:, more:] = values
+    return padded
+
+
+def _power(n: int) -> int:
+    """The power of two from n on."""
+    return 1 << max(n - 1, 0).bit_length()

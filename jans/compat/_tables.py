@@ -1,0 +1,146 @@
+"""Rows of cumulative frequencies as callers have them, and symbols and indexes in arrays or lists, as coders take
+them."""
+
+import array
+import copy
+import dataclasses
+import struct
+from typing import Any
+
+import numpy as np
+
+from jans.models import Bypass, Table
+
+INT32 = np.iinfo(np.int32)
+
+
+def integers(name: str, value: Any) -> np.ndarray:
+    """An array or a list of integers as int32 of any shape."""
+    found = _from_list(value) if isinstance(value, list | tuple) else np.asarray(value)
+    if found.dtype.kind not in "iub":
+        raise TypeError(f"{name} must be integers, got {found.dtype}. Round them, and convert with .astype(np.int32).")
+    wide = found.dtype.itemsize >= 4 and found.dtype != np.int32 and found.size > 0
+    if wide and (found.min() < INT32.min or found.max() > INT32.max):
+        raise ValueError(f"{name} must fit int32, got {found.min()} to {found.max()}.")
+    return found.astype(np.int32, copy=False)
+
+
+def _from_list(value: Any) -> np.ndarray:
+    """A list as an array, several times faster than numpy where it is one of ints: unsigned ones are fastest."""
+    try:
+        return np.frombuffer(array.array("Q", value), np.uint64)
+    except (OverflowError, TypeError):
+        pass
+    try:
+        return np.frombuffer(struct.pack(f"{len(value)}q", *value), np.int64)
+    except struct.error:  # lists of lists, numbers of more than 64 bits, or what numpy has a name for
+        return np.asarray(value)
+
+
+def rows(name: str, value: Any) -> np.ndarray:
+    """An array [rows, n], or a list of rows of any lengths, as int32 with zeros behind the shorter rows."""
+    if not isinstance(value, list | tuple):
+        return integers(name, value)
+    found = [integers(f"{name}[{k}]", row) for k, row in enumerate(value)]
+    full = np.zeros((len(found), max((row.size for row in found), default=0)), np.int32)
+    for out, row in zip(full, found, strict=True):
+        out[: row.size] = row
+    return full
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Rows of cumulative frequencies with an escape symbol each, for coders with bypass coding.
+
+    Attributes:
+        cdf: uint32 [K, n + 1], rising from 0 to 2**precision.
+        sizes: int32 [K], symbols of each alphabet, the last of which is the escape symbol.
+        offsets: int32 [K], the values of the first symbols.
+        precision: bits of the frequencies.
+        bypass_precision: bits of each digit behind an escape symbol.
+    """
+
+    cdf: np.ndarray
+    sizes: np.ndarray
+    offsets: np.ndarray
+    precision: int
+    bypass_precision: int
+
+    def bypass(self) -> Bypass:
+        """A model of symbols that have an index each."""
+        return Bypass(Table(self.cdf, precision=self.precision), self.sizes, self.offsets, self.bypass_precision)
+
+
+def completed(
+    cdfs: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, precision: int, bypass_precision: int | None
+) -> Rows:
+    """Rows as coders take them.
+
+    Args:
+        cdfs, sizes, offsets: int32 [K, n], [K], [K]: rows, how many entries of each count, and the value of the first
+            symbol. Where the entries that count end below 2**precision, what is left belongs to no symbol.
+        precision: bits of the frequencies.
+        bypass_precision: for bypass coding, with the last symbol of each row as its escape symbol; None for none.
+    """
+    if cdfs.ndim != 2 or len(cdfs) < 1 or cdfs.shape[1] < 2:
+        raise ValueError(f"cdfs must be [rows, entries] with a row or more of 2 entries or more, got {cdfs.shape}.")
+    count, width = cdfs.shape
+    for name, each in (("cdfs_sizes", sizes), ("offsets", offsets)):
+        if each.shape != (count,):
+            raise ValueError(f"{name} must have one number for each of the {count} rows of cdfs, got {each.shape}.")
+    if sizes.min() < 2 or sizes.max() > width:
+        raise ValueError(
+            f"cdfs_sizes must be from 2 to the {width} entries of a row of cdfs, got {sizes.min()} to {sizes.max()}."
+        )
+    full = np.full((count, width + 2), 2**precision, np.uint32)
+    places = np.arange(width + 2)
+    np.copyto(full[:, :width], cdfs.astype(np.uint32), where=places[:width] < sizes[:, None])
+    if bypass_precision is not None:
+        return Rows(full, sizes - 1, offsets, precision, bypass_precision)
+    # An escape symbol of probability zero behind the others: nothing can be coded with it.
+    full = np.take_along_axis(full, np.where(places < sizes[:, None], places, places - 1), axis=1)
+    return Rows(full, sizes, offsets, precision, bypass_precision=1)
+
+
+def check_indexes(indexes: np.ndarray, count: int, may_leave_out: bool = False) -> np.ndarray:
+    """The same indexes, or an error where one has no row; those below zero may leave places out."""
+    lowest = INT32.min if may_leave_out else 0
+    if indexes.size and (indexes.min() < lowest or indexes.max() >= count):
+        raise ValueError(
+            f"indexes must be from 0 to {count - 1}{', or below zero' if may_leave_out else ''}, as there are {count} "
+            f"rows, got {indexes.min()} to {indexes.max()}."
+        )
+    return indexes
+
+
+class Kept:
+    """The last few results of a function of arrays and lists, found again by content: callers may change what they
+    passed."""
+
+    def __init__(self, make: Any, most: int = 8):
+        self._make, self._most = make, most
+        self._entries: list[tuple[Any, Any]] = []
+
+    def __call__(self, *values: Any) -> Any:
+        for key, result in list(self._entries):
+            if len(key) == len(values) and all(map(_same, values, key)):
+                return result
+        result = self._make(*values)
+        # In one assignment, so that threads see a list that is whole.
+        self._entries = [(tuple(map(_copy, values)), result), *self._entries[: self._most - 1]]
+        return result
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [list(row) if isinstance(row, list) else copy.copy(row) for row in value]
+    return np.array(value)
+
+
+def _same(value: Any, kept: Any) -> bool:
+    if isinstance(value, list | tuple):
+        try:
+            return bool(list(value) == kept)
+        except ValueError:  # lists of arrays, which have no truth value: they are converted again
+            return False
+    return isinstance(kept, np.ndarray) and np.array_equal(value, kept)

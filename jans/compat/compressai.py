@@ -1,0 +1,158 @@
+"""The entropy coder of CompressAI 1.2.8 (`compressai.ans` and `compressai._CXX`), with its bytes: `docs/compressai.md`.
+
+>>> from jans.compat import compressai
+>>> cdfs = [compressai.pmf_to_quantized_cdf([0.25, 0.5, 0.125, 0.125], 16)]
+>>> data = compressai.RansEncoder().encode_with_indexes([-1, 0, 0, 700], [0, 0, 0, 0], cdfs, [5], [-1])
+>>> len(data)
+8
+>>> compressai.RansDecoder().decode_with_indexes(data, [0, 0, 0, 0], cdfs, [5], [-1])
+[-1, 0, 0, 700]
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jans import quantize
+from jans.compat import _coders, _tables
+from jans.compat._host import on_host
+
+PRECISION = 16
+DIGIT_BITS = 4
+_CODER = _coders.Rans("rans64_ryg", 1)
+_HEAD_BYTES, _WORD_BYTES = 8, 4
+
+
+def pmf_to_quantized_cdf(pmf: Any, precision: int) -> list[int]:
+    """Probabilities as cumulative frequencies in which every symbol has one or more.
+
+    Args:
+        pmf: a list or an array of floats [n], which count as float32.
+        precision: bits, 1 to 31.
+
+    Returns:
+        n + 1 ints, rising from 0 to 2**precision: those of `jans.quantize.nearest` with `ties="away"`.
+    """
+    values = np.asarray(pmf, np.float32)
+    if values.ndim != 1:
+        raise ValueError(f"pmf must be one axis of probabilities, got shape {values.shape}.")
+    with on_host():
+        cdf = np.asarray(quantize.nearest(jnp.asarray(values), precision, ties="away")).tolist()
+    if cdf[0] != 0:
+        raise ValueError(
+            f"pmf must hold finite probabilities that are not negative, one of them 2**-{precision + 1} or more, so "
+            f"that not all are zero with {precision} bits."
+        )
+    return cdf
+
+
+def _make_model(cdfs: Any, sizes: Any, offsets: Any) -> Any:
+    rows = _tables.rows("cdfs", cdfs), _tables.integers("cdfs_sizes", sizes), _tables.integers("offsets", offsets)
+    with on_host():
+        return _CODER.model(_tables.completed(*rows, PRECISION, DIGIT_BITS), often=True)
+
+
+_model = _tables.Kept(_make_model)
+
+
+def _places(name: str, value: Any) -> np.ndarray:
+    found = _tables.integers(name, value)
+    if found.ndim != 1:
+        raise ValueError(f"{name} must be one axis of integers, got shape {found.shape}.")
+    return found[None]
+
+
+def _indexes(value: Any, model: Any) -> np.ndarray:
+    return _tables.check_indexes(_places("indexes", value), model.offset.shape[0])
+
+
+class BufferedRansEncoder:
+    """Encodes symbols of many calls as one message."""
+
+    def __init__(self) -> None:
+        self._items: list[_coders.Item] = []
+
+    def encode_with_indexes(self, symbols: Any, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> None:
+        """Keeps symbols until `flush`.
+
+        Args:
+            symbols: integers [n], a list or an array.
+            indexes: integers [n], the row of each.
+            cdfs: integers [K, entries], or a list of lists of any lengths: rows that rise from 0 to 2**16.
+            cdfs_sizes: integers [K], how many entries of each row count. The last symbol of a row stands for all values
+                that have no symbol of their own, which follow as bits.
+            offsets: integers [K], the value of the first symbol of each row.
+        """
+        model = _model(cdfs, cdfs_sizes, offsets)
+        found = _places("symbols", symbols)
+        rows = _indexes(indexes, model)
+        if found.shape != rows.shape:
+            raise ValueError(f"symbols and indexes must be of one length, got {found.size} and {rows.size}.")
+        self._items.append((model, found, rows))
+
+    def flush(self) -> bytes:
+        """The message of all calls since the last `flush`; the first symbol of the first call is decoded first."""
+        items, self._items = self._items, []
+        if not items:
+            items = [(_model([[0, 2**PRECISION]], [2], [0]), np.empty((1, 0), np.int32), np.empty((1, 0), np.int32))]
+        return _turned(_coders.encode(_CODER, items)[0])
+
+
+class RansEncoder:
+    """Encodes a message in one call."""
+
+    def encode_with_indexes(self, symbols: Any, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> bytes:
+        """The message as bytes; arguments as for `BufferedRansEncoder.encode_with_indexes`."""
+        encoder = BufferedRansEncoder()
+        encoder.encode_with_indexes(symbols, indexes, cdfs, cdfs_sizes, offsets)
+        return encoder.flush()
+
+
+class RansDecoder:
+    """Decodes messages, in one call or step by step."""
+
+    def __init__(self) -> None:
+        self._states: Any = None
+
+    def set_stream(self, encoded: bytes) -> None:
+        """The message that `decode_stream` goes through.
+
+        Raises:
+            CodingError: when the bytes are no message.
+        """
+        with on_host():
+            self._states = _CODER.from_strings([_turned(encoded)])
+
+    def decode_stream(self, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> Any:
+        """The next symbols of the message.
+
+        Args:
+            indexes: integers [n], the row of each.
+            cdfs, cdfs_sizes, offsets: as for `BufferedRansEncoder.encode_with_indexes`.
+
+        Returns:
+            A list of ints where the indexes are a list, otherwise an array, int32 [n].
+
+        Raises:
+            CodingError: when the message cannot hold them; the decoder then stays where it was.
+        """
+        if self._states is None:
+            raise ValueError("there is no message to decode from. Give one with set_stream.")
+        model = _model(cdfs, cdfs_sizes, offsets)
+        self._states, symbols = _coders.decode(_CODER, self._states, model, _indexes(indexes, model))
+        return symbols[0].tolist() if isinstance(indexes, list | tuple) else symbols[0]
+
+    def decode_with_indexes(self, encoded: bytes, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> Any:
+        """The first symbols of a message; arguments as for `decode_stream`."""
+        decoder = RansDecoder()
+        decoder.set_stream(encoded)
+        return decoder.decode_stream(indexes, cdfs, cdfs_sizes, offsets)
+
+
+def _turned(string: bytes) -> bytes:
+    """Words in the order in which they are read instead of that in which they were pushed, and the other way round."""
+    tail = string[_HEAD_BYTES:]
+    if len(tail) % _WORD_BYTES:
+        return string  # cut short, which is found out where heads and words are counted
+    return string[:_HEAD_BYTES] + np.frombuffer(tail, "<u4")[::-1].tobytes()

@@ -1,0 +1,403 @@
+"""The interface of torch_ans 0.4.0, with its bytes, for numpy and JAX arrays: `docs/torch_ans.md`.
+
+>>> import numpy as np
+>>> from jans.compat.torch_ans import TorchANSInterface
+>>> coder = TorchANSInterface("rans64", freq_precision=12)
+>>> coder.init_params(np.array([[8, 4, 4], [1, 1, 14]]), np.array([3, 3]), np.array([-1, 0]))
+>>> symbols, indexes = np.array([[-1, 0, 70], [2, 2, 1]]), np.array([[0, 0, 0], [1, 1, 1]])
+>>> data = coder.encode_with_indexes(symbols, indexes)
+>>> len(data)
+12
+>>> coder.decode_with_indexes(data, indexes)
+array([[-1,  0, 70],
+       [ 2,  2,  1]], dtype=int32)
+"""
+
+import dataclasses
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import byte_strings, quantize, tans
+from jans.compat import _coders, _tables
+from jans.compat._host import on_host
+from jans.models.bypass import LEFT_OUT
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tans:
+    """`jans.tans`: what a batch of streams needs of a coder, as `_coders.Rans`."""
+
+    precision: int
+    layout_bits: int
+    lanes: int
+    word_bits = 32
+
+    def model(self, rows: _tables.Rows, often: bool) -> tans.Tables:
+        return tans.tables(rows.cdf, rows.precision, rows.sizes, rows.offsets, bypass_precision=rows.bypass_precision)
+
+    def init(self, capacity: int) -> tans.State:
+        return tans.init(capacity, self.lanes, self.precision)
+
+    def push(self, state: tans.State, tables: tans.Tables, symbols: jax.Array, indexes: jax.Array) -> tans.State:
+        return tans.push(state, tables, symbols, indexes)
+
+    def pop(self, state: tans.State, tables: tans.Tables, indexes: jax.Array) -> tuple[tans.State, jax.Array]:
+        return tans.pop(state, tables, indexes.shape, indexes)
+
+    def to_strings(self, states: tans.State) -> list[bytes]:
+        rows = jax.tree.map(np.asarray, states)
+        ones = (jax.tree.map(operator.itemgetter(k), rows) for k in range(len(rows.size)))
+        return [tans.to_bytes(one, self.layout_bits) for one in ones]
+
+    def from_strings(self, strings: Sequence[bytes]) -> tans.State:
+        # A power of two from the longest on, so that few lengths occur.
+        capacity = 1 << (max(map(len, strings)) // 4).bit_length()
+        ones = [tans.from_bytes(one, self.precision, self.lanes, self.layout_bits, capacity) for one in strings]
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *ones)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Family:
+    """What an `impl` stands for."""
+
+    precision: int
+    interleaves: tuple[int, ...]
+    variant: str = ""
+    layout_bits: int = 0
+
+    def coder(self, precision: int, lanes: int) -> _coders.Rans | _Tans:
+        return _coders.Rans(self.variant, lanes) if self.variant else _Tans(precision, self.layout_bits, lanes)
+
+
+# The first name that an `impl` begins with counts. The caps on precisions are those that the sizes of states have.
+_FAMILIES = {
+    "rans64": _Family(31, (1, 2, 4, 8), variant="rans64_ryg"),
+    "rans32_16": _Family(15, (1, 2, 4, 8, 32), variant="rans32_16"),
+    "rans32": _Family(23, (1, 2, 4, 8), variant="rans32"),
+    "rans_byte": _Family(23, (1, 2, 4, 8), variant="rans32"),
+    "tans32": _Family(15, (1, 2, 4, 8, 32), layout_bits=16),
+    "tans16": _Family(15, (1, 2, 4, 8, 32), layout_bits=8),
+    "tans8": _Family(7, (1, 2, 4, 8, 32), layout_bits=8),
+}
+_TAIL_MASS = 1e-10
+"""What the symbol that bypass coding begins with gets besides the frequencies, before they are quantised."""
+
+
+def merge_bytes(data: Sequence[bytes], num_bytes_length: int = 4, num_segments: int | None = None) -> bytes:
+    """Byte strings as one, each behind its length: `jans.byte_strings.merge`."""
+    return byte_strings.merge(data, num_bytes_length, num_segments)
+
+
+def split_merged_bytes(data: bytes, num_bytes_length: int = 4, num_segments: int | None = None) -> list[bytes]:
+    """The inverse of `merge_bytes`: `jans.byte_strings.split`."""
+    return byte_strings.split(data, num_bytes_length, num_segments)
+
+
+def rans_pmf_to_quantized_cdf(pmf: Any, precision: int) -> np.ndarray:
+    """Probabilities as cumulative frequencies in which every symbol has one or more: `jans.quantize.nearest`.
+
+    Args:
+        pmf: float32 or float64 [..., n].
+        precision: bits of the frequencies.
+
+    Returns:
+        int32 [..., n + 1], rising from 0 to 2**precision.
+    """
+    values = np.asarray(pmf)
+    with on_host():
+        cdf = np.asarray(quantize.nearest(jnp.asarray(values), precision, ties="even"))
+    bad = cdf.reshape(-1, cdf.shape[-1])[:, 0] != 0
+    if bad.any():
+        raise ValueError(
+            f"row {int(np.flatnonzero(bad)[0])} is no distribution: a value is negative, infinite or not a number, or "
+            f"all are zero with {precision} bits."
+        )
+    return cdf.astype(np.int32)
+
+
+class TorchANSInterface:
+    """Codes integers as bytes, each with the row of a table that an index names, or with frequencies of its own.
+
+    Args:
+        impl: "rans64", "rans32", "rans32_16", "tans32", "tans16" or "tans8"; what follows such a beginning does not
+            matter.
+        bypass_coding: whether values outside of their row are coded as well, behind its last symbol.
+        bypass_precision: bits of each digit of such values, 1 to 16.
+        num_parallel_states: how many streams symbols are spread over; by default one, or as many as the strings to
+            decode are, or with `flush` as many as the symbols that were encoded last have rows.
+        num_interleaves: states of each stream.
+        num_bytes_code_length: bytes of the length before each stream: 1, 2, 4 or 8.
+        inverse_cdf_precision: None, "auto", or 1 to freq_precision; decoding is fast with all of them.
+        alias_sampling: another order of the frequencies of symbols, which is not here.
+        incremental_compile, symbol_precision, mode, dtype, device: without a meaning here.
+        freq_precision: bits of the frequencies; at most 31 for "rans64", 23 for "rans32", 7 for "tans8" and 15 for the
+            others, and capped to that.
+        check_validity: whether indexes that leave places out are refused.
+    """
+
+    def __init__(
+        self,
+        impl: str = "rans64",
+        bypass_coding: bool = True,
+        bypass_precision: int = 4,
+        num_parallel_states: int | None = None,
+        num_interleaves: int = 1,
+        num_bytes_code_length: int = 4,
+        inverse_cdf_precision: int | str | None = None,
+        alias_sampling: bool = False,
+        incremental_compile: bool | None = None,
+        symbol_precision: int = 8,
+        freq_precision: int = 16,
+        mode: str = "encdec",
+        check_validity: bool = False,
+        dtype: Any = np.int32,
+        device: Any = None,
+    ):
+        name = next((name for name in _FAMILIES if impl.startswith(name)), None)
+        if name is None:
+            raise NotImplementedError(f"impl must begin with one of {', '.join(_FAMILIES)}, got {impl!r}.")
+        family = _FAMILIES[name]
+        if num_interleaves not in family.interleaves:
+            raise NotImplementedError(
+                f"num_interleaves must be one of {family.interleaves} for impl {impl!r}, got {num_interleaves}."
+            )
+        if alias_sampling:
+            raise NotImplementedError(
+                "alias sampling orders frequencies in another way, which is not here. Leave alias_sampling=False."
+            )
+        self.impl = impl
+        self.freq_precision = min(freq_precision, family.precision)
+        self.bypass_coding, self.bypass_precision = bool(bypass_coding), bypass_precision
+        self.num_parallel_states, self.num_interleaves = num_parallel_states, int(num_interleaves)
+        self.num_bytes_code_length = num_bytes_code_length
+        self.check_validity = check_validity
+        _check_lookup(inverse_cdf_precision, self.freq_precision)
+        if num_parallel_states is not None and num_parallel_states < 1:
+            raise ValueError(f"num_parallel_states must be 1 or more, got {num_parallel_states}.")
+        byte_strings.merge([], num_bytes_code_length)  # raises where there are no such lengths
+        self._coder = family.coder(self.freq_precision, self.num_interleaves)
+        self._queue: list[tuple[Any, np.ndarray, np.ndarray]] = []
+        self._model: Any = None
+        self._states: Any = None
+
+    # ---- tables ----
+
+    def init_params(self, freqs: Any, num_freqs: Any, offsets: Any) -> None:
+        """Sets the tables, from frequencies or probabilities that need not sum to one.
+
+        Args:
+            freqs: integers or floats [K, n]; float64 is computed with as such, all else as float32.
+            num_freqs: integers [K], how many of each row are symbols.
+            offsets: integers [K], the value of the first symbol of each row.
+        """
+        self.set_cdfs(*self._quantised(freqs, num_freqs, offsets))
+
+    def set_cdfs(self, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> None:
+        """Sets the tables.
+
+        Args:
+            cdfs: integers [K, entries], rows that rise from 0 to 2**freq_precision.
+            cdfs_sizes: integers [K], how many entries of each row count. With bypass coding the last symbol of a row
+                stands for all values that have no symbol of their own.
+            offsets: integers [K], the value of the first symbol of each row.
+        """
+        rows, sizes = _tables.rows("cdfs", cdfs), _tables.integers("cdfs_sizes", cdfs_sizes)
+        firsts = _tables.integers("offsets", offsets)
+        self._model = self._make(rows, sizes, firsts, often=True)
+        self.cdfs, self.cdfs_sizes, self.offsets = np.array(rows), np.array(sizes), np.array(firsts)
+
+    def _make(self, cdfs: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, often: bool) -> Any:
+        digits = self.bypass_precision if self.bypass_coding else None
+        rows = _tables.completed(cdfs, sizes, offsets, self.freq_precision, digits)
+        with on_host():
+            return self._coder.model(rows, often)
+
+    def _quantised(self, freqs: Any, num_freqs: Any, offsets: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows, their sizes and offsets, from frequencies."""
+        values = np.asarray(freqs)
+        if values.ndim != 2 or not values.size:
+            raise ValueError(f"freqs must be [rows, symbols] with a row and a symbol or more, got {values.shape}.")
+        sizes = _tables.integers("num_freqs", num_freqs)
+        if sizes.shape != values.shape[:1] or sizes.min() < 1 or sizes.max() > values.shape[1]:
+            raise ValueError(
+                f"num_freqs must be {len(values)} numbers from 1 to {values.shape[1]}, one for each row of freqs."
+            )
+        pmf = _normalised(values, self.bypass_coding)
+        cdfs = rans_pmf_to_quantized_cdf(pmf, self.freq_precision)
+        return cdfs, sizes + (2 if self.bypass_coding else 1), _tables.integers("offsets", offsets)
+
+    # ---- encoding ----
+
+    def encode_with_indexes(self, symbols: Any, indexes: Any, cache: bool = False) -> bytes | None:
+        """Encodes symbols, each with the row that its index names.
+
+        Args:
+            symbols: integers of any shape.
+            indexes: integers of the same shape; one below zero leaves its symbol out, and 0 is decoded.
+            cache: whether to keep them until `flush`.
+
+        Returns:
+            The bytes, or None with `cache`.
+
+        Raises:
+            CodingError: for a symbol without a place in its row, where there is no bypass coding.
+        """
+        found, rows = _tables.integers("symbols", symbols), self._rows(indexes)
+        if found.shape != rows.shape:
+            raise ValueError(f"symbols and indexes must have one shape, got {found.shape} and {rows.shape}.")
+        return self._encode((self._model, found, rows), cache)
+
+    def encode_with_freqs(
+        self, symbols: Any, freqs: Any, num_freqs: Any = None, offsets: Any = None, cache: bool = False
+    ) -> bytes | None:
+        """Encodes symbols, each with frequencies of its own.
+
+        Args:
+            symbols: integers of any shape.
+            freqs: numbers of that shape and an axis behind, as for `init_params`.
+            num_freqs, offsets: integers of the shape of the symbols; all of the frequencies and zero where None.
+            cache: whether to keep them until `flush`.
+
+        Returns, Raises:
+            As `encode_with_indexes`.
+        """
+        found = _tables.integers("symbols", symbols)
+        model, rows = self._of_each(freqs, num_freqs, offsets)
+        if found.shape != rows.shape:
+            raise ValueError(f"freqs must have the shape of symbols, {found.shape}, and an axis behind.")
+        return self._encode((model, found, rows), cache)
+
+    def flush(self) -> bytes:
+        """The bytes of all that was kept, the first call decoded first; none where nothing was."""
+        queue, self._queue = self._queue, []
+        if not queue:
+            return b""
+        last = queue[-1][1]
+        return self._merged(queue, self.num_parallel_states or (len(last) if last.ndim else 1))
+
+    def reset_cache(self) -> None:
+        """Forgets all that was kept."""
+        self._queue = []
+
+    def _encode(self, item: tuple[Any, np.ndarray, np.ndarray], cache: bool) -> bytes | None:
+        if cache:
+            self._queue.append((item[0], np.array(item[1]), np.array(item[2])))
+            return None
+        return self._merged([item], self.num_parallel_states or 1)
+
+    def _merged(self, queue: Sequence[tuple[Any, np.ndarray, np.ndarray]], streams: int) -> bytes:
+        items = [(model, _spread(found, streams, 0), _spread(rows, streams)) for model, found, rows in queue]
+        strings = _coders.encode(self._coder, items)
+        return merge_bytes(strings, self.num_bytes_code_length, self.num_parallel_states)
+
+    # ---- decoding ----
+
+    def set_stream(self, encoded: bytes) -> None:
+        """The bytes that `decode_stream` and `decode_stream_with_freqs` go through."""
+        self._states = self._open(encoded)
+
+    def decode_with_indexes(self, encoded: bytes, indexes: Any) -> np.ndarray:
+        """The first symbols of what was encoded, int32 of the shape of the indexes.
+
+        Raises:
+            CodingError: when the bytes cannot hold them.
+        """
+        rows = self._rows(indexes)
+        return self._decode(self._open(encoded), self._model, rows)[1]
+
+    def decode_stream(self, indexes: Any) -> np.ndarray:
+        """The next symbols, int32 of the shape of the indexes."""
+        rows = self._rows(indexes)
+        self._states, symbols = self._decode(self._stream(), self._model, rows)
+        return symbols
+
+    def decode_with_freqs(self, encoded: bytes, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> np.ndarray:
+        """The first symbols of what was encoded with these frequencies, int32 of their shape less its last axis."""
+        return self._decode(self._open(encoded), *self._of_each(freqs, num_freqs, offsets))[1]
+
+    def decode_stream_with_freqs(self, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> np.ndarray:
+        """The next symbols, with frequencies of their own."""
+        stream = self._stream()
+        self._states, symbols = self._decode(stream, *self._of_each(freqs, num_freqs, offsets))
+        return symbols
+
+    def _open(self, encoded: bytes) -> Any:
+        strings = split_merged_bytes(encoded, self.num_bytes_code_length, self.num_parallel_states)
+        if not strings:
+            raise ValueError("there is nothing to decode in no bytes.")
+        with on_host():
+            return self._coder.from_strings(strings)
+
+    def _stream(self) -> Any:
+        if self._states is None:
+            raise ValueError("there is nothing to decode from. Give bytes with set_stream.")
+        return self._states
+
+    def _decode(self, states: Any, model: Any, rows: np.ndarray) -> tuple[Any, np.ndarray]:
+        states, symbols = _coders.decode(self._coder, states, model, _spread(rows, states.size.shape[0]))
+        return states, symbols.reshape(-1)[: rows.size].reshape(rows.shape)
+
+    # ---- arguments ----
+
+    def _rows(self, indexes: Any) -> np.ndarray:
+        """The row of each symbol, -1 where there is none."""
+        if self._model is None:
+            raise ValueError("there are no tables to code with. Give some with init_params or set_cdfs.")
+        found = _tables.integers("indexes", indexes)
+        _tables.check_indexes(found, len(self.cdfs), may_leave_out=not self.check_validity)
+        return np.maximum(found, LEFT_OUT) if found.min(initial=0) < LEFT_OUT else found
+
+    def _of_each(self, freqs: Any, num_freqs: Any, offsets: Any) -> tuple[Any, np.ndarray]:
+        """A model with a row for each symbol, and the rows."""
+        values = np.asarray(freqs)
+        if values.ndim < 1:
+            raise ValueError("freqs must have the frequencies of a symbol along its last axis, got a number.")
+        shape = values.shape[:-1]
+        counts = np.full(shape, values.shape[-1]) if num_freqs is None else _tables.integers("num_freqs", num_freqs)
+        firsts = np.zeros(shape, np.int32) if offsets is None else _tables.integers("offsets", offsets)
+        for name, each in (("num_freqs", counts), ("offsets", firsts)):
+            if each.shape != shape:
+                raise ValueError(f"{name} must have the shape of the symbols, {shape}, got {each.shape}.")
+        flat = values.reshape(math.prod(shape), values.shape[-1])
+        model = self._make(*self._quantised(flat, counts.reshape(-1), firsts.reshape(-1)), often=False)
+        return model, np.arange(len(flat), dtype=np.int32).reshape(shape)
+
+
+def _spread(values: np.ndarray, streams: int, filling: int = LEFT_OUT) -> np.ndarray:
+    """Values in reading order over streams of one length, the last of them filled up."""
+    flat = values.reshape(-1)
+    if more := -flat.size % streams:
+        flat = np.concatenate([flat, np.full(more, filling, np.int32)])
+    return flat.reshape(streams, flat.size // streams)
+
+
+def _normalised(freqs: np.ndarray, tail: bool) -> np.ndarray:
+    """Rows over their sums, with a symbol behind that gets next to nothing; float64 where they are, else float32.
+
+    The sum is taken in float64, from left to right, and then rounded.
+    """
+    if not (np.issubdtype(freqs.dtype, np.integer) or jnp.issubdtype(freqs.dtype, np.floating)):
+        raise TypeError(f"freqs must be integers or floats, got {freqs.dtype}.")
+    dtype = np.float64 if freqs.dtype == np.float64 else np.float32
+    if tail:
+        freqs = np.concatenate([freqs.astype(dtype), np.full((len(freqs), 1), _TAIL_MASS, dtype)], axis=1)
+    total = np.add.accumulate(freqs, axis=1, dtype=np.float64)[:, -1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return freqs.astype(np.float32) / total.astype(dtype)
+
+
+def _check_lookup(inverse_cdf_precision: Any, freq_precision: int) -> None:
+    if isinstance(inverse_cdf_precision, str):
+        known = inverse_cdf_precision.strip().lower() == "auto"
+    else:
+        known = inverse_cdf_precision is None or 1 <= inverse_cdf_precision <= freq_precision
+    if not known:
+        raise ValueError(
+            f"inverse_cdf_precision must be None, 'auto' or from 1 to {freq_precision}, got {inverse_cdf_precision!r}."
+        )
