@@ -24,7 +24,7 @@ def rows(rng, count, n, precision, spread):
     return np.concatenate([np.zeros((count, 1), np.int64), left], axis=1)
 
 
-@settings(max_examples=20 if cases.KERNELS else 5)
+@settings(max_examples=20 if cases.KERNELS else 3)
 @given(st.data())
 def test_lookups_agree(data):
     variant = data.draw(st.sampled_from(["rans64", "rans32_16"]))
@@ -56,7 +56,7 @@ def test_lookups_agree(data):
         assert cases.same(range_coder.decode(range_coder.decoder(encoded), model)[1], symbols)
 
 
-@settings(max_examples=40 if cases.KERNELS else 5)
+@settings(max_examples=40 if cases.KERNELS else 2)
 @given(st.data())
 def test_side_by_side_as_one_by_one(data):
     """32 lanes with room for all words or for some, symbols that have no interval, and heads and words of any kind."""

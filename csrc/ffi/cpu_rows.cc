@@ -12,21 +12,24 @@ namespace {
 
 template <typename V, typename Symbol>
 void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t n, int precision) {
-  WithMoreLanes(stream.lanes, [&](auto lanes) {
-    constexpr int kLanes = decltype(lanes)::value;
-    const Rows& rows = table.rows;
-    auto push = [&](int64_t first, int64_t last) {
-      PushFilled<V, kLanes, 16>(stream, FillFrom(table, symbols, first), last - first, precision);
-    };
-    if (PushSideBySide<kLanes>(stream, table, Places{}, symbols, n, precision, push)) return;
-    EntryTable<Entry> entries;
-    auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
-    if (rows.Shared() && n > 0 && rows.Valid(0) && entries.Build(rows.At(0), n, make)) {
-      auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
-      return PushEntries<V, kLanes>(stream, source, n, precision);
-    }
-    push(0, n);
-  });
+  auto push_filled = [&](auto lanes, int64_t first, int64_t last) {
+    PushFilled<V, decltype(lanes)::value, 16>(stream, FillFrom(table, symbols, first), last - first, precision);
+  };
+  const Rows& rows = table.rows;
+  const bool one = rows.Shared() && n > 0 && rows.Valid(0);
+  if (stream.lanes == 32) {
+    std::integral_constant<int, 32> lanes;
+    auto push = [&](int64_t first, int64_t last) { push_filled(lanes, first, last); };
+    if (PushSideBySide<32>(stream, table, Places{}, symbols, n, precision, push)) return;
+  }
+  EntryTable<Entry> entries;
+  auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
+  if (one && entries.Build(rows.At(0), n, make)) {
+    auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
+    return WithLanes(stream.lanes,
+                     [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, precision); });
+  }
+  WithMoreLanes(stream.lanes, [&](auto lanes) { push_filled(lanes, 0, n); });
 }
 
 // A push finds intervals without a guide.
@@ -75,25 +78,29 @@ void PopPairs(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64
 
 template <typename V, typename Symbol>
 void PopRows(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision) {
-  WithMoreLanes(stream.lanes, [&](auto lanes) {
-    constexpr int kLanes = decltype(lanes)::value;
-    auto pop = [&](const auto& locate) { PopAll<V, kLanes>(stream, locate, StoreTo<Symbol>{symbols}, n, precision); };
-    if (table.guides != nullptr) {
-      if (table.pairs()) return PopPairs<kLanes>(stream, table, symbols, n, precision);
-      return pop([&table](int64_t i, uint32_t quantile) { return table.LocateBy<false>(i, quantile); });
-    }
-    const Rows& rows = table.rows;
-    if (rows.Shared() && n > 0 && rows.Valid(0)) {
-      if constexpr (kSideBySide<V, kLanes>) {
-        if (n >= OneGuide::kFewest && rows.n <= std::min(n, kMaxGuideSymbols)) {
-          return PopPairs<kLanes>(stream, OneGuide(rows.At(0), n).table, symbols, n, precision);
-        }
+  if (table.guides != nullptr && table.pairs()) {
+    return WithMoreLanes(stream.lanes,
+                         [&](auto lanes) { PopPairs<decltype(lanes)::value>(stream, table, symbols, n, precision); });
+  }
+  auto pop = [&](const auto& locate) {
+    WithLanes(stream.lanes, [&](auto lanes) {
+      PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<Symbol>{symbols}, n, precision);
+    });
+  };
+  const Rows& rows = table.rows;
+  if (table.guides != nullptr) {
+    return pop([&table](int64_t i, uint32_t quantile) { return table.LocateBy<false>(i, quantile); });
+  }
+  if (rows.Shared() && n > 0 && rows.Valid(0)) {
+    if constexpr (kSideBySide<V, 32>) {
+      if (stream.lanes == 32 && n >= OneGuide::kFewest && rows.n <= std::min(n, kMaxGuideSymbols)) {
+        return PopPairs<32>(stream, OneGuide(rows.At(0), n).table, symbols, n, precision);
       }
-      auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
-      if (WithTable(rows.At(0), n, pop_row)) return;
     }
-    pop([&rows](int64_t i, uint32_t quantile) { return rows.Locate(i, quantile); });
-  });
+    auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
+    if (WithTable(rows.At(0), n, pop_row)) return;
+  }
+  pop([&rows](int64_t i, uint32_t quantile) { return rows.Locate(i, quantile); });
 }
 
 template <bool kGuided>
