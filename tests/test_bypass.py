@@ -1,5 +1,6 @@
 """Values outside of the alphabets: every int32 comes back, in the digits of the format, and damage is noticed."""
 
+import dataclasses
 import math
 
 import cases
@@ -198,3 +199,16 @@ def test_errors():
     ]:
         with pytest.raises(kind, match=message):
             make()
+
+
+@pytest.mark.parametrize("lanes", [1, 32])
+def test_alphabets_that_go_on_behind_their_row(lanes):
+    """Sizes beyond the row: what would be found there belongs to the next one."""
+    cdf = np.arange(3 * 65, dtype=np.int64).reshape(3, 65) % 65 * 64
+    model = models.Bypass(models.Table(cdf, 0, 12).prepare(), sizes=80)
+    symbols = jnp.full(64, 3).at[5].set(70)
+    state = rans.push(rans.init(200, lanes, "rans32_16"), model, symbols)
+    assert int(state.status) == status.BAD_SYMBOL
+    rest, again = rans.pop(state, model.at(jnp.zeros(64, jnp.int32).at[5].set(-1)))
+    assert cases.same(again, symbols.at[5].set(0))
+    assert rans.is_empty(jans.check(dataclasses.replace(rest, status=jnp.int32(0))))

@@ -143,12 +143,12 @@ struct Places {
 struct BypassPlaces {
   const int32_t *escape, *offset;
 
-  JANS_WIDE_INLINE __m256i PlaceOf(const Rows&, __m256i row, __m256i symbol, __m256i& bad) const {
+  JANS_WIDE_INLINE __m256i PlaceOf(const Rows& rows, __m256i row, __m256i symbol, __m256i& bad) const {
     const __m256i first = _mm256_i32gather_epi32(offset, row, 4), place = _mm256_sub_epi32(symbol, first);
     // A difference that has no place in 32 bits has another sign than the symbol, which has another than the offset.
     const __m256i wraps = _mm256_and_si256(_mm256_xor_si256(symbol, first), _mm256_xor_si256(symbol, place));
     const __m256i inside = _mm256_cmpgt_epi32(_mm256_i32gather_epi32(escape, row, 4), place);
-    bad = _mm256_or_si256(bad, _mm256_srai_epi32(_mm256_or_si256(wraps, place), 31));
+    bad = _mm256_or_si256(bad, _mm256_or_si256(Outside(place, rows.n), _mm256_srai_epi32(wraps, 31)));
     bad = _mm256_or_si256(bad, _mm256_xor_si256(inside, _mm256_set1_epi32(-1)));
     return place;
   }
