@@ -22,7 +22,7 @@ from torch_ans.utils import TorchANSInterface, auto_inverse_cdf_precision, build
 from jans import models, quantize, rans, tans
 
 SYMBOLS = 256
-SHAPES = (("rans64_ryg", 1), ("rans64_ryg", 4), ("rans64_ryg", 8), ("rans32_16", 32))
+SHAPES = [("rans64_ryg", n) for n in (1, 4, 8, 32)] + [("rans32_16", n) for n in (1, 32)]
 PEERS = [(f, n) for f in ("rans64", "rans32_16") for n in (1, 4, 8)]
 
 

@@ -6,6 +6,7 @@ they were pushed. Variant, lanes and models are the reader's to know; `jans.to_b
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -48,6 +49,11 @@ def from_strings(
     Raises:
         CodingError: when a string is cut short, or ends with part of a word, or no coder has such a head.
     """
+    return jax.tree.map(jnp.asarray, read_strings(strings, capacity, lanes, variant))
+
+
+def read_strings(strings: Sequence[bytes], capacity: int | None, lanes: int, variant: str) -> State:
+    """As `from_strings`, of arrays that are not on a device yet."""
     v = find_variant(variant)
     word, heads_bytes = v.word_bits // 8, lanes * v.state_bits // 8
     views = [memoryview(string) for string in strings]
@@ -68,10 +74,10 @@ def from_strings(
     shape = (lanes, 2) if v.state_bits == 64 else (lanes,)
     head = np.frombuffer(b"".join(view[:heads_bytes] for view in views), "<u4").reshape(len(views), *shape)
     state = State(
-        head=jnp.asarray(head.astype(np.uint32)),
-        tail=jnp.asarray(tail.astype(tail.dtype.newbyteorder("="))),
-        size=jnp.asarray(sizes),
-        status=jnp.zeros(len(views), jnp.int32),
+        head=head.astype(np.uint32),
+        tail=tail.astype(tail.dtype.newbyteorder("="), copy=False),
+        size=sizes,
+        status=np.zeros(len(views), np.int32),
         variant=variant,
     )
     sound = sound_heads(state)

@@ -99,16 +99,14 @@ class TableCoder:
         Raises:
             CodingError: when a symbol or an index has no place in the tables.
         """
-        symbols = check_symbols(symbols)
+        symbols, indexes = _array("symbols", symbols), _array("indexes", indexes)
         if symbols.ndim not in (1, 2):
             raise ValueError(f"symbols must be [n] or [streams, n], got shape {symbols.shape}.")
-        indexes = jnp.broadcast_to(jnp.asarray(indexes), symbols.shape)
-        batch = (symbols, indexes) if symbols.ndim == 2 else (symbols[None], indexes[None])
         v = find_variant(self.variant)
         capacity = -(-symbols.shape[-1] * self.model.precision // v.word_bits) + _SPARE
-        state = _encode(self, *batch, capacity=capacity)
+        state = _encode(self, symbols, indexes, capacity=capacity)
         if (np.asarray(state.status) & OVERFLOW).any():
-            state = _encode(self, *batch, capacity=int(np.asarray(state.size).max()))
+            state = _encode(self, symbols, indexes, capacity=int(np.asarray(state.size).max()))
         strings = byte_strings.to_strings(state)
         return strings if symbols.ndim == 2 else strings[0]
 
@@ -127,19 +125,18 @@ class TableCoder:
         """
         single = isinstance(data, bytes)
         strings: Sequence[bytes] = [data] if isinstance(data, bytes) else data
-        indexes = jnp.asarray(indexes)
+        indexes = _array("indexes", indexes)
         if indexes.ndim not in ((1,) if single else (1, 2)) or (indexes.ndim == 2 and len(indexes) != len(strings)):
             wanted = "[n]" if single else f"[n] or [{len(strings)}, n]"
             raise ValueError(f"indexes must be {wanted} for these data, got shape {indexes.shape}.")
-        state, symbols = _decode(
-            self, self._open(strings), jnp.broadcast_to(indexes, (len(strings), indexes.shape[-1]))
-        )
-        _check_end(state)
-        return symbols[0] if single else symbols
+        states = self._open(strings)
+        head, size, status, symbols = _decode(self, states, indexes, single=single)
+        _check_end(dataclasses.replace(states, head=head, size=size, status=status))
+        return symbols
 
     def open(self, data: bytes) -> State:
         """A state to pop one message from, step by step; `pop` and `close` go on with it."""
-        return jax.tree.map(lambda leaf: leaf[0], self._open([data]))
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), self._open([data]))
 
     @jax.jit
     def pop(self, state: State, indexes: jax.Array) -> tuple[State, jax.Array]:
@@ -172,22 +169,36 @@ class TableCoder:
         longest = max((len(string) for string in strings), default=0)
         # Room in powers of two, so that messages of about the same length share a compiled program.
         capacity = 1 << (8 * longest // find_variant(self.variant).word_bits).bit_length()
-        return byte_strings.from_strings(strings, capacity, self.lanes, self.variant)
+        return byte_strings.read_strings(strings, capacity, self.lanes, self.variant)
+
+
+def _array(name: str, values: Any) -> Any:
+    """Integers as an array, which stays where it is."""
+    array = values if isinstance(values, jax.Array) else np.asarray(values)
+    if array.dtype in (np.int64, np.uint64) and array.size and not -(2**31) <= array.min() <= array.max() < 2**31:
+        raise ValueError(f"{name} must be int32 values, got some from {array.min()} to {array.max()}.")
+    return array
 
 
 @functools.partial(jax.jit, static_argnames=("capacity",))
 def _encode(coder: TableCoder, symbols: jax.Array, indexes: jax.Array, capacity: int) -> State:
-    return jax.vmap(lambda s, k: coder.push(coder.init(capacity), s, k))(symbols, indexes)
+    symbols = check_symbols(symbols)
+    indexes = jnp.broadcast_to(indexes, symbols.shape)
+    return jax.vmap(lambda s, k: coder.push(coder.init(capacity), s, k))(
+        jnp.atleast_2d(symbols), jnp.atleast_2d(indexes)
+    )
 
 
-@jax.jit
-def _decode(coder: TableCoder, states: State, indexes: jax.Array) -> tuple[State, jax.Array]:
-    return jax.vmap(coder.pop)(states, indexes)
+@functools.partial(jax.jit, static_argnames=("single",))
+def _decode(coder: TableCoder, states: State, indexes: jax.Array, single: bool) -> tuple[jax.Array, ...]:
+    indexes = jnp.broadcast_to(indexes, (len(states.size), indexes.shape[-1]))
+    states, symbols = jax.vmap(coder.pop)(states, indexes)
+    return states.head, states.size, states.status, symbols[0] if single else symbols
 
 
 def _check_end(states: State) -> None:
     check(states)
-    rest = ~np.asarray(rans.is_empty(states))
+    rest = ~rans.is_empty(dataclasses.replace(states, head=np.asarray(states.head), size=np.asarray(states.size)))
     if rest.any():
         raise CodingError(
             f"message {int(np.flatnonzero(rest)[0])} of {rest.size} goes on after its last symbol. Decode as many "

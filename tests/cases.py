@@ -476,3 +476,11 @@ def same(a: Any, b: Any) -> bool:
         return False
     pairs = zip(map(np.asarray, jax.tree.leaves(a)), map(np.asarray, jax.tree.leaves(b)), strict=True)
     return all(x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes() for x, y in pairs)
+
+
+def rows(rng, count, n, precision, spread):
+    """Rows of frequencies; a high spread leaves many symbols without any."""
+    weights = rng.random((count, n)) ** spread
+    left = np.floor(np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True) * 2**precision).astype(np.int64)
+    left[:, -1] = 2**precision
+    return np.concatenate([np.zeros((count, 1), np.int64), left], axis=1)

@@ -16,14 +16,6 @@ from jans.models import table
 N = 500
 
 
-def rows(rng, count, n, precision, spread):
-    """Rows of frequencies; a high spread leaves many symbols without any."""
-    weights = rng.random((count, n)) ** spread
-    left = np.floor(np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True) * 2**precision).astype(np.int64)
-    left[:, -1] = 2**precision
-    return np.concatenate([np.zeros((count, 1), np.int64), left], axis=1)
-
-
 @settings(max_examples=20 if cases.KERNELS else 3)
 @given(st.data())
 def test_lookups_agree(data):
@@ -31,7 +23,7 @@ def test_lookups_agree(data):
     precision = data.draw(st.integers(1, 24 if variant == "rans64" else 15))
     count, n = data.draw(st.integers(1, 5)), data.draw(st.sampled_from([1, 2, 3, 17, 300]))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    cdf = rows(rng, count, n, precision, data.draw(st.sampled_from([1, 6, 40])))
+    cdf = cases.rows(rng, count, n, precision, data.draw(st.sampled_from([1, 6, 40])))
     plain = models.Table(cdf, rng.integers(0, count, N), precision)
     quantiles = rng.integers(0, 2**precision, N).astype(np.uint32)
     symbols = plain.locate(quantiles)
@@ -56,53 +48,10 @@ def test_lookups_agree(data):
         assert cases.same(range_coder.decode(range_coder.decoder(encoded), model)[1], symbols)
 
 
-@settings(max_examples=40 if cases.KERNELS else 2)
-@given(st.data())
-def test_side_by_side_as_one_by_one(data):
-    """32 lanes with room for all words or for some, symbols that have no interval, and heads and words of any kind."""
-    precision, n = data.draw(st.integers(8, 15)), data.draw(st.integers(0, 200))
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    cdf = rows(rng, 3, 20, precision, data.draw(st.sampled_from([1, 20]))).astype(np.uint32)
-    index, symbols = rng.integers(0, 3, n).astype(np.int32), rng.integers(0, 20, n)
-    for array in (index, symbols):
-        for _ in range(data.draw(st.integers(0, 2)) if n else 0):
-            array[data.draw(st.integers(0, n - 1))] = data.draw(st.sampled_from([-1, 3, 20, 2**31 - 1]))
-    symbols = symbols.astype(data.draw(st.sampled_from([np.uint8, np.uint16, np.int32])))
-    capacity = data.draw(st.sampled_from([0, 31, 40, 70, 300]))
-    size = data.draw(st.integers(0, capacity))
-    head = rng.integers(2**15, 2**31, 32).astype(np.uint32)
-    if data.draw(st.booleans()):
-        head[data.draw(st.integers(0, 31))] = data.draw(st.sampled_from([0, 2**15 - 1, 2**31, 2**32 - 1]))
-    tail = rng.integers(0, 2**16, capacity).astype(np.uint16)
-    arrays = [jnp.asarray(a) for a in (head, tail, np.int32(size), np.int32(0))]
-    coder = {"variant": 2, "precision": precision}
-    (guide,) = calls.table_guide(cdf, precision=precision, bits=6)
-    escape = data.draw(st.sampled_from([np.array([19, 20, 5]), np.array([0, 19, 1]), np.array([30, 19, 30])]))
-    offset = np.array([0, data.draw(st.sampled_from([-7, 2**31 - 3])), -(2**31)])
-    wild = np.where(rng.random(n) < data.draw(st.sampled_from([0, 0.01, 0.3])), 2**20, rng.integers(0, 19, n))
-    known = np.clip(index, 0, 2)
-    values = (wild % (escape[known] + 3) + offset[known]).astype(np.int32)
-    rows_of = cdf, index, guide, escape.astype(np.int32), offset.astype(np.int32)
-
-    def compare(name, *operands, **params):
-        found = calls.CALLS[name](*arrays, *map(jnp.asarray, operands), **coder, **params)
-        with jax.enable_x64(True):
-            expected = calls.TARGETS[name].reference(*arrays, *map(jnp.asarray, operands), **coder, **params)
-        used = int(np.clip(found[-2], 0, capacity)) if "push" in name else 0
-        for k, (one, other) in enumerate(zip(found, expected, strict=True)):
-            words = "push" in name and k == 1
-            assert cases.same(one[:used] if words else one, other[:used] if words else other)
-
-    compare("rans_push_rows", symbols, cdf, index)
-    compare("rans_pop_table", cdf, index, guide, n=n, dtype=symbols.dtype)
-    compare("rans_push_bypass", values, *rows_of, digit=4)
-    compare("rans_pop_bypass", *rows_of, digit=4, n=n, dtype=np.dtype(np.int32))
-
-
 @pytest.mark.parametrize("bits", [0, 3, 10])
 def test_every_quantile(bits):
     rng = np.random.default_rng(bits)
-    cdf = rows(rng, 3, 50, 10, 6)
+    cdf = cases.rows(rng, 3, 50, 10, 6)
     quantiles = np.arange(2**10, dtype=np.uint32)
     for k in range(3):
         model = models.Table(cdf, k, 10)

@@ -152,6 +152,8 @@ def test_messages_of_errors():
     head = (2**31).to_bytes(8, "little")
     for call, kind, message in [
         (lambda: coder.encode(np.zeros((1, 1, 1), np.int32), 0), ValueError, r"symbols must be \[n\] or \[streams"),
+        (lambda: coder.encode(np.array([2**31]), 0), ValueError, "symbols must be int32 values, got some from 214748"),
+        (lambda: coder.decode(data, np.array([-(2**40)])), ValueError, "indexes must be int32 values"),
         (lambda: coder.encode(np.zeros(3), 0), TypeError, "symbols must be uint8, int8, uint16, int16 or int32"),
         (lambda: coder.decode(data, np.zeros((1, 2), int)), ValueError, r"indexes must be \[n\] for these data"),
         (lambda: coder.decode([data], np.zeros((2, 2), int)), ValueError, r"indexes must be \[n\] or \[1, n\]"),

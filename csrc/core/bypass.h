@@ -8,8 +8,6 @@
 #ifndef JANS_CORE_BYPASS_H_
 #define JANS_CORE_BYPASS_H_
 
-#include <limits>
-
 #include "rans.h"
 
 namespace jans {

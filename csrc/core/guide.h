@@ -72,7 +72,6 @@ struct GuidedRows {
   int bits;
   bool sealed;
 
-  JANS_HD bool Shared() const { return rows.Shared(); }
   JANS_HD Interval Find(int64_t i, int64_t symbol) const {
     const uint64_t row = rows.index[i * rows.index_stride], width = rows.n;
     if (__builtin_expect(!sealed || row >= static_cast<uint64_t>(rows.count), 0)) return rows.Find(i, symbol);
@@ -83,8 +82,7 @@ struct GuidedRows {
     return {start, freq};
   }
   template <bool kPairs>
-  JANS_HD Located LocateBy(int64_t i, uint32_t quantile) const {
-    const int64_t row = rows.index[i * rows.index_stride];
+  JANS_HD Located LocateIn(int64_t row, uint32_t quantile) const {
     if (__builtin_expect(row < 0 || row >= rows.count, 0)) return {0, NoInterval(kBadModel)};
     const uint32_t* at = guides + 2 * ((row << bits) + (quantile >> (rows.precision - bits)));
     const uint32_t low = at[0], high = at[1];
@@ -100,9 +98,13 @@ struct GuidedRows {
       start = low >> 16 | (high & 0xFF) << 16;
       freq = high >> 8;
     }
-    if (__builtin_expect(quantile - start >= freq, 0)) return Search(i, symbol, freq, quantile);
+    if (__builtin_expect(quantile - start >= freq, 0)) return Search(row, symbol, freq, quantile);
     if (freq == 0) __builtin_unreachable();
     return {static_cast<int32_t>(symbol), {start, freq}};
+  }
+  template <bool kPairs>
+  JANS_HD Located LocateBy(int64_t i, uint32_t quantile) const {
+    return LocateIn<kPairs>(rows.index[i * rows.index_stride], quantile);
   }
   JANS_HD Located Locate(int64_t i, uint32_t quantile) const {
     if (guides == nullptr) return rows.Locate(i, quantile);
@@ -112,8 +114,8 @@ struct GuidedRows {
 
  private:
   // From a symbol that the quantile lies beyond, or in the whole row.
-  JANS_SELDOM Located Search(int64_t i, int64_t symbol, uint32_t freq, uint32_t quantile) const {
-    const Row row = rows.At(i);
+  JANS_SELDOM Located Search(int64_t index, int64_t symbol, uint32_t freq, uint32_t quantile) const {
+    const Row row = rows.Of(index);
     if (freq == 0 || symbol >= row.n || row.cdf[symbol] > quantile) return row.Locate(quantile);
     while (symbol < row.n - 1 && row.cdf[symbol + 1] <= quantile) ++symbol;
     return row.LocateAmong(symbol, int64_t{1}, quantile);

@@ -75,7 +75,8 @@ struct Rows {
     int64_t row = index[i * index_stride];
     return row >= 0 && row < count;
   }
-  JANS_HD Row At(int64_t i) const { return {cdf + index[i * index_stride] * (n + 1), n, precision}; }
+  JANS_HD Row Of(int64_t row) const { return {cdf + row * (n + 1), n, precision}; }
+  JANS_HD Row At(int64_t i) const { return Of(index[i * index_stride]); }
   JANS_HD Interval Find(int64_t i, int64_t symbol) const {
     return Valid(i) ? At(i).Find(symbol) : NoInterval(kBadModel);
   }

@@ -79,16 +79,16 @@ void PushBypassAll(Stream<V>& stream, const BypassRows& model, const int32_t* sy
 template <typename V>
 class BypassReader {
  public:
-  BypassReader(const BypassRows& model, const Stream<V>& stream, int32_t* symbols, int64_t n)
+  // Of n symbols those from `first` on, a multiple of the lanes.
+  BypassReader(const BypassRows& model, const Stream<V>& stream, int32_t* symbols, int64_t n, int64_t first)
       : model_(model),
         symbols_(symbols),
         lanes_(stream.lanes),
         whole_(n / stream.lanes * stream.lanes),
+        first_(first),
         floor_(stream.floor()) {}
 
   bool Pending() const { return pending_; }
-  // The symbols that are popped next begin with this one, a multiple of the lanes.
-  void Begin(int64_t first) { first_ = first; }
 
   JANS_HD Located Locate(int64_t i, uint32_t quantile) {
     const int64_t row = model_.RowOf(i);
@@ -146,9 +146,8 @@ class BypassReader {
 
   const BypassRows& model_;
   int32_t* symbols_;
-  const int64_t lanes_, whole_;
+  const int64_t lanes_, whole_, first_;
   const bool floor_;
-  int64_t first_ = 0;
   bool pending_ = false;
   int32_t status_ = 0;
   std::vector<int64_t> places_;

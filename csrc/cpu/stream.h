@@ -14,6 +14,9 @@
 
 namespace jans {
 
+// How many streams are coded at once where that is faster.
+constexpr int kMostTogether = 32;
+
 // The state of one stream in the caller's buffers: heads are 32-bit halves, low first.
 template <typename V>
 struct Stream {

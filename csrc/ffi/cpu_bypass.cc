@@ -1,6 +1,6 @@
 // CPU handlers of rANS with tables and bypass coding.
 #include "../cpu/bypass_stream.h"
-#include "../cpu/wide_rows.h"
+#include "../cpu/side_by_side.h"
 #include "cpu_call.h"
 #include "table_operands.h"
 
@@ -10,6 +10,7 @@ namespace {
 struct BypassOperands {
   TableOperands table;
   Operand<const int32_t> escape, offset;
+  std::vector<uint32_t> ends;
   int32_t bits = 0;
 
   ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision, int32_t digit) {
@@ -20,11 +21,45 @@ struct BypassOperands {
     if (!escape_in.has_value() || !offset_in.has_value()) return Invalid("escape or offset is missing");
     JANS_RETURN_IF_ERROR(escape.Init("escape", *escape_in, ffi::DataType::S32, batch, 1));
     JANS_RETURN_IF_ERROR(offset.Init("offset", *offset_in, ffi::DataType::S32, batch, 1));
-    const bool fits = escape.core[0] == table.rows.count() && offset.core[0] == table.rows.count();
-    return fits ? ffi::Error::Success() : Invalid("escape or offset does not fit cdf");
+    const int64_t count = table.rows.count();
+    if (escape.core[0] != count || offset.core[0] != count) return Invalid("escape or offset does not fit cdf");
+    // Laid out for streams that are coded side by side where all share them and that is little work.
+    if (!escape.Shared() || !offset.Shared() || count > n * batch.streams / 4) return ffi::Error::Success();
+    for (int64_t row = 0; row < count; ++row) {
+      ends.push_back(static_cast<uint32_t>(escape.data[row]));
+      ends.push_back(static_cast<uint32_t>(offset.data[row]));
+    }
+    return ffi::Error::Success();
   }
   BypassRows At(int64_t b) const { return {table.At(b), escape.At(b), offset.At(b), bits}; }
 };
+
+// Pushes symbols first, ..., last - 1, of which the first is one of lane 0.
+template <typename V>
+void PushSome(Stream<V>& stream, const BypassRows& model, const int32_t* symbols, int64_t first, int64_t last,
+              int precision) {
+  auto push_plain = [&](int64_t begin, int64_t end) {
+    WithMoreLanes(stream.lanes, [&](auto lanes) {
+      PushFilled<V, decltype(lanes)::value, 16>(stream, FillFrom(model, symbols, begin), end - begin, precision);
+    });
+  };
+  PushBypassAll(stream, model, symbols, first, last, precision, push_plain);
+}
+
+// Pops those of n symbols.
+template <typename V>
+void PopSome(Stream<V>& stream, const BypassRows& model, int32_t* symbols, int64_t first, int64_t last, int64_t n,
+             int precision) {
+  BypassReader<V> reader(model, stream, symbols, n, first);
+  auto locate = [&reader, first](int64_t i, uint32_t quantile)
+      __attribute__((always_inline)) { return reader.Locate(first + i, quantile); };
+  WithMoreLanes(stream.lanes, [&](auto lanes) {
+    PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<int32_t>{symbols + first}, last - first, precision,
+                                      reader);
+  });
+  stream.tail.status |= reader.status();
+}
+
 
 ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                           AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
@@ -37,26 +72,27 @@ ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, 
   const int64_t n = in.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
   KeepBuffer(tail, tail_out);
+  const bool wide = !args.ends.empty();
+  const BypassPlaces places{args.ends.data()};
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
     JANS_RETURN_IF_ERROR(CheckPrecision(digit, MaxPrecision<V>()));
     auto body = [&](Stream<V>& stream, int64_t b) {
       const BypassRows model = args.At(b);
-      const int32_t* s = in.At(b);
-      WithMoreLanes(stream.lanes, [&](auto lanes) {
-        constexpr int kLanes = decltype(lanes)::value;
-        auto push_plain = [&](int64_t begin, int64_t end) {
-          PushFilled<V, kLanes, 16>(stream, FillFrom(model, s, begin), end - begin, precision);
-        };
-        auto push = [&](int64_t begin, int64_t end) {
-          PushBypassAll(stream, model, s, begin, end, precision, push_plain);
-        };
-        const BypassPlaces places{model.escape, model.offset};
-        if (!PushSideBySide<kLanes>(stream, model.table, places, s, n, precision, push)) push(0, n);
-      });
+      auto push = [&](int64_t first, int64_t last) { PushSome(stream, model, in.At(b), first, last, precision); };
+      if (wide && PushSideBySide(stream, model.table, places, in.At(b), n, push)) return;
+      push(0, n);
+    };
+    auto together = [&](Stream<V>* streams, int64_t b, int count) {
+      if (!wide || !BetterTogether(streams[0].lanes)) return false;
+      const auto symbols = PointersOf(in, b, count);
+      auto push = [&](int s, int64_t first, int64_t last) {
+        PushSome(streams[s], args.At(b + s), symbols[s], first, last, precision);
+      };
+      return PushTogether(streams, args.table.From(b, count).data(), count, places, symbols.data(), n, push);
     };
     return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
-                        StreamGrain(n), body);
+                        StreamGrain(n), body, Together{together});
   });
 }
 
@@ -70,28 +106,28 @@ ffi::Error RansPopBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, A
   JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
   const int64_t n = out.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
+  const bool wide = !args.ends.empty() && args.table.guide.data != nullptr;
+  const BypassPlaces places{args.ends.data()};
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
     JANS_RETURN_IF_ERROR(CheckPrecision(digit, MaxPrecision<V>()));
     auto body = [&](Stream<V>& stream, int64_t b) {
       const BypassRows model = args.At(b);
-      BypassReader<V> reader(model, stream, out.At(b), n);
-      WithMoreLanes(stream.lanes, [&](auto lanes) {
-        constexpr int kLanes = decltype(lanes)::value;
-        auto pop = [&](int64_t first, int64_t last) {
-          auto locate = [&reader, first](int64_t i, uint32_t quantile) { return reader.Locate(first + i, quantile); };
-          reader.Begin(first);
-          PopAll<V, kLanes>(stream, locate, StoreTo<int32_t>{out.At(b) + first}, last - first, precision, reader);
-        };
-        const BypassPlaces places{model.escape, model.offset};
-        const bool guided = model.table.guides != nullptr;
-        if (guided && PopSideBySide<kLanes>(stream, model.table, places, out.At(b), n, precision, pop)) return;
-        pop(0, n);
-      });
-      stream.tail.status |= reader.status();
+      auto pop = [&](int64_t first, int64_t last) { PopSome(stream, model, out.At(b), first, last, n, precision); };
+      if (wide && PopSideBySide(stream, model.table, places, out.At(b), n, pop)) return;
+      pop(0, n);
+    };
+    auto together = [&](Stream<V>* streams, int64_t b, int count) {
+      if (!wide || !BetterTogether(streams[0].lanes)) return false;
+      const auto tables = args.table.From(b, count);
+      const auto symbols = PointersOf(out, b, count);
+      auto pop = [&](int s, int64_t first, int64_t last) {
+        PopSome(streams[s], args.At(b + s), symbols[s], first, last, n, precision);
+      };
+      return PopTogether(streams, tables.data(), count, places, symbols.data(), n, pop);
     };
     return ForCoders<V>(pool, batch, {head, tail, size, status, head_out, size_out, status_out}, precision,
-                        StreamGrain(n), body);
+                        StreamGrain(n), body, Together{together});
   });
 }
 

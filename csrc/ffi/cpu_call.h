@@ -19,21 +19,64 @@ inline void KeepBuffer(const AnyBuffer& in, Out& out) {
   if (in.untyped_data() != out->untyped_data()) std::memcpy(out->untyped_data(), in.untyped_data(), in.size_bytes());
 }
 
-// Runs body(stream, b) for every stream b of the batch.
-template <typename V, typename Body>
-void ForStreams(ffi::ThreadPool& pool, const Batch& batch, const State<V>& state, int64_t grain, const Body& body) {
-  ParallelFor(pool, batch.streams, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      Stream<V> stream{state.head.At(b),
-                       state.lanes,
-                       {state.tail.At(b), state.tail.core[0], *state.size.At(b), *state.status.At(b)}};
-      CheckState(stream);
-      body(stream, b);
-      if (stream.tail.size > stream.tail.capacity) stream.tail.status |= kOverflow;
-      *state.size.At(b) = SaturatedSize(stream.tail.size);
-      *state.status.At(b) = stream.tail.status;
+// For coders that take one stream after the other.
+struct NotTogether {
+  static constexpr int kMost = 1;
+};
+
+// For those that code several at once, if call(streams, ...) is true.
+template <typename Call>
+struct Together {
+  static constexpr int kMost = kMostTogether;
+  Call call;
+
+  template <typename... Args>
+  bool operator()(Args&&... args) const {
+    return call(std::forward<Args>(args)...);
+  }
+};
+template <typename Call>
+Together(Call) -> Together<Call>;
+
+// Runs body(stream, b) for every stream b of the batch. Before that it asks together(streams, b, count), which may do
+// streams b, ..., b + count - 1 and is then true; count is a power of two from 8 to All::kMost.
+template <typename V, typename Body, typename All>
+void ForStreams(ffi::ThreadPool& pool, const Batch& batch, const State<V>& state, int64_t grain, const Body& body,
+                const All& together) {
+  constexpr int kMost = All::kMost, kUnit = std::min(kMost, 8);
+  auto open = [&](int64_t b) {
+    Stream<V> stream{state.head.At(b),
+                     state.lanes,
+                     {state.tail.At(b), state.tail.core[0], *state.size.At(b), *state.status.At(b)}};
+    CheckState(stream);
+    return stream;
+  };
+  auto close = [&](Stream<V>& stream, int64_t b) {
+    if (stream.tail.size > stream.tail.capacity) stream.tail.status |= kOverflow;
+    *state.size.At(b) = SaturatedSize(stream.tail.size);
+    *state.status.At(b) = stream.tail.status;
+  };
+  auto run = [&](int64_t b, int64_t end) {
+    if constexpr (kMost > 1) {
+      std::array<Stream<V>, kMost> streams;
+      for (int count; end - b >= kUnit; b += count) {
+        for (count = kMost; count > end - b;) count /= 2;
+        for (int s = 0; s < count; ++s) streams[s] = open(b + s);
+        const bool done = together(streams.data(), b, count);
+        for (int s = 0; s < count; ++s) {
+          if (!done) body(streams[s], b + s);
+          close(streams[s], b + s);
+        }
+      }
     }
-  });
+    for (; b < end; ++b) {
+      Stream<V> stream = open(b);
+      body(stream, b);
+      close(stream, b);
+    }
+  };
+  ParallelFor(pool, (batch.streams + kUnit - 1) / kUnit, std::max<int64_t>(1, grain / kUnit),
+              [&](int64_t begin, int64_t end) { run(begin * kUnit, std::min(end * kUnit, batch.streams)); });
 }
 
 // The words of stream b, and the status of a size that no call can have produced.
@@ -100,23 +143,42 @@ struct CoderBuffers {
   }
 };
 
-// Runs body(stream, b) for the coders of a call.
-template <typename V, typename Body>
+// Runs body(stream, b) for the coders of a call, or `together`; see ForStreams.
+template <typename V, typename Body, typename All = NotTogether>
 ffi::Error ForCoders(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers coders, int32_t precision, int64_t grain,
-                     const Body& body) {
+                     const Body& body, const All& together = {}) {
   coders.Keep();
   State<V> state;
   JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
   JANS_RETURN_IF_ERROR(state.Init(batch, coders.head_out, coders.tail, coders.size_out, coders.status_out));
-  ForStreams(pool, batch, state, grain, body);
+  ForStreams(pool, batch, state, grain, body, together);
   return ffi::Error::Success();
 }
 
-// The shape of a push, whatever is pushed: body(stream, b, in) puts the symbols in.At(b) on stream b.
-template <typename Body>
+// Where the arrays of streams b, ..., b + count - 1 begin.
+template <typename T>
+std::array<T*, kMostTogether> PointersOf(const Operand<T>& operand, int64_t b, int count) {
+  std::array<T*, kMostTogether> pointers{};
+  for (int s = 0; s < count; ++s) pointers[s] = operand.At(b + s);
+  return pointers;
+}
+
+// A together that gets one more argument.
+template <typename All, typename More>
+auto With(const All& together, const More& more) {
+  if constexpr (All::kMost == 1) {
+    return together;
+  } else {
+    return Together{[&](auto* streams, int64_t b, int count) { return together(streams, b, count, more); }};
+  }
+}
+
+// The shape of a push, whatever is pushed: body(stream, b, in) puts the symbols in.At(b) on stream b, or
+// together(streams, b, count, in) those of several.
+template <typename Body, typename All = NotTogether>
 ffi::Error Push(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
                 AnyBuffer& status, AnyBuffer& symbols, Out& head_out, Out& tail_out, Out& size_out, Out& status_out,
-                int32_t variant, int32_t precision, int64_t cost, const Body& body) {
+                int32_t variant, int32_t precision, int64_t cost, const Body& body, const All& together = {}) {
   KeepBuffer(tail, tail_out);
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
@@ -125,7 +187,8 @@ ffi::Error Push(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyB
       Operand<const Symbol> in;
       JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
       return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
-                          StreamGrain(in.core[0], cost), [&](Stream<V>& stream, int64_t b) { body(stream, b, in); });
+                          StreamGrain(in.core[0], cost), [&](Stream<V>& stream, int64_t b) { body(stream, b, in); },
+                          With(together, in));
     });
   });
 }
@@ -137,11 +200,12 @@ struct StoreTo {
   void operator()(int64_t i, int32_t symbol) const { symbols[i] = static_cast<Symbol>(symbol); }
 };
 
-// The shape of a pop, whatever is popped: body(stream, b, n, store) takes n symbols off stream b.
-template <typename Body>
+// The shape of a pop, whatever is popped: body(stream, b, n, store) takes n symbols off stream b, or
+// together(streams, b, count, out) those of several, to out.At(b).
+template <typename Body, typename All = NotTogether>
 ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBuffer& tail, AnyBuffer& size,
                AnyBuffer& status, Out& head_out, Out& size_out, Out& status_out, Out& symbols_out, int32_t variant,
-               int32_t precision, int64_t cost, const Body& body) {
+               int32_t precision, int64_t cost, const Body& body, const All& together = {}) {
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
     return WithSymbols(symbols_out->element_type(), [&](auto symbol) {
@@ -151,7 +215,8 @@ ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBu
       const int64_t n = out.core[0];
       return ForCoders<V>(pool, batch, {head, tail, size, status, head_out, size_out, status_out}, precision,
                           StreamGrain(n, cost),
-                          [&](Stream<V>& stream, int64_t b) { body(stream, b, n, StoreTo<Symbol>{out.At(b)}); });
+                          [&](Stream<V>& stream, int64_t b) { body(stream, b, n, StoreTo<Symbol>{out.At(b)}); },
+                          With(together, out));
     });
   });
 }

@@ -1,6 +1,6 @@
 // CPU handlers of rows of cumulative frequencies, plain ("rows") or with guides ("table").
 #include "../cpu/row_tables.h"
-#include "../cpu/wide_rows.h"
+#include "../cpu/side_by_side.h"
 #include "any_model.h"
 #include "cpu_call.h"
 #include "table_operands.h"
@@ -10,26 +10,28 @@ namespace {
 
 // ---- rANS ----
 
+// Pushes symbols first, ..., last - 1, of which the first is one of lane 0.
+template <typename V, typename Symbol>
+void PushSome(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t first, int64_t last,
+              int precision) {
+  WithMoreLanes(stream.lanes, [&](auto lanes) {
+    PushFilled<V, decltype(lanes)::value, 16>(stream, FillFrom(table, symbols, first), last - first, precision);
+  });
+}
+
 template <typename V, typename Symbol>
 void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t n, int precision) {
-  auto push_filled = [&](auto lanes, int64_t first, int64_t last) {
-    PushFilled<V, decltype(lanes)::value, 16>(stream, FillFrom(table, symbols, first), last - first, precision);
-  };
-  const Rows& rows = table.rows;
-  const bool one = rows.Shared() && n > 0 && rows.Valid(0);
-  if (stream.lanes == 32) {
-    std::integral_constant<int, 32> lanes;
-    auto push = [&](int64_t first, int64_t last) { push_filled(lanes, first, last); };
-    if (PushSideBySide<32>(stream, table, Places{}, symbols, n, precision, push)) return;
-  }
+  auto push = [&](int64_t first, int64_t last) { PushSome(stream, table, symbols, first, last, precision); };
+  if (PushSideBySide(stream, table, Places{}, symbols, n, push)) return;
   EntryTable<Entry> entries;
   auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
-  if (one && entries.Build(rows.At(0), n, make)) {
+  const Rows& rows = table.rows;
+  if (rows.Shared() && n > 0 && rows.Valid(0) && entries.Build(rows.At(0), n, make)) {
     auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
     return WithLanes(stream.lanes,
                      [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, precision); });
   }
-  WithMoreLanes(stream.lanes, [&](auto lanes) { push_filled(lanes, 0, n); });
+  push(0, n);
 }
 
 // A push finds intervals without a guide.
@@ -44,8 +46,17 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
   auto body = [&](auto& stream, int64_t b, const auto& in) {
     PushRows(stream, args.At(b), in.At(b), in.core[0], precision);
   };
+  auto together = [&](auto* streams, int64_t b, int count, const auto& in) {
+    if (!BetterTogether(streams[0].lanes)) return false;
+    const auto tables = args.From(b, count);
+    const auto symbols = PointersOf(in, b, count);
+    auto push = [&](int s, int64_t first, int64_t last) {
+      PushSome(streams[s], tables[s], symbols[s], first, last, precision);
+    };
+    return PushTogether(streams, tables.data(), count, Places{}, symbols.data(), in.core[0], push);
+  };
   return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
-              precision, 1, body);
+              precision, 1, body, Together{together});
 }
 
 // A guide to one row for the length of a call, as fine as n symbols pay for.
@@ -67,34 +78,45 @@ struct OneGuide {
   GuidedRows table;
 };
 
-template <int kLanes, typename V, typename Symbol>
-void PopPairs(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision) {
-  auto pop = [&](int64_t first, int64_t last) {
-    auto locate = [&](int64_t i, uint32_t quantile) { return table.template LocateBy<true>(first + i, quantile); };
-    PopAll<V, kLanes>(stream, locate, StoreTo<Symbol>{symbols + first}, last - first, precision);
+// The symbols from `first` on. It has a copy of the table, which no store of symbols can change.
+template <bool kPairs>
+struct LocateGuided {
+  GuidedRows table;
+  int64_t first;
+
+  JANS_HD Located operator()(int64_t i, uint32_t quantile) const { return table.LocateBy<kPairs>(first + i, quantile); }
+};
+
+template <typename V, typename Symbol>
+void PopSome(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t first, int64_t last, int precision) {
+  auto pop_by = [&](auto locate) {
+    WithMoreLanes(stream.lanes, [&](auto lanes) {
+      PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<Symbol>{symbols + first}, last - first, precision);
+    });
   };
-  if (!PopSideBySide<kLanes>(stream, table, Places{}, symbols, n, precision, pop)) pop(0, n);
+  table.pairs() ? pop_by(LocateGuided<true>{table, first}) : pop_by(LocateGuided<false>{table, first});
+}
+
+template <typename V, typename Symbol>
+void PopGuided(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision) {
+  auto pop = [&](int64_t first, int64_t last) { PopSome(stream, table, symbols, first, last, precision); };
+  if (!PopSideBySide(stream, table, Places{}, symbols, n, pop)) pop(0, n);
 }
 
 template <typename V, typename Symbol>
 void PopRows(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision) {
-  if (table.guides != nullptr && table.pairs()) {
-    return WithMoreLanes(stream.lanes,
-                         [&](auto lanes) { PopPairs<decltype(lanes)::value>(stream, table, symbols, n, precision); });
-  }
+  if (table.guides != nullptr) return PopGuided(stream, table, symbols, n, precision);
   auto pop = [&](const auto& locate) {
     WithLanes(stream.lanes, [&](auto lanes) {
       PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<Symbol>{symbols}, n, precision);
     });
   };
   const Rows& rows = table.rows;
-  if (table.guides != nullptr) {
-    return pop([&table](int64_t i, uint32_t quantile) { return table.LocateBy<false>(i, quantile); });
-  }
   if (rows.Shared() && n > 0 && rows.Valid(0)) {
-    if constexpr (kSideBySide<V, 32>) {
-      if (stream.lanes == 32 && n >= OneGuide::kFewest && rows.n <= std::min(n, kMaxGuideSymbols)) {
-        return PopPairs<32>(stream, OneGuide(rows.At(0), n).table, symbols, n, precision);
+    if constexpr (kSideBySide<V>) {
+      if (stream.lanes % 8 == 0 && n >= OneGuide::kFewest && rows.n <= std::min(n, kMaxGuideSymbols) &&
+          precision <= kMaxGuidePrecision) {
+        return PopGuided(stream, OneGuide(rows.At(0), n).table, symbols, n, precision);
       }
     }
     auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
@@ -115,8 +137,17 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
   auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
     PopRows(stream, args.At(b), store.symbols, n, precision);
   };
+  auto together = [&](auto* streams, int64_t b, int count, const auto& out) {
+    const auto tables = args.From(b, count);
+    if (!BetterTogether(streams[0].lanes) || tables[0].guides == nullptr) return false;
+    const auto symbols = PointersOf(out, b, count);
+    auto pop = [&](int s, int64_t first, int64_t last) {
+      PopSome(streams[s], tables[s], symbols[s], first, last, precision);
+    };
+    return PopTogether(streams, tables.data(), count, Places{}, symbols.data(), out.core[0], pop);
+  };
   return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision, 1,
-             body);
+             body, Together{together});
 }
 
 // ---- guides ----

@@ -71,6 +71,13 @@ struct Operand {
     return ffi::Error::Success();
   }
 
+  // Whether all streams have the same.
+  bool Shared() const {
+    for (const int64_t stride : strides) {
+      if (stride != 0) return false;
+    }
+    return true;
+  }
   T* At(int64_t stream) const {
     int64_t offset = 0;
     for (int d = batch->rank - 1; d >= 0; --d) {

@@ -3,6 +3,7 @@
 #define JANS_FFI_TABLE_OPERANDS_H_
 
 #include "../core/guide.h"
+#include "../cpu/stream.h"
 #include "arguments.h"
 
 namespace jans {
@@ -32,14 +33,17 @@ struct TableOperands {
     const Rows at{rows.cdf.At(b), rows.count(), rows.row_symbols(), rows.index.At(b), rows.index_stride(), precision};
     return {at, guide.data == nullptr ? nullptr : guide.At(b), bits, sealed};
   }
+  // Those of streams b, ..., b + count - 1, of which there are kMostTogether at most.
+  std::array<GuidedRows, kMostTogether> From(int64_t b, int count) const {
+    std::array<GuidedRows, kMostTogether> tables;
+    for (int s = 0; s < count; ++s) tables[s] = At(b + s);
+    return tables;
+  }
 
  private:
   // Whether all rows are known to be: they are looked at where all streams share them and that is little work.
   bool Sealed(const Batch& batch, int64_t n) const {
-    for (const int64_t stride : rows.cdf.strides) {
-      if (stride != 0) return false;
-    }
-    if (rows.count() > n * batch.streams / 4) return false;
+    if (!rows.cdf.Shared() || rows.count() > n * batch.streams / 4) return false;
     for (int64_t row = 0; row < rows.count(); ++row) {
       const int64_t width = rows.row_symbols();
       if (!Row{rows.cdf.data + row * (width + 1), width, precision}.Sealed()) return false;

@@ -1,0 +1,125 @@
+"""Heads that are coded side by side, lanes of one stream or several streams, give what they give one by one: with room
+for all words or for some, symbols that have no interval, and heads and words of any kind."""
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jans import models, rans
+from jans.ffi import calls
+from jans.reference import plain
+
+VARIANTS = {"rans64": (0, 14, 24), "rans64_ryg": (1, 13, 24), "rans32_16": (2, 10, 15)}
+"""Numbers, and the precisions that steps side by side are made for."""
+ROWS, SYMBOLS = 4, 20
+
+
+def draw_calls(data, streams, lanes, n):
+    """Random operands of all four calls: name -> (operands that streams have of their own, shared ones, parameters)."""
+    variant = data.draw(st.sampled_from(list(VARIANTS)))
+    number, least, most = VARIANTS[variant]
+    v = plain.VARIANTS[variant]
+    precision = data.draw(st.integers(least - 2, most))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    some = lambda *choices: data.draw(st.sampled_from(choices))
+    cdf = cases.rows(rng, ROWS, SYMBOLS, precision, some(1, 20)).astype(np.uint32)
+    index = rng.integers(0, ROWS, (streams, some(1, n, n))).astype(np.int32)
+    symbols = rng.integers(0, SYMBOLS, (streams, n))
+    for array in (index, symbols):
+        for _ in range(some(0, 0, 1, 2) if array.size else 0):
+            array[rng.integers(streams), rng.integers(array.shape[1])] = some(-1, 3, SYMBOLS, 2**31 - 1)
+    symbols = symbols.astype(some(np.uint8, np.uint16, np.int32))
+    capacity = some(0, 1, 31, 40, n + 40)
+    word = np.uint16 if v.word_bits == 16 else np.uint32
+    size = rng.integers(0, capacity + 1, streams).astype(np.int32)
+    if some(False, False, True):
+        size[rng.integers(streams)] = some(-3, capacity + 5)
+    heads = rng.integers(v.lower, 2**v.top_bits, (streams, lanes), dtype=np.uint64)
+    if some(False, False, True):
+        heads[rng.integers(streams), rng.integers(lanes)] = some(0, v.lower - 1, 2**v.state_bits - 1)
+    head = heads.astype(np.uint32) if v.state_bits == 32 else heads.view(np.uint32).reshape(streams, lanes, 2)
+    tail = rng.integers(0, np.iinfo(word).max + 1, (streams, capacity)).astype(word)
+    state = (head, tail, size, np.zeros(streams, np.int32))
+    (guide,) = calls.table_guide(cdf, precision=precision, bits=min(6, precision))
+    escape = np.array(some([19, 20, 5, 0], [0, 19, 1, 19], [30, 19, 30, -1]), np.int32)
+    offset = np.array([0, some(-7, 2**31 - 3), -(2**31), 1], np.int32)
+    wild = np.where(rng.random((streams, n)) < some(0, 0.01, 0.3), 2**20, rng.integers(0, 19, (streams, n)))
+    known = np.clip(np.broadcast_to(index, (streams, n)), 0, ROWS - 1)
+    values = (wild % np.maximum(escape[known] + 3, 1) + offset[known]).astype(np.int32)
+    coder = {"variant": number, "precision": precision}
+    bypass = (index, guide, escape, offset)
+    return {
+        "rans_push_rows": ((*state, symbols), (cdf,), (index,), coder),
+        "rans_pop_table": (state, (cdf,), (index, guide), coder | {"n": n, "dtype": symbols.dtype}),
+        "rans_push_bypass": ((*state, values), (cdf,), bypass, coder | {"digit": 4}),
+        "rans_pop_bypass": (state, (cdf,), bypass, coder | {"digit": 4, "n": n, "dtype": np.dtype(np.int32)}),
+    }
+
+
+def agree(name, found, expected, capacity):
+    """Words above the size are nobody's."""
+    for k, (one, other) in enumerate(zip(found, expected, strict=True)):
+        if "push" in name and k == 1:
+            used = int(np.clip(expected[2], 0, capacity))
+            one, other = one[:used], other[:used]
+        assert cases.same(one, other)
+
+
+@settings(max_examples=40 if cases.KERNELS else 2)
+@given(st.data())
+def test_lanes_of_a_stream(data):
+    lanes, n = data.draw(st.sampled_from([8, 16, 24, 32, 32, 264])), data.draw(st.sampled_from([0, 7, 70, 200]))
+    for name, (own, (cdf,), more, params) in draw_calls(data, 1, lanes, n).items():
+        operands = [jnp.asarray(a) for a in (*(a[0] for a in own), cdf, more[0][0], *more[1:])]
+        found = calls.CALLS[name](*operands, **params)
+        with jax.enable_x64(True):
+            expected = calls.TARGETS[name].reference(*operands, **params)
+        agree(name, found, expected, own[1].shape[1])
+
+
+@pytest.mark.skipif(not cases.KERNELS, reason="streams of plain JAX are a vmap, whose results have tests of their own")
+@settings(max_examples=150)
+@given(st.data())
+def test_streams_together(data):
+    streams, lanes = data.draw(st.sampled_from([8, 9, 16, 24, 40, 61])), data.draw(st.sampled_from([1, 1, 2, 3, 8, 12]))
+    n = data.draw(st.sampled_from([0, 1, 7, 33, 100, 700]))
+    for name, (own, (cdf,), (index, *more), params) in draw_calls(data, streams, lanes, n).items():
+        shared = index.shape[1] == n and data.draw(st.booleans())
+        axes = (*[0] * len(own), None, None if shared else 0, *[None] * len(more))
+        operands = [jnp.asarray(a) for a in (*own, cdf, index[0] if shared else index, *more)]
+        call = lambda *operands, name=name, params=params: calls.CALLS[name](*operands, **params)
+        together = jax.vmap(call, in_axes=axes)(*operands)
+        for b in range(streams):
+            alone = call(*[a if axis is None else a[b] for a, axis in zip(operands, axes, strict=True)])
+            agree(name, [result[b] for result in together], alone, own[1].shape[1])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("streams", "lanes"), [(1, 32), (16, 1)])
+def test_quotients_at_their_limits(variant, streams, lanes):
+    """Heads next to multiples of the freq, at both ends of their range: a rounded quotient would be off by one."""
+    _, least, most = VARIANTS[variant]
+    v = plain.VARIANTS[variant]
+    rng = np.random.default_rng(0)
+    for precision in sorted({least, min(16, most), most}):
+        freqs = sorted({1, 2, 3, 5, 7, 2 ** (precision // 2) - 1, 2 ** (precision - 1) - 1, 2**precision - 1})
+        model = models.Table(np.array([[0, f, 2**precision] for f in freqs]), 0, precision)
+        for k, freq in enumerate(freqs):
+            full = freq << (v.top_bits - precision)
+            near = [full - 1, full - freq, full - freq - 1, full, full + 1, 2**v.top_bits - 1, v.lower, v.lower + freq]
+            heads = [min(max(x + int(d), v.lower), 2**v.top_bits - 1) for x in near for d in rng.integers(-2, 3, 4)]
+            heads = np.array(heads[: streams * lanes], np.uint64).reshape(streams, lanes)
+            state = jax.vmap(lambda _: rans.init(2 * lanes, lanes, variant))(np.arange(streams))
+            halves = heads.astype(np.uint32) if v.state_bits == 32 else heads.view(np.uint32).reshape(*heads.shape, 2)
+            state = rans.State(jnp.asarray(halves), state.tail, state.size, state.status, variant)
+            pushed = jax.vmap(rans.push, in_axes=(0, None, None))(state, model.at(k), jnp.zeros(lanes, jnp.int32))
+            for b in range(streams):
+                coder = (tuple(int(x) for x in heads[b]), ())
+                for lane in reversed(range(lanes)):
+                    coder = plain.push_one(v, coder, lane, 0, freq, precision)
+                one = jax.tree.map(lambda leaf, b=b: leaf[b], pushed)
+                assert rans.to_words(one).tolist() == list(plain.words(v, coder))
