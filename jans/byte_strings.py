@@ -5,6 +5,7 @@ they were pushed. Variant, lanes and models are the reader's to know; `jans.to_b
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -73,13 +74,13 @@ def read_strings(strings: Sequence[bytes], capacity: int | None, lanes: int, var
         row[: (len(view) - heads_bytes) // word] = np.frombuffer(view, tail.dtype, offset=heads_bytes)
     shape = (lanes, 2) if v.state_bits == 64 else (lanes,)
     head = np.frombuffer(b"".join(view[:heads_bytes] for view in views), "<u4").reshape(len(views), *shape)
-    state = State(
-        head=head.astype(np.uint32),
-        tail=tail.astype(tail.dtype.newbyteorder("="), copy=False),
-        size=sizes,
-        status=np.zeros(len(views), np.int32),
-        variant=variant,
-    )
+    arrays: Any = {
+        "head": head.astype(np.uint32),
+        "tail": tail.astype(tail.dtype.newbyteorder("="), copy=False),
+        "size": sizes,
+        "status": np.zeros(len(views), np.int32),
+    }
+    state = State(**arrays, variant=variant)
     sound = sound_heads(state)
     if not sound.all():
         raise CodingError(

@@ -10,6 +10,8 @@ Shape = tuple[int, ...]
 SYMBOLS = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
 KERNEL_SYMBOLS = (np.uint8, np.uint16, np.int32)
 """What kernels take; others are widened first."""
+MOST_DIGIT_BITS = 16
+"""Of the numbers of bypass coding."""
 
 
 def check_fit(model: Shape, symbols: Shape) -> None:

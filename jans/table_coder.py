@@ -198,7 +198,8 @@ def _decode(coder: TableCoder, states: State, indexes: jax.Array, single: bool) 
 
 def _check_end(states: State) -> None:
     check(states)
-    rest = ~rans.is_empty(dataclasses.replace(states, head=np.asarray(states.head), size=np.asarray(states.size)))
+    ends: Any = {"head": np.asarray(states.head), "size": np.asarray(states.size)}
+    rest = ~rans.is_empty(dataclasses.replace(states, **ends))
     if rest.any():
         raise CodingError(
             f"message {int(np.flatnonzero(rest)[0])} of {rest.size} goes on after its last symbol. Decode as many "

@@ -24,13 +24,12 @@ import numpy as np
 
 from jans.codecs import Codec
 from jans.ffi import calls
-from jans.shapes import KERNEL_SYMBOLS, check_dtype, check_fit, check_rows, check_symbols
+from jans.shapes import KERNEL_SYMBOLS, MOST_DIGIT_BITS, check_dtype, check_fit, check_rows, check_symbols
 from jans.state import blank_words, check_layout, pytree
 from jans.status import CodingError, check
 
 MOST_PRECISION = 15
 MOST_SYMBOLS = 2**16
-MOST_DIGIT_BITS = 16
 
 
 @functools.partial(pytree, meta=("precision", "bypass_precision"))

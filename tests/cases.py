@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jans
-from jans import models
+from jans import models, tans
 from jans.reference import plain
 
 KERNELS = os.environ.get("JANS_KERNELS") != "0"
@@ -484,3 +484,19 @@ def rows(rng, count, n, precision, spread):
     left = np.floor(np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True) * 2**precision).astype(np.int64)
     left[:, -1] = 2**precision
     return np.concatenate([np.zeros((count, 1), np.int64), left], axis=1)
+
+
+def alike_with_own_tables(own, shared, index, both, symbols, empty):
+    """What `jans.tans` makes of streams [streams, n] with `own` tables and rows `index`, which is also what it makes
+    of them with `shared` ones and rows `both`."""
+    states = []
+    for tables, rows, axis in ((own, index, 0), (shared, both, None)):
+        push = jax.vmap(lambda t, k, x: tans.push(empty, t, x, k), in_axes=(axis, 0, 0))
+        state = jans.check(push(tables, rows, symbols))
+        pop = jax.vmap(lambda s, t, k: tans.pop(s, t, k.shape, k), in_axes=(0, axis, 0))
+        left, popped = pop(state, tables, rows)
+        assert (popped == symbols).all()
+        assert tans.is_empty(jans.check(left)).all()
+        states.append(state.blank())
+    assert all((a == b).all() for a, b in zip(*map(jax.tree.leaves, states), strict=True))
+    return states[0]

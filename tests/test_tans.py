@@ -233,19 +233,10 @@ def test_a_thousand_streams_with_tables_of_their_own_or_shared_ones():
     own = jax.vmap(lambda rows: tans.tables(rows, precision=8))(cdf)
     shared = tans.tables(cdf.reshape(2000, -1), precision=8)
     both = jnp.arange(1000)[:, None] * 2 + index
-    states = []
-    for table, rows, axis in ((own, index, 0), (shared, both, None)):
-        state = jax.vmap(lambda t, k, x: tans.push(tans.init(9, 2, 8), t, x, k), in_axes=(axis, 0, 0))(
-            table, rows, symbols
-        )
-        left, popped = jax.vmap(lambda s, t, k: tans.pop(s, t, (30,), k), in_axes=(0, axis, 0))(state, table, rows)
-        assert (popped == symbols).all()
-        assert tans.is_empty(jans.check(left)).all()
-        states.append(jans.check(state).blank())
-    assert all((a == b).all() for a, b in zip(*map(jax.tree.leaves, states), strict=True))
+    states = cases.alike_with_own_tables(own, shared, index, both, symbols, tans.init(9, 2, 8))
     for k in (0, 999):
         one = tans.push(tans.init(9, 2, 8), tans.tables(cdf[k], precision=8), symbols[k], index[k])
-        assert content(one) == content(jax.tree.map(lambda a, k=k: a[k], states[0]))
+        assert content(one) == content(jax.tree.map(lambda a, k=k: a[k], states))
 
 
 def test_inside_a_scan():

@@ -231,16 +231,7 @@ def test_streams_with_tables_of_their_own_or_shared_ones():
     own = jax.vmap(make)(*parts)
     shared = make(*(part.reshape(40, *part.shape[2:]) for part in parts))
     both = jnp.where(index < 0, -1, jnp.arange(20)[:, None] * 2 + index)
-    states = []
-    for table, rows, axis in ((own, index, 0), (shared, both, None)):
-        state = jax.vmap(lambda t, k, x: tans.push(tans.init(99, 2, 6), t, x, k), in_axes=(axis, 0, 0))(
-            table, rows, symbols
-        )
-        left, popped = jax.vmap(lambda s, t, k: tans.pop(s, t, (30,), k), in_axes=(0, axis, 0))(state, table, rows)
-        assert (popped == symbols).all()
-        assert tans.is_empty(jans.check(left)).all()
-        states.append(jans.check(state).blank())
-    assert all((a == b).all() for a, b in zip(*map(jax.tree.leaves, states), strict=True))
+    cases.alike_with_own_tables(own, shared, index, both, symbols, tans.init(99, 2, 6))
 
 
 def test_as_a_codec():

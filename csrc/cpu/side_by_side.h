@@ -88,9 +88,7 @@ class OneStream {
   Groups<const int32_t*> In(const Symbol* symbols, int64_t begin, int64_t end) {
     return {Laid(symbols, begin, end), Index(begin), Step()};
   }
-  Groups<int32_t*> Out(int32_t* symbols, int64_t begin, int64_t) {
-    return {symbols + begin, Index(begin), Step()};
-  }
+  Groups<int32_t*> Out(int32_t* symbols, int64_t begin, int64_t) { return {symbols + begin, Index(begin), Step()}; }
   template <typename Symbol>
   Groups<int32_t*> Out(Symbol*, int64_t begin, int64_t) {
     return {symbols_.data(), Index(begin), Step()};

@@ -1,6 +1,6 @@
 // Eight heads of rANS side by side in AVX2 registers: the steps of core/rans.h, and how words leave them and come to
-// them. Numbers of eight lanes are 32 bits wide each, lane 0 lowest; a set of lanes is a mask of such numbers, or a byte
-// with a bit for each.
+// them. Numbers of eight lanes are 32 bits wide each, lane 0 lowest; a set of lanes is a mask of such numbers, or a
+// byte with a bit for each.
 #ifndef JANS_CPU_WIDE_HEADS_H_
 #define JANS_CPU_WIDE_HEADS_H_
 
@@ -111,9 +111,9 @@ struct Eight {
     const __m256i low = _mm256_blend_epi32(x, _mm256_castpd_si256(_mm256_set1_pd(0x1p52)), 0xAA);
     return _mm256_add_pd(_mm256_sub_pd(_mm256_castsi256_pd(high), both), _mm256_castsi256_pd(low));
   }
-  // x / freq < 2^50. Its double is wrong by less than 1/4, as x and the quotient are rounded by 2^-53 of themselves; the
-  // integer next to that, which a sum with 2^52 leaves in its low bits, is the floor or one more, and then the rest is
-  // negative.
+  // x / freq < 2^50. Its double is wrong by less than 1/4, as x and the quotient are rounded by 2^-53 of themselves;
+  // the integer next to that, which a sum with 2^52 leaves in its low bits, is the floor or one more, and then the rest
+  // is negative.
   static JANS_WIDE_INLINE __m256i StepHalf(__m256i x, __m256i start, __m256i freq, __m128i p) {
     const __m256d unit = _mm256_set1_pd(0x1p52);
     const __m256d divisor = _mm256_sub_pd(_mm256_castsi256_pd(_mm256_or_si256(freq, _mm256_castpd_si256(unit))), unit);
@@ -146,8 +146,8 @@ struct Eight<Rans32_16> {
     x = _mm256_blendv_epi8(_mm256_srli_epi32(x, 16), x, stays);
     return Not(stays);
   }
-  // x < freq * 2^21 and x < 2^31. The quotient of floats is below 2^21 and wrong by little more than 2^-23 of itself, so
-  // that its floor is wrong by one at most, and the rest shows it.
+  // x < freq * 2^21 and x < 2^31. The quotient of floats is below 2^21 and wrong by little more than 2^-23 of itself,
+  // so that its floor is wrong by one at most, and the rest shows it.
   JANS_WIDE_INLINE void Step(__m256i start, __m256i freq, int precision) {
     __m256i quotient = _mm256_cvttps_epi32(_mm256_div_ps(_mm256_cvtepi32_ps(x), _mm256_cvtepi32_ps(freq)));
     __m256i rest = _mm256_sub_epi32(x, _mm256_mullo_epi32(quotient, freq));

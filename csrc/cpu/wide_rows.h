@@ -1,6 +1,6 @@
-// Streams with the rows of tables side by side, eight heads to a register: the fast form of the loops in stream.h. Heads
-// take turns in groups of eight, which are lanes of one stream, or the same lane of eight streams. What a turn cannot do
-// in registers, it leaves as it was.
+// Streams with the rows of tables side by side, eight heads to a register: the fast form of the loops in stream.h.
+// Heads take turns in groups of eight, which are lanes of one stream, or the same lane of eight streams. What a turn
+// cannot do in registers, it leaves as it was.
 #ifndef JANS_CPU_WIDE_ROWS_H_
 #define JANS_CPU_WIDE_ROWS_H_
 
@@ -217,7 +217,8 @@ JANS_WIDE int64_t PopTurns(Side& side, const GuidedRows table, const Values valu
       const __m256i quantile = x.Quantiles(precision);
       __m256i place, start, freq, wrong = _mm256_setzero_si256();
       good = LocateEight<kPairs>(table, index, out, quantile, place, start, freq) && good;
-      const __m256i symbol = values.SymbolAt(_mm256_andnot_si256(Outside(index, table.rows.count), index), place, wrong);
+      const __m256i symbol =
+          values.SymbolAt(_mm256_andnot_si256(Outside(index, table.rows.count), index), place, wrong);
       bad = _mm256_or_si256(bad, _mm256_andnot_si256(out, wrong));
       Store(groups.symbols + j * kEight, _mm256_andnot_si256(out, symbol));
       start = _mm256_andnot_si256(out, start);

@@ -52,14 +52,13 @@ void PopSome(Stream<V>& stream, const BypassRows& model, int32_t* symbols, int64
              int precision) {
   BypassReader<V> reader(model, stream, symbols, n, first);
   auto locate = [&reader, first](int64_t i, uint32_t quantile)
-      __attribute__((always_inline)) { return reader.Locate(first + i, quantile); };
+                    __attribute__((always_inline)) { return reader.Locate(first + i, quantile); };
   WithMoreLanes(stream.lanes, [&](auto lanes) {
     PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<int32_t>{symbols + first}, last - first, precision,
                                       reader);
   });
   stream.tail.status |= reader.status();
 }
-
 
 ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                           AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,

@@ -45,9 +45,8 @@ void ForStreams(ffi::ThreadPool& pool, const Batch& batch, const State<V>& state
                 const All& together) {
   constexpr int kMost = All::kMost, kUnit = std::min(kMost, 8);
   auto open = [&](int64_t b) {
-    Stream<V> stream{state.head.At(b),
-                     state.lanes,
-                     {state.tail.At(b), state.tail.core[0], *state.size.At(b), *state.status.At(b)}};
+    Stream<V> stream{
+        state.head.At(b), state.lanes, {state.tail.At(b), state.tail.core[0], *state.size.At(b), *state.status.At(b)}};
     CheckState(stream);
     return stream;
   };
@@ -186,9 +185,10 @@ ffi::Error Push(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyB
       using Symbol = decltype(symbol);
       Operand<const Symbol> in;
       JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
-      return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
-                          StreamGrain(in.core[0], cost), [&](Stream<V>& stream, int64_t b) { body(stream, b, in); },
-                          With(together, in));
+      return ForCoders<V>(
+          pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
+          StreamGrain(in.core[0], cost), [&](Stream<V>& stream, int64_t b) { body(stream, b, in); },
+          With(together, in));
     });
   });
 }
@@ -213,10 +213,9 @@ ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBu
       Operand<Symbol> out;
       JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, DTypeOf<Symbol>(), batch, 1));
       const int64_t n = out.core[0];
-      return ForCoders<V>(pool, batch, {head, tail, size, status, head_out, size_out, status_out}, precision,
-                          StreamGrain(n, cost),
-                          [&](Stream<V>& stream, int64_t b) { body(stream, b, n, StoreTo<Symbol>{out.At(b)}); },
-                          With(together, out));
+      return ForCoders<V>(
+          pool, batch, {head, tail, size, status, head_out, size_out, status_out}, precision, StreamGrain(n, cost),
+          [&](Stream<V>& stream, int64_t b) { body(stream, b, n, StoreTo<Symbol>{out.At(b)}); }, With(together, out));
     });
   });
 }

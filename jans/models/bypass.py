@@ -10,9 +10,8 @@ import numpy as np
 
 from jans.models import base
 from jans.models.table import Table
-from jans.shapes import Shape, check_rows
+from jans.shapes import MOST_DIGIT_BITS, Shape, check_rows
 
-MOST_DIGIT_BITS = 16
 LEFT_OUT = -1
 
 

@@ -153,6 +153,12 @@ def _bypass_row(i, cdf, index, escape, offset):
     return escape[row].astype(i64), offset[row].astype(i64), (at >= 0) & (at < cdf.shape[0]), at == -1
 
 
+def _where_known(interval, known, left_out):
+    """An interval where there is a row; elsewhere none, with a reason unless the place is left out."""
+    start, freq = interval
+    return jnp.where(known, start, jnp.where(left_out, u32(0), u32(BAD_MODEL))), jnp.where(known, freq, u32(0))
+
+
 def _turns(n, lanes):
     """What is read in turn: symbols 2 i and numbers 2 i + 1, by groups of lanes, and one by one at the end."""
     whole = n // lanes * lanes
@@ -175,9 +181,8 @@ def rans_push_bypass(
         value = symbols[i].astype(i64) - first
         number = bypass.number_of(value, e)
         place = jnp.clip(jnp.where(number >= 0, e, value), -1, 2**31 - 1).astype(i32)
-        start, freq = KINDS["rows"](i, cdf, index, precision=precision)[0](place)
-        start = jnp.where(known, start, jnp.where(left_out, u32(0), u32(BAD_MODEL)))
-        freq = jnp.where(known, freq, u32(0))
+        interval = KINDS["rows"](i, cdf, index, precision=precision)[0](place)
+        start, freq = _where_known(interval, known, left_out)
         put_digit = lambda carry, d: _put(v, carry, i % lanes, d.astype(u32), u32(1), digit)
         return lax.cond(
             number_next,
@@ -205,9 +210,8 @@ def rans_pop_bypass(
         e, first, known, left_out = _bypass_row(i, cdf, index, escape, offset)
 
         def locate(q):
-            symbol, (start, freq) = KINDS["rows"](i, cdf, index, precision=precision)[1](q)
-            start = jnp.where(known, start, jnp.where(left_out, u32(0), u32(BAD_MODEL)))
-            return jnp.where(freq != 0, symbol, -1), (start, jnp.where(known, freq, u32(0)))
+            symbol, interval = KINDS["rows"](i, cdf, index, precision=precision)[1](q)
+            return jnp.where(interval[1] != 0, symbol, -1), _where_known(interval, known, left_out)
 
         def symbol_turn(carry):
             state, symbols, places = carry
