@@ -1,17 +1,22 @@
-"""Many tables and an index for every symbol, beside torch_ans 0.4.0, in one run: `make bench-tables`.
+"""Many tables and an index for every symbol, beside torch_ans 0.4.0 and, where it is installed, CompressAI, in one run:
+`make bench-tables`.
 
 The tables are Gaussians of K scales, as hyperpriors have them; a symbol's scale is drawn at random. One thread; every
 figure is the median of interleaved repetitions.
 """
 
 import argparse
+import json
 import math
 import os
 import pathlib
+import statistics
+import subprocess
+import sys
 from collections.abc import Callable
 
 # Before JAX: it sets the flags of XLA.
-from measure import interleaved, markdown, processor  # isort: skip
+from measure import interleaved, markdown, processor, ratios_of  # isort: skip
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +24,15 @@ import numpy as np
 import torch
 from torch_ans.utils import TorchANSInterface, auto_inverse_cdf_precision, build_cdf_with_inverse_table
 
-from jans import models, quantize, rans, tans
+from jans import TableCoder, models, quantize, rans, tans
+
+try:
+    from compressai import ans
+except ImportError:
+    ans = None
 
 SYMBOLS = 256
+WAYS = ("encode", "decode")
 SHAPES = [("rans64_ryg", n) for n in (1, 4, 8, 32)] + [("rans32_16", n) for n in (1, 32)]
 PEERS = [(f, n) for f in ("rans64", "rans32_16") for n in (1, 4, 8)]
 
@@ -141,10 +152,72 @@ def compare(repetitions: int, n: int, count: int, precision: int, streams: int) 
     for name in names:
         tans_only = "tans32" if " tans" in name and name.startswith("jans") else "torch_ans"
         ratios = []
-        for way in ("encode", "decode"):
+        for way in WAYS:
             best = max(rate for call, rate in rates.items() if tans_only in call and call.endswith(way))
             ratios.append(f"{rates[f'{name} {way}'] / best:.2f}" if name.startswith("jans") else "")
         rows.append((name, f"{rates[f'{name} encode']:.0f}", f"{rates[f'{name} decode']:.0f}", *ratios))
+    return rows
+
+
+def compare_compressai(repetitions: int, messages: int, n: int) -> tuple[str, ...]:
+    """Whole messages to byte strings and back, with tables as its hyperpriors have them: its coder takes lists, ours
+    arrays."""
+    rng = np.random.default_rng(0)
+    scales = np.exp(np.linspace(math.log(0.11), math.log(256), 64))
+    centers = np.ceil(6.1 * scales).astype(np.int32)
+    edges = (np.arange(2 * centers[-1] + 2) - centers[:, None] - 0.5) / scales[:, None] / math.sqrt(2)
+    probs = np.diff(0.5 * (1 + np.vectorize(math.erf)(edges)), axis=1).astype(np.float32)
+    coder = TableCoder.from_probs(probs, 1e-9, 2 * centers + 1, -centers, precision=16)
+    index = rng.integers(0, 64, (messages, n)).astype(np.int32)
+    symbols = np.round(rng.normal(0, scales[index])).astype(np.int32)
+    rows = np.asarray(coder.model.table.cdf).tolist(), (2 * centers + 3).tolist(), (-centers).tolist()
+    lists = list(zip(symbols.tolist(), index.tolist(), strict=True))
+    strings = [ans.RansEncoder().encode_with_indexes(*message, *rows) for message in lists]
+    ours = coder.encode(symbols, index)
+    assert all(len(a) == len(b) for a, b in zip(strings, ours, strict=True))
+    seconds = interleaved(
+        {
+            "its encode": lambda: [ans.RansEncoder().encode_with_indexes(*message, *rows) for message in lists],
+            "its decode": lambda: [
+                ans.RansDecoder().decode_with_indexes(string, message[1], *rows)
+                for string, message in zip(strings, lists, strict=True)
+            ],
+            "encode": lambda: coder.encode(symbols, index),
+            "decode": lambda: coder.decode(ours, index),
+        },
+        repetitions,
+    )
+    rates = {name: symbols.size / s / 1e6 for name, s in seconds.items()}
+    name = f"{messages} of {n} symbols"
+    ratios = ratios_of({f"{k} {w}": rates[f"{p}{w}"] for k, p in (("a", ""), ("b", "its ")) for w in WAYS}, "a", "b")
+    return (name, *(f"{rates[p + w]:.0f}" for p in ("its ", "") for w in WAYS), *ratios)
+
+
+def our_rates(repetitions: int, n: int, streams: int) -> dict[str, float]:
+    """Msym/s of 64 tables of 15 bits on the cores that this process has."""
+    rng = np.random.default_rng(0)
+    cdf = scale_tables(64, 15)
+    index = rng.integers(0, 64, (streams, n // streams))
+    symbols = draw(cdf, index.reshape(-1), rng, 15).reshape(index.shape)
+    calls = {}
+    for variant, lanes in (("rans64_ryg", 1), ("rans32_16", 32)):
+        pair = our_calls(cdf, index, symbols, 15, variant, lanes)
+        calls |= {f"{variant}, {lanes} lanes, {way}": call for way, call in zip(WAYS, pair, strict=True)}
+    return {name: n / s / 1e6 for name, s in interleaved(calls, repetitions).items()}
+
+
+def scaling(repetitions: int, n: int, streams: int) -> list[tuple[str, ...]]:
+    """One core and two, in processes of their own that take turns."""
+    rates: dict[int, list[dict[str, float]]] = {1: [], 2: []}
+    for _ in range(3):
+        for cores, found in rates.items():
+            command = [sys.executable, __file__, "--cores", str(cores), "--streams", str(streams)]
+            command += ["--repetitions", str(repetitions), "--symbols", str(n)]
+            found.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    rows = []
+    for name in rates[1][0]:
+        one, two = (statistics.median(rate[name] for rate in found) for found in rates.values())
+        rows.append((name, f"{one:.0f}", f"{two:.0f}", f"{two / one:.2f}"))
     return rows
 
 
@@ -153,8 +226,14 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, help="Markdown file to write")
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--symbols", type=int, default=2**20)
+    parser.add_argument("--cores", type=int, help="only print our rates on so many cores, as JSON")
+    parser.add_argument("--streams", type=int, default=64, help="for --cores")
     args = parser.parse_args()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[: args.cores or 1])
+    if args.cores:
+        print(json.dumps(our_rates(args.repetitions, args.symbols, args.streams)))
+        return
     torch.set_num_threads(1)
     sections = [
         "# Tables",
@@ -173,6 +252,20 @@ def main() -> None:
         sections.append(f"## {count} tables of {SYMBOLS} symbols, {precision} bits, {streams} {plural}, Msym/s")
         rows = compare(args.repetitions, args.symbols, count, precision, streams)
         sections.append(markdown(("coder", "encode", "decode", "encode / best peer", "decode / best peer"), rows))
+        print("\n\n".join(sections[-2:]), flush=True)
+    os.sched_setaffinity(0, cores)
+    if len(cores) > 1:
+        sections.append("## Two cores, 64 tables of 15 bits, 64 streams, Msym/s")
+        rows = scaling(args.repetitions, 2**23, 64)
+        sections.append(markdown(("coder", "one core", "two cores", "ratio"), rows))
+        print("\n\n".join(sections[-2:]), flush=True)
+    os.sched_setaffinity(0, cores[:1])
+    if ans is None:
+        print("CompressAI is not installed: without it.")
+    else:
+        rows = [compare_compressai(args.repetitions, m, n) for m, n in ((1, 4096), (1, 2**18), (64, 4096))]
+        header = ("messages", "its encode", "its decode", "encode", "decode", "encode / its", "decode / its")
+        sections += ["## CompressAI's strings, 64 tables, 16 bits, with bypass coding, Msym/s", markdown(header, rows)]
         print("\n\n".join(sections[-2:]), flush=True)
     if args.out:
         args.out.write_text("\n\n".join(sections) + "\n")

@@ -38,8 +38,10 @@ JANS_WIDE_INLINE __m256i Outside(__m256i numbers, int64_t count) {
 
 // Symbols that are places in their rows.
 struct Places {
-  // Lanes where nothing is coded.
+  // The lanes where nothing is coded: none. Numbers with zeros there, and numbers with others.
   JANS_WIDE_INLINE __m256i LeftOut(__m256i) const { return _mm256_setzero_si256(); }
+  JANS_WIDE_INLINE __m256i Except(__m256i, __m256i numbers) const { return numbers; }
+  JANS_WIDE_INLINE __m256i Except(__m256i, __m256i numbers, __m256i) const { return numbers; }
   JANS_WIDE_INLINE __m256i PlaceOf(const Rows& rows, __m256i, __m256i symbol, __m256i& bad) const {
     bad = _mm256_or_si256(bad, Outside(symbol, rows.n));
     return symbol;
@@ -52,6 +54,10 @@ struct BypassPlaces {
   const uint32_t* ends;  // for every row the place of its escape symbol, and the value at place 0
 
   JANS_WIDE_INLINE __m256i LeftOut(__m256i index) const { return _mm256_cmpeq_epi32(index, _mm256_set1_epi32(-1)); }
+  JANS_WIDE_INLINE __m256i Except(__m256i out, __m256i numbers) const { return _mm256_andnot_si256(out, numbers); }
+  JANS_WIDE_INLINE __m256i Except(__m256i out, __m256i numbers, __m256i same) const {
+    return _mm256_blendv_epi8(numbers, same, out);
+  }
   JANS_WIDE_INLINE __m256i PlaceOf(const Rows& rows, __m256i row, __m256i symbol, __m256i& bad) const {
     __m256i escape, first;
     LoadPairs(ends, _mm256_slli_epi32(row, 1), escape, first);
@@ -113,10 +119,10 @@ JANS_WIDE int64_t PushTurns(Side& side, const Rows rows, const Values values, co
       // 0 <= start < after <= total; a start above 2^31 is negative.
       const __m256i fine = _mm256_andnot_si256(_mm256_cmpgt_epi32(after, total), _mm256_cmpgt_epi32(after, start[g]));
       none = _mm256_or_si256(none, _mm256_or_si256(Not(fine), _mm256_srai_epi32(start[g], 31)));
-      bad = _mm256_or_si256(bad, _mm256_andnot_si256(out, none));
+      bad = _mm256_or_si256(bad, values.Except(out, none));
       // An interval of all quantiles changes nothing.
-      start[g] = _mm256_andnot_si256(out, start[g]);
-      freq[g] = _mm256_blendv_epi8(freq[g], total, out);
+      start[g] = values.Except(out, start[g]);
+      freq[g] = values.Except(out, freq[g], total);
     }
     if (__builtin_expect(Any(bad), 0)) break;
     for (int g = count - 1; g >= 0; --g) {
@@ -150,8 +156,8 @@ JANS_SELDOM bool SearchLanes(const GuidedRows& table, unsigned miss, const int32
 }
 
 // The symbol and the interval of each quantile by the table's guides; false where one has none.
-template <bool kPairs>
-JANS_WIDE_INLINE bool LocateEight(const GuidedRows& table, __m256i index, __m256i out, __m256i quantile,
+template <bool kPairs, typename Values>
+JANS_WIDE_INLINE bool LocateEight(const GuidedRows& table, const Values& values, __m256i index, __m256i quantile,
                                   __m256i& symbol, __m256i& start, __m256i& freq) {
   const __m256i none = Outside(index, table.rows.count), row = _mm256_andnot_si256(none, index);
   const __m256i one = _mm256_set1_epi32(1), low_half = _mm256_set1_epi32(0xFFFF);
@@ -174,7 +180,7 @@ JANS_WIDE_INLINE bool LocateEight(const GuidedRows& table, __m256i index, __m256
     const __m256i rest = _mm256_sub_epi32(quantile, start);
     beyond = _mm256_or_si256(_mm256_srai_epi32(rest, 31), Not(_mm256_cmpgt_epi32(freq, rest)));
   }
-  const unsigned miss = SetOf(_mm256_andnot_si256(out, _mm256_or_si256(none, beyond)));
+  const unsigned miss = SetOf(values.Except(values.LeftOut(index), _mm256_or_si256(none, beyond)));
   if (__builtin_expect(miss == 0, 1)) return true;
   alignas(32) uint32_t quantiles[kEight], starts[kEight], freqs[kEight];
   alignas(32) int32_t indexes[kEight], symbols[kEight];
@@ -216,14 +222,14 @@ JANS_WIDE int64_t PopTurns(Side& side, const GuidedRows table, const Values valu
       Eight<V> x = Eight<V>::From(now + kRegisters * g);
       const __m256i quantile = x.Quantiles(precision);
       __m256i place, start, freq, wrong = _mm256_setzero_si256();
-      good = LocateEight<kPairs>(table, index, out, quantile, place, start, freq) && good;
+      good = LocateEight<kPairs>(table, values, index, quantile, place, start, freq) && good;
       const __m256i symbol =
           values.SymbolAt(_mm256_andnot_si256(Outside(index, table.rows.count), index), place, wrong);
-      bad = _mm256_or_si256(bad, _mm256_andnot_si256(out, wrong));
-      Store(groups.symbols + j * kEight, _mm256_andnot_si256(out, symbol));
-      start = _mm256_andnot_si256(out, start);
-      x.StepBack(_mm256_sub_epi32(quantile, start), _mm256_blendv_epi8(freq, total, out), precision);
-      const __m256i wants = _mm256_andnot_si256(out, x.Low());
+      bad = _mm256_or_si256(bad, values.Except(out, wrong));
+      Store(groups.symbols + j * kEight, values.Except(out, symbol));
+      start = values.Except(out, start);
+      x.StepBack(_mm256_sub_epi32(quantile, start), values.Except(out, freq, total), precision);
+      const __m256i wants = values.Except(out, x.Low());
       x.Fill(words.Come(g, wants), wants);
       x.Keep(next + kRegisters * g);
     }
