@@ -69,7 +69,7 @@ def agree(name, found, expected, capacity):
         assert cases.same(one, other)
 
 
-@settings(max_examples=40 if cases.KERNELS else 2)
+@settings(max_examples=30 if cases.KERNELS else 2)
 @given(st.data())
 def test_lanes_of_a_stream(data):
     lanes, n = data.draw(st.sampled_from([8, 16, 24, 32, 32, 264])), data.draw(st.sampled_from([0, 7, 70, 200]))
@@ -82,7 +82,7 @@ def test_lanes_of_a_stream(data):
 
 
 @pytest.mark.skipif(not cases.KERNELS, reason="streams of plain JAX are a vmap, whose results have tests of their own")
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.data())
 def test_streams_together(data):
     streams, lanes = data.draw(st.sampled_from([8, 9, 16, 24, 40, 61])), data.draw(st.sampled_from([1, 1, 2, 3, 8, 12]))
