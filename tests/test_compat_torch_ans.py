@@ -334,7 +334,6 @@ def test_lookups_have_the_same_bytes(lookup):
         ({"impl": "huffman"}, NotImplementedError, "impl must begin with one of rans64, "),
         ({"num_interleaves": 32}, NotImplementedError, r"one of \(1, 2, 4, 8\) for impl 'rans64', got 32"),
         ({"alias_sampling": True, "impl": "tans32"}, NotImplementedError, "is for rANS, got impl 'tans32'"),
-        ({"alias_sampling": True, "freq_precision": 25}, ValueError, "at most 24 bits, got freq_precision=25"),
         ({"inverse_cdf_precision": 17}, ValueError, "from 1 to 16, got 17"),
         ({"inverse_cdf_precision": "dense"}, ValueError, "None, 'auto' or from 1"),
         ({"num_bytes_code_length": 3}, ValueError, "length_bytes must be 1, 2, 4 or 8, got 3"),

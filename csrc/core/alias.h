@@ -15,15 +15,12 @@
 
 namespace jans {
 
-constexpr int kMaxAliasPrecision = 24;
-constexpr int64_t kMaxAliasSymbols = int64_t{1} << 16;
+constexpr int kMaxAliasPrecision = 31;
+constexpr int64_t kMaxAliasSymbols = int64_t{1} << 24;
 
 // A bucket has two sides of four words, its own symbol's and the alias's: symbol, quantile - rank, freq; the fourth
 // word of the first side is the divider. A freq of zero says that there is no distribution.
 constexpr int64_t kBucketWords = 8, kSideWords = 4, kDivider = 3;
-
-// In the place of a row's first quantile, where the row is no distribution.
-constexpr uint32_t kNoQuantile = 0xFFFFFFFF;
 
 // A bucket for every symbol, but no more of them than quantiles.
 JANS_HD int AliasBits(int64_t n, int precision) {
@@ -98,25 +95,56 @@ JANS_FUNCTION void MakeAlias(const Row& row, int bits, uint32_t* words, uint32_t
   }
 }
 
-// The quantile of every symbol and rank, symbol by symbol, from the buckets that MakeAlias made.
-JANS_FUNCTION void MakeRemap(const Row& row, int bits, const uint32_t* words, uint32_t* remap) {
-  const uint32_t total = static_cast<uint32_t>(Total(row.precision));
-  if (!row.Rises()) {
-    for (uint32_t k = 0; k < total; ++k) remap[k] = kNoQuantile;
-    return;
+// The other way round: the quantile of every symbol and rank, which has a place among all in the order of symbols,
+// cdf[symbol] + rank. The sides of buckets are pieces of consecutive places and quantiles, two words each: the first
+// place and the first quantile, in ascending order, and behind those that are not empty any number at the end of all
+// places. Before them is a guide: for each of 2^RangeBits equal ranges of places the piece of the first one.
+JANS_HD int RangeBits(int bits, int precision) { return bits + 2 < precision ? bits + 2 : precision; }
+
+// Words of a row.
+JANS_HD int64_t RemapWords(int bits, int precision) {
+  return (int64_t{1} << RangeBits(bits, precision)) + (int64_t{4} << bits);
+}
+
+// From the buckets that MakeAlias made. `counts` has room for as many numbers as there are symbols or buckets.
+JANS_FUNCTION void MakeRemap(const Row& row, int bits, const uint32_t* words, uint32_t* remap, uint32_t* counts) {
+  const int range_bits = RangeBits(bits, row.precision), shift = row.precision - bits;
+  const int64_t ranges = int64_t{1} << range_bits, buckets = int64_t{1} << bits;
+  uint32_t* pieces = remap + ranges;
+  for (int64_t k = 0; k < ranges; ++k) remap[k] = 0;
+  for (int64_t k = 0; k < 2 * buckets; ++k) {
+    pieces[2 * k] = static_cast<uint32_t>(Total(row.precision));
+    pieces[2 * k + 1] = 0;
   }
-  const int shift = row.precision - bits;
-  for (int64_t b = 0; b < int64_t{1} << bits; ++b) {
-    const uint32_t* own = words + kBucketWords * b;
-    const uint32_t divider = own[kDivider], end = static_cast<uint32_t>((b + 1) << shift);
-    uint32_t q = static_cast<uint32_t>(b << shift);
-    auto side = [&](const uint32_t* words, uint32_t after) {
-      const uint32_t* of = words;
-      uint32_t* to = remap + row.cdf[of[0] < row.n ? of[0] : 0];
-      for (; q < after; ++q) to[q - of[1]] = q;
-    };
-    side(own, divider);
-    side(own + kSideWords, end);
+  if (!row.Rises()) return;
+  // Calls use(side, first quantile) for the sides that are not empty.
+  auto each = [=](const auto& use) {
+    for (int64_t b = 0; b < buckets; ++b) {
+      const uint32_t* own = words + kBucketWords * b;
+      const uint32_t begin = static_cast<uint32_t>(b << shift), end = static_cast<uint32_t>((b + 1) << shift);
+      if (own[kDivider] != begin) use(own, begin);
+      if (own[kDivider] != end) use(own + kSideWords, own[kDivider]);
+    }
+  };
+  for (int64_t s = 0; s < row.n || s < buckets; ++s) counts[s] = 0;
+  each([counts](const uint32_t* side, uint32_t) { ++counts[side[0]]; });
+  uint32_t before = 0;
+  for (int64_t s = 0; s < row.n; ++s) {
+    const uint32_t count = counts[s];
+    counts[s] = before;
+    before += count;
+  }
+  each([&](const uint32_t* side, uint32_t first) {
+    uint32_t* piece = pieces + 2 * int64_t{counts[side[0]]++};
+    piece[0] = row.cdf[side[0]] + (first - side[1]);
+    piece[1] = first;
+  });
+  uint32_t piece = 0;
+  for (int64_t k = 0; k < ranges; ++k) {
+    while (piece + 1 < before && pieces[2 * (piece + 1)] <= static_cast<uint64_t>(k << (row.precision - range_bits))) {
+      ++piece;
+    }
+    remap[k] = piece;
   }
 }
 
@@ -136,43 +164,53 @@ struct AliasRows {
     if (__builtin_expect(quantile - start >= freq || freq > Total(rows.precision), 0)) {
       return {0, NoInterval(kBadModel)};
     }
-    return {static_cast<int32_t>(at[0] & (kMaxAliasSymbols - 1)), {start, freq}};
+    return {static_cast<int32_t>(at[0] & 0x7FFFFFFF), {start, freq}};
   }
 };
 
-// What is pushed, an Interval or an Entry, with the quantiles of its row.
+// Rows with what MakeRemap made of them.
+struct RemappedRows {
+  Rows rows;
+  const uint32_t* remap;
+  int bits;
+
+  JANS_HD Interval Find(int64_t i, int64_t symbol) const { return rows.Find(i, symbol); }
+};
+
+// What is pushed, an Interval or an Entry, with the quantiles of its row, which begin with word `first`.
 template <typename Item>
 struct Remapped : Item {
   const uint32_t* remap;
   uint64_t first;
+  int bits;
+
+  // The quantile at a place. Whatever the words are, it fits the precision.
+  JANS_HD uint32_t QuantileAt(uint32_t place, int precision) const {
+    const int range_bits = RangeBits(bits, precision);
+    const uint32_t* guide = remap + first;
+    const uint32_t* pieces = guide + (int64_t{1} << range_bits);
+    const uint32_t last = (uint32_t{2} << bits) - 1, found = guide[place >> (precision - range_bits)];
+    uint64_t piece = found < last ? found : last - 1;
+    // The first step without a jump, which could not be predicted; there are seldom more.
+    piece += __builtin_expect_with_probability(pieces[2 * piece + 2] <= place, 1, 0.5);
+    while (__builtin_expect(piece < last && pieces[2 * piece + 2] <= place, 0)) ++piece;
+    const uint32_t mask = static_cast<uint32_t>(Total(precision) - 1);
+    return (pieces[2 * piece + 1] + (place - pieces[2 * piece])) & mask;
+  }
 };
 
-// Rows with the quantiles of each.
-struct RemappedRows {
-  Rows rows;
-  const uint32_t* remap;
-
-  JANS_HD uint64_t First(int64_t i) const {
-    return static_cast<uint64_t>(int64_t{rows.index[i * rows.index_stride]}) << rows.precision;
-  }
-  JANS_HD Interval Find(int64_t i, int64_t symbol) const {
-    if (!rows.Valid(i) || remap[First(i)] == kNoQuantile) return NoInterval(kBadModel);
-    return rows.At(i).Find(symbol);
-  }
-};
-
-// What is pushed for an interval or an entry of symbol i.
 template <typename Item>
 JANS_HD Remapped<Item> ItemOf(const RemappedRows& rows, int64_t i, const Item& item) {
-  return {item, rows.remap, rows.First(i)};
+  const uint64_t row = static_cast<uint64_t>(int64_t{rows.rows.index[i * rows.rows.index_stride]});
+  return {item, rows.remap, row * static_cast<uint64_t>(RemapWords(rows.bits, rows.rows.precision)), rows.bits};
 }
 
-// The push step. The quantile of an undamaged table fits the precision; any other is cut to it.
+// The push step.
 template <typename V, typename Item>
 JANS_HD typename V::State Step(typename V::State x, const Remapped<Item>& item, int precision) {
   const typename V::State y = Step<V>(x, static_cast<const Item&>(item), precision);
-  const uint32_t low = Quantile<V>(y, precision);
-  return y - low + (item.remap[item.first + low] & static_cast<uint32_t>(Total(precision) - 1));
+  const uint32_t place = Quantile<V>(y, precision);
+  return y - place + item.QuantileAt(place, precision);
 }
 
 }  // namespace jans

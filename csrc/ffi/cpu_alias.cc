@@ -15,6 +15,7 @@ struct RemapOperands {
   RowOperands rows;
   Operand<const uint32_t> remap;
   int32_t precision = 0;
+  int bits = 0;
 
   ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision_in) {
     precision = precision_in;
@@ -24,13 +25,15 @@ struct RemapOperands {
       return Invalid("cdf, index or remap is missing");
     JANS_RETURN_IF_ERROR(rows.Init(batch, *cdf, *index, n));
     JANS_RETURN_IF_ERROR(remap.Init("remap", *remap_in, ffi::DataType::U32, batch, 2));
-    const bool fits = remap.core[0] == rows.count() && remap.core[1] == static_cast<int64_t>(Total(precision));
+    // A row has 5 to 8 words for each bucket.
+    bits = AliasBits((remap.core[1] + 7) / 8, precision);
+    const bool fits = remap.core[0] == rows.count() && remap.core[1] == RemapWords(bits, precision);
     return fits ? ffi::Error::Success() : Invalid("remap does not fit cdf and the precision");
   }
   int64_t count() const { return rows.count(); }
   RemappedRows At(int64_t b) const {
     const Rows at{rows.cdf.At(b), rows.count(), rows.row_symbols(), rows.index.At(b), rows.index_stride(), precision};
-    return {at, remap.At(b)};
+    return {at, remap.At(b), bits};
   }
 };
 
@@ -91,7 +94,7 @@ void PushRemapped(Stream<V>& stream, const Model& model, const RemappedRows& row
                   int64_t end, int precision) {
   const auto fill = FillFrom(model, symbols, begin);
   const EntrySource<V, 16, decltype(fill)> entries(fill, end - begin, precision);
-  auto source = [&entries, &rows, begin](int64_t i) { return ItemOf(rows, begin + i, entries(i)); };
+  auto source = [&entries, rows, begin](int64_t i) { return ItemOf(rows, begin + i, entries(i)); };
   PushEntries<V, kLanes>(stream, source, end - begin, precision);
 }
 
@@ -204,7 +207,7 @@ ffi::Error MakeRows(ffi::ThreadPool& pool, const AnyBuffer& cdf_in, Out& made_ou
   JANS_RETURN_IF_ERROR(cdf.Init("cdf", cdf_in, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(made.Init("result", *made_out, ffi::DataType::U32, batch, 1));
   const int64_t n = cdf.core[0] - 1;
-  if (n < 1 || n > kMaxAliasSymbols) return Invalid("an alias table is for 1 to 2^16 symbols");
+  if (n < 1 || n > kMaxAliasSymbols) return Invalid("an alias table is for 1 to 2^24 symbols");
   const int bits = AliasBits(n, precision);
   if (made.core[0] != length(bits)) return Invalid("the result does not fit the row and the precision");
   ParallelFor(pool, batch.streams, StreamGrain(n + made.core[0]), [&](int64_t begin, int64_t end) {
@@ -222,11 +225,11 @@ ffi::Error TableAlias(ffi::ThreadPool pool, AnyBuffer cdf, Out alias, int32_t pr
 
 ffi::Error TableRemap(ffi::ThreadPool pool, AnyBuffer cdf, Out remap, int32_t precision) {
   return MakeRows(
-      pool, cdf, remap, precision, [precision](int) { return static_cast<int64_t>(Total(precision)); },
+      pool, cdf, remap, precision, [precision](int bits) { return RemapWords(bits, precision); },
       [](const Row& row, int bits, uint32_t* out, uint32_t* scratch) {
         uint32_t* counts = scratch + (kBucketWords << bits);
         MakeAlias(row, bits, scratch, counts);
-        MakeRemap(row, bits, scratch, out);
+        MakeRemap(row, bits, scratch, out, counts);
       });
 }
 

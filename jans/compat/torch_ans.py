@@ -87,7 +87,6 @@ _FAMILIES = {
     "tans16": _Family(15, (1, 2, 4, 8, 32), layout_bits=8),
     "tans8": _Family(7, (1, 2, 4, 8, 32), layout_bits=8),
 }
-_ALIAS_PRECISION = 24
 _TAIL_MASS = 1e-10
 """What the symbol that bypass coding begins with gets besides the frequencies, before they are quantised."""
 
@@ -137,8 +136,7 @@ class TorchANSInterface:
         num_interleaves: states of each stream.
         num_bytes_code_length: bytes of the length before each stream: 1, 2, 4 or 8.
         inverse_cdf_precision: None, "auto", or 1 to freq_precision; decoding is fast with all of them.
-        alias_sampling: whether frequencies are in the order of alias tables, which changes the bytes; for rANS, with at
-            most 24 bits.
+        alias_sampling: whether frequencies are in the order of alias tables, which changes the bytes; for rANS.
         incremental_compile, symbol_precision, mode, dtype, device: without a meaning here.
         freq_precision: bits of the frequencies; at most 31 for "rans64", 23 for "rans32", 7 for "tans8" and 15 for the
             others, and capped to that.
@@ -175,10 +173,6 @@ class TorchANSInterface:
         self.freq_precision = min(freq_precision, family.precision)
         if alias_sampling and not family.variant:
             raise NotImplementedError(f"alias sampling is for rANS, got impl {impl!r}. Leave alias_sampling=False.")
-        if alias_sampling and self.freq_precision > _ALIAS_PRECISION:
-            raise ValueError(
-                f"alias sampling is for at most {_ALIAS_PRECISION} bits, got freq_precision={freq_precision}."
-            )
         self.bypass_coding, self.bypass_precision = bool(bypass_coding), bypass_precision
         self.num_parallel_states, self.num_interleaves = num_parallel_states, int(num_interleaves)
         self.num_bytes_code_length = num_bytes_code_length

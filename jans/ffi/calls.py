@@ -73,6 +73,11 @@ def _buckets(cdf, *, precision) -> Shapes:
     return [((aliases.BUCKET_WORDS * 2 ** aliases.alias_bits(cdf[0] - 1, precision),), jnp.uint32)]
 
 
+def _pieces(cdf, *, precision) -> Shapes:
+    bits = aliases.alias_bits(cdf[0] - 1, precision)
+    return [((2 ** aliases.range_bits(bits, precision) + 4 * 2**bits,), jnp.uint32)]
+
+
 class Family(NamedTuple):
     """The targets of a model in closed form: `push` and `pop` code symbols, `interval` and `locate` map arrays."""
 
@@ -237,9 +242,7 @@ table_guide = define(
     )
 )
 table_alias = _define_map("table_alias", _buckets, 1, reference=aliases.table_alias)
-table_remap = _define_map(
-    "table_remap", lambda _, *, precision: [((2**precision,), jnp.uint32)], 1, reference=aliases.table_remap
-)
+table_remap = _define_map("table_remap", _pieces, 1, reference=aliases.table_remap)
 quantize_probs = _define_map("quantize_probs", _row, 1, 1, reference=quantizers.quantize_probs)
 quantize_perfect = _define_map("quantize_perfect", _row, 1, 1, reference=quantizers.quantize_perfect)
 quantize_logits = _define_map("quantize_logits", _row, 1, 1, reference=quantizers.quantize_logits)

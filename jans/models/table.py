@@ -12,8 +12,8 @@ from jans.models import base, rows
 from jans.shapes import Shape, check_precision
 
 LOOKUPS = ("auto", "search", "guide", "dense", "alias")
-_MADE_PRECISION, _MADE_SYMBOLS = 24, 2**16
-"""What a guide or an alias table can be made for."""
+_GUIDED, _ALIASED = (24, 2**16), (31, 2**24)
+"""The most bits of precision and symbols of what guides and alias tables are made for."""
 _GUIDE_BYTES = 2**19
 """What all guides of a table may take together: half of what the second cache of a core has today."""
 
@@ -30,8 +30,8 @@ class Table(rows.RowsModel):
 
     Attributes:
         guide: uint32 [K, 2 * 2**bits], made by `prepare`, or None.
-        alias, remap: uint32 [K, 8 * 2**bits] and [K, 2**precision], made by `prepare("alias")`, or None. With them
-            `jans.rans` writes other bytes.
+        alias, remap: uint32 [K, 8 * 2**bits] and as many or less, made by `prepare("alias")`, or None. With
+            them `jans.rans` writes other bytes.
 
     Raises:
         ValueError: where the table is at hand (not traced) and a row does not rise from 0 to 2**precision.
@@ -71,9 +71,10 @@ class Table(rows.RowsModel):
                 "dense": from an entry for every quantile, with no walk at all: `8 * 2**precision` bytes a row. Pays
                 for low precisions.
                 "alias": from the entry of one of `2**bits` buckets of quantiles, at least one for each symbol, with no
-                walk whatever the row is like: 32 bytes a bucket. It changes the bytes of `jans.rans`, as the
-                quantiles of a symbol are not next to each other then; both sides must prepare their tables so. Pushing
-                needs `4 * 2**precision` bytes a row more. Intervals, bits and all other coders stay as they are.
+                walk whatever the row is like: 64 bytes a bucket, half of them for pushes. It changes the
+                bytes of `jans.rans`, as the quantiles of a symbol are not next to each other then; both sides must
+                prepare their tables so. Intervals, bits and all other coders stay as they are. For at most 31 bits of
+                precision and 2**24 symbols.
                 "auto": "guide" where there are guides, for at most 24 bits of precision and 2**16 symbols; never
                 "alias".
 
@@ -81,7 +82,7 @@ class Table(rows.RowsModel):
         in which a table was prepared counts.
 
         Raises:
-            ValueError: for "guide", "dense" and "alias" with more precision or symbols than that.
+            ValueError: where the precision or the symbols are too many for a guide or an alias table.
 
         >>> table = Table(jnp.array([[0, 8, 16], [0, 1, 16]]), precision=4).prepare()
         >>> table.guide.shape
@@ -90,12 +91,12 @@ class Table(rows.RowsModel):
         if lookup not in LOOKUPS:
             raise ValueError(f"lookup must be one of {', '.join(LOOKUPS)}, got {lookup!r}.")
         count, n = self.cdf.shape[0], self.cdf.shape[1] - 1
-        fits = self.precision <= _MADE_PRECISION and n <= _MADE_SYMBOLS
+        what, (precision, symbols) = ("alias tables", _ALIASED) if lookup == "alias" else ("guides", _GUIDED)
+        fits = self.precision <= precision and n <= symbols
         if lookup not in ("auto", "search") and not fits:
-            what = "alias tables" if lookup == "alias" else "guides"
             raise ValueError(
-                f"{what} are for at most {_MADE_PRECISION} bits of precision and {_MADE_SYMBOLS} symbols, got "
-                f"{self.precision} bits and {n} symbols. Use lookup='search'."
+                f"{what} are for at most {precision} bits of precision and {symbols} symbols, got {self.precision} bits "
+                f"and {n} symbols. Use lookup='search'."
             )
         prepared = copy.copy(self)
         prepared.guide = prepared.alias = prepared.remap = None
@@ -104,6 +105,9 @@ class Table(rows.RowsModel):
         if lookup == "alias":
             (prepared.alias,) = calls.table_alias(self.cdf, precision=self.precision)
             (prepared.remap,) = calls.table_remap(self.cdf, precision=self.precision)
+            # What is no distribution has no place 0, and not even those of its symbols are coded that look like any.
+            bad = prepared.remap[:, -prepared.alias.shape[1] // 2] != 0
+            prepared.cdf = jnp.where(bad[:, None], jnp.uint32(1), self.cdf)
             return prepared
         bits = self.precision if lookup == "dense" else _guide_bits(count, n, self.precision)
         (prepared.guide,) = calls.table_guide(self.cdf, precision=self.precision, bits=bits)

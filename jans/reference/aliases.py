@@ -5,13 +5,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from jans.reference.families import choose
-from jans.reference.kinds import KINDS
 from jans.reference.stacks import i64
 from jans.status import BAD_MODEL
 
 BUCKET_WORDS = 8
-NO_QUANTILE = 2**32 - 1
-MOST_SYMBOLS = 2**16
+MOST_PRECISION, MOST_SYMBOLS = 31, 2**24
 
 u32, i32 = jnp.uint32, jnp.int32
 
@@ -19,6 +17,11 @@ u32, i32 = jnp.uint32, jnp.int32
 def alias_bits(n: int, precision: int) -> int:
     """2**bits is how many buckets a row of n symbols has."""
     return min((n - 1).bit_length(), precision)
+
+
+def range_bits(bits: int, precision: int) -> int:
+    """2**range_bits is how many ranges of places a guide to pieces has."""
+    return min(bits + 2, precision)
 
 
 def _choose_aliases(freq, buckets, cut):
@@ -76,10 +79,13 @@ def table_alias(cdf, *, precision):
 
 def table_remap(cdf, *, precision):
     _, first, length, place, _, good = _sides(cdf, precision)
-    place = jnp.where(length > 0, place, -1)
-    order, places = jnp.argsort(place), jnp.arange(2**precision)
-    side = order[jnp.searchsorted(place[order], places, side="right") - 1]
-    return (jnp.where(good, first[side] + places - place[side], NO_QUANTILE).astype(u32),)
+    total, bits = 2**precision, range_bits(alias_bits(cdf.shape[0] - 1, precision), precision)
+    place = jnp.where(good & (length > 0), place, total)
+    order = jnp.argsort(place, stable=True)
+    pieces = jnp.stack([place, jnp.where(place < total, first, 0)], axis=-1)[order]
+    ranges = jnp.arange(2**bits) << (precision - bits)
+    guide = jnp.maximum(jnp.searchsorted(pieces[:, 0], ranges, side="right") - 1, 0)
+    return (jnp.concatenate([guide, pieces.reshape(-1)]).astype(u32),)
 
 
 def _row_of(i, index, count):
@@ -87,17 +93,17 @@ def _row_of(i, index, count):
     return jnp.clip(at, 0, count - 1), (at >= 0) & (at < count)
 
 
-def find(i, symbol, cdf, index, remap, *, precision):
-    """The interval of the i-th symbol."""
-    row, _ = _row_of(i, index, cdf.shape[0])
-    interval = KINDS["rows"](i, cdf, index, precision=precision)[0](symbol)
-    return choose(remap[row, 0] != u32(NO_QUANTILE), interval, BAD_MODEL)
-
-
-def quantile(i, place, index, remap):
+def quantile(i, place, index, remap, *, precision):
     """The quantile at a place in the order of symbols, for the row of the i-th symbol."""
     row, _ = _row_of(i, index, remap.shape[0])
-    return remap[row, place] & u32(remap.shape[1] - 1)
+    # A row has 5 to 8 words for each bucket.
+    ranges = 2 ** range_bits(alias_bits(-(-remap.shape[1] // 8), precision), precision)
+    guide, pieces = remap[row, :ranges], remap[row, ranges:].reshape(-1, 2)
+    last = pieces.shape[0] - 1
+    piece = jnp.minimum(guide[place >> u32(precision - ranges.bit_length() + 1)], u32(last - 1)).astype(i32)
+    goes_on = lambda piece: (piece < last) & (pieces[jnp.minimum(piece + 1, last), 0] <= place)
+    piece = lax.while_loop(goes_on, lambda piece: piece + 1, piece)
+    return (pieces[piece, 1] + place - pieces[piece, 0]) & u32(2**precision - 1)
 
 
 def locate(i, q, alias, index, *, precision):
@@ -108,5 +114,5 @@ def locate(i, q, alias, index, *, precision):
     own, other = jnp.split(buckets[q >> u32(precision - bits)], 2)
     symbol, start, freq, _ = jnp.where(q >= own[3], other, own)
     good = valid & (q - start < freq) & (freq <= u32(2**precision))
-    symbol = jnp.where(good, symbol & u32(MOST_SYMBOLS - 1), 0)
+    symbol = jnp.where(good, symbol & u32(2**31 - 1), 0)
     return symbol.astype(i32), choose(good, (start, freq), BAD_MODEL)

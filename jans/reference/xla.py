@@ -155,8 +155,8 @@ def locate_kind(kind, quantiles, *operands, precision):
 
 
 def rans_push_alias(head, tail, size, status, symbols, cdf, index, remap, *, variant, precision):
-    find = lambda i: aliases.find(i, symbols[i].astype(i32), cdf, index, remap, precision=precision)
-    quantile = lambda i, place: aliases.quantile(i, place, index, remap)
+    find = lambda i: KINDS["rows"](i, cdf, index, precision=precision)[0](symbols[i].astype(i32))
+    quantile = lambda i, place: aliases.quantile(i, place, index, remap, precision=precision)
     return _push(head, tail, size, status, find, symbols.shape[0], variant, precision, quantile)
 
 
@@ -197,8 +197,8 @@ def rans_push_bypass(
 def rans_push_bypass_alias(
     head, tail, size, status, symbols, cdf, index, remap, escape, offset, *, variant, precision, digit
 ):
-    find = lambda i, place: aliases.find(i, place, cdf, index, remap, precision=precision)
-    quantile = lambda i, place: aliases.quantile(i, place, index, remap)
+    find = lambda i, place: KINDS["rows"](i, cdf, index, precision=precision)[0](place)
+    quantile = lambda i, place: aliases.quantile(i, place, index, remap, precision=precision)
     state, rows = (head, tail, size, status), (index, escape, offset)
     return _push_bypass(state, symbols, rows, find, quantile, variant, precision, digit)
 
