@@ -170,47 +170,50 @@ struct AliasRows {
 
 // Rows with what MakeRemap made of them.
 struct RemappedRows {
+  RemappedRows(const Rows& rows_in, const uint32_t* remap_in, int bits)
+      : rows(rows_in),
+        remap(remap_in),
+        words(RemapWords(bits, rows_in.precision)),
+        ranges(int64_t{1} << RangeBits(bits, rows_in.precision)),
+        shift(rows_in.precision - RangeBits(bits, rows_in.precision)),
+        last((uint32_t{2} << bits) - 1) {}
+
   Rows rows;
   const uint32_t* remap;
-  int bits;
+  int64_t words, ranges;
+  int shift;
+  uint32_t last;  // of the pieces
 
   JANS_HD Interval Find(int64_t i, int64_t symbol) const { return rows.Find(i, symbol); }
 };
 
-// What is pushed, an Interval or an Entry, with the quantiles of its row, which begin with word `first`.
+// What is pushed for symbol i, an Interval or an Entry, with the quantiles of its row.
 template <typename Item>
 struct Remapped : Item {
-  const uint32_t* remap;
-  uint64_t first;
-  int bits;
-
-  // The quantile at a place. Whatever the words are, it fits the precision.
-  JANS_HD uint32_t QuantileAt(uint32_t place, int precision) const {
-    const int range_bits = RangeBits(bits, precision);
-    const uint32_t* guide = remap + first;
-    const uint32_t* pieces = guide + (int64_t{1} << range_bits);
-    const uint32_t last = (uint32_t{2} << bits) - 1, found = guide[place >> (precision - range_bits)];
-    uint64_t piece = found < last ? found : last - 1;
-    // The first step without a jump, which could not be predicted; there are seldom more.
-    piece += __builtin_expect_with_probability(pieces[2 * piece + 2] <= place, 1, 0.5);
-    while (__builtin_expect(piece < last && pieces[2 * piece + 2] <= place, 0)) ++piece;
-    const uint32_t mask = static_cast<uint32_t>(Total(precision) - 1);
-    return (pieces[2 * piece + 1] + (place - pieces[2 * piece])) & mask;
-  }
+  const RemappedRows& rows;
+  int64_t i;
 };
 
 template <typename Item>
 JANS_HD Remapped<Item> ItemOf(const RemappedRows& rows, int64_t i, const Item& item) {
-  const uint64_t row = static_cast<uint64_t>(int64_t{rows.rows.index[i * rows.rows.index_stride]});
-  return {item, rows.remap, row * static_cast<uint64_t>(RemapWords(rows.bits, rows.rows.precision)), rows.bits};
+  return {item, rows, i};
 }
 
-// The push step.
+// The push step. Whatever the words are, a quantile fits the precision.
 template <typename V, typename Item>
 JANS_HD typename V::State Step(typename V::State x, const Remapped<Item>& item, int precision) {
+  const RemappedRows& rows = item.rows;
   const typename V::State y = Step<V>(x, static_cast<const Item&>(item), precision);
   const uint32_t place = Quantile<V>(y, precision);
-  return y - place + item.QuantileAt(place, precision);
+  const uint32_t* guide = rows.remap + rows.rows.index[item.i * rows.rows.index_stride] * rows.words;
+  const uint32_t* pieces = guide + rows.ranges;
+  const uint32_t found = guide[place >> rows.shift];
+  uint64_t piece = found < rows.last ? found : rows.last - 1;
+  // The first step without a jump, which could not be predicted; there are seldom more.
+  piece += __builtin_expect_with_probability(pieces[2 * piece + 2] <= place, 1, 0.5);
+  while (__builtin_expect(piece < rows.last && pieces[2 * piece + 2] <= place, 0)) ++piece;
+  const uint32_t quantile = pieces[2 * piece + 1] + (place - pieces[2 * piece]);
+  return y - place + (quantile & static_cast<uint32_t>(Total(precision) - 1));
 }
 
 }  // namespace jans

@@ -95,8 +95,8 @@ class Table(rows.RowsModel):
         fits = self.precision <= precision and n <= symbols
         if lookup not in ("auto", "search") and not fits:
             raise ValueError(
-                f"{what} are for at most {precision} bits of precision and {symbols} symbols, got {self.precision} bits "
-                f"and {n} symbols. Use lookup='search'."
+                f"{what} are for at most {precision} bits of precision and {symbols} symbols, got {self.precision} "
+                f"bits and {n} symbols. Use lookup='search'."
             )
         prepared = copy.copy(self)
         prepared.guide = prepared.alias = prepared.remap = None
