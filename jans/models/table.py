@@ -70,11 +70,11 @@ class Table(rows.RowsModel):
                 several symbols: 8 bytes an entry, a few for each symbol (a sparse inverse CDF).
                 "dense": from an entry for every quantile, with no walk at all: `8 * 2**precision` bytes a row. Pays
                 for low precisions.
-                "alias": from the entry of one of `2**bits` buckets of quantiles, at least one for each symbol, with no
-                walk whatever the row is like: 64 bytes a bucket, half of them for pushes. It changes the
-                bytes of `jans.rans`, as the quantiles of a symbol are not next to each other then; both sides must
-                prepare their tables so. Intervals, bits and all other coders stay as they are. For at most 31 bits of
-                precision and 2**24 symbols.
+                "alias": from the entry of one of `2**bits` buckets of quantiles, one for each symbol, with no walk
+                whatever the row is like: 64 bytes a bucket, half of them for pushes. It changes the bytes of
+                `jans.rans`, as the quantiles of a symbol are not next to each other then; both sides must prepare
+                their tables so. Intervals, bits and all other coders stay as they are, and so do `rans.peek` and
+                `rans.advance`. For at most 31 bits of precision and 2**24 symbols.
                 "auto": "guide" where there are guides, for at most 24 bits of precision and 2**16 symbols; never
                 "alias".
 
