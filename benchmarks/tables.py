@@ -53,9 +53,11 @@ def draw(cdf: np.ndarray, index: np.ndarray, rng: np.random.Generator, precision
     return symbols
 
 
-def our_calls(cdf, index, symbols, precision: int, variant: str, lanes: int) -> tuple[Callable, Callable]:
+def our_calls(
+    cdf, index, symbols, precision: int, variant: str, lanes: int, lookup: str = "auto"
+) -> tuple[Callable, Callable]:
     """All streams pushed at once into donated states, and popped, as compiled programs."""
-    table = models.Table(cdf, precision=precision).prepare()
+    table = models.Table(cdf, precision=precision).prepare(lookup)
     streams, n = symbols.shape
     capacity = n * precision // (32 if variant == "rans64_ryg" else 16) + 8
     x, k = jnp.asarray(symbols), jnp.asarray(index)
@@ -141,7 +143,9 @@ def compare(repetitions: int, n: int, count: int, precision: int, streams: int) 
             add(f"torch_ans {family}, {lanes} lanes", peer_calls(cdf, index, symbols, precision, family, lanes))
     for variant, lanes in SHAPES:
         if variant == "rans64_ryg" or precision <= 15:
-            add(f"jans {variant}, {lanes} lanes", our_calls(cdf, index, symbols, precision, variant, lanes))
+            for name, lookup in (("", "auto"), (", alias", "alias")):
+                calls_of = our_calls(cdf, index, symbols, precision, variant, lanes, lookup)
+                add(f"jans {variant}, {lanes} lanes{name}", calls_of)
     if precision <= 12:
         for lanes in (1, 4, 8):
             add(f"torch_ans tans32, {lanes} lanes", peer_calls(cdf, index, symbols, precision, "tans32", lanes))

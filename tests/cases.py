@@ -244,6 +244,14 @@ def _table_each(precision, shape, rng):
     return models.Table(cdf, index, precision), np.moveaxis(np.diff(cdf, axis=1)[index] > 0, -1, 0)
 
 
+def _aliased(build):
+    def prepared(precision, shape, rng):
+        model, support = build(precision, shape, rng)
+        return model.prepare("alias" if precision < 32 else "search"), support
+
+    return prepared
+
+
 def _gaussian(precision, _shape, _rng):
     return models.NormalGrid(6).posterior(0.3, 0.2, precision), np.ones(64, bool)
 
@@ -387,6 +395,8 @@ MODELS = [
     ModelCase("logits-each", _logits_each),
     ModelCase("table", _table, shared=True),
     ModelCase("table-each", _table_each),
+    ModelCase("alias", _aliased(_table), shared=True),
+    ModelCase("alias-each", _aliased(_table_each)),
     ModelCase("gaussian", _gaussian, shared=True),
     ModelCase("gaussian-each", _gaussian_each),
     ModelCase("mixture-each", _mixture),

@@ -96,6 +96,11 @@ def any_call(draw):
         precision = min(precision, 24)
         params = {"precision": precision, "bits": draw(st.integers(0, min(precision, 9)))}
         return name, (any_rows(draw, batch, size, precision),), params
+    if name in ("table_alias", "table_remap"):
+        precision = min(precision, 12)
+        return name, (any_rows(draw, batch, size, precision),), {"precision": precision}
+    if name.endswith("alias"):  # tables of more bits would take long to make
+        precision = params["precision"] = min(precision, 12)
     first = (draw(garbage((*batch, n), np.int32)),)
     if name.startswith("rans"):
         first = draw(states(v, batch))
@@ -130,20 +135,25 @@ def any_call(draw):
     if name.endswith("rows"):
         rows = operand(draw(st.integers(1, 3)), size + 1, dtype=np.uint32)
         return name, (*first, rows, operand(each, dtype=np.int32)), params
-    if name.endswith(("table", "bypass")):
-        cdf, guide = rows_with_guides(draw, batch, precision)
+    if name.endswith(("table", "bypass", "alias")):
+        make = rows_with_alias if name.endswith("alias") else rows_with_guides
+        cdf, *tables = make(draw, batch, precision)
         index = operand(each, dtype=np.int32)
         if draw(st.booleans()):  # in their range, or left out
             index = np.abs(index // 2) % (cdf.shape[-2] + 1) - 1
-        if name.endswith("table"):
-            return name, (*first, cdf, index, guide), params
+        tables = cdf, index, *tables
+        if name.endswith("alias"):
+            alias, remap = tables[2:]
+            tables = (cdf, index, remap) if "push" in name else (alias, index)
+        if "bypass" not in name:
+            return name, (*first, *tables), params
         rows = [operand(cdf.shape[-2], dtype=np.int32) for _ in range(2)]
         if draw(st.booleans()):
             rows[0] = np.abs(rows[0] // 2) % cdf.shape[-1]
         params |= {"digit": draw(st.integers(1, min(16, v.max_precision)))}
         first = (*first[:4], *(a.astype(np.int32) for a in first[4:]))
         params |= {"dtype": np.dtype(np.int32)} if name.startswith("rans_pop") else {}
-        return name, (*first, cdf, index, guide, *rows), params
+        return name, (*first, *tables, *rows), params
     family = max((f for f in calls.FAMILIES if name.endswith(f)), key=len)
     kinds = cases.FAMILY_OPERANDS[family]
     parts = operand(each, draw(st.integers(1, 16)))
@@ -236,6 +246,15 @@ def rows_with_guides(draw, batch, precision):
         return cdf, np.zeros((*cdf.shape[:-1], 0), np.uint32)
     bits = draw(st.integers(0, min(precision, 9)))
     return cdf, np.asarray(calls.table_guide(cdf, precision=precision, bits=bits)[0])
+
+
+def rows_with_alias(draw, batch, precision):
+    """A table with its buckets and quantiles, of which some may be anything."""
+    shared = tuple(draw(st.sampled_from([1, length])) for length in batch)
+    cdf = any_rows(draw, (*shared, draw(st.integers(1, 3))), draw(st.integers(1, 40)), precision)
+    tables = [np.array(make(cdf, precision=precision)[0]) for make in (calls.table_alias, calls.table_remap)]
+    damage(draw, tables, 2 ** (precision + 1), draw(st.integers(0, 3)))
+    return cdf, *tables
 
 
 def any_tans_call(draw, name, batch, n, dtype):

@@ -44,8 +44,7 @@ JANS_HD void MakeGuide(const Row& row, int bits, uint32_t* halves) {
   const int64_t buckets = int64_t{1} << bits;
   const int shift = row.precision - bits;
   const bool pairs = row.precision <= kMaxPairPrecision;
-  bool good = row.Sealed();
-  for (int64_t s = 0; s < row.n; ++s) good = good && row.cdf[s] <= row.cdf[s + 1];
+  const bool good = row.Rises();
   int64_t s = 0;
   for (int64_t b = 0; b < buckets; ++b) {
     uint64_t entry = pairs ? kSearchPair : 0;

@@ -34,6 +34,12 @@ struct Row {
   int precision;
 
   JANS_HD bool Sealed() const { return cdf[0] == 0 && cdf[n] == static_cast<uint32_t>(Total(precision)); }
+  // Whether it is a distribution, for precisions below 32.
+  JANS_HD bool Rises() const {
+    bool rises = Sealed();
+    for (int64_t s = 0; s < n; ++s) rises = rises && cdf[s] <= cdf[s + 1];
+    return rises;
+  }
 
   JANS_HD Interval At(int64_t symbol) const {
     uint32_t start = cdf[symbol];

@@ -13,10 +13,11 @@
 namespace jans {
 
 // Rows with an escape symbol each, and the value of the first symbol of each.
-struct BypassRows {
+template <typename Table>
+struct BypassRowsOf {
   static constexpr int64_t kLeftOut = -1;  // index of a place where no symbol is
 
-  GuidedRows table;
+  Table table;
   const int32_t *escape, *offset;
   int bits;
 
@@ -36,32 +37,41 @@ struct BypassRows {
     return table.Find(i, v < 0 || v >= escape[row] ? escape[row] : v);
   }
 };
+using BypassRows = BypassRowsOf<GuidedRows>;
 
-template <typename V>
-void PushOne(Stream<V>& stream, int64_t lane, Interval interval, int precision) {
+// What is pushed for an interval of symbol i.
+template <typename Table, typename Item>
+JANS_HD const Item& ItemOf(const Table&, int64_t, const Item& interval) {
+  return interval;
+}
+
+template <typename V, typename Item>
+void PushOne(Stream<V>& stream, int64_t lane, const Item& item, int precision) {
   typename V::State x = LoadHead<V>(stream.heads, lane);
-  Push<V>(x, stream.tail, interval, precision);
+  Push<V>(x, stream.tail, item, precision);
   StoreHead<V>(stream.heads, lane, x);
 }
 
 // Pushes symbols begin, ..., end - 1, which are a group or a single one of the last.
-template <typename V>
-void PushGroup(Stream<V>& stream, const BypassRows& model, const int32_t* symbols, int64_t begin, int64_t end,
+template <typename V, typename Table>
+void PushGroup(Stream<V>& stream, const BypassRowsOf<Table>& model, const int32_t* symbols, int64_t begin, int64_t end,
                int precision) {
   for (int64_t i = end; i-- > begin;) {
     const int64_t number = model.Number(i, symbols[i]);
     if (number == kInAlphabet || model.Find(i, symbols[i]).freq == 0) continue;
-    auto put = [&](uint32_t digit) { PushOne(stream, i % stream.lanes, {digit, 1}, model.bits); };
+    auto put = [&](uint32_t digit) { PushOne(stream, i % stream.lanes, Interval{digit, 1}, model.bits); };
     PushNumber(static_cast<uint64_t>(number), model.bits, put);
   }
-  for (int64_t i = end; i-- > begin;) PushOne(stream, i % stream.lanes, model.Find(i, symbols[i]), precision);
+  for (int64_t i = end; i-- > begin;) {
+    PushOne(stream, i % stream.lanes, ItemOf(model.table, i, model.Find(i, symbols[i])), precision);
+  }
 }
 
 // Pushes symbols begin, ..., end - 1, where begin is a multiple of the lanes; push(begin, end) pushes whole groups of
 // symbols that have no numbers.
-template <typename V, typename PushPlain>
-void PushBypassAll(Stream<V>& stream, const BypassRows& model, const int32_t* symbols, int64_t begin, int64_t end,
-                   int precision, const PushPlain& push) {
+template <typename V, typename Table, typename PushPlain>
+void PushBypassAll(Stream<V>& stream, const BypassRowsOf<Table>& model, const int32_t* symbols, int64_t begin,
+                   int64_t end, int precision, const PushPlain& push) {
   const int64_t lanes = stream.lanes, whole = end / lanes * lanes;
   for (; end > whole; --end) PushGroup(stream, model, symbols, end - 1, end, precision);
   while (end > begin) {
@@ -76,11 +86,11 @@ void PushBypassAll(Stream<V>& stream, const BypassRows& model, const int32_t* sy
 }
 
 // The numbers of a pop: escape symbols are noted as they come, and read out when their group is complete.
-template <typename V>
+template <typename V, typename Table = GuidedRows>
 class BypassReader {
  public:
   // Of n symbols those from `first` on, a multiple of the lanes.
-  BypassReader(const BypassRows& model, const Stream<V>& stream, int32_t* symbols, int64_t n, int64_t first)
+  BypassReader(const BypassRowsOf<Table>& model, const Stream<V>& stream, int32_t* symbols, int64_t n, int64_t first)
       : model_(model),
         symbols_(symbols),
         lanes_(stream.lanes),
@@ -92,7 +102,7 @@ class BypassReader {
 
   JANS_HD Located Locate(int64_t i, uint32_t quantile) {
     const int64_t row = model_.RowOf(i);
-    if (!model_.Known(row)) return {0, row == BypassRows::kLeftOut ? Interval{0, 0} : NoInterval(kBadModel)};
+    if (!model_.Known(row)) return {0, row == model_.kLeftOut ? Interval{0, 0} : NoInterval(kBadModel)};
     Located found = model_.table.Locate(i, quantile);
     if (__builtin_expect(found.symbol >= model_.escape[row], 0)) return Escaped(i, row, found);
     // The sum of two numbers of 32 bits; one that has no place in 32 bits was not pushed.
@@ -144,7 +154,7 @@ class BypassReader {
     return Refused(found);
   }
 
-  const BypassRows& model_;
+  const BypassRowsOf<Table>& model_;
   int32_t* symbols_;
   const int64_t lanes_, whole_, first_;
   const bool floor_;

@@ -138,7 +138,7 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
     const int64_t steps = std::min(i / kStep, tail.Room() / (kStep * kWordsPerSymbol<Word>));
     if (steps == 0 || (kLanes > 1 && lane != lanes - 1)) {
       --i;
-      const Entry entry = source(i);
+      const auto entry = source(i);
       if (entry.freq == 0) {
         tail.status |= static_cast<int32_t>(entry.start);
       } else {
@@ -158,7 +158,7 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
       for (int64_t j = kStep - 1; j >= 0; --j) {
         const int64_t at = kLanes == 0 ? lane : j;
         if (kLanes == 0) next();
-        Entry entry = source(i + j);
+        const auto entry = source(i + j);
         if (__builtin_expect(entry.freq == 0, 0)) {
           refused |= static_cast<int32_t>(entry.start);
           continue;

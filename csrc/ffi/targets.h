@@ -47,6 +47,12 @@
   X(rans_push_bypass)          \
   X(rans_pop_bypass)           \
   X(table_guide)               \
+  X(rans_push_alias)           \
+  X(rans_pop_alias)            \
+  X(rans_push_bypass_alias)    \
+  X(rans_pop_bypass_alias)     \
+  X(table_alias)               \
+  X(table_remap)               \
   X(quantize_perfect)          \
   X(quantize_nearest)          \
   X(chain_take)                \

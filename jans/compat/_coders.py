@@ -31,6 +31,8 @@ class Rans:
 
     variant: str
     lanes: int
+    alias: bool = False
+    """Whether quantiles are in the order of alias tables, which have as many buckets as torch_ans's."""
 
     @property
     def word_bits(self) -> int:
@@ -39,9 +41,9 @@ class Rans:
 
     def model(self, rows: Rows, often: bool) -> Bypass:
         """The rows as `push` and `pop` take them; `often` when they serve for more than one message."""
-        model = rows.bypass()
+        model = (rows.trimmed() if self.alias else rows).bypass()
         if often:
-            model.table = model.table.prepare()
+            model.table = model.table.prepare("alias" if self.alias else "auto")
         return model
 
     def init(self, capacity: int) -> rans.State:
@@ -50,11 +52,17 @@ class Rans:
 
     def push(self, state: rans.State, model: Any, symbols: jax.Array, indexes: jax.Array) -> rans.State:
         """Symbols on one stream."""
-        return rans.push(state, model.at(indexes), symbols)
+        return rans.push(state, self._at(model, indexes), symbols)
 
     def pop(self, state: rans.State, model: Any, indexes: jax.Array) -> tuple[rans.State, jax.Array]:
         """Symbols off one stream."""
-        return rans.pop(state, model.at(indexes))
+        return rans.pop(state, self._at(model, indexes))
+
+    def _at(self, model: Bypass, indexes: jax.Array) -> Bypass:
+        model = model.at(indexes)
+        if self.alias and model.table.alias is None:  # made here, of what a push and a pop need only one part is
+            model.table = model.table.prepare("alias")
+        return model
 
     def to_strings(self, states: rans.State) -> list[bytes]:
         """All streams as bytes."""

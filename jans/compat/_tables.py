@@ -66,6 +66,11 @@ class Rows:
     precision: int
     bypass_precision: int
 
+    def trimmed(self) -> "Rows":
+        """Without the symbols at the end that no row has a frequency for. To push one is an error either way."""
+        symbols = int((self.cdf < 2**self.precision).sum(axis=1).max())
+        return dataclasses.replace(self, cdf=self.cdf[:, : symbols + 1])
+
     def bypass(self) -> Bypass:
         """A model of symbols that have an index each."""
         return Bypass(Table(self.cdf, precision=self.precision), self.sizes, self.offsets, self.bypass_precision)

@@ -71,8 +71,10 @@ class _Family:
     variant: str = ""
     layout_bits: int = 0
 
-    def coder(self, precision: int, lanes: int) -> _coders.Rans | _Tans:
-        return _coders.Rans(self.variant, lanes) if self.variant else _Tans(precision, self.layout_bits, lanes)
+    def coder(self, precision: int, lanes: int, alias: bool) -> _coders.Rans | _Tans:
+        if not self.variant:
+            return _Tans(precision, self.layout_bits, lanes)
+        return _coders.Rans(self.variant, lanes, alias)
 
 
 # The first name that an `impl` begins with counts. The caps on precisions are those that the sizes of states have.
@@ -134,7 +136,7 @@ class TorchANSInterface:
         num_interleaves: states of each stream.
         num_bytes_code_length: bytes of the length before each stream: 1, 2, 4 or 8.
         inverse_cdf_precision: None, "auto", or 1 to freq_precision; decoding is fast with all of them.
-        alias_sampling: another order of the frequencies of symbols, which is not here.
+        alias_sampling: whether frequencies are in the order of alias tables, which changes the bytes; for rANS.
         incremental_compile, symbol_precision, mode, dtype, device: without a meaning here.
         freq_precision: bits of the frequencies; at most 31 for "rans64", 23 for "rans32", 7 for "tans8" and 15 for the
             others, and capped to that.
@@ -167,12 +169,10 @@ class TorchANSInterface:
             raise NotImplementedError(
                 f"num_interleaves must be one of {family.interleaves} for impl {impl!r}, got {num_interleaves}."
             )
-        if alias_sampling:
-            raise NotImplementedError(
-                "alias sampling orders frequencies in another way, which is not here. Leave alias_sampling=False."
-            )
-        self.impl = impl
+        self.impl, self.alias_sampling = impl, bool(alias_sampling)
         self.freq_precision = min(freq_precision, family.precision)
+        if alias_sampling and not family.variant:
+            raise NotImplementedError(f"alias sampling is for rANS, got impl {impl!r}. Leave alias_sampling=False.")
         self.bypass_coding, self.bypass_precision = bool(bypass_coding), bypass_precision
         self.num_parallel_states, self.num_interleaves = num_parallel_states, int(num_interleaves)
         self.num_bytes_code_length = num_bytes_code_length
@@ -181,7 +181,7 @@ class TorchANSInterface:
         if num_parallel_states is not None and num_parallel_states < 1:
             raise ValueError(f"num_parallel_states must be 1 or more, got {num_parallel_states}.")
         byte_strings.merge([], num_bytes_code_length)  # raises where there are no such lengths
-        self._coder = family.coder(self.freq_precision, self.num_interleaves)
+        self._coder = family.coder(self.freq_precision, self.num_interleaves, self.alias_sampling)
         self._queue: list[tuple[Any, np.ndarray, np.ndarray]] = []
         self._model: Any = None
         self._states: Any = None

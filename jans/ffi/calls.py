@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jans.ffi.primitives import CALLS as CALLS
 from jans.ffi.primitives import TARGETS as TARGETS
 from jans.ffi.primitives import Shapes, Target, define
-from jans.reference import chain, guides, huffman, quantizers, tans, xla
+from jans.reference import aliases, chain, guides, huffman, quantizers, tans, xla
 from jans.reference import range as range_
 
 HALVES = {0: 2, 1: 2, 2: 1, 3: 1}
@@ -67,6 +67,15 @@ def _located(quantiles, *_, **__) -> Shapes:
 
 def _row(values, *_, **__) -> Shapes:
     return [((values[0] + 1,), jnp.uint32)]
+
+
+def _buckets(cdf, *, precision) -> Shapes:
+    return [((aliases.BUCKET_WORDS * 2 ** aliases.alias_bits(cdf[0] - 1, precision),), jnp.uint32)]
+
+
+def _pieces(cdf, *, precision) -> Shapes:
+    bits = aliases.alias_bits(cdf[0] - 1, precision)
+    return [((2 ** aliases.range_bits(bits, precision) + 4 * 2**bits,), jnp.uint32)]
 
 
 class Family(NamedTuple):
@@ -135,6 +144,7 @@ KINDS: dict[str, tuple[int, ...]] = {
 
 ROWS = KINDS["rows"]
 BYPASS = (*KINDS["table"], 1, 1)
+REMAP, ALIAS = (*ROWS, 2), (2, 1)
 
 rans_push = _define_push("rans_push", 1, 1)
 rans_push_rows = _define_push("rans_push_rows", 1, *ROWS, reference=functools.partial(xla.rans_push_kind, "rows"))
@@ -173,28 +183,21 @@ rans_pop_table = _define_pop(
     reference=functools.partial(xla.rans_pop_kind, "table"),
     steps=_pop_unguided,
 )
-rans_push_bypass = define(
-    Target(
-        "rans_push_bypass",
-        xla.rans_push_bypass,
-        4,
-        lambda variant, **_: (*_state_ranks(variant), 1, *BYPASS),
-        _pushed,
-        PUSHED,
-        (*CODER, "digit"),
-    )
-)
-rans_pop_bypass = define(
-    Target(
-        "rans_pop_bypass",
-        xla.rans_pop_bypass,
-        4,
-        lambda variant, **_: (*_state_ranks(variant), *BYPASS),
-        _popped,
-        POPPED,
-        (*CODER, "digit"),
-    )
-)
+rans_push_alias = _define_push("rans_push_alias", 1, *REMAP)
+rans_pop_alias = _define_pop("rans_pop_alias", *ALIAS)
+
+
+def _define_bypass(way: str, kind: str, *ranks: int):
+    name = f"rans_{way}_{kind}"
+    every = lambda variant, **_: (*_state_ranks(variant), *ranks)
+    results, aliases = (_pushed, PUSHED) if way == "push" else (_popped, POPPED)
+    return define(Target(name, getattr(xla, name), 4, every, results, aliases, (*CODER, "digit")))
+
+
+rans_push_bypass = _define_bypass("push", "bypass", 1, *BYPASS)
+rans_pop_bypass = _define_bypass("pop", "bypass", *BYPASS)
+rans_push_bypass_alias = _define_bypass("push", "bypass_alias", 1, *REMAP, 1, 1)
+rans_pop_bypass_alias = _define_bypass("pop", "bypass_alias", *ALIAS, 1, 1)
 
 
 def _push_bypass(head, tail, size, status, symbols, *operands, **coder):
@@ -204,6 +207,26 @@ def _push_bypass(head, tail, size, status, symbols, *operands, **coder):
 
 def _pop_bypass(*operands, dtype, **coder):
     *state, symbols = rans_pop_bypass(*operands, dtype=jnp.dtype(jnp.int32), **coder)
+    return *state, symbols.astype(dtype)
+
+
+def _push_alias(head, tail, size, status, symbols, cdf, index, _, remap, **coder):
+    """A push needs no buckets, and a pop nothing else."""
+    return rans_push_alias(head, tail, size, status, symbols, cdf, index, remap, **coder)
+
+
+def _pop_alias(head, tail, size, status, _, index, alias, __, **coder):
+    return rans_pop_alias(head, tail, size, status, alias, index, **coder)
+
+
+def _push_bypass_alias(head, tail, size, status, symbols, cdf, index, _, remap, *rows, **coder):
+    symbols = symbols.astype(jnp.int32)
+    return rans_push_bypass_alias(head, tail, size, status, symbols, cdf, index, remap, *rows, **coder)
+
+
+def _pop_bypass_alias(head, tail, size, status, _, index, alias, __, *rows, dtype, **coder):
+    int32 = jnp.dtype(jnp.int32)
+    *state, symbols = rans_pop_bypass_alias(head, tail, size, status, alias, index, *rows, dtype=int32, **coder)
     return *state, symbols.astype(dtype)
 
 
@@ -218,6 +241,8 @@ table_guide = define(
         ("precision",),
     )
 )
+table_alias = _define_map("table_alias", _buckets, 1, reference=aliases.table_alias)
+table_remap = _define_map("table_remap", _pieces, 1, reference=aliases.table_remap)
 quantize_probs = _define_map("quantize_probs", _row, 1, 1, reference=quantizers.quantize_probs)
 quantize_perfect = _define_map("quantize_perfect", _row, 1, 1, reference=quantizers.quantize_perfect)
 quantize_logits = _define_map("quantize_logits", _row, 1, 1, reference=quantizers.quantize_logits)
@@ -241,12 +266,16 @@ FAMILIES = {name: _define_family(name, *ranks) for name, ranks in KINDS.items() 
 PUSHES = {name: family.push for name, family in FAMILIES.items()} | {
     "rows": rans_push_rows,
     "table": rans_push_table,
+    "alias": _push_alias,
     "bypass": _push_bypass,
+    "bypass_alias": _push_bypass_alias,
 }
 POPS = {name: family.pop for name, family in FAMILIES.items()} | {
     "rows": rans_pop_rows,
     "table": rans_pop_table,
+    "alias": _pop_alias,
     "bypass": _pop_bypass,
+    "bypass_alias": _pop_bypass_alias,
 }
 """How each kind of model is coded; see `jans.models.base.Kernel`."""
 

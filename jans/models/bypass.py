@@ -73,10 +73,12 @@ class Bypass(base.Model):
 
     def stack_kernel(self, shape: Shape) -> base.Kernel:
         cdf, index = self.table.rows(shape)
-        guide = jnp.zeros((cdf.shape[0], 0), jnp.uint32) if self.table.guide is None else self.table.guide
-        return base.Kernel(
-            "bypass", (cdf, index, guide, self.escape_place, self.offset), {"digit": self.bypass_precision}
-        )
+        alias, remap, guide = self.table.alias, self.table.remap, self.table.guide
+        last, attributes = (self.escape_place, self.offset), {"digit": self.bypass_precision}
+        if alias is not None and remap is not None:
+            return base.Kernel("bypass_alias", (cdf, index, alias, remap, *last), attributes)
+        guide = jnp.zeros((cdf.shape[0], 0), jnp.uint32) if guide is None else guide
+        return base.Kernel("bypass", (cdf, index, guide, *last), attributes)
 
     def bits(self, symbols: jax.Array) -> jax.Array:
         """Exact code length of each value, in bits (float32); infinite where there is no code."""

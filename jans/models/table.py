@@ -11,8 +11,9 @@ from jans.ffi import calls
 from jans.models import base, rows
 from jans.shapes import Shape, check_precision
 
-LOOKUPS = ("auto", "search", "guide", "dense")
-_GUIDE_PRECISION, _GUIDE_SYMBOLS = 24, 2**16
+LOOKUPS = ("auto", "search", "guide", "dense", "alias")
+_GUIDED, _ALIASED = (24, 2**16), (31, 2**24)
+"""The most bits of precision and symbols of what guides and alias tables are made for."""
 _GUIDE_BYTES = 2**19
 """What all guides of a table may take together: half of what the second cache of a core has today."""
 
@@ -29,6 +30,8 @@ class Table(rows.RowsModel):
 
     Attributes:
         guide: uint32 [K, 2 * 2**bits], made by `prepare`, or None.
+        alias, remap: uint32 [K, 8 * 2**bits] and as many or less, made by `prepare("alias")`, or None. With
+            them `jans.rans` writes other bytes.
 
     Raises:
         ValueError: where the table is at hand (not traced) and a row does not rise from 0 to 2**precision.
@@ -38,7 +41,7 @@ class Table(rows.RowsModel):
     (Array([8, 1], dtype=uint32), Array([ 8, 15], dtype=uint32))
     """
 
-    leaves = ("cdf", "index", "guide")
+    leaves = ("cdf", "index", "guide", "alias", "remap")
 
     def __init__(self, cdf: Any, index: Any = 0, precision: int = base.DEFAULT_PRECISION):
         shape = jnp.shape(cdf)
@@ -53,9 +56,11 @@ class Table(rows.RowsModel):
         self.cdf = jnp.asarray(cdf).astype(jnp.uint32)
         self.index = _check_index(index)
         self.guide: jax.Array | None = None
+        self.alias: jax.Array | None = None
+        self.remap: jax.Array | None = None
 
     def prepare(self, lookup: str = "auto") -> "Table":
-        """This table with what makes popping from it fast; intervals, and so the bytes, stay the same.
+        """This table with what makes popping from it fast; but for "alias", the bytes stay the same.
 
         Args:
             lookup: how the symbol of a quantile is found.
@@ -65,9 +70,19 @@ class Table(rows.RowsModel):
                 several symbols: 8 bytes an entry, a few for each symbol (a sparse inverse CDF).
                 "dense": from an entry for every quantile, with no walk at all: `8 * 2**precision` bytes a row. Pays
                 for low precisions.
-                "auto": "guide" where there are guides, for at most 24 bits of precision and 2**16 symbols.
+                "alias": from the entry of one of `2**bits` buckets of quantiles, one for each symbol, with no walk
+                whatever the row is like: 64 bytes a bucket, half of them for pushes. It changes the bytes of
+                `jans.rans`, as the quantiles of a symbol are not next to each other then; both sides must prepare
+                their tables so. Intervals, bits and all other coders stay as they are, and so do `rans.peek` and
+                `rans.advance`. For at most 31 bits of precision and 2**24 symbols.
+                "auto": "guide" where there are guides, for at most 24 bits of precision and 2**16 symbols; never
+                "alias".
 
-        Preparing reads the whole table: do it once, outside of the loop that codes, and for all messages.
+        Preparing reads the whole table: do it once, outside of the loop that codes, and for all messages. The last way
+        in which a table was prepared counts.
+
+        Raises:
+            ValueError: where the precision or the symbols are too many for a guide or an alias table.
 
         >>> table = Table(jnp.array([[0, 8, 16], [0, 1, 16]]), precision=4).prepare()
         >>> table.guide.shape
@@ -76,15 +91,23 @@ class Table(rows.RowsModel):
         if lookup not in LOOKUPS:
             raise ValueError(f"lookup must be one of {', '.join(LOOKUPS)}, got {lookup!r}.")
         count, n = self.cdf.shape[0], self.cdf.shape[1] - 1
-        fits = self.precision <= _GUIDE_PRECISION and n <= _GUIDE_SYMBOLS
-        if lookup in ("guide", "dense") and not fits:
+        what, (precision, symbols) = ("alias tables", _ALIASED) if lookup == "alias" else ("guides", _GUIDED)
+        fits = self.precision <= precision and n <= symbols
+        if lookup not in ("auto", "search") and not fits:
             raise ValueError(
-                f"guides are for at most {_GUIDE_PRECISION} bits of precision and {_GUIDE_SYMBOLS} symbols, got "
-                f"{self.precision} bits and {n} symbols. Use lookup='search'."
+                f"{what} are for at most {precision} bits of precision and {symbols} symbols, got {self.precision} "
+                f"bits and {n} symbols. Use lookup='search'."
             )
         prepared = copy.copy(self)
+        prepared.guide = prepared.alias = prepared.remap = None
         if lookup == "search" or not fits:
-            prepared.guide = None
+            return prepared
+        if lookup == "alias":
+            (prepared.alias,) = calls.table_alias(self.cdf, precision=self.precision)
+            (prepared.remap,) = calls.table_remap(self.cdf, precision=self.precision)
+            # What is no distribution has no place 0, and not even those of its symbols are coded that look like any.
+            bad = prepared.remap[:, -prepared.alias.shape[1] // 2] != 0
+            prepared.cdf = jnp.where(bad[:, None], jnp.uint32(1), self.cdf)
             return prepared
         bits = self.precision if lookup == "dense" else _guide_bits(count, n, self.precision)
         (prepared.guide,) = calls.table_guide(self.cdf, precision=self.precision, bits=bits)
@@ -100,6 +123,11 @@ class Table(rows.RowsModel):
         if self.guide is None:
             return super().kernel(shape)
         return base.Kernel("table", (*self.rows(shape), self.guide))
+
+    def stack_kernel(self, shape: Shape) -> base.Kernel:
+        if self.alias is None or self.remap is None:
+            return self.kernel(shape)
+        return base.Kernel("alias", (*self.rows(shape), self.alias, self.remap))
 
     @property
     def shape(self) -> Shape:

@@ -4,12 +4,14 @@ They run where no kernel exists and are what the kernels are tested against. All
 enabled; `jans.ffi.primitives` sees to that, and to batches.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jans.reference import bypass
+from jans.reference import aliases, bypass
 from jans.reference.families import checked, choose
 from jans.reference.kinds import KINDS, intervals, located
 from jans.reference.plain import VARIANTS
@@ -35,8 +37,8 @@ def _close(heads, tail, size, status, variant):
     return split_heads(heads, VARIANT_LIST[variant].state_bits), *closed(tail, size, status)
 
 
-def _put(v, carry, lane, start, freq, precision):
-    """Puts an interval on a head; nothing, for the reason in start, where freq is 0."""
+def _put(v, carry, lane, start, freq, precision, quantile=lambda place: place):
+    """Puts an interval on a head; nothing, for the reason in start, where freq is 0. `quantile` is where it lies."""
     heads, tail, size, status = carry
     good, x = freq != 0, heads[lane]
     for _ in range(-(-v.state_bits // v.word_bits)):
@@ -44,7 +46,8 @@ def _put(v, carry, lane, start, freq, precision):
         tail, size = write(tail, size, x, out)
         x = jnp.where(out, x >> u64(v.word_bits), x)
     f = jnp.maximum(freq, 1).astype(u64)
-    pushed = (x // f << u64(precision)) + x % f + start.astype(u64)
+    place = (x % f + start.astype(u64)).astype(u32)
+    pushed = (x // f << u64(precision)) + quantile(place).astype(u64)
     heads = heads.at[lane].set(jnp.where(good, pushed, x))
     return heads, tail, size, status | jnp.where(good, u32(0), start).astype(i32)
 
@@ -66,13 +69,19 @@ def _take(v, carry, tail, lane, locate, floor, precision):
     return (heads.at[lane].set(y), size, status), symbol
 
 
-def _push(head, tail, size, status, find, n, variant, precision):
+def _in_order(i, place):
+    """The quantiles of a row that is coded in the order of its symbols."""
+    return place
+
+
+def _push(head, tail, size, status, find, n, variant, precision, quantile=_in_order):
     heads, size, status, _ = _open(head, size, status, variant)
 
     def step(k, carry):
         i = n - 1 - k
         start, freq = find(i)
-        return _put(VARIANT_LIST[variant], carry, i % heads.shape[0], start, freq, precision)
+        at = functools.partial(quantile, i)
+        return _put(VARIANT_LIST[variant], carry, i % heads.shape[0], start, freq, precision, at)
 
     heads, tail, size, status = loop(n, step, (heads, tail, size, status))
     head, size, status = _close(heads, tail, size, status, variant)
@@ -142,15 +151,30 @@ def locate_kind(kind, quantiles, *operands, precision):
     return (jax.vmap(one)(jnp.arange(quantiles.shape[0]), quantiles),)
 
 
+# ---- alias tables ----
+
+
+def rans_push_alias(head, tail, size, status, symbols, cdf, index, remap, *, variant, precision):
+    find = lambda i: KINDS["rows"](i, cdf, index, precision=precision)[0](symbols[i].astype(i32))
+    quantile = lambda i, place: aliases.quantile(i, place, index, remap, precision=precision)
+    return _push(head, tail, size, status, find, symbols.shape[0], variant, precision, quantile)
+
+
+def rans_pop_alias(head, tail, size, status, alias, index, *, variant, precision, n, dtype):
+    locate = lambda i, q: aliases.locate(i, q, alias, index, precision=precision)
+    *popped, symbols = _pop(head, tail, size, status, locate, n, variant, precision)
+    return *popped, symbols.astype(dtype)
+
+
 # ---- bypass coding ----
 
 
-def _bypass_row(i, cdf, index, escape, offset):
+def _bypass_row(i, index, escape, offset):
     """Of the i-th symbol: the place of the escape symbol, the value at place 0, whether there is a row, whether the
     place is left out."""
     at = index[i if index.shape[0] > 1 else 0]
-    row = jnp.clip(at, 0, cdf.shape[0] - 1)
-    return escape[row].astype(i64), offset[row].astype(i64), (at >= 0) & (at < cdf.shape[0]), at == -1
+    row = jnp.clip(at, 0, escape.shape[0] - 1)
+    return escape[row].astype(i64), offset[row].astype(i64), (at >= 0) & (at < escape.shape[0]), at == -1
 
 
 def _where_known(interval, known, left_out):
@@ -171,25 +195,40 @@ def _turns(n, lanes):
 def rans_push_bypass(
     head, tail, size, status, symbols, cdf, index, guide, escape, offset, *, variant, precision, digit
 ):
+    find = lambda i, place: KINDS["rows"](i, cdf, index, precision=precision)[0](place)
+    state, rows = (head, tail, size, status), (index, escape, offset)
+    return _push_bypass(state, symbols, rows, find, _in_order, variant, precision, digit)
+
+
+def rans_push_bypass_alias(
+    head, tail, size, status, symbols, cdf, index, remap, escape, offset, *, variant, precision, digit
+):
+    find = lambda i, place: KINDS["rows"](i, cdf, index, precision=precision)[0](place)
+    quantile = lambda i, place: aliases.quantile(i, place, index, remap, precision=precision)
+    state, rows = (head, tail, size, status), (index, escape, offset)
+    return _push_bypass(state, symbols, rows, find, quantile, variant, precision, digit)
+
+
+def _push_bypass(state, symbols, rows, find, quantile, variant, precision, digit):
+    head, tail, size, status = state
     v, n, lanes = VARIANT_LIST[variant], symbols.shape[0], head.shape[0]
     heads, size, status, _ = _open(head, size, status, variant)
     turns = _turns(n, lanes)
 
     def step(k, carry):
         i, number_next = turns[2 * n - 1 - k] // 2, turns[2 * n - 1 - k] % 2 == 1
-        e, first, known, left_out = _bypass_row(i, cdf, index, escape, offset)
+        e, first, known, left_out = _bypass_row(i, *rows)
         value = symbols[i].astype(i64) - first
         number = bypass.number_of(value, e)
         place = jnp.clip(jnp.where(number >= 0, e, value), -1, 2**31 - 1).astype(i32)
-        interval = KINDS["rows"](i, cdf, index, precision=precision)[0](place)
-        start, freq = _where_known(interval, known, left_out)
+        start, freq = _where_known(find(i, place), known, left_out)
         put_digit = lambda carry, d: _put(v, carry, i % lanes, d.astype(u32), u32(1), digit)
         return lax.cond(
             number_next,
             lambda c: lax.cond(
                 (number >= 0) & (freq != 0), lambda c: bypass.push_number(put_digit, c, number, digit), lambda c: c, c
             ),
-            lambda c: _put(v, c, i % lanes, start, freq, precision),
+            lambda c: _put(v, c, i % lanes, start, freq, precision, functools.partial(quantile, i)),
             carry,
         )
 
@@ -201,16 +240,31 @@ def rans_push_bypass(
 def rans_pop_bypass(
     head, tail, size, status, cdf, index, guide, escape, offset, *, variant, precision, digit, n, dtype
 ):
+    find = lambda i, q: KINDS["rows"](i, cdf, index, precision=precision)[1](q)
+    state, rows = (head, tail, size, status), (index, escape, offset)
+    return _pop_bypass(state, rows, find, variant, precision, digit, n)
+
+
+def rans_pop_bypass_alias(
+    head, tail, size, status, alias, index, escape, offset, *, variant, precision, digit, n, dtype
+):
+    find = lambda i, q: aliases.locate(i, q, alias, index, precision=precision)
+    state, rows = (head, tail, size, status), (index, escape, offset)
+    return _pop_bypass(state, rows, find, variant, precision, digit, n)
+
+
+def _pop_bypass(state, rows, find, variant, precision, digit, n):
+    head, tail, size, status = state
     v, lanes = VARIANT_LIST[variant], head.shape[0]
     heads, size, status, floor = _open(head, size, status, variant)
     turns = _turns(n, lanes)
 
     def step(k, carry):
         i = turns[k] // 2
-        e, first, known, left_out = _bypass_row(i, cdf, index, escape, offset)
+        e, first, known, left_out = _bypass_row(i, *rows)
 
         def locate(q):
-            symbol, interval = KINDS["rows"](i, cdf, index, precision=precision)[1](q)
+            symbol, interval = find(i, q)
             return jnp.where(interval[1] != 0, symbol, -1), _where_known(interval, known, left_out)
 
         def symbol_turn(carry):
