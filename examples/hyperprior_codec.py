@@ -39,7 +39,8 @@ class Codec(nnx.Module):
         count = network.SCALES + len(config.prices) * config.hyper
         self.net = net
         self.kernels = nnx.List([Exact(jnp.zeros(layer.kernel.shape, jnp.int32)) for layer in net.scales])
-        self.biases = nnx.List([Exact(jnp.zeros(layer.bias.shape, jnp.int32)) for layer in net.scales])
+        biases = (net.scales[0].bias, net.usual_scale)
+        self.biases = nnx.List([Exact(jnp.zeros(bias.shape, jnp.int32)) for bias in biases])
         self.shifts = Exact(jnp.zeros(2, jnp.int32))
         self.cdf = Exact(jnp.zeros((count, 2 * RADIUS + 3), jnp.uint32))
         self.radius = Exact(jnp.zeros(count, jnp.int32))
@@ -53,9 +54,10 @@ class Codec(nnx.Module):
         """Each layer as fine as a power of two can make it without any sum that leaves int32."""
         highest = (network.Z_HIGH, network.HIDDEN_HIGH << HIDDEN_BITS)
         fractions = (0, HIDDEN_BITS, 0)  # bits behind the point of z, of the hidden layer, and of the places
-        units, shifts = (1.0, network.PLACES_PER_UNIT), []
-        for i, layer in enumerate(self.net.scales):
-            kernel, bias = (units[i] * np.asarray(part[...], np.float64) for part in (layer.kernel, layer.bias))
+        net, units, shifts = self.net, (1.0, network.PLACES_PER_UNIT), []
+        layers = [(net.scales[0].kernel, net.scales[0].bias), (net.scales[1].kernel, net.usual_scale)]
+        for i, layer in enumerate(layers):
+            kernel, bias = (units[i] * np.asarray(part[...], np.float64) for part in layer)
             bias *= 2.0 ** fractions[i]
             largest = (np.abs(kernel).sum((0, 1, 2)) * highest[i] + np.abs(bias)).max()
             # Half of int32 is left for what rounding adds to the weights.
@@ -74,10 +76,10 @@ class Codec(nnx.Module):
         """A row for every scale, then one for every quality and channel of z."""
         values = jnp.arange(-RADIUS, RADIUS + 1)
         scales = network.scale_of(jnp.arange(network.SCALES))
-        y = network.normal_mass(values, scales[:, None])
+        y = jnp.exp(network.log_mass(values, scales[:, None]))
         qualities, channels = len(self.net.config.prices), self.net.config.hyper
         each = jnp.broadcast_to(values[:, None, None], (len(values), qualities, channels))
-        z = self.net.z_mass(each, jnp.arange(qualities)[None])
+        z = jnp.exp(self.net.z_log_mass(each, jnp.arange(qualities)[None]))
         mass = np.concatenate([y, z.reshape(len(values), -1).T]).astype(np.float64)
         inside = np.stack([mass[:, RADIUS - r : RADIUS + r + 1].sum(1) for r in range(RADIUS + 1)])
         radius = np.where((inside > 1 - RARE).any(0), (inside > 1 - RARE).argmax(0), RADIUS)
@@ -95,12 +97,12 @@ class Codec(nnx.Module):
         table = jans.models.Table(self.cdf[...], precision=PRECISION).prepare()
         return jans.TableCoder(jans.models.Bypass(table, 2 * radius + 2, -radius))
 
-    def y_rows(self, z: Array) -> Array:
+    def y_rows(self, z: Array, quality: Array) -> Array:
         """The row of every y, from z: what `Hyperprior.scale_places` computes, in integers."""
         z = jnp.clip(z, -network.Z_HIGH, network.Z_HIGH)
         hidden = drop(integer_conv(z, self.kernels[0][...]) + self.biases[0][...], self.shifts[0])
         hidden = network.widen(jnp.clip(hidden, 0, network.HIDDEN_HIGH << HIDDEN_BITS))
-        places = drop(integer_conv(hidden, self.kernels[1][...]) + self.biases[1][...], self.shifts[1])
+        places = drop(integer_conv(hidden, self.kernels[1][...]) + self.biases[1][...][quality], self.shifts[1])
         return jnp.clip(places, 0, network.SCALES - 1)
 
     def z_rows(self, shape: tuple[int, ...], quality: int) -> Array:
@@ -136,7 +138,7 @@ def analyse(codec: Codec, image: Array, quality: Array) -> tuple[Array, Array, A
     y, z = codec.net.encode(network.to_floats(image), quality)
     z = jnp.round(z)
     residual = jnp.round(y - codec.net.means(z))
-    bits = codec.net.y_bits(residual, codec.net.scale_places(z)).sum() + codec.net.z_bits(z, quality).sum()
+    bits = codec.net.y_bits(residual, codec.net.scale_places(z, quality)).sum() + codec.net.z_bits(z, quality).sum()
     return z.astype(jnp.int32), residual.astype(jnp.int32), bits
 
 
@@ -165,7 +167,7 @@ class Files:
         z, residual, bits = analyse(self.codec, np.pad(image, margin, "edge")[None], jnp.array([quality]))
         # A stack: what is popped last is pushed first. A word has room for a symbol of 16 bits and a number behind it.
         state = self.coder.init(capacity=z.size + residual.size + 16)
-        state = self.coder.push(state, residual.reshape(-1), rows_of_y(self.codec, z).reshape(-1))
+        state = self.coder.push(state, residual.reshape(-1), rows_of_y(self.codec, z, jnp.array([quality])).reshape(-1))
         state = self.coder.push(state, z.reshape(-1), self.codec.z_rows(z_shape, quality).reshape(-1))
         blob = HEADER.pack(self.fingerprint, height, width, quality) + self.coder.finish(state)
         painted = synthesise(self.codec, z, residual, jnp.array([quality]))
@@ -182,7 +184,7 @@ class Files:
         state = self.coder.open(blob[HEADER.size :])
         state, z = self.coder.pop(state, self.codec.z_rows(z_shape, quality).reshape(-1))
         z = z.reshape(z_shape)
-        state, residual = self.coder.pop(state, rows_of_y(self.codec, z).reshape(-1))
+        state, residual = self.coder.pop(state, rows_of_y(self.codec, z, jnp.array([quality])).reshape(-1))
         self.coder.close(state)
         painted = synthesise(self.codec, z, residual.reshape(y_shape), jnp.array([quality]))
         return np.asarray(painted)[0, :height, :width]

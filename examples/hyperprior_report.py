@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,12 +11,32 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from report import ACCENT, GREY, INK, PALE, tidy
 
-if TYPE_CHECKING:
-    from hyperprior import Point
-
 NAMES = {"JPEG": "JPEG", "WEBP": "WebP"}
 COLOURS = {"JPEG": "#c2590c", "WEBP": GREY}
 CROP = 192  # pixels of a side
+
+
+@dataclass(frozen=True)
+class Point:
+    """One photograph at one quality."""
+
+    name: str
+    size: int  # in bytes, every one counted
+    rate: float  # in bits per pixel
+    psnr: float  # in dB, over all pixels and colours
+    image: np.ndarray
+
+
+def point(name: str, original: np.ndarray, size: int, image: np.ndarray) -> Point:
+    """What came of `original` in `size` bytes."""
+    error = ((image.astype(np.float64) - original) ** 2).mean()
+    rate = 8 * size / (original.shape[0] * original.shape[1])
+    return Point(name, size, rate, 10 * np.log10(255**2 / max(error, 1e-10)), image)
+
+
+def mean(points: list[Point]) -> tuple[float, float]:
+    """Rate and PSNR, averaged over photographs."""
+    return float(np.mean([p.rate for p in points])), float(np.mean([p.psnr for p in points]))
 
 
 def picture(
