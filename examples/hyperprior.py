@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--quality", type=int, default=1, help="0 for the smallest files")
     parser.add_argument("--within", type=float, default=0.01, help="of the promised bytes, else the demo fails")
     parser.add_argument("--out", type=Path, help="folder for what is written")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     if args.command == "demo":
         demo_command(args)
         return

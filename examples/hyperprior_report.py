@@ -52,7 +52,7 @@ def picture(
     _draw_curves(left.subplots(), ours, others, len(originals))
     index = min(1, len(originals) - 1)
     name, original = list(originals.items())[index]
-    chosen = ours[min(1, len(ours) - 1)][index]
+    chosen = ours[0][index]
     # The others get at least as many bits.
     rivals = {}
     for kind, curve in others.items():
