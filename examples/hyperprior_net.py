@@ -240,7 +240,7 @@ def train(
     def loss(parameters: nnx.State, x: Array) -> tuple[Array, tuple[Array, Array]]:
         return nnx.merge(graph, parameters, rest).loss(to_floats(x), qualities)
 
-    # Steps are called one by one: inside of a loop of XLA, convolutions on CPUs are a hundred times slower.
+    # Steps are called one by one: inside of a loop of XLA, convolutions on CPUs are about fifty times slower.
     @functools.partial(jax.jit, donate_argnums=0)
     def step(carry: tuple, x: Array) -> tuple[tuple, tuple[Array, Array]]:
         parameters, state = carry
