@@ -29,6 +29,15 @@ def baselines(images: np.ndarray) -> list[tuple[str, int]]:
     ]
 
 
+def lossy(image: np.ndarray, kind: str, quality: int) -> tuple[int, np.ndarray]:
+    """Size in bytes of an RGB image as "JPEG" or "WEBP" at a quality and strong settings, and what it looks like."""
+    file = io.BytesIO()
+    effort = {"JPEG": {"optimize": True, "progressive": True}, "WEBP": {"method": 6}}[kind]
+    Image.fromarray(image).save(file, kind, quality=quality, **effort)
+    with Image.open(file) as decoded:
+        return len(file.getvalue()), np.asarray(decoded.convert("RGB"))
+
+
 def _size(image: np.ndarray, kind: str, **options: object) -> int:
     file = io.BytesIO()
     Image.fromarray(image).save(file, kind, **options)

@@ -9,7 +9,6 @@ decodes it, compares every pixel, and prints what it cost beside gzip, bz2, xz, 
 
 import argparse
 import dataclasses
-import hashlib
 import pathlib
 import struct
 import subprocess
@@ -24,6 +23,7 @@ import numpy as np
 import report
 import vae as vae_lib
 from flax import nnx
+from weights import fingerprint
 
 import jans
 
@@ -70,14 +70,6 @@ def programs(vae: vae_lib.VAE, steps: int):
         return jax.vmap(jans.repeat(codec, steps).pop)(state)
 
     return jax.jit(encode, donate_argnums=1), jax.jit(decode, donate_argnums=1), weights
-
-
-def fingerprint(weights) -> int:
-    """Stands for the network in the file, so that other weights are an error and not noise."""
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(weights):
-        digest.update(np.asarray(leaf).tobytes())
-    return int.from_bytes(digest.digest()[:8], "little")
 
 
 @dataclasses.dataclass(frozen=True)

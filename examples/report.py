@@ -63,7 +63,7 @@ def _draw_chain(axes: Axes, rates: np.ndarray, net: float, elbo: float) -> None:
     axes.axhline(elbo, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     low, high = np.quantile(rates, (0.005, 0.995))
     axes.set(xlim=(0, len(rates)), ylim=(low, high + 0.25 * (high - low)))
-    _tidy(axes, "Bits per pixel, image by image")
+    tidy(axes, "Bits per pixel, image by image")
     axes.set_xlabel("images", color=GREY)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     one = Line2D([], [], color=GREY, marker="o", markersize=3, linewidth=0)
@@ -79,7 +79,7 @@ def _draw_bars(axes: Axes, rates: dict[str, float]) -> None:
     rates = dict(sorted(rates.items(), key=lambda item: -item[1]))
     axes.barh(list(rates), list(rates.values()), height=0.68, color=[ACCENT if k == "jans" else PALE for k in rates])
     rival, best = min(((k, rate) for k, rate in rates.items() if k != "jans"), key=lambda item: item[1])
-    _tidy(axes, "Bits per pixel of the whole file")
+    tidy(axes, "Bits per pixel of the whole file")
     for i, (name, rate) in enumerate(rates.items()):
         text = f" {rate:.3f}"
         if name != "jans":
@@ -94,7 +94,8 @@ def _draw_bars(axes: Axes, rates: dict[str, float]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _tidy(axes: Axes, title: str) -> None:
+def tidy(axes: Axes, title: str) -> None:
+    """The look of a panel."""
     axes.set_title(title, loc="left", color=INK, fontsize=10.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(PALE)

@@ -8,16 +8,15 @@ minimised is the length of the message that bits-back coding will write.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import weights
 from flax import nnx
 from image_data import Dataset
 from jax import Array, lax
@@ -205,29 +204,14 @@ def evaluate(vae: VAE, images: np.ndarray, samples: int = 8, batch: int = 200) -
     return np.concatenate([run(state, key, flat[i : i + batch]) for i, key in zip(starts, keys, strict=True)])
 
 
-def _named(vae: VAE) -> dict[str, nnx.Variable]:
-    return {"/".join(map(str, path)): variable for path, variable in nnx.to_flat_state(nnx.state(vae))}
-
-
 def save(path: str | Path, vae: VAE) -> None:
-    """Write the weights and all that is needed to build the network again as an .npz file without pickles."""
-    about = {"shape": vae.shape, "levels": vae.levels, "config": asdict(vae.config)}
-    arrays: dict[str, Any] = {name: np.asarray(variable[...]) for name, variable in _named(vae).items()}
-    np.savez(path, about=json.dumps(about), **arrays)
+    """Write the weights and all that is needed to build the network again."""
+    weights.save(path, vae, shape=vae.shape, levels=vae.levels, config=asdict(vae.config))
 
 
 def load(path: str | Path) -> VAE:
     """Read what `save` has written."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
-    about = json.loads(str(arrays.pop("about")))
+    about = weights.about(path)
     vae = VAE(tuple(about["shape"]), about["levels"], Config(**about["config"]), nnx.Rngs(0))
-    variables = _named(vae)
-    if arrays.keys() != variables.keys() or any(arrays[k].shape != v.shape for k, v in variables.items()):
-        raise ValueError(
-            f"The weights in {path} do not fit the network that the same file describes: it was written by another "
-            "version of this example or is damaged. Train the network again."
-        )
-    for name, variable in variables.items():
-        variable[...] = jnp.asarray(arrays[name])
+    weights.fill(vae, path)
     return vae

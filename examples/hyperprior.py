@@ -1,0 +1,180 @@
+"""Lossy compression of photographs with a small hyperprior: real files, and back in another process.
+
+    python examples/hyperprior.py [--data folder of photographs | scikit-learn] [--weights out/hyperprior/weights.npz]
+    python examples/hyperprior.py encode --weights out/hyperprior/weights.npz --quality 2 photo.png
+    python examples/hyperprior.py decode --weights out/hyperprior/weights.npz photo.jans
+
+Without a command: trains (or takes --weights), compresses photographs that it was not trained on at every quality, one
+file each, starts a fresh process that decodes them all, compares every pixel, holds the bytes against what the
+likelihood promised, and draws rate and distortion beside JPEG and WebP.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import hyperprior_codec as files
+import hyperprior_net as network
+import numpy as np
+import photos
+from baselines import lossy
+from hyperprior_report import Point, mean, picture, point
+from PIL import Image
+
+LOSSY = {"JPEG": range(4, 93, 4), "WEBP": range(0, 97, 4)}
+
+
+def rate_at(psnr: float, curve: list[tuple[float, float]]) -> float:
+    """The rate at which a curve reaches a PSNR, between its points; NaN where it does not go."""
+    rates, heights = np.array(curve).T
+    return float(np.exp(np.interp(psnr, heights, np.log(rates), left=np.nan, right=np.nan)))
+
+
+def encode_command(args: argparse.Namespace) -> None:
+    """Photographs to .jans files beside them, or in --out."""
+    compressor = files.Files(files.load(args.weights))
+    for path in args.files:
+        with Image.open(path) as image:
+            blob, *_ = compressor.compress(np.asarray(image.convert("RGB")), args.quality)
+        written = (args.out or path.parent) / f"{path.stem}.jans"
+        written.write_bytes(blob)
+        print(f"{written}: {len(blob):,} bytes")
+
+
+def decode_command(args: argparse.Namespace) -> None:
+    """Files to .png images beside them, or in --out."""
+    compressor = files.Files(files.load(args.weights))
+    for path in args.files:
+        image = compressor.decompress(path.read_bytes())
+        Image.fromarray(image).save((args.out or path.parent) / f"{path.stem}.png")
+
+
+def trained(args: argparse.Namespace, data: photos.Photos, path: Path) -> files.Codec:
+    """The codec in --weights, or a new one, saved."""
+    if args.weights:
+        return files.load(args.weights)
+    steps = {} if args.steps is None else {"steps": args.steps}
+    codec = files.Codec(network.train(data, network.Config(**steps)))
+    codec.freeze()
+    files.save(path, codec)
+    return codec
+
+
+def compress_all(
+    compressor: files.Files, data: photos.Photos, out: Path
+) -> tuple[list[list[Point]], dict[Path, np.ndarray], np.ndarray]:
+    """Writes every photograph at every quality; points by quality, images by file, and promised bits by quality."""
+    ours: list[list[Point]] = []
+    written: dict[Path, np.ndarray] = {}
+    promises = []
+    for quality in range(len(compressor.codec.net.config.prices)):
+        ours.append([])
+        promises.append(0.0)
+        for name, image in data.test.items():
+            blob, bits, painted = compressor.compress(image, quality)
+            file = out / f"{name}-{quality}.jans"
+            file.write_bytes(blob)
+            written[file] = painted
+            promises[-1] += bits
+            ours[-1].append(point(name, image, len(blob), painted))
+    return ours, written, np.array(promises)
+
+
+def decode_elsewhere(written: dict[Path, np.ndarray], weights: Path, out: Path) -> None:
+    """Decodes all files in a fresh process, and compares what that has painted."""
+    command = [sys.executable, __file__, "decode", "--weights", weights, "--out", out, *written]
+    subprocess.run([str(part) for part in command], check=True)
+    for file, painted in written.items():
+        with Image.open(file.with_suffix(".png")) as decoded:
+            if not np.array_equal(np.asarray(decoded), painted):
+                raise SystemExit(f"{file} decodes to another image than its encoder painted")
+
+
+def compare(ours: list[list[Point]], promises: np.ndarray) -> float:
+    """Prints rates, PSNR and promises; returns bytes of all files, as a multiple of what was promised."""
+    print(f"{'quality':<9}{'bits/pixel':>11}{'PSNR, dB':>10}{'bytes':>11}{'promised':>12}{'ratio':>9}")
+    sizes = [sum(p.size for p in points) for points in ours]
+    for quality, (points, size, promise) in enumerate(zip(ours, sizes, promises / 8, strict=True)):
+        rate, psnr = mean(points)
+        print(f"{quality:<9}{rate:11.4f}{psnr:10.2f}{size:11,}{promise:12,.1f}{size / promise:9.4f}")
+    total, promised = sum(sizes), promises.sum() / 8
+    print(f"{'all':<30}{total:11,}{promised:12,.1f}{total / promised:9.4f}")
+    return total / promised
+
+
+def demo_command(args: argparse.Namespace) -> None:
+    """Train, compress, decode elsewhere, compare, report."""
+    out = args.out or Path("out/hyperprior")
+    out.mkdir(parents=True, exist_ok=True)
+    data = photos.load(args.data)
+    pixels = sum(image.shape[0] * image.shape[1] for image in data.train)
+    print(f"{len(data.train)} photographs ({pixels / 1e6:.1f} megapixels) to train on, {len(data.test)} to compress")
+    path = args.weights or out / "weights.npz"
+    clock = time.perf_counter()
+    compressor = files.Files(trained(args, data, path))
+    if not args.weights:
+        print(f"trained for {time.perf_counter() - clock:.0f} s")
+    ours, written, promises = compress_all(compressor, data, out)
+    print("decoding in a fresh process", flush=True)
+    decode_elsewhere(written, path, out)
+    print(f"all {len(written)} files decoded exactly, every pixel\n")
+    ratio = compare(ours, promises)
+    if abs(ratio - 1) > args.within:
+        raise SystemExit(f"the files have {ratio:.4f} times the bytes that the likelihood promised")
+    measure_speed(compressor, data, len(ours) // 2)
+
+    others = {
+        kind: [[point(name, x, *lossy(x, kind, quality)) for name, x in data.test.items()] for quality in steps]
+        for kind, steps in LOSSY.items()
+    }
+    for quality, points in enumerate(ours):
+        rate, psnr = mean(points)
+        needed = {kind: rate_at(psnr, [mean(each) for each in curve]) for kind, curve in others.items()}
+        words = ", ".join(f"{100 * (rate / needed[kind] - 1):+.0f} % bits against {kind}" for kind in needed)
+        print(f"quality {quality}, at the same PSNR: {words}")
+    picture(out / "picture.png", data.test, ours, others)
+    print(f"picture: {out / 'picture.png'}")
+
+
+def measure_speed(compressor: files.Files, data: photos.Photos, quality: int) -> None:
+    """Says how fast files are written and read, after compilation."""
+    name, image = next(iter(data.test.items()))
+    blob, *_ = compressor.compress(image, quality)
+    compressor.decompress(blob)
+    times = []
+    for work in (lambda: compressor.compress(image, quality), lambda: compressor.decompress(blob)):
+        clock = time.perf_counter()
+        for _ in range(5):
+            work()
+        times.append((time.perf_counter() - clock) / 5)
+    h, w = image.shape[:2]
+    encode, decode = (f"{1e3 * seconds:.0f} ms" for seconds in times)
+    print(f"\n{name}, {w}x{h}: encoded in {encode} and decoded in {decode}, networks included")
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", nargs="?", choices=["demo", "encode", "decode"], default="demo")
+    parser.add_argument("files", nargs="*", type=Path, help="photographs to encode, or files to decode")
+    parser.add_argument("--data", help="a folder of photographs, or 'scikit-learn' for its two")
+    parser.add_argument("--weights", type=Path, help="weights of an earlier run, instead of training")
+    parser.add_argument("--steps", type=int, help="of training")
+    parser.add_argument("--quality", type=int, default=1, help="0 for the smallest files")
+    parser.add_argument("--within", type=float, default=0.01, help="of the promised bytes, else the demo fails")
+    parser.add_argument("--out", type=Path, help="folder for what is written")
+    args = parser.parse_intermixed_args()
+    if args.command == "demo":
+        demo_command(args)
+        return
+    if not args.weights or not args.files:
+        parser.error(f"{args.command} needs --weights and the names of files")
+    {"encode": encode_command, "decode": decode_command}[args.command](args)
+
+
+if __name__ == "__main__":
+    main()
