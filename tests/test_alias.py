@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_lookup import rows
 
 import jans
 from jans import chain, models, range_coder, rans, status
@@ -49,7 +48,7 @@ def of_row(cdf, precision):
 def some_rows(draw, most_precision=12, count=1):
     precision, n = draw(st.integers(1, most_precision)), draw(st.sampled_from([1, 2, 3, 4, 5, 8, 17, 64, 100]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    return rows(rng, count, n, precision, draw(st.sampled_from([0, 1, 6, 40]))), precision
+    return cases.rows(rng, count, n, precision, draw(st.sampled_from([0, 1, 6, 40]))), precision
 
 
 @settings(max_examples=60 if cases.KERNELS else 5)
