@@ -125,7 +125,7 @@ def test_what_was_pushed_is_popped(given_rows, data):
 
 
 def test_only_the_stack_coder_changes():
-    cdf = rows(np.random.default_rng(0), 2, 40, 10, 2)
+    cdf = cases.rows(np.random.default_rng(0), 2, 40, 10, 2)
     index = np.arange(100) % 2
     plain_table = models.Table(cdf, index, 10)
     prepared = plain_table.prepare("alias")
@@ -151,7 +151,7 @@ def test_only_the_stack_coder_changes():
 
 
 def test_the_length_is_that_of_the_bits():
-    cdf = rows(np.random.default_rng(2), 4, 300, 14, 6)
+    cdf = cases.rows(np.random.default_rng(2), 4, 300, 14, 6)
     index = np.random.default_rng(3).integers(0, 4, 5000)
     table = models.Table(cdf, index, 14).prepare("alias")
     symbols = table.locate(np.random.default_rng(4).integers(0, 2**14, 5000).astype(np.uint32))
@@ -171,7 +171,7 @@ def test_rows_are_chosen_anew_without_preparing_again():
 
 
 def test_streams_share_the_tables_and_may_have_their_own():
-    cdf = jnp.asarray(rows(np.random.default_rng(5), 2, 9, 6, 1), jnp.uint32)
+    cdf = jnp.asarray(cases.rows(np.random.default_rng(5), 2, 9, 6, 1), jnp.uint32)
     symbols = jnp.arange(90).reshape(3, 30) % 9
     index = jnp.arange(90).reshape(3, 30) % 2
 
