@@ -74,7 +74,10 @@ void ForStreams(ffi::ThreadPool& pool, const Batch& batch, const State<V>& state
       close(stream, b);
     }
   };
-  ParallelFor(pool, (batch.streams + kUnit - 1) / kUnit, std::max<int64_t>(1, grain / kUnit),
+  // Every thread should have as many streams as go together, if there are enough.
+  const int64_t units = (batch.streams + kUnit - 1) / kUnit, threads = std::max<int64_t>(1, pool.num_threads());
+  const int64_t least = std::clamp<int64_t>((units + threads - 1) / threads, 1, kMost / kUnit);
+  ParallelFor(pool, units, std::max(least, grain / kUnit),
               [&](int64_t begin, int64_t end) { run(begin * kUnit, std::min(end * kUnit, batch.streams)); });
 }
 
