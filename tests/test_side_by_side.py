@@ -19,7 +19,7 @@ ROWS, SYMBOLS = 4, 20
 
 
 def draw_calls(data, streams, lanes, n):
-    """Random operands of all four calls: name -> (operands that streams have of their own, shared ones, parameters)."""
+    """Random operands of all calls: name -> (operands that streams have of their own, shared ones, parameters)."""
     variant = data.draw(st.sampled_from(list(VARIANTS)))
     number, least, most = VARIANTS[variant]
     v = plain.VARIANTS[variant]
@@ -54,6 +54,7 @@ def draw_calls(data, streams, lanes, n):
     bypass = (index, guide, escape, offset)
     return {
         "rans_push_rows": ((*state, symbols), (cdf,), (index,), coder),
+        "rans_pop_rows": (state, (cdf,), (index,), coder | {"n": n, "dtype": symbols.dtype}),
         "rans_pop_table": (state, (cdf,), (index, guide), coder | {"n": n, "dtype": symbols.dtype}),
         "rans_push_bypass": ((*state, values), (cdf,), bypass, coder | {"digit": 4}),
         "rans_pop_bypass": (state, (cdf,), bypass, coder | {"digit": 4, "n": n, "dtype": np.dtype(np.int32)}),
@@ -88,7 +89,7 @@ def test_streams_together(data):
     streams, lanes = data.draw(st.sampled_from([8, 9, 16, 24, 40, 61])), data.draw(st.sampled_from([1, 1, 2, 3, 8, 12]))
     n = data.draw(st.sampled_from([0, 1, 7, 33, 100, 700]))
     for name, (own, (cdf,), (index, *more), params) in draw_calls(data, streams, lanes, n).items():
-        shared = index.shape[1] == n and data.draw(st.booleans())
+        shared = data.draw(st.booleans())
         axes = (*[0] * len(own), None, None if shared else 0, *[None] * len(more))
         operands = [jnp.asarray(a) for a in (*own, cdf, index[0] if shared else index, *more)]
         call = lambda *operands, name=name, params=params: calls.CALLS[name](*operands, **params)

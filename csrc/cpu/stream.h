@@ -14,8 +14,9 @@
 
 namespace jans {
 
-// How many streams are coded at once where that is faster.
+// How many streams are coded at once where that is faster, and how many heads, of one stream or of all of those.
 constexpr int kMostTogether = 32;
+constexpr int kMostHeads = 256;
 
 // The state of one stream in the caller's buffers: heads are 32-bit halves, low first.
 template <typename V>

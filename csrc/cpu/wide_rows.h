@@ -12,7 +12,7 @@
 namespace jans {
 namespace avx2 {
 
-constexpr int kMostGroups = 32;
+constexpr int kMostGroups = kMostHeads / kEight;
 
 // The two 32-bit numbers at each of eight places. (On the processors of today loads are quicker than a gather.)
 JANS_WIDE_INLINE void LoadPairs(const uint32_t* base, __m256i places, __m256i& first, __m256i& second) {

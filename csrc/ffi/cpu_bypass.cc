@@ -83,7 +83,7 @@ ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, 
       push(0, n);
     };
     auto together = [&](Stream<V>* streams, int64_t b, int count) {
-      if (!wide || !BetterTogether(streams[0].lanes)) return false;
+      if (!wide || !BetterTogether(streams[0], precision)) return false;
       const auto symbols = PointersOf(in, b, count);
       auto push = [&](int s, int64_t first, int64_t last) {
         PushSome(streams[s], args.At(b + s), symbols[s], first, last, precision);
@@ -117,7 +117,7 @@ ffi::Error RansPopBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, A
       pop(0, n);
     };
     auto together = [&](Stream<V>* streams, int64_t b, int count) {
-      if (!wide || !BetterTogether(streams[0].lanes)) return false;
+      if (!wide || !BetterTogether(streams[0], precision)) return false;
       const auto tables = args.table.From(b, count);
       const auto symbols = PointersOf(out, b, count);
       auto pop = [&](int s, int64_t first, int64_t last) {

@@ -59,7 +59,7 @@ void ForStreams(ffi::ThreadPool& pool, const Batch& batch, const State<V>& state
     if constexpr (kMost > 1) {
       std::array<Stream<V>, kMost> streams;
       for (int count; end - b >= kUnit; b += count) {
-        for (count = kMost; count > end - b;) count /= 2;
+        for (count = kMost; count > end - b || (count > kUnit && count * state.lanes > kMostHeads);) count /= 2;
         for (int s = 0; s < count; ++s) streams[s] = open(b + s);
         const bool done = together(streams.data(), b, count);
         for (int s = 0; s < count; ++s) {

@@ -1,4 +1,6 @@
 // CPU handlers of rows of cumulative frequencies, plain ("rows") or with guides ("table").
+#include <optional>
+
 #include "../cpu/row_tables.h"
 #include "../cpu/side_by_side.h"
 #include "any_model.h"
@@ -47,7 +49,7 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
     PushRows(stream, args.At(b), in.At(b), in.core[0], precision);
   };
   auto together = [&](auto* streams, int64_t b, int count, const auto& in) {
-    if (!BetterTogether(streams[0].lanes)) return false;
+    if (!BetterTogether(streams[0], precision)) return false;
     const auto tables = args.From(b, count);
     const auto symbols = PointersOf(in, b, count);
     auto push = [&](int s, int64_t first, int64_t last) {
@@ -62,7 +64,13 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
 // A guide to one row for the length of a call, as fine as n symbols pay for.
 struct OneGuide {
   static constexpr int kMostBits = 10;
-  static constexpr int64_t kFewest = 256;  // symbols that are worth one
+  static constexpr int64_t kFewest = 256;
+
+  // Whether n symbols of these rows are worth one.
+  static bool Serves(const Rows& rows, int64_t n) {
+    return rows.Shared() && n >= kFewest && rows.Valid(0) && rows.n <= std::min(n, kMaxGuideSymbols) &&
+           rows.precision <= kMaxGuidePrecision;
+  }
 
   OneGuide(const Row& row, int64_t n) : bits(std::min(row.precision, 6)) {
     while (bits < std::min(row.precision, kMostBits) && int64_t{4} << bits < n) ++bits;
@@ -113,11 +121,8 @@ void PopRows(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_
   };
   const Rows& rows = table.rows;
   if (rows.Shared() && n > 0 && rows.Valid(0)) {
-    if constexpr (kSideBySide<V>) {
-      if (stream.lanes % 8 == 0 && n >= OneGuide::kFewest && rows.n <= std::min(n, kMaxGuideSymbols) &&
-          precision <= kMaxGuidePrecision) {
-        return PopGuided(stream, OneGuide(rows.At(0), n).table, symbols, n, precision);
-      }
+    if (kSideBySide<V> && stream.lanes % 8 == 0 && OneGuide::Serves(rows, n)) {
+      return PopGuided(stream, OneGuide(rows.At(0), n).table, symbols, n, precision);
     }
     auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
     if (WithTable(rows.At(0), n, pop_row)) return;
@@ -138,8 +143,20 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
     PopRows(stream, args.At(b), store.symbols, n, precision);
   };
   auto together = [&](auto* streams, int64_t b, int count, const auto& out) {
-    const auto tables = args.From(b, count);
-    if (!BetterTogether(streams[0].lanes) || tables[0].guides == nullptr) return false;
+    if (!BetterTogether(streams[0], precision)) return false;
+    auto tables = args.From(b, count);
+    std::optional<OneGuide> guide;
+    if (tables[0].guides == nullptr) {
+      const Rows rows = tables[0].rows;
+      for (int s = 0; s < count; ++s) {
+        const Rows& other = tables[s].rows;
+        if (!OneGuide::Serves(other, count * out.core[0]) || other.cdf != rows.cdf || *other.index != *rows.index) {
+          return false;
+        }
+      }
+      guide.emplace(rows.At(0), count * out.core[0]);
+      tables.fill(guide->table);
+    }
     const auto symbols = PointersOf(out, b, count);
     auto pop = [&](int s, int64_t first, int64_t last) {
       PopSome(streams[s], tables[s], symbols[s], first, last, precision);
