@@ -4,6 +4,7 @@
 #include "../core/alias.h"
 #include "../cpu/bypass_stream.h"
 #include "cpu_call.h"
+#include "table_operands.h"
 
 namespace jans {
 namespace {
@@ -64,25 +65,17 @@ struct AliasOperands {
 };
 
 // Either with escape and offset behind them, the first of which is operand `first`.
-template <typename TableOperands, size_t first>
+template <typename Operands, size_t first>
 struct BypassOperands {
-  TableOperands table;
-  Operand<const int32_t> escape, offset;
-  int32_t bits = 0;
+  Operands table;
+  EscapeOperands escapes;
 
   ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision, int32_t digit) {
-    bits = digit;
-    if (bits < 1 || bits > kMaxBypassBits) return Invalid("a digit has 1 to 16 bits");
     JANS_RETURN_IF_ERROR(table.Init(batch, args, n, precision));
-    auto escape_in = args.get<AnyBuffer>(first), offset_in = args.get<AnyBuffer>(first + 1);
-    if (!escape_in.has_value() || !offset_in.has_value()) return Invalid("escape or offset is missing");
-    JANS_RETURN_IF_ERROR(escape.Init("escape", *escape_in, ffi::DataType::S32, batch, 1));
-    JANS_RETURN_IF_ERROR(offset.Init("offset", *offset_in, ffi::DataType::S32, batch, 1));
-    const bool fits = escape.core[0] == table.count() && offset.core[0] == table.count();
-    return fits ? ffi::Error::Success() : Invalid("escape or offset does not fit the rows");
+    return escapes.Init(batch, args, first, table.count(), digit);
   }
   auto At(int64_t b) const {
-    return BypassRowsOf<decltype(table.At(b))>{table.At(b), escape.At(b), offset.At(b), bits};
+    return BypassRowsOf<decltype(table.At(b))>{table.At(b), escapes.escape.At(b), escapes.offset.At(b), escapes.bits};
   }
 };
 

@@ -9,20 +9,14 @@ namespace {
 
 struct BypassOperands {
   TableOperands table;
-  Operand<const int32_t> escape, offset;
+  EscapeOperands escapes;
   std::vector<uint32_t> ends;
-  int32_t bits = 0;
 
   ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision, int32_t digit) {
-    bits = digit;
-    if (bits < 1 || bits > kMaxBypassBits) return Invalid("a digit has 1 to 16 bits");
     JANS_RETURN_IF_ERROR(table.Init(batch, args, 0, n, precision, true));
-    auto escape_in = args.get<AnyBuffer>(3), offset_in = args.get<AnyBuffer>(4);
-    if (!escape_in.has_value() || !offset_in.has_value()) return Invalid("escape or offset is missing");
-    JANS_RETURN_IF_ERROR(escape.Init("escape", *escape_in, ffi::DataType::S32, batch, 1));
-    JANS_RETURN_IF_ERROR(offset.Init("offset", *offset_in, ffi::DataType::S32, batch, 1));
     const int64_t count = table.rows.count();
-    if (escape.core[0] != count || offset.core[0] != count) return Invalid("escape or offset does not fit cdf");
+    const auto &escape = escapes.escape, &offset = escapes.offset;
+    JANS_RETURN_IF_ERROR(escapes.Init(batch, args, 3, count, digit));
     // Laid out for streams that are coded side by side where all share them and that is little work.
     if (!escape.Shared() || !offset.Shared() || count > n * batch.streams / 4) return ffi::Error::Success();
     for (int64_t row = 0; row < count; ++row) {
@@ -31,7 +25,7 @@ struct BypassOperands {
     }
     return ffi::Error::Success();
   }
-  BypassRows At(int64_t b) const { return {table.At(b), escape.At(b), offset.At(b), bits}; }
+  BypassRows At(int64_t b) const { return {table.At(b), escapes.escape.At(b), escapes.offset.At(b), escapes.bits}; }
 };
 
 // Pushes symbols first, ..., last - 1, of which the first is one of lane 0.

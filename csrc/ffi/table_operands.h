@@ -2,6 +2,7 @@
 #ifndef JANS_FFI_TABLE_OPERANDS_H_
 #define JANS_FFI_TABLE_OPERANDS_H_
 
+#include "../core/bypass.h"
 #include "../core/guide.h"
 #include "../cpu/stream.h"
 #include "arguments.h"
@@ -59,6 +60,24 @@ struct TableOperands {
     bits = GuideBits(guide.core[1]);
     const bool fits = guide.core[0] == rows.count() && bits <= precision && precision <= kMaxGuidePrecision;
     return fits && guide.core[1] == int64_t{2} << bits ? ffi::Error::Success() : Invalid("guide does not fit cdf");
+  }
+};
+
+// For bypass coding: the place of each row's escape symbol and the value at its place 0, and the bits of a digit.
+struct EscapeOperands {
+  Operand<const int32_t> escape, offset;
+  int32_t bits = 0;
+
+  // Of `rows` rows, from the operands of a call, beginning with `first`.
+  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t rows, int32_t digit) {
+    bits = digit;
+    if (bits < 1 || bits > kMaxBypassBits) return Invalid("a digit has 1 to 16 bits");
+    auto escape_in = args.get<AnyBuffer>(first), offset_in = args.get<AnyBuffer>(first + 1);
+    if (!escape_in.has_value() || !offset_in.has_value()) return Invalid("escape or offset is missing");
+    JANS_RETURN_IF_ERROR(escape.Init("escape", *escape_in, ffi::DataType::S32, batch, 1));
+    JANS_RETURN_IF_ERROR(offset.Init("offset", *offset_in, ffi::DataType::S32, batch, 1));
+    const bool fits = escape.core[0] == rows && offset.core[0] == rows;
+    return fits ? ffi::Error::Success() : Invalid("escape or offset does not fit the rows");
   }
 };
 
