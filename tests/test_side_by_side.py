@@ -50,8 +50,13 @@ def draw_calls(data, streams, lanes, n):
     wild = np.where(rng.random((streams, n)) < some(0, 0.01, 0.3), 2**20, rng.integers(0, 19, (streams, n)))
     known = np.clip(np.broadcast_to(index, (streams, n)), 0, ROWS - 1)
     values = (wild % np.maximum(escape[known] + 3, 1) + offset[known]).astype(np.int32)
+    places = index
+    if some(False, True):  # nothing but places that are left out
+        escape = np.full(ROWS, 19, np.int32)
+        places = np.where(rng.random(index.shape) < 0.2, -1, np.clip(index, 0, ROWS - 1)).astype(np.int32)
+        values = (rng.integers(0, 19, (streams, n)) + offset[places]).astype(np.int32)
     coder = {"variant": number, "precision": precision}
-    bypass = (index, guide, escape, offset)
+    bypass = (places, guide, escape, offset)
     return {
         "rans_push_rows": ((*state, symbols), (cdf,), (index,), coder),
         "rans_pop_rows": (state, (cdf,), (index,), coder | {"n": n, "dtype": symbols.dtype}),
