@@ -33,6 +33,21 @@ def test_the_switch_turns_kernels_off():
     assert result.stdout.strip() == "0", result.stderr
 
 
+@pytest.mark.skipif(not cases.KERNELS, reason="there are no registers to choose without kernels")
+@pytest.mark.parametrize("most", registry.SIMD_NAMES)
+def test_narrower_registers_on_demand(most):
+    """What they give is held against each other where every suite runs with each."""
+    result = run("from jans.ffi import registry; print(registry.simd())", JANS_SIMD=most)
+    assert result.returncode == 0, result.stderr
+    assert registry.SIMD_NAMES.index(result.stdout.strip()) <= registry.SIMD_NAMES.index(most)
+
+
+@pytest.mark.skipif(not cases.KERNELS, reason="there are no registers to choose without kernels")
+def test_unknown_registers_are_an_error():
+    result = run("import jans; jans.devices()", JANS_SIMD="sse9")
+    assert "JANS_SIMD is 'sse9'; known are none, avx2, avx512." in result.stderr
+
+
 @pytest.mark.parametrize("built", [(0, 99), (1, 0)])
 def test_newer_headers_are_an_error(built):
     with pytest.raises(

@@ -1,5 +1,6 @@
-"""Heads that are coded side by side, lanes of one stream or several streams, give what they give one by one: with room
-for all words or for some, symbols that have no interval, and heads and words of any kind."""
+"""Heads that are coded side by side, lanes of one stream or several streams, give what they give one by one, and so do
+few lanes whose intervals are found side by side: with room for all words or for some, symbols that have no interval,
+and heads and words of any kind."""
 
 import cases
 import jax
@@ -75,10 +76,11 @@ def agree(name, found, expected, capacity):
         assert cases.same(one, other)
 
 
-@settings(max_examples=30 if cases.KERNELS else 2)
+@settings(max_examples=50 if cases.KERNELS else 2)
 @given(st.data())
 def test_lanes_of_a_stream(data):
-    lanes, n = data.draw(st.sampled_from([8, 16, 24, 32, 32, 264])), data.draw(st.sampled_from([0, 7, 70, 200]))
+    lanes = data.draw(st.sampled_from([1, 1, 2, 3, 4, 8, 16, 24, 32, 32, 264]))
+    n = data.draw(st.sampled_from([0, 7, 70, 200]))
     for name, (own, (cdf,), more, params) in draw_calls(data, 1, lanes, n).items():
         operands = [jnp.asarray(a) for a in (*(a[0] for a in own), cdf, more[0][0], *more[1:])]
         found = calls.CALLS[name](*operands, **params)
@@ -104,28 +106,38 @@ def test_streams_together(data):
             agree(name, [result[b] for result in together], alone, own[1].shape[1])
 
 
+FEW = 32
+"""Symbols that are enough for the loop of few lanes."""
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize(("streams", "lanes"), [(1, 32), (16, 1)])
+@pytest.mark.parametrize(("streams", "lanes"), [(4, 1), (4, 2), (4, 4), (1, 32), (16, 1)])
 def test_quotients_at_their_limits(variant, streams, lanes):
-    """Heads next to multiples of the freq, at both ends of their range: a rounded quotient would be off by one."""
+    """Heads next to multiples of the freq, at both ends of their range: there rounded quotients are off."""
     _, least, most = VARIANTS[variant]
     v = plain.VARIANTS[variant]
     rng = np.random.default_rng(0)
+    n = lanes if max(streams, lanes) > 4 else FEW
     for precision in sorted({least, min(16, most), most}):
-        freqs = sorted({1, 2, 3, 5, 7, 2 ** (precision // 2) - 1, 2 ** (precision - 1) - 1, 2**precision - 1})
-        model = models.Table(np.array([[0, f, 2**precision] for f in freqs]), 0, precision)
+        top = 2**precision
+        # The one whose reciprocal, rounded as the loop of few lanes does it, is farthest off.
+        rough = max(range(max(1, top - 2**12), top), key=lambda f: 2**64 - int((2.0**64 - 2**11) / f) * f)
+        freqs = sorted({1, 2, 3, 2 ** (precision // 2) - 1, top // 2 - 1, top // 2 + 1, rough, top - 1})
+        model = models.Table(np.array([[0, f, top] for f in freqs]), 0, precision)
+        push = jax.jit(jax.vmap(rans.push, in_axes=(0, None, None)))
         for k, freq in enumerate(freqs):
             full = freq << (v.top_bits - precision)
             near = [full - 1, full - freq, full - freq - 1, full, full + 1, 2**v.top_bits - 1, v.lower, v.lower + freq]
             heads = [min(max(x + int(d), v.lower), 2**v.top_bits - 1) for x in near for d in rng.integers(-2, 3, 4)]
-            heads = np.array(heads[: streams * lanes], np.uint64).reshape(streams, lanes)
-            state = jax.vmap(lambda _: rans.init(2 * lanes, lanes, variant))(np.arange(streams))
-            halves = heads.astype(np.uint32) if v.state_bits == 32 else heads.view(np.uint32).reshape(*heads.shape, 2)
-            state = rans.State(jnp.asarray(halves), state.tail, state.size, state.status, variant)
-            pushed = jax.vmap(rans.push, in_axes=(0, None, None))(state, model.at(k), jnp.zeros(lanes, jnp.int32))
-            for b in range(streams):
-                coder = (tuple(int(x) for x in heads[b]), ())
-                for lane in reversed(range(lanes)):
-                    coder = plain.push_one(v, coder, lane, 0, freq, precision)
-                one = jax.tree.map(lambda leaf, b=b: leaf[b], pushed)
-                assert rans.to_words(one).tolist() == list(plain.words(v, coder))
+            for first in range(0, len(heads), streams * lanes):
+                some = np.array(heads[first : first + streams * lanes], np.uint64).reshape(streams, lanes)
+                state = jax.vmap(lambda _: rans.init(FEW + n, lanes, variant))(np.arange(streams))
+                halves = some.astype(np.uint32) if v.state_bits == 32 else some.view(np.uint32).reshape(*some.shape, 2)
+                state = rans.State(jnp.asarray(halves), state.tail, state.size, state.status, variant)
+                pushed = push(state, model.at(jnp.full(n, k)), jnp.zeros(n, jnp.int32))
+                for b in range(streams):
+                    coder = (tuple(int(x) for x in some[b]), ())
+                    for i in reversed(range(n)):
+                        coder = plain.push_one(v, coder, i % lanes, 0, freq, precision)
+                    one = jax.tree.map(lambda leaf, b=b: leaf[b], pushed)
+                    assert rans.to_words(one).tolist() == list(plain.words(v, coder))

@@ -104,7 +104,7 @@ inline ExactEntry MakeExactEntry(Interval interval) {
   return {down + up, interval.start, freq, k, !up};
 }
 
-// As ExactEntry, from a reciprocal whose quotient is exact or one too small; see EntrySource.
+// As ExactEntry, from a reciprocal whose quotient is exact or one too small; see Entry.
 struct NearEntry : Entry {
   static constexpr bool more = false;
 

@@ -157,6 +157,15 @@ JANS_HD Entry MakeEntry(Interval interval, int precision) {
   }
 }
 
+// For 64-bit heads a division of doubles is quicker than an integer division: m = floor(c / freq) of the nearest double
+// serves as well as that of MakeEntry, for precisions p from 13 to 31. Let r = 2^64 - m freq. The quotient is wrong by
+// 2^-53 of itself, and what rounding down takes off is t < 1, so that 0 <= r <= 2^12 + t freq.
+//   freq <= 2^(p-1): r < 2^12 + 2^(p-1) <= 2^p.
+//   freq above that: the quotient is a multiple of 2^(12-p), thus t <= 1 - 2^(12-p), and
+//     r <= 2^12 + freq - freq 2^(12-p) = freq + (2^p - freq) 2^(12-p) <= 2^p.
+// Then x * r / (freq * 2^64) < 2^(64-p) * 2^p / 2^64 = 1, which is all that Step asks of m.
+constexpr double kReciprocal = 0x1p64 - 0x1p11;
+
 // The push step for a head that has been flushed, so that x < freq * 2^(kTopBits - precision).
 //
 // 32-bit heads: m = ceil(2^(31+p) / freq) = (2^(31+p) + e) / freq with 0 <= e < freq <= 2^p, so

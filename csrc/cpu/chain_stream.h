@@ -83,7 +83,7 @@ void ChainPopAll(ChainStream<V>& stream, const Locate& locate, int32_t* symbols,
 }
 
 // Pushes the entries source(n - 1), ..., source(0), exact or near. For a head x in its range, x < freq 2^(64 - most)
-// once it is refilled: the proof of EntrySource holds here too, for all precisions up to `most`.
+// once it is refilled: what is said of kReciprocal holds here too, for all precisions up to `most`.
 template <typename V, int kLanes, typename Source>
 void ChainPushAll(ChainStream<V>& stream, const Source& source, int64_t n) {
   using State = typename V::State;

@@ -3,17 +3,53 @@
 #ifndef JANS_CPU_SIDE_BY_SIDE_H_
 #define JANS_CPU_SIDE_BY_SIDE_H_
 
-#include "wide_sides.h"
+#include "eight.h"
+#include "wide.h"
 
 #if defined(__x86_64__)
 
+#include <immintrin.h>
+
+#define JANS_EIGHT_INLINE JANS_EIGHT_LOOP inline __attribute__((always_inline))
+
+#define JANS_REGISTERS avx2
+#define JANS_EIGHT_LOOP JANS_WIDE
+#define JANS_AVX512 0
+#include "eight_x86.h"
+#include "loops.h"
+#include "sides.h"
+#undef JANS_REGISTERS
+#undef JANS_EIGHT_LOOP
+#undef JANS_AVX512
+
+#define JANS_REGISTERS avx512
+#define JANS_EIGHT_LOOP JANS_WIDEST
+#define JANS_AVX512 1
+#include "eight_x86.h"
+#include "loops.h"
+#include "sides.h"
+#undef JANS_REGISTERS
+#undef JANS_EIGHT_LOOP
+#undef JANS_AVX512
+
+#undef JANS_EIGHT_INLINE
+
 namespace jans {
-namespace avx2 {
+
+// Calls body(loops) with those of the best registers; false where there are none. Eight heads of 32 bits fill no wider
+// ones than AVX2 has.
+template <typename V, typename Body>
+bool WithLoops(const Body& body) {
+  if constexpr (sizeof(typename V::State) == 8) {
+    if (HasWidest()) return body(avx512::Loops{});
+  }
+  return HasWide() && body(avx2::Loops{});
+}
 
 // Whether steps are made for a precision.
 template <typename V>
 bool FitsPrecision(int precision) {
-  return HasWide() && precision >= Eight<V>::kLeastPrecision && precision <= Eight<V>::kMostPrecision;
+  return precision >= kLeastEight<V> && precision <= kMostEight<V>;
 }
 
 // Whether they are for a table, whose rows, and guides, must have places of 31 bits.
@@ -28,7 +64,7 @@ bool Fits(const GuidedRows& table, bool guided) {
 constexpr int64_t kMostBehind = 16;
 
 // Pushes n symbols of each stream; push(begin, end) does some one by one. The rows are sealed.
-template <typename Side, typename Values, typename Symbols, typename Push>
+template <typename Loops, typename Side, typename Values, typename Symbols, typename Push>
 void PushSides(Side& side, const GuidedRows& table, const Values& values, Symbols symbols, int64_t n,
                const Push& push) {
   const int64_t turn = side.turn();
@@ -38,7 +74,7 @@ void PushSides(Side& side, const GuidedRows& table, const Values& values, Symbol
     const int64_t begin = std::max<int64_t>(0, end - side.Most(symbols));
     const Groups<const int32_t*> groups = side.In(symbols, begin, end);
     for (int64_t turns = (end - begin) / turn; turns > 0;) {
-      const int64_t left = PushTurns(side, table.rows, values, groups, turns);
+      const int64_t left = Loops::Push(side, table.rows, values, groups, turns);
       behind = left < turns ? 1 : std::min(2 * behind, kMostBehind);
       turns = std::max<int64_t>(0, left - behind);
       if (left > 0) push(begin + turns * turn, begin + left * turn);
@@ -48,7 +84,7 @@ void PushSides(Side& side, const GuidedRows& table, const Values& values, Symbol
 }
 
 // Pops n symbols of each stream; pop(begin, end) does some one by one. The table has guides.
-template <typename Side, typename Values, typename Symbols, typename Pop>
+template <typename Loops, typename Side, typename Values, typename Symbols, typename Pop>
 void PopSides(Side& side, const GuidedRows& table, const Values& values, Symbols symbols, int64_t n, const Pop& pop) {
   const int64_t turn = side.turn(), whole = n / turn * turn;
   int64_t begin = 0, behind = 1;
@@ -59,8 +95,7 @@ void PopSides(Side& side, const GuidedRows& table, const Values& values, Symbols
       const int64_t groups_done = done * side.groups();
       const Groups<int32_t*> rest{groups.symbols + groups_done * kEight, groups.index + groups_done * groups.step,
                                   groups.step};
-      const int64_t some = table.pairs() ? PopTurns<true>(side, table, values, rest, count - done)
-                                         : PopTurns<false>(side, table, values, rest, count - done);
+      const int64_t some = Loops::Pop(side, table, values, rest, count - done);
       side.Put(symbols, begin, begin + done * turn, begin + (done + some) * turn);
       done += some;
       behind = some > 0 ? 1 : std::min(2 * behind, kMostBehind);
@@ -73,13 +108,8 @@ void PopSides(Side& side, const GuidedRows& table, const Values& values, Symbols
   if (whole < n) pop(whole, n);
 }
 
-}  // namespace avx2
-
-using avx2::BypassPlaces;
-using avx2::Places;
-
 template <typename V>
-constexpr bool kSideBySide = avx2::kHasEight<V>;
+constexpr bool kSideBySide = kHasEight<V>;
 
 // Pushes n symbols of a stream side by side; push(begin, end) does those for which that is not possible. False, and
 // nothing done, where that would be all of them.
@@ -87,11 +117,18 @@ template <typename V, typename Values, typename Symbol, typename Push>
 bool PushSideBySide(Stream<V>& stream, const GuidedRows& table, const Values& values, const Symbol* symbols, int64_t n,
                     const Push& push) {
   if constexpr (kSideBySide<V>) {
-    using Side = avx2::OneStream<V>;
-    if (!table.sealed || !avx2::Fits<V>(table, false) || !Side::Serves(stream)) return false;
-    Side side(stream, table.rows);
-    avx2::PushSides(side, table, values, symbols, n, push);
-    return true;
+    return table.sealed && Fits<V>(table, false) && WithLoops<V>([&](auto loops) {
+             using Loops = decltype(loops);
+             auto push_as = [&](auto* kind) {
+               using Side = std::remove_pointer_t<decltype(kind)>;
+               if (!Side::Serves(stream)) return false;
+               Side side(stream, table.rows);
+               PushSides<Loops>(side, table, values, symbols, n, push);
+               return true;
+             };
+             return push_as(static_cast<typename Loops::template FewLanesSide<V>*>(nullptr)) ||
+                    push_as(static_cast<typename Loops::template OneStreamSide<V>*>(nullptr));
+           });
   }
   return false;
 }
@@ -101,12 +138,15 @@ template <typename V, typename Values, typename Symbol, typename Pop>
 bool PopSideBySide(Stream<V>& stream, const GuidedRows& table, const Values& values, Symbol* symbols, int64_t n,
                    const Pop& pop) {
   if constexpr (kSideBySide<V>) {
-    using Side = avx2::OneStream<V>;
     const bool held = stream.tail.size <= stream.tail.capacity;
-    if (!held || !avx2::Fits<V>(table, true) || !Side::Serves(stream)) return false;
-    Side side(stream, table.rows);
-    avx2::PopSides(side, table, values, symbols, n, pop);
-    return true;
+    return held && Fits<V>(table, true) && WithLoops<V>([&](auto loops) {
+             using Loops = decltype(loops);
+             using Side = typename Loops::template OneStreamSide<V>;
+             if (!Side::Serves(stream)) return false;
+             Side side(stream, table.rows);
+             PopSides<Loops>(side, table, values, symbols, n, pop);
+             return true;
+           });
   }
   return false;
 }
@@ -116,7 +156,7 @@ bool PopSideBySide(Stream<V>& stream, const GuidedRows& table, const Values& val
 template <typename V>
 bool BetterTogether(const Stream<V>& stream, int precision) {
   if constexpr (kSideBySide<V>) {
-    return avx2::FitsPrecision<V>(precision) && (stream.lanes < 16 || stream.lanes % 8 != 0);
+    return HasWide() && FitsPrecision<V>(precision) && (stream.lanes < 16 || stream.lanes % 8 != 0);
   }
   return false;
 }
@@ -126,14 +166,16 @@ template <typename V, typename Values, typename Symbol, typename Push>
 bool PushTogether(Stream<V>* streams, const GuidedRows* tables, int count, const Values& values,
                   const Symbol* const* symbols, int64_t n, const Push& push) {
   if constexpr (kSideBySide<V>) {
-    using Side = avx2::Streams<V>;
-    const GuidedRows& table = tables[0];
-    if (!table.sealed || !avx2::Fits<V>(table, false) || !Side::Serves(streams, tables, count)) return false;
-    Side side(streams, tables, count);
-    avx2::PushSides(side, table, values, symbols, n, [&](int64_t begin, int64_t end) {
-      for (int s = 0; s < count; ++s) push(s, begin, end);
-    });
-    return true;
+    return tables[0].sealed && Fits<V>(tables[0], false) && WithLoops<V>([&](auto loops) {
+             using Loops = decltype(loops);
+             using Side = typename Loops::template StreamsSide<V>;
+             if (!Side::Serves(streams, tables, count)) return false;
+             Side side(streams, tables, count);
+             PushSides<Loops>(side, tables[0], values, symbols, n, [&](int64_t begin, int64_t end) {
+               for (int s = 0; s < count; ++s) push(s, begin, end);
+             });
+             return true;
+           });
   }
   return false;
 }
@@ -143,13 +185,16 @@ template <typename V, typename Values, typename Symbol, typename Pop>
 bool PopTogether(Stream<V>* streams, const GuidedRows* tables, int count, const Values& values, Symbol* const* symbols,
                  int64_t n, const Pop& pop) {
   if constexpr (kSideBySide<V>) {
-    using Side = avx2::Streams<V>;
-    if (!avx2::Fits<V>(tables[0], true) || !Side::Serves(streams, tables, count)) return false;
-    Side side(streams, tables, count);
-    avx2::PopSides(side, tables[0], values, symbols, n, [&](int64_t begin, int64_t end) {
-      for (int s = 0; s < count; ++s) pop(s, begin, end);
-    });
-    return true;
+    return Fits<V>(tables[0], true) && WithLoops<V>([&](auto loops) {
+             using Loops = decltype(loops);
+             using Side = typename Loops::template StreamsSide<V>;
+             if (!Side::Serves(streams, tables, count)) return false;
+             Side side(streams, tables, count);
+             PopSides<Loops>(side, tables[0], values, symbols, n, [&](int64_t begin, int64_t end) {
+               for (int s = 0; s < count; ++s) pop(s, begin, end);
+             });
+             return true;
+           });
   }
   return false;
 }
@@ -159,11 +204,6 @@ bool PopTogether(Stream<V>* streams, const GuidedRows* tables, int count, const 
 #else
 
 namespace jans {
-
-struct Places {};
-struct BypassPlaces {
-  const uint32_t* ends;
-};
 
 template <typename V>
 constexpr bool kSideBySide = false;

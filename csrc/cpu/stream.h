@@ -265,10 +265,7 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
   stream.tail = tail;
 }
 
-// Entries of intervals. For 64-bit heads their reciprocals come from divisions of doubles, which are quicker than those
-// of integers: a push from m with 0 <= 2^64 - m freq < 2^precision has a quotient that is exact or one too small, as in
-// Step. For m = floor((2^64 - 2^13) / freq), rounded twice by 2^-53 of itself, 2^64 - m freq lies between 2^13 - 2^12
-// and 2^13 + 2^12 + freq: below 2^precision for freq <= 2^precision - 2^14. The others are divided as integers.
+// Entries of intervals, for 64-bit heads with reciprocals by kReciprocal.
 //
 // They are asked for from the last to the first. fill(begin, count, start, freq) makes the intervals of a group of
 // kGroup symbols, or of the rest at the end; it is called one group ahead, so that the processor works on the next
@@ -277,7 +274,7 @@ template <typename V, int kGroup, typename Fill>
 class EntrySource {
  public:
   EntrySource(const Fill& fill, int64_t n, int precision) : fill_(fill), precision_(precision) {
-    if (kDivides && precision > 14 && precision < 32) usual_ = (uint32_t{1} << precision) - (1 << 14) - 1;
+    if (kDivides && precision >= 13 && precision < 32) usual_ = (uint32_t{1} << precision) - 2;
     if (n == 0) return;
     const int64_t last = (n - 1) / kGroup * kGroup;
     Make(last, n - last);
@@ -290,7 +287,7 @@ class EntrySource {
     if constexpr (kDivides) {
       if (__builtin_expect(freq - 2 < usual_, 1)) {
         if (freq == 0) __builtin_unreachable();
-        const double reciprocal = 18446744073709543424.0 / static_cast<int32_t>(freq);
+        const double reciprocal = kReciprocal / static_cast<int32_t>(freq);
         return {static_cast<uint64_t>(static_cast<int64_t>(reciprocal)), start, freq};
       }
     }
@@ -307,7 +304,7 @@ class EntrySource {
 
   const Fill& fill_;
   const int precision_;
-  uint32_t usual_ = 0;  // how many freqs from 2 on are divided as doubles
+  uint32_t usual_ = 0;  // how many freqs from 2 on have a reciprocal of 63 bits by kReciprocal
   mutable std::array<uint32_t, 2 * kGroup> start_, freq_ = {};
 };
 

@@ -1,5 +1,6 @@
 // CPU handlers of the coder, and the table of all.
 #include "../core/intervals.h"
+#include "../cpu/wide.h"
 #include "cpu_call.h"
 #include "library.h"
 
@@ -83,3 +84,5 @@ JANS_HANDLER(addresses, Addresses, ffi::Ffi::Bind().Arg<AnyBuffer>().Ret<AnyBuff
 #define JANS_KIND_ROWS(name, _) JANS_KIND_TARGETS(JANS_ROW, name)
 JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_FAMILIES(JANS_FAMILY_ROWS) JANS_CPU_TARGETS(JANS_ROW)
                  JANS_KINDS(JANS_KIND_ROWS))
+
+JANS_EXPORT const char* jans_simd() { return jans::WidestName(); }

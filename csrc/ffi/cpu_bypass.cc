@@ -71,6 +71,8 @@ ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, 
     using V = decltype(v);
     JANS_RETURN_IF_ERROR(CheckPrecision(digit, MaxPrecision<V>()));
     auto body = [&](Stream<V>& stream, int64_t b) {
+      FetchNext(in, b);
+      FetchNext(args.table.rows.index, b);
       const BypassRows model = args.At(b);
       auto push = [&](int64_t first, int64_t last) { PushSome(stream, model, in.At(b), first, last, precision); };
       if (wide && PushSideBySide(stream, model.table, places, in.At(b), n, push)) return;

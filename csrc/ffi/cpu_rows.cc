@@ -24,16 +24,19 @@ void PushSome(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols,
 template <typename V, typename Symbol>
 void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t n, int precision) {
   auto push = [&](int64_t first, int64_t last) { PushSome(stream, table, symbols, first, last, precision); };
-  if (PushSideBySide(stream, table, Places{}, symbols, n, push)) return;
-  EntryTable<Entry> entries;
-  auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
-  const Rows& rows = table.rows;
-  if (rows.Shared() && n > 0 && rows.Valid(0) && entries.Build(rows.At(0), n, make)) {
+  auto by_side = [&] { return PushSideBySide(stream, table, Places{}, symbols, n, push); };
+  auto by_entries = [&] {
+    EntryTable<Entry> entries;
+    auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
+    const Rows& rows = table.rows;
+    if (!rows.Shared() || n == 0 || !rows.Valid(0) || !entries.Build(rows.At(0), n, make)) return false;
     auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
-    return WithLanes(stream.lanes,
-                     [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, precision); });
-  }
-  push(0, n);
+    WithLanes(stream.lanes, [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, precision); });
+    return true;
+  };
+  // Reciprocals that all symbols share are worth more than heads side by side where those fill no register.
+  const bool done = stream.lanes < 8 ? by_entries() || by_side() : by_side() || by_entries();
+  if (!done) push(0, n);
 }
 
 // A push finds intervals without a guide.
@@ -46,6 +49,7 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
   JANS_RETURN_IF_ERROR(CheckVector(symbols));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, 0, symbols.dimensions().back(), precision, false));
   auto body = [&](auto& stream, int64_t b, const auto& in) {
+    FetchNext(args.rows.index, b);
     PushRows(stream, args.At(b), in.At(b), in.core[0], precision);
   };
   auto together = [&](auto* streams, int64_t b, int count, const auto& in) {

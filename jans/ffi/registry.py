@@ -16,6 +16,9 @@ FFI_NAMES = {"cpu": "cpu", "cuda": "CUDA"}
 SWITCH = "JANS_KERNELS"
 """Set to 0, this environment variable turns the kernels off; the plain JAX implementation then serves every
 platform."""
+SIMD = "JANS_SIMD"
+"""This environment variable forbids the CPU kernels wider registers than it names. What they compute is the same."""
+SIMD_NAMES = ("none", "avx2", "avx512")
 
 
 class _Target(ctypes.Structure):
@@ -66,6 +69,8 @@ def _load(platform: str) -> frozenset[str]:
                 f"`pip install .`, which builds it, or set {SWITCH}=0 to run without kernels."
             )
         return frozenset()
+    if os.environ.get(SIMD, "none") not in SIMD_NAMES:
+        raise ImportError(f"{SIMD} is {os.environ[SIMD]!r}; known are {', '.join(SIMD_NAMES)}.")
     handlers = _open(path)
     for name, handler in handlers.items():
         jax.ffi.register_ffi_target(name, _capsule(handler), platform=FFI_NAMES[platform])
@@ -79,6 +84,13 @@ def _capsule(handler: int):
 def targets(platform: str) -> frozenset[str]:
     """Names of the kernels registered for "cpu" or "cuda"; opens the library on the first call."""
     return _load(platform)
+
+
+def simd() -> str:
+    """The widest registers that the CPU kernels use in this process, one of `SIMD_NAMES`."""
+    library = ctypes.CDLL(str(pathlib.Path(__file__).parent / LIBRARIES["cpu"]))
+    library.jans_simd.restype = ctypes.c_char_p
+    return library.jans_simd().decode()
 
 
 def platforms() -> list[str]:

@@ -1,83 +1,19 @@
-// Whose heads stand side by side in the loops of wide_rows.h: the lanes of one stream, or those of several streams. A
-// side gives the heads, the symbols in groups, and the words of a turn.
-#ifndef JANS_CPU_WIDE_SIDES_H_
-#define JANS_CPU_WIDE_SIDES_H_
-
-#include "wide_rows.h"
-
-#if defined(__x86_64__)
+// Whose heads stand side by side in the loops of loops.h: the lanes of one stream, or those of several streams. A side
+// gives the heads, the symbols in groups, and the words of a turn. Read once for each kind of registers, see
+// side_by_side.h.
 
 namespace jans {
-namespace avx2 {
+namespace JANS_REGISTERS {
 
-// Symbols of other types, and of several streams, are laid out for the loops in chunks of about so many.
-constexpr int64_t kChunk = 4096;
-
-// One stream; eight lanes are a group.
+// The symbols of one stream, in groups. So many are a turn.
 template <typename V>
-class OneStream {
+class StreamGroups {
  public:
-  using Variant = V;
-  static bool Serves(const Stream<V>& stream) {
-    return stream.lanes % kEight == 0 && stream.lanes <= kMostHeads && InRange(stream);
-  }
-
-  OneStream(Stream<V>& stream, const Rows& rows) : stream_(stream), rows_(rows) {
+  StreamGroups(Stream<V>& stream, const Rows& rows, int64_t turn) : stream_(stream), rows_(rows), turn_(turn) {
     if (rows.index_stride == 0) indexes_.fill(rows.index[0]);
   }
-  int groups() const { return static_cast<int>(stream_.lanes / kEight); }
-  int64_t turn() const { return stream_.lanes; }
-
-  // The words of the stream, for the length of a loop.
-  class Words {
-   public:
-    using Word = typename V::Word;
-
-    explicit Words(OneStream& side)
-        : side_(side),
-          most_(side.turn()),
-          capacity_(side.stream_.tail.capacity),
-          at_(side.stream_.tail.words),
-          size_(side.stream_.tail.size) {}
-    ~Words() { side_.stream_.tail.size = size_; }
-    Words(const Words&) = delete;
-    Words& operator=(const Words&) = delete;
-
-    // Whether there is room for all words of a turn.
-    JANS_WIDE_INLINE bool Room() const { return size_ + most_ <= capacity_; }
-    JANS_WIDE_INLINE void Leave(int, __m256i words, __m256i full) {
-      const unsigned leaving = SetOf(full);
-      StoreEight(at_ + size_, Picked(kLeaving, leaving, words));
-      size_ += __builtin_popcount(leaving);
-    }
-
-    // A turn reads a whole register below its words: the last ones lie on zeros.
-    JANS_WIDE_INLINE void Begin() {
-      if (__builtin_expect(size_ < most_, 0)) at_ = side_.LastWords(size_);
-      left_ = size_;
-    }
-    JANS_WIDE_INLINE __m256i Come(int, __m256i wants) {
-      const unsigned coming = SetOf(wants);
-      const __m256i words = Picked(kComing, coming, LoadEight(at_ + left_ - kEight));
-      left_ -= __builtin_popcount(coming);
-      return words;
-    }
-    // False where the turn wanted more words than there are; otherwise it is done.
-    JANS_WIDE_INLINE bool End() {
-      if (left_ < 0) return false;
-      size_ = left_;
-      return true;
-    }
-
-   private:
-    OneStream& side_;
-    const int64_t most_, capacity_;
-    Word* at_;
-    int64_t size_, left_ = 0;
-  };
-
-  typename V::State* LoadHeads() { return reinterpret_cast<typename V::State*>(stream_.heads); }
-  void StoreHeads() {}
+  int64_t turn() const { return turn_; }
+  Stream<V>& stream() { return stream_; }
 
   // How many symbols from `begin` on, up to `end`, are laid out at once.
   template <typename Symbol>
@@ -108,19 +44,102 @@ class OneStream {
   }
   const int32_t* Index(int64_t begin) const { return rows_.index_stride == 0 ? indexes_.data() : rows_.index + begin; }
   int64_t Step() const { return rows_.index_stride == 0 ? 0 : kEight; }
-  // A copy of the last words with zeros below.
-  JANS_SELDOM typename V::Word* LastWords(int64_t size) {
-    if (!copied_) std::copy(stream_.tail.words, stream_.tail.words + size, last_.begin() + turn());
-    copied_ = true;
-    return last_.data() + turn();
-  }
 
   Stream<V>& stream_;
   const Rows& rows_;
-  bool copied_ = false;
-  std::array<typename V::Word, 2 * kMostHeads> last_{};
+  const int64_t turn_;
   std::array<int32_t, kEight> indexes_;
   std::array<int32_t, kChunk> symbols_;
+};
+
+// One stream with one, two or four lanes, whose heads do not stand side by side: only the intervals of a turn do. For
+// pushes.
+template <typename V>
+class FewLanes : public StreamGroups<V> {
+ public:
+  static bool Serves(const Stream<V>& stream) {
+    return (stream.lanes == 1 || stream.lanes == 2 || stream.lanes == 4) && InRange(stream);
+  }
+  FewLanes(Stream<V>& stream, const Rows& rows) : StreamGroups<V>(stream, rows, kFewTurn) {}
+};
+
+// One stream; eight lanes are a group.
+template <typename V>
+class OneStream : public StreamGroups<V> {
+ public:
+  using Variant = V;
+  static bool Serves(const Stream<V>& stream) {
+    return stream.lanes % kEight == 0 && stream.lanes <= kMostHeads && InRange(stream);
+  }
+  OneStream(Stream<V>& stream, const Rows& rows) : StreamGroups<V>(stream, rows, stream.lanes), stream_(stream) {}
+  int groups() const { return static_cast<int>(stream_.lanes / kEight); }
+
+  // The words of the stream, for the length of a loop.
+  class Words {
+   public:
+    using Word = typename V::Word;
+
+    explicit Words(OneStream& side)
+        : side_(side),
+          most_(side.stream_.lanes),
+          capacity_(side.stream_.tail.capacity),
+          at_(side.stream_.tail.words),
+          size_(side.stream_.tail.size) {}
+    ~Words() { side_.stream_.tail.size = size_; }
+    Words(const Words&) = delete;
+    Words& operator=(const Words&) = delete;
+
+    // Whether there is room for all words of a turn.
+    JANS_EIGHT_INLINE bool Room() const { return size_ + most_ <= capacity_; }
+    JANS_EIGHT_INLINE void Leave(int, Numbers words, Set full) {
+      const unsigned leaving = Bits(full);
+      Store(at_ + size_, Picked(kLeaving, leaving, words));
+      size_ += __builtin_popcount(leaving);
+    }
+
+    // A turn reads a whole register below its words: the last ones lie on zeros.
+    JANS_EIGHT_INLINE void Begin() {
+      if (__builtin_expect(size_ < most_, 0)) at_ = side_.LastWords(size_);
+      left_ = size_;
+    }
+    JANS_EIGHT_INLINE Numbers Come(int, Set wants) {
+      const unsigned coming = Bits(wants);
+      const Numbers words = Picked(kComing, coming, Load(at_ + left_ - kEight));
+      left_ -= __builtin_popcount(coming);
+      return words;
+    }
+    // False where the turn wanted more words than there are; otherwise it is done.
+    JANS_EIGHT_INLINE bool End() {
+      if (left_ < 0) return false;
+      size_ = left_;
+      return true;
+    }
+
+   private:
+    OneStream& side_;
+    const int64_t most_, capacity_;
+    Word* at_;
+    int64_t size_, left_ = 0;
+  };
+
+  typename V::State* LoadHeads() { return reinterpret_cast<typename V::State*>(stream_.heads); }
+  void StoreHeads() {}
+
+ private:
+  // A copy of the last words with zeros below.
+  JANS_SELDOM typename V::Word* LastWords(int64_t size) {
+    const auto zeros = last_.begin(), words = zeros + stream_.lanes;
+    if (!copied_) {
+      std::fill(zeros, words, 0);
+      std::copy(stream_.tail.words, stream_.tail.words + size, words);
+    }
+    copied_ = true;
+    return &*words;
+  }
+
+  Stream<V>& stream_;
+  bool copied_ = false;
+  std::array<typename V::Word, 2 * kMostHeads> last_;
 };
 
 // The same lane of each of several streams, eight to a group.
@@ -164,36 +183,35 @@ class Streams {
     Words(const Words&) = delete;
     Words& operator=(const Words&) = delete;
 
-    JANS_WIDE_INLINE bool Room() const {
-      __m256i beyond = _mm256_setzero_si256();
-      for (int s = 0; s < count_; s += kEight) {
-        beyond = _mm256_or_si256(beyond, _mm256_cmpgt_epi32(Load(&at_[s]), Load(&last_[s])));
-      }
+    JANS_EIGHT_INLINE bool Room() const {
+      Set beyond = None();
+      for (int s = 0; s < count_; s += kEight) beyond = Either(beyond, Above(Load(&at_[s]), Load(&last_[s])));
       return !Any(beyond);
     }
-    JANS_WIDE_INLINE void Leave(int group, __m256i words, __m256i full) {
+    JANS_EIGHT_INLINE void Leave(int group, Numbers words, Set full) {
       const int s = group * kEight & (count_ - 1);
       alignas(32) uint32_t word[kEight];
       Store(word, words);
       for (int k = 0; k < kEight; ++k) base_[at_[s + k]] = static_cast<Word>(word[k]);
-      Store(&at_[s], _mm256_sub_epi32(Load(&at_[s]), full));
+      Store(&at_[s], CountUp(full, Load(&at_[s])));
     }
 
-    JANS_WIDE_INLINE void Begin() {
+    JANS_EIGHT_INLINE void Begin() {
       left_ = at_;
       missing_ = 0;
     }
-    JANS_WIDE_INLINE __m256i Come(int group, __m256i wants) {
+    JANS_EIGHT_INLINE Numbers Come(int group, Set wants) {
       const int s = group * kEight & (count_ - 1);
-      const __m256i left = Load(&left_[s]), first = Load(&first_[s]), none = _mm256_cmpeq_epi32(left, first);
-      missing_ |= SetOf(_mm256_and_si256(wants, none));
+      const Numbers left = Load(&left_[s]);
+      const Set none = Equal(left, Load(&first_[s]));
+      missing_ |= Bits(Both(wants, none));
       alignas(32) int32_t at[kEight];
-      Store(at, _mm256_max_epi32(_mm256_add_epi32(left, _mm256_set1_epi32(-1)), first));
-      Store(&left_[s], _mm256_add_epi32(left, wants));
-      auto word = [&](int k) { return static_cast<int>(base_[at[k]]); };
-      return _mm256_set_epi32(word(7), word(6), word(5), word(4), word(3), word(2), word(1), word(0));
+      Store(at, Choose(none, left, left - 1));
+      Store(&left_[s], CountDown(wants, left));
+      auto word = [&](int k) { return uint32_t{base_[at[k]]}; };
+      return Numbers{word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7)};
     }
-    JANS_WIDE_INLINE bool End() {
+    JANS_EIGHT_INLINE bool End() {
       if (missing_ != 0) return false;
       at_ = left_;
       return true;
@@ -234,15 +252,15 @@ class Streams {
     return Laid(begin, end);
   }
   template <typename Symbol>
-  JANS_WIDE void Put(Symbol* const* symbols, int64_t begin, int64_t first, int64_t last) const {
+  JANS_EIGHT_LOOP void Put(Symbol* const* symbols, int64_t begin, int64_t first, int64_t last) const {
     const int32_t* laid = &symbols_[(first - begin) * count_];
     const int64_t whole = first + (last - first) / kEight * kEight;
     for (int s = 0; s < count_; s += kEight) {
       for (int64_t i = first; i < whole; i += kEight) {
-        __m256i rows[kEight];
+        Numbers rows[kEight];
         for (int k = 0; k < kEight; ++k) rows[k] = Load(laid + (i - first + k) * count_ + s);
         Transpose(rows);
-        for (int k = 0; k < kEight; ++k) StoreEight(symbols[s + k] + i, rows[k]);
+        for (int k = 0; k < kEight; ++k) Store(symbols[s + k] + i, rows[k]);
       }
     }
     for (int s = 0; s < count_; ++s) {
@@ -252,12 +270,18 @@ class Streams {
 
  private:
   template <typename Number>
-  JANS_WIDE void Lay(const Number* const* numbers, int64_t begin, int64_t end, int32_t* laid) const {
+  JANS_EIGHT_LOOP void Lay(const Number* const* numbers, int64_t begin, int64_t end, int32_t* laid) const {
     const int64_t whole = begin + (end - begin) / kEight * kEight;
     for (int s = 0; s < count_; s += kEight) {
+      // The next streams are fetched meanwhile.
+      const Number* const* here = numbers + s;
+      const Number* const* next = numbers + std::min(s + kEight, count_ - kEight);
       for (int64_t i = begin; i < whole; i += kEight) {
-        __m256i rows[kEight];
-        for (int k = 0; k < kEight; ++k) rows[k] = LoadEight(numbers[s + k] + i);
+        Numbers rows[kEight];
+        for (int k = 0; k < kEight; ++k) {
+          __builtin_prefetch(next[k] + i);
+          rows[k] = Load(here[k] + i);
+        }
         Transpose(rows);
         for (int k = 0; k < kEight; ++k) Store(laid + (i - begin + k) * count_ + s, rows[k]);
       }
@@ -284,9 +308,35 @@ class Streams {
   std::array<int32_t, kChunk> symbols_, indexes_;
 };
 
-}  // namespace avx2
+// The loops of these registers by one name.
+struct Loops {
+  template <typename V>
+  using OneStreamSide = OneStream<V>;
+  template <typename V>
+  using FewLanesSide = FewLanes<V>;
+  template <typename V>
+  using StreamsSide = Streams<V>;
+
+  template <typename Side, typename Values>
+  static int64_t Push(Side& side, const Rows& rows, const Values& values, const Groups<const int32_t*>& groups,
+                      int64_t turns) {
+    return PushTurns(side, rows, OfEight(values), groups, turns);
+  }
+  template <typename V, typename Values>
+  static int64_t Push(FewLanes<V>& side, const Rows& rows, const Values& values, const Groups<const int32_t*>& groups,
+                      int64_t turns) {
+    Stream<V>& stream = side.stream();
+    if (stream.lanes == 1) return PushFew<1>(stream, rows, OfEight(values), groups, turns);
+    if (stream.lanes == 2) return PushFew<2>(stream, rows, OfEight(values), groups, turns);
+    return PushFew<4>(stream, rows, OfEight(values), groups, turns);
+  }
+  template <typename Side, typename Values>
+  static int64_t Pop(Side& side, const GuidedRows& table, const Values& values, const Groups<int32_t*>& groups,
+                     int64_t turns) {
+    return table.pairs() ? PopTurns<true>(side, table, OfEight(values), groups, turns)
+                         : PopTurns<false>(side, table, OfEight(values), groups, turns);
+  }
+};
+
+}  // namespace JANS_REGISTERS
 }  // namespace jans
-
-#endif  // defined(__x86_64__)
-
-#endif  // JANS_CPU_WIDE_SIDES_H_
