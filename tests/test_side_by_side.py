@@ -19,16 +19,17 @@ VARIANTS = {"rans64": (0, 14, 24), "rans64_ryg": (1, 13, 24), "rans32_16": (2, 1
 ROWS, SYMBOLS = 4, 20
 
 
-def draw_calls(data, streams, lanes, n):
-    """Random operands of all calls: name -> (operands that streams have of their own, shared ones, parameters)."""
-    variant = data.draw(st.sampled_from(list(VARIANTS)))
+def draw_calls(data, streams, lanes, n, variants=tuple(VARIANTS), shared=False):
+    """Random operands of all calls: name -> (operands that streams have of their own, shared ones, parameters). All
+    symbols are of one row if `shared`."""
+    variant = data.draw(st.sampled_from(variants))
     number, least, most = VARIANTS[variant]
     v = plain.VARIANTS[variant]
     precision = data.draw(st.integers(least - 2, most))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     some = lambda *choices: data.draw(st.sampled_from(choices))
     cdf = cases.rows(rng, ROWS, SYMBOLS, precision, some(1, 20)).astype(np.uint32)
-    index = rng.integers(0, ROWS, (streams, some(1, n, n))).astype(np.int32)
+    index = rng.integers(0, ROWS, (streams, 1 if shared else some(1, n, n))).astype(np.int32)
     symbols = rng.integers(0, SYMBOLS, (streams, n))
     for array in (index, symbols):
         for _ in range(some(0, 0, 1, 2) if array.size else 0):
@@ -76,17 +77,29 @@ def agree(name, found, expected, capacity):
         assert cases.same(one, other)
 
 
-@settings(max_examples=50 if cases.KERNELS else 2)
-@given(st.data())
-def test_lanes_of_a_stream(data):
-    lanes = data.draw(st.sampled_from([1, 1, 2, 3, 4, 8, 16, 24, 32, 32, 264]))
-    n = data.draw(st.sampled_from([0, 7, 70, 200]))
-    for name, (own, (cdf,), more, params) in draw_calls(data, 1, lanes, n).items():
+def check_one_stream(drawn):
+    for name, (own, (cdf,), more, params) in drawn.items():
         operands = [jnp.asarray(a) for a in (*(a[0] for a in own), cdf, more[0][0], *more[1:])]
         found = calls.CALLS[name](*operands, **params)
         with jax.enable_x64(True):
             expected = calls.TARGETS[name].reference(*operands, **params)
         agree(name, found, expected, own[1].shape[1])
+
+
+@settings(max_examples=50 if cases.KERNELS else 2)
+@given(st.data())
+def test_lanes_of_a_stream(data):
+    lanes = data.draw(st.sampled_from([1, 1, 2, 3, 4, 8, 16, 24, 32, 32, 264]))
+    n = data.draw(st.sampled_from([0, 7, 70, 200]))
+    check_one_stream(draw_calls(data, 1, lanes, n))
+
+
+@settings(max_examples=40 if cases.KERNELS else 2)
+@given(st.data())
+def test_one_row_of_a_stream(data):
+    """There are loops for that."""
+    lanes, n = data.draw(st.sampled_from([32, 64])), data.draw(st.sampled_from([0, 33, 130, 700]))
+    check_one_stream(draw_calls(data, 1, lanes, n, ("rans32_16",), shared=True))
 
 
 @pytest.mark.skipif(not cases.KERNELS, reason="streams of plain JAX are a vmap, whose results have tests of their own")
@@ -111,8 +124,9 @@ FEW = 32
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize(("streams", "lanes"), [(4, 1), (4, 2), (4, 4), (1, 32), (16, 1)])
-def test_quotients_at_their_limits(variant, streams, lanes):
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(("streams", "lanes"), [(4, 1), (4, 2), (4, 4), (1, 32), (1, 64), (16, 1)])
+def test_quotients_at_their_limits(variant, streams, lanes, shared):
     """Heads next to multiples of the freq, at both ends of their range: there rounded quotients are off."""
     _, least, most = VARIANTS[variant]
     v = plain.VARIANTS[variant]
@@ -130,11 +144,11 @@ def test_quotients_at_their_limits(variant, streams, lanes):
             near = [full - 1, full - freq, full - freq - 1, full, full + 1, 2**v.top_bits - 1, v.lower, v.lower + freq]
             heads = [min(max(x + int(d), v.lower), 2**v.top_bits - 1) for x in near for d in rng.integers(-2, 3, 4)]
             for first in range(0, len(heads), streams * lanes):
-                some = np.array(heads[first : first + streams * lanes], np.uint64).reshape(streams, lanes)
+                some = np.resize(np.array(heads[first : first + streams * lanes], np.uint64), (streams, lanes))
                 state = jax.vmap(lambda _: rans.init(FEW + n, lanes, variant))(np.arange(streams))
                 halves = some.astype(np.uint32) if v.state_bits == 32 else some.view(np.uint32).reshape(*some.shape, 2)
                 state = rans.State(jnp.asarray(halves), state.tail, state.size, state.status, variant)
-                pushed = push(state, model.at(jnp.full(n, k)), jnp.zeros(n, jnp.int32))
+                pushed = push(state, model.at(k if shared else jnp.full(n, k)), jnp.zeros(n, jnp.int32))
                 for b in range(streams):
                     coder = (tuple(int(x) for x in some[b]), ())
                     for i in reversed(range(n)):

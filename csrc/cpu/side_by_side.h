@@ -4,6 +4,7 @@
 #define JANS_CPU_SIDE_BY_SIDE_H_
 
 #include "eight.h"
+#include "one_row.h"
 #include "wide.h"
 
 #if defined(__x86_64__)
@@ -63,22 +64,43 @@ bool Fits(const GuidedRows& table, bool guided) {
 // Turns that are coded one by one after one that could not be: more where that comes again and again.
 constexpr int64_t kMostBehind = 16;
 
+// Does turns, the last first: fast(turns) does some and says how many are left, slow(begin, end) those where it stops.
+template <typename Fast, typename Slow>
+void TurnsBackward(int64_t turns, const Fast& fast, const Slow& slow) {
+  for (int64_t behind = 1; turns > 0;) {
+    const int64_t left = fast(turns);
+    behind = left < turns ? 1 : std::min(2 * behind, kMostBehind);
+    turns = std::max<int64_t>(0, left - behind);
+    if (left > 0) slow(turns, left);
+  }
+}
+
+// Does turns, the first first: fast(begin) does some and says how many.
+template <typename Fast, typename Slow>
+void TurnsForward(int64_t turns, const Fast& fast, const Slow& slow) {
+  for (int64_t behind = 1, done = 0; done < turns;) {
+    const int64_t some = fast(done);
+    done += some;
+    behind = some > 0 ? 1 : std::min(2 * behind, kMostBehind);
+    const int64_t next = std::min(turns, done + behind);
+    if (done < next) slow(done, next);
+    done = next;
+  }
+}
+
 // Pushes n symbols of each stream; push(begin, end) does some one by one. The rows are sealed.
 template <typename Loops, typename Side, typename Values, typename Symbols, typename Push>
 void PushSides(Side& side, const GuidedRows& table, const Values& values, Symbols symbols, int64_t n,
                const Push& push) {
   const int64_t turn = side.turn();
-  int64_t end = n / turn * turn, behind = 1;
+  int64_t end = n / turn * turn;
   if (end < n) push(end, n);
   while (end > 0) {
     const int64_t begin = std::max<int64_t>(0, end - side.Most(symbols));
     const Groups<const int32_t*> groups = side.In(symbols, begin, end);
-    for (int64_t turns = (end - begin) / turn; turns > 0;) {
-      const int64_t left = Loops::Push(side, table.rows, values, groups, turns);
-      behind = left < turns ? 1 : std::min(2 * behind, kMostBehind);
-      turns = std::max<int64_t>(0, left - behind);
-      if (left > 0) push(begin + turns * turn, begin + left * turn);
-    }
+    TurnsBackward((end - begin) / turn,
+                  [&](int64_t turns) { return Loops::Push(side, table.rows, values, groups, turns); },
+                  [&](int64_t first, int64_t last) { push(begin + first * turn, begin + last * turn); });
     end = begin;
   }
 }
@@ -87,25 +109,69 @@ void PushSides(Side& side, const GuidedRows& table, const Values& values, Symbol
 template <typename Loops, typename Side, typename Values, typename Symbols, typename Pop>
 void PopSides(Side& side, const GuidedRows& table, const Values& values, Symbols symbols, int64_t n, const Pop& pop) {
   const int64_t turn = side.turn(), whole = n / turn * turn;
-  int64_t begin = 0, behind = 1;
-  while (begin < whole) {
+  for (int64_t begin = 0; begin < whole;) {
     const int64_t count = std::min(whole - begin, side.Most(symbols)) / turn;
     const Groups<int32_t*> groups = side.Out(symbols, begin, begin + count * turn);
-    for (int64_t done = 0; done < count;) {
+    auto fast = [&](int64_t done) {
       const int64_t groups_done = done * side.groups();
       const Groups<int32_t*> rest{groups.symbols + groups_done * kEight, groups.index + groups_done * groups.step,
                                   groups.step};
       const int64_t some = Loops::Pop(side, table, values, rest, count - done);
       side.Put(symbols, begin, begin + done * turn, begin + (done + some) * turn);
-      done += some;
-      behind = some > 0 ? 1 : std::min(2 * behind, kMostBehind);
-      const int64_t next = std::min(count, done + behind);
-      if (done < next) pop(begin + done * turn, begin + next * turn);
-      done = next;
-    }
+      return some;
+    };
+    TurnsForward(count, fast, [&](int64_t first, int64_t last) { pop(begin + first * turn, begin + last * turn); });
     begin += count * turn;
   }
   if (whole < n) pop(whole, n);
+}
+
+// Whether streams of this kind, whose symbols share a row, are coded sixteen heads to a register.
+template <typename V>
+bool ServesOneRow(const Stream<V>& stream) {
+  if constexpr (std::is_same_v<V, Rans32_16>) {
+    return HasWidest() && (stream.lanes == 32 || stream.lanes == 64) && InRange(stream);
+  }
+  return false;
+}
+
+// Pushes n symbols of one row, push(begin, end) those for which that is not possible. False, and nothing done, where
+// that would be all of them.
+template <typename V, typename Symbol, typename Push>
+bool PushOneRow(Stream<V>& stream, const Row& row, const Symbol* symbols, int64_t n, const Push& push) {
+  if constexpr (std::is_same_v<V, Rans32_16>) {
+    avx512::RowInRegisters registers;
+    if (!ServesOneRow(stream) || !FitsPrecision<V>(row.precision) || !registers.Build(row)) return false;
+    const int64_t turn = stream.lanes, end = n / turn * turn;
+    if (end < n) push(end, n);
+    auto fast = [&](int64_t turns) {
+      return turn == 32 ? avx512::PushRow<2>(stream, registers, symbols, turns, row.precision)
+                        : avx512::PushRow<4>(stream, registers, symbols, turns, row.precision);
+    };
+    TurnsBackward(end / turn, fast, [&](int64_t first, int64_t last) { push(first * turn, last * turn); });
+    return true;
+  }
+  return false;
+}
+
+// As PushOneRow.
+template <typename V, typename Symbol, typename Pop>
+bool PopOneRow(Stream<V>& stream, const Row& row, Symbol* symbols, int64_t n, const Pop& pop) {
+  if constexpr (std::is_same_v<V, Rans32_16>) {
+    avx512::Slots slots;
+    // As many symbols as pay for the slots.
+    if (!ServesOneRow(stream) || n < int64_t{1} << row.precision >> 3 || !slots.Build(row)) return false;
+    const int64_t turn = stream.lanes, end = n / turn * turn;
+    auto fast = [&](int64_t done) {
+      Symbol* rest = symbols + done * turn;
+      return turn == 32 ? avx512::PopRow<2>(stream, slots, rest, end / turn - done, row.precision)
+                        : avx512::PopRow<4>(stream, slots, rest, end / turn - done, row.precision);
+    };
+    TurnsForward(end / turn, fast, [&](int64_t first, int64_t last) { pop(first * turn, last * turn); });
+    if (end < n) pop(end, n);
+    return true;
+  }
+  return false;
 }
 
 template <typename V>
@@ -214,6 +280,14 @@ bool PushSideBySide(const Anything&...) {
 }
 template <typename... Anything>
 bool PopSideBySide(const Anything&...) {
+  return false;
+}
+template <typename... Anything>
+bool PushOneRow(const Anything&...) {
+  return false;
+}
+template <typename... Anything>
+bool PopOneRow(const Anything&...) {
   return false;
 }
 template <typename... Anything>

@@ -23,13 +23,13 @@ inline bool Allowed(int kind) {
 #if defined(__x86_64__)
 #define JANS_WIDE __attribute__((target("avx2")))
 #define JANS_FUSED __attribute__((target("avx2,fma")))
-#define JANS_WIDEST __attribute__((target("avx2,avx512f,avx512dq,avx512vl")))
+#define JANS_WIDEST __attribute__((target("avx2,avx512f,avx512bw,avx512dq,avx512vl")))
 constexpr int kWideBytes = 32;
 inline bool HasWide() { return Allowed(1) && __builtin_cpu_supports("avx2"); }
 inline bool HasFused() { return HasWide() && __builtin_cpu_supports("fma"); }
 inline bool HasWidest() {
-  return Allowed(2) && HasWide() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl");
+  return Allowed(2) && HasWide() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 #else
 #define JANS_WIDE
@@ -48,6 +48,7 @@ inline const char* WidestName() {
 }
 
 #define JANS_WIDE_INLINE JANS_WIDE inline __attribute__((always_inline))
+#define JANS_WIDEST_INLINE JANS_WIDEST inline __attribute__((always_inline))
 #define JANS_FUSED_INLINE JANS_FUSED inline __attribute__((always_inline))
 
 }  // namespace jans

@@ -24,12 +24,14 @@ void PushSome(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols,
 template <typename V, typename Symbol>
 void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t n, int precision) {
   auto push = [&](int64_t first, int64_t last) { PushSome(stream, table, symbols, first, last, precision); };
+  const Rows& rows = table.rows;
+  const bool shared = rows.Shared() && n > 0 && rows.Valid(0);
+  if (shared && PushOneRow(stream, rows.At(0), symbols, n, push)) return;
   auto by_side = [&] { return PushSideBySide(stream, table, Places{}, symbols, n, push); };
   auto by_entries = [&] {
     EntryTable<Entry> entries;
     auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
-    const Rows& rows = table.rows;
-    if (!rows.Shared() || n == 0 || !rows.Valid(0) || !entries.Build(rows.At(0), n, make)) return false;
+    if (!shared || !entries.Build(rows.At(0), n, make)) return false;
     auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
     WithLanes(stream.lanes, [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, precision); });
     return true;
@@ -117,14 +119,22 @@ void PopGuided(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int6
 
 template <typename V, typename Symbol>
 void PopRows(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_t n, int precision) {
-  if (table.guides != nullptr) return PopGuided(stream, table, symbols, n, precision);
-  auto pop = [&](const auto& locate) {
+  auto pop_some = [&](const auto& locate, int64_t first, int64_t last) {
     WithLanes(stream.lanes, [&](auto lanes) {
-      PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<Symbol>{symbols}, n, precision);
+      PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<Symbol>{symbols + first}, last - first, precision);
     });
   };
+  auto pop = [&](const auto& locate) { pop_some(locate, 0, n); };
   const Rows& rows = table.rows;
-  if (rows.Shared() && n > 0 && rows.Valid(0)) {
+  const bool shared = rows.Shared() && n > 0 && rows.Valid(0);
+  if (shared) {
+    const Row row = rows.At(0);
+    auto locate = [&row](int64_t, uint32_t quantile) { return row.Locate(quantile); };
+    auto pop_row = [&](int64_t first, int64_t last) { pop_some(locate, first, last); };
+    if (PopOneRow(stream, row, symbols, n, pop_row)) return;
+  }
+  if (table.guides != nullptr) return PopGuided(stream, table, symbols, n, precision);
+  if (shared) {
     if (kSideBySide<V> && stream.lanes % 8 == 0 && OneGuide::Serves(rows, n)) {
       return PopGuided(stream, OneGuide(rows.At(0), n).table, symbols, n, precision);
     }
