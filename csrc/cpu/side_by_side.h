@@ -160,7 +160,7 @@ bool PopOneRow(Stream<V>& stream, const Row& row, Symbol* symbols, int64_t n, co
   if constexpr (std::is_same_v<V, Rans32_16>) {
     avx512::Slots slots;
     // As many symbols as pay for the slots.
-    if (!ServesOneRow(stream) || n < int64_t{1} << row.precision >> 3 || !slots.Build(row)) return false;
+    if (!ServesOneRow(stream) || n < int64_t{1} << row.precision || !slots.Build(row)) return false;
     const int64_t turn = stream.lanes, end = n / turn * turn;
     auto fast = [&](int64_t done) {
       Symbol* rest = symbols + done * turn;
