@@ -19,6 +19,22 @@ VARIANTS = {"rans64": (0, 14, 24), "rans64_ryg": (1, 13, 24), "rans32_16": (2, 1
 ROWS, SYMBOLS = 4, 20
 
 
+def draw_state(data, rng, v, streams, lanes, n):
+    """Coders of any kind: heads, words, sizes and statuses."""
+    some = lambda *choices: data.draw(st.sampled_from(choices))
+    capacity = some(0, 1, 31, 40, n + 40)
+    word = np.uint16 if v.word_bits == 16 else np.uint32
+    size = rng.integers(0, capacity + 1, streams).astype(np.int32)
+    if some(False, False, True):
+        size[rng.integers(streams)] = some(-3, capacity + 5)
+    heads = rng.integers(v.lower, 2**v.top_bits, (streams, lanes), dtype=np.uint64)
+    if some(False, False, True):
+        heads[rng.integers(streams), rng.integers(lanes)] = some(0, v.lower - 1, 2**v.state_bits - 1)
+    head = heads.astype(np.uint32) if v.state_bits == 32 else heads.view(np.uint32).reshape(streams, lanes, 2)
+    tail = rng.integers(0, np.iinfo(word).max + 1, (streams, capacity)).astype(word)
+    return head, tail, size, np.zeros(streams, np.int32)
+
+
 def draw_calls(data, streams, lanes, n, variants=tuple(VARIANTS), shared=False):
     """Random operands of all calls: name -> (operands that streams have of their own, shared ones, parameters). All
     symbols are of one row if `shared`."""
@@ -35,17 +51,7 @@ def draw_calls(data, streams, lanes, n, variants=tuple(VARIANTS), shared=False):
         for _ in range(some(0, 0, 1, 2) if array.size else 0):
             array[rng.integers(streams), rng.integers(array.shape[1])] = some(-1, 3, SYMBOLS, 2**31 - 1)
     symbols = symbols.astype(some(np.uint8, np.uint16, np.int32))
-    capacity = some(0, 1, 31, 40, n + 40)
-    word = np.uint16 if v.word_bits == 16 else np.uint32
-    size = rng.integers(0, capacity + 1, streams).astype(np.int32)
-    if some(False, False, True):
-        size[rng.integers(streams)] = some(-3, capacity + 5)
-    heads = rng.integers(v.lower, 2**v.top_bits, (streams, lanes), dtype=np.uint64)
-    if some(False, False, True):
-        heads[rng.integers(streams), rng.integers(lanes)] = some(0, v.lower - 1, 2**v.state_bits - 1)
-    head = heads.astype(np.uint32) if v.state_bits == 32 else heads.view(np.uint32).reshape(streams, lanes, 2)
-    tail = rng.integers(0, np.iinfo(word).max + 1, (streams, capacity)).astype(word)
-    state = (head, tail, size, np.zeros(streams, np.int32))
+    state = draw_state(data, rng, v, streams, lanes, n)
     (guide,) = calls.table_guide(cdf, precision=precision, bits=min(6, precision))
     escape = np.array(some([19, 20, 5, 0], [0, 19, 1, 19], [30, 19, 30, -1]), np.int32)
     offset = np.array([0, some(-7, 2**31 - 3), -(2**31), 1], np.int32)
@@ -77,13 +83,50 @@ def agree(name, found, expected, capacity):
         assert cases.same(one, other)
 
 
+def check(name, arrays, params):
+    with jax.enable_x64(True):
+        operands = [jnp.asarray(a) for a in arrays]
+        expected = calls.TARGETS[name].reference(*operands, **params)
+        agree(name, calls.CALLS[name](*operands, **params), expected, arrays[1].shape[0])
+
+
 def check_one_stream(drawn):
     for name, (own, (cdf,), more, params) in drawn.items():
-        operands = [jnp.asarray(a) for a in (*(a[0] for a in own), cdf, more[0][0], *more[1:])]
-        found = calls.CALLS[name](*operands, **params)
-        with jax.enable_x64(True):
-            expected = calls.TARGETS[name].reference(*operands, **params)
-        agree(name, found, expected, own[1].shape[1])
+        check(name, (*(a[0] for a in own), cdf, more[0][0], *more[1:]), params)
+
+
+def draw_model_calls(data, lanes, n):
+    """As draw_calls, for one stream and what is not in rows: name -> (operands, parameters)."""
+    variant = data.draw(st.sampled_from(tuple(VARIANTS)))
+    number, least, most = VARIANTS[variant]
+    precision = data.draw(st.integers(least - 2, most))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    some = lambda *choices: data.draw(st.sampled_from(choices))
+    state = draw_state(data, rng, plain.VARIANTS[variant], 1, lanes, n)
+    dtype = some(np.float32, np.float64)
+    location = rng.normal(0, some(1, 8, 1e9), (1, some(1, n, n))).astype(dtype)
+    scale = np.exp(rng.normal(some(-3, 0, 2), 1, location.shape)).astype(dtype)
+    low, high = rng.integers(-20, -5, (1, some(1, 1, n))).astype(np.int32), np.array([[some(5, 200)]], np.int32)
+    symbols = np.clip(rng.normal(location, scale, (1, n)).round(), low, high).astype(np.int32)
+    arrays = {"location": (location, np.nan, np.inf, 1e30), "scale": (scale, 0, -1, np.nan, 1e-40, 1e12)}
+    arrays["symbols"] = symbols, -1000, 1000, -(2**31), 2**31 - 1
+    for array, *wrong in arrays.values():
+        for _ in range(some(0, 0, 0, 1) if array.size else 0):
+            array[0, rng.integers(array.shape[1])] = some(*wrong)
+    start = rng.integers(0, 2**precision, (1, n)).astype(np.uint32)
+    freq = (rng.integers(0, 2**precision, (1, n)) % (2**precision - start) + 1).astype(np.uint32)
+    for array in (start, freq):
+        for _ in range(some(0, 0, 1) if n else 0):
+            array[0, rng.integers(n)] = some(0, 1, 4, 2**precision, 2**31, 2**32 - 1)
+    coder = {"variant": number, "precision": precision}
+    pop = coder | {"n": n, "dtype": np.dtype(some(np.int32, np.uint8))}
+    gaussian = location, scale, low, high
+    calls_of = {
+        "rans_push": ((*state, start, freq), coder),
+        "rans_push_gaussian": ((*state, symbols, *gaussian), coder),
+        "rans_pop_gaussian": ((*state, *gaussian), pop),
+    }
+    return {name: ([a[0] for a in arrays], params) for name, (arrays, params) in calls_of.items()}
 
 
 @settings(max_examples=50 if cases.KERNELS else 2)
@@ -101,6 +144,14 @@ def test_one_row_of_a_stream(data):
     lanes, n = data.draw(st.sampled_from([32, 64])), data.draw(st.sampled_from([0, 33, 130, 1100]))
     drawn = draw_calls(data, 1, lanes, n, ("rans32_16",), shared=True)
     check_one_stream({name: drawn[name] for name in ("rans_push_rows", "rans_pop_rows")})
+
+
+@settings(max_examples=10 if cases.KERNELS else 2)
+@given(st.data())
+def test_lanes_of_a_stream_without_rows(data):
+    lanes, n = data.draw(st.sampled_from([1, 2, 4, 8, 24])), data.draw(st.sampled_from([7, 70, 70]))
+    for name, (arrays, params) in draw_model_calls(data, lanes, n).items():
+        check(name, arrays, params)
 
 
 @pytest.mark.skipif(not cases.KERNELS, reason="streams of plain JAX are a vmap, whose results have tests of their own")

@@ -11,6 +11,7 @@ struct Intervals {
   const uint32_t* freq;
   int precision;
 
+  JANS_HD Intervals From(int64_t i) const { return {start + i, freq + i, precision}; }
   JANS_HD Interval Raw(int64_t i) const { return {start[i], freq[i]}; }
 
   JANS_HD Interval Check(Interval raw) const {

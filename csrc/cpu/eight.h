@@ -3,6 +3,8 @@
 #define JANS_CPU_EIGHT_H_
 
 #include "../core/guide.h"
+#include "../core/intervals.h"
+#include "finder.h"
 #include "stream.h"
 
 namespace jans {
@@ -42,6 +44,18 @@ bool InRange(const Stream<V>& stream) {
 
 // Symbols that are places in their rows.
 struct Places {};
+
+// No rows, and no values to look for in them.
+struct Given {};
+
+// A model that finds n intervals or symbols, a multiple of eight: see FindFunction and LocateManyFunction. A freq of 0
+// is none.
+struct Asked {
+  const void* finder;
+  FindFunction find;
+  LocateManyFunction locate;
+  int precision;
+};
 
 // Values of places in rows with an escape symbol, which is left to others. Rows of index -1 are left out.
 struct BypassPlaces {

@@ -9,7 +9,7 @@
 namespace jans {
 
 // As many intervals as a push asks for at a time; elsewhere they may be asked for in any number.
-constexpr int64_t kFour = 4;
+constexpr int64_t kModelGroup = 16;
 
 // A Located in two registers: as three words, it would go through memory, and a pop would wait for it.
 struct Found {
@@ -23,10 +23,13 @@ struct Found {
   }
 };
 
-// Of a Finder: the intervals of symbols[j] as symbol first + j, for j from 0 to n; and the symbol of a quantile.
+// Of a Finder: the intervals of symbols[j] as symbol first + j, for j from 0 to n; the symbol of a quantile; and the
+// symbols and the intervals of quantiles[j], n a multiple of 8.
 using FindFunction = void (*)(const void* finder, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start,
                               uint32_t* freq);
 using LocateFunction = Found (*)(const void* finder, int64_t i, uint32_t quantile);
+using LocateManyFunction = void (*)(const void* finder, int64_t first, int64_t n, const uint32_t* quantiles,
+                                    int32_t* symbols, uint32_t* start, uint32_t* freq);
 
 template <typename Model>
 class Finder;
@@ -55,21 +58,13 @@ class Finder {
   explicit Finder(const Model& model) : model_(model) {}
   const Model& model() const { return model_; }
 
-  static FindFunction Find() { return FindPlain<Model>; }
-  static LocateFunction Locate() { return LocatePlain<Model>; }
+  FindFunction Find() const { return FindPlain<Model>; }
+  LocateFunction Locate() const { return LocatePlain<Model>; }
+  LocateManyFunction LocateMany() const { return nullptr; }  // where one by one is as good
 
  private:
   Model model_;
 };
-
-template <typename Model>
-void FindAll(const Finder<Model>& finder, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start,
-             uint32_t* freq) {
-  const FindFunction find = finder.Find();
-  for (int64_t j = 0; j < n; j += kFour) {
-    find(&finder, first + j, std::min(kFour, n - j), symbols + j, start + j, freq + j);
-  }
-}
 
 }  // namespace jans
 

@@ -1,5 +1,5 @@
-// Intervals of Gaussians, four at a time, and their symbols, where the machine has AVX2 and FMA. The results do not
-// depend on it: where these are not certain of their integers, the model makes them.
+// Intervals of Gaussians side by side, and their symbols, where the machine has AVX2 and FMA. The results do not depend
+// on it: where these are not certain of their integers, the model makes them.
 #ifndef JANS_CPU_GAUSSIAN_H_
 #define JANS_CPU_GAUSSIAN_H_
 
@@ -11,51 +11,42 @@
 #include <immintrin.h>
 
 namespace jans {
-namespace avx2 {
 
 // The error of short series in fused operations, and where F is 0 or 1 for certain: it is from 6 on.
 constexpr double kLooseDoubt = 9.094947017729282379150390625e-13;  // 2^-40
 constexpr double kBeyond = 6.0625;
 
-JANS_FUSED_INLINE __m256d All(double x) { return _mm256_set1_pd(x); }
+constexpr int kManyBits = 20;
 
-JANS_FUSED_INLINE __m256d And(__m256d a, __m256d b) { return _mm256_and_pd(a, b); }
-
-// erf and its derivative at two nodes, by the places of their pairs.
-JANS_FUSED_INLINE __m256d Nodes(uint64_t first, uint64_t second) {
-  return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_load_pd(kErfPairs + first)), _mm_load_pd(kErfPairs + second),
-                              1);
-}
-
-// floor(F(z) * mass), and in which lanes that is certain: GaussianShape::Near with fewer terms, in fused operations,
-// has an error below 2^-41.
-struct Floor {
-  __m256d whole, certain;
+// What all symbols of a stream share.
+struct GaussianFrame {
+  double low, high, total, half_mass;
+  double sure;  // a fraction this near to 1/2 is not moved past an integer by 2^-40 of the mass
 };
-JANS_FUSED_INLINE Floor Scaled(__m256d z, __m256d half_mass, __m256d sure) {
-  const __m256d sign = And(z, All(-0.0)), size = _mm256_andnot_pd(All(-0.0), z);
-  const __m256d t = _mm256_min_pd(size, All(kErfLimit));
-  const __m128i node = _mm256_cvtpd_epi32(_mm256_mul_pd(t, All(kErfPairSteps))), place = _mm_add_epi32(node, node);
-  const uint64_t lower = static_cast<uint64_t>(_mm_cvtsi128_si64(place));
-  const uint64_t upper = static_cast<uint64_t>(_mm_extract_epi64(place, 1));
-  // Lanes 0 and 2, 1 and 3: unpacking puts values and slopes in the order of the lanes.
-  const __m256d even = Nodes(static_cast<uint32_t>(lower), static_cast<uint32_t>(upper));
-  const __m256d odd = Nodes(lower >> 32, upper >> 32);
-  const __m256d value = _mm256_unpacklo_pd(even, odd), slope = _mm256_unpackhi_pd(even, odd);
-  const __m256d c = _mm256_mul_pd(_mm256_cvtepi32_pd(node), All(1 / kErfPairSteps));
-  const __m256d d = _mm256_sub_pd(t, c), cc = _mm256_mul_pd(c, c);
-  const __m256d a2 = _mm256_fmadd_pd(cc, All(2.0 / 3), All(-1.0 / 3));
-  const __m256d a3 = _mm256_mul_pd(c, _mm256_fmadd_pd(cc, All(-1.0 / 3), All(0.5)));
-  const __m256d series = _mm256_mul_pd(d, _mm256_fmsub_pd(d, _mm256_fmadd_pd(d, a3, a2), c));
-  const __m256d step = _mm256_mul_pd(slope, d);
-  const __m256d erf = _mm256_fmadd_pd(step, series, _mm256_add_pd(value, step));
-  const __m256d product = _mm256_fmadd_pd(_mm256_or_pd(erf, sign), half_mass, half_mass);
-  const __m256d whole = _mm256_floor_pd(product);
-  const __m256d from_middle = _mm256_sub_pd(_mm256_sub_pd(product, whole), All(0.5));
-  // t is at the limit only where the product is an integer, which is not certain.
-  return {whole, _mm256_or_pd(_mm256_cmp_pd(_mm256_andnot_pd(All(-0.0), from_middle), sure, _CMP_LT_OQ),
-                              _mm256_cmp_pd(size, All(kBeyond), _CMP_GT_OQ))};
-}
+
+}  // namespace jans
+
+#define JANS_REALS_INLINE JANS_REALS_LOOP inline __attribute__((always_inline))
+
+#define JANS_REGISTERS reals_avx2
+#define JANS_REALS_LOOP JANS_FUSED
+#define JANS_AVX512 0
+#include "gaussian_x86.h"
+#undef JANS_REGISTERS
+#undef JANS_REALS_LOOP
+#undef JANS_AVX512
+
+#define JANS_REGISTERS reals_avx512
+#define JANS_REALS_LOOP JANS_WIDEST
+#define JANS_AVX512 1
+#include "gaussian_x86.h"
+#undef JANS_REGISTERS
+#undef JANS_REALS_LOOP
+#undef JANS_AVX512
+
+#undef JANS_REALS_INLINE
+
+namespace jans {
 
 // floor(F(z) * mass) + count, count > 0, and whether that is certain: the series of GaussianShape::Near to the fifth
 // power, which leaves out less than 2^-41, its terms side by side.
@@ -111,8 +102,6 @@ JANS_FUSED inline Found LocateGaussian(const Leaky<Gaussian>& model, int64_t i, 
   return Found({static_cast<int32_t>(symbol), {left.left, freq}});
 }
 
-}  // namespace avx2
-
 // For one stream; what all of its symbols share is computed once.
 template <>
 class Finder<Leaky<Gaussian>> {
@@ -124,70 +113,53 @@ class Finder<Leaky<Gaussian>> {
     // Above 30 bits, integers no longer fit 32 with a sign.
     shared_ = support.low.stride == 0 && support.high.stride == 0 && model.precision <= 30 && support.Size(0) >= 1 &&
               static_cast<uint64_t>(support.Size(0)) <= Total(model.precision);
-    const Reals &location = model.distribution.location, &scale = model.distribution.scale;
-    floats_ = !location.wide && !scale.wide && location.stride == 1 && scale.stride == 1;
     if (!shared_) return;
-    const double size = static_cast<double>(support.Size(0));
-    total_ = static_cast<double>(Total(model.precision));
-    low_ = static_cast<double>(support.Low(0));
-    high_ = low_ + size - 1;
-    half_mass_ = (total_ - size) / 2;
-    // A fraction this near to 1/2 is not moved past an integer by 2^-40 of the mass.
-    sure_ = 0.5 - (total_ - size) * avx2::kLooseDoubt;
+    const double size = static_cast<double>(support.Size(0)), low = static_cast<double>(support.Low(0));
+    const double total = static_cast<double>(Total(model.precision)), mass = total - size;
+    frame_ = {low, low + size - 1, total, mass / 2, 0.5 - mass * kLooseDoubt};
   }
   const Model& model() const { return model_; }
+  const GaussianFrame& frame() const { return frame_; }
 
-  static FindFunction Find() { return HasFused() ? FindFused : FindPlain<Model>; }
-  static LocateFunction Locate() { return HasFused() ? LocateFused : LocatePlain<Model>; }
+  FindFunction Find() const {
+    if (!shared_ || !HasFused()) return FindPlain<Model>;
+    return HasWidest() ? reals_avx512::GaussiansOf<Finder>::Find : reals_avx2::GaussiansOf<Finder>::Find;
+  }
+  LocateFunction Locate() const { return HasFused() ? LocateFused : LocatePlain<Model>; }
+  LocateManyFunction LocateMany() const {
+    if (!shared_ || !HasFused() || model_.precision < kGuessBits) return nullptr;
+    return HasWidest() ? reals_avx512::GaussiansOf<Finder>::LocateMany : reals_avx2::GaussiansOf<Finder>::LocateMany;
+  }
+
+  // Those in a set, a bit for each.
+  JANS_SELDOM void FindEach(unsigned set, int64_t first, const int32_t* symbols, uint32_t* start,
+                            uint32_t* freq) const {
+    for (int64_t j = 0; set >> j != 0; ++j) {
+      if ((set >> j & 1) != 0) Put(model_.Find(first + j, symbols[j]), start + j, freq + j);
+    }
+  }
+  JANS_SELDOM void LocateEach(unsigned set, int64_t first, const uint32_t* quantiles, int32_t* symbols, uint32_t* start,
+                              uint32_t* freq) const {
+    for (int64_t j = 0; set >> j != 0; ++j) {
+      if ((set >> j & 1) == 0) continue;
+      const Located found = LocateGaussian(model_, first + j, quantiles[j]).Get();
+      symbols[j] = found.symbol;
+      Put(found.interval, start + j, freq + j);
+    }
+  }
 
  private:
-  JANS_FUSED static void FindFused(const void* any, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start,
-                                   uint32_t* freq) {
-    const Finder& finder = *static_cast<const Finder*>(any);
-    if (n == kFour && finder.shared_ && finder.FindFour(first, symbols, start, freq)) return;
-    FindPlain<Model>(any, first, n, symbols, start, freq);
+  static void Put(Interval interval, uint32_t* start, uint32_t* freq) {
+    *start = interval.start;
+    *freq = interval.freq;
   }
   static Found LocateFused(const void* any, int64_t i, uint32_t quantile) {
-    return avx2::LocateGaussian(static_cast<const Finder*>(any)->model_, i, quantile);
-  }
-
-  // False where one of them is not certain.
-  JANS_FUSED_INLINE bool FindFour(int64_t first, const int32_t* symbols, uint32_t* start, uint32_t* freq) const {
-    using avx2::All;
-    using avx2::And;
-    const __m256d symbol = _mm256_cvtepi32_pd(_mm_loadu_si128(reinterpret_cast<const __m128i*>(symbols)));
-    const __m256d centre = _mm256_sub_pd(symbol, Load(model_.distribution.location, first));
-    const __m256d scale = Load(model_.distribution.scale, first);
-    const __m256d inverse = _mm256_div_pd(All(1 / GaussianShape::kUnit), scale);
-    const __m256d half_mass = All(half_mass_), sure = All(sure_), low = All(low_), high = All(high_);
-    const avx2::Floor left = avx2::Scaled(_mm256_mul_pd(_mm256_sub_pd(centre, All(0.5)), inverse), half_mass, sure);
-    const avx2::Floor right = avx2::Scaled(_mm256_mul_pd(_mm256_add_pd(centre, All(0.5)), inverse), half_mass, sure);
-    const __m256d k = _mm256_sub_pd(symbol, low);
-    const __m256d lowest = _mm256_cmp_pd(symbol, low, _CMP_EQ_OQ), highest = _mm256_cmp_pd(symbol, high, _CMP_EQ_OQ);
-    const __m256d from = _mm256_andnot_pd(lowest, _mm256_add_pd(left.whole, k));
-    const __m256d to = _mm256_blendv_pd(_mm256_add_pd(_mm256_add_pd(right.whole, k), All(1)), All(total_), highest);
-    const __m256d inside = And(_mm256_cmp_pd(symbol, low, _CMP_GE_OQ), _mm256_cmp_pd(symbol, high, _CMP_LE_OQ));
-    const __m256d finite = _mm256_cmp_pd(_mm256_sub_pd(centre, centre), All(0), _CMP_EQ_OQ);
-    const __m256d legal = And(finite, And(_mm256_cmp_pd(scale, All(Smallest<float>()), _CMP_GE_OQ),
-                                          _mm256_cmp_pd(scale, All(Gaussian::kWidest), _CMP_LE_OQ)));
-    const __m256d certain = And(_mm256_or_pd(left.certain, lowest), _mm256_or_pd(right.certain, highest));
-    if (__builtin_expect(_mm256_movemask_pd(And(certain, And(inside, legal))) != 15, 0)) return false;
-    const __m128i starts = _mm256_cvttpd_epi32(from), ends = _mm256_cvttpd_epi32(to);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(start), starts);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(freq), _mm_sub_epi32(ends, starts));
-    return true;
-  }
-
-  JANS_FUSED_INLINE __m256d Load(const Reals& reals, int64_t first) const {
-    if (floats_) return _mm256_cvtps_pd(_mm_loadu_ps(static_cast<const float*>(reals.data) + first));
-    if (reals.stride == 0) return avx2::All(reals.Raw(0));
-    if (reals.wide) return _mm256_loadu_pd(static_cast<const double*>(reals.data) + first);
-    return _mm256_cvtps_pd(_mm_loadu_ps(static_cast<const float*>(reals.data) + first));
+    return LocateGaussian(static_cast<const Finder*>(any)->model_, i, quantile);
   }
 
   Model model_;
-  bool shared_, floats_;
-  double total_, low_, high_, half_mass_, sure_;
+  bool shared_;
+  GaussianFrame frame_;
 };
 
 }  // namespace jans

@@ -67,24 +67,65 @@ JANS_EIGHT_INLINE Set FindEight(const Rows& rows, const Values& values, const Gr
   return values.But(out, none);
 }
 
+// Where the intervals of a push come from: Find gives those of group j, and the lanes that have none.
+
+// Sealed rows.
+template <typename Values>
+struct FromRows {
+  Rows rows;
+  Values values;
+  Groups<const int32_t*> groups;
+
+  JANS_EIGHT_INLINE int Precision() const { return rows.precision; }
+  JANS_EIGHT_INLINE Set Find(int64_t j, Numbers& start, Numbers& freq) const {
+    return FindEight(rows, values, groups, j, start, freq);
+  }
+};
+
+struct FromIntervals {
+  Intervals intervals;
+
+  JANS_EIGHT_INLINE int Precision() const { return intervals.precision; }
+  JANS_EIGHT_INLINE Set Find(int64_t j, Numbers& start, Numbers& freq) const {
+    start = Load(intervals.start + j * kEight);
+    freq = Load(intervals.freq + j * kEight);
+    const int64_t total = int64_t{1} << Precision();
+    const Set none = Either(Outside(start, total), Outside(freq - 1, total));
+    return Either(none, Above(start + freq, All(total)));
+  }
+};
+
+struct FromModel {
+  Asked asked;
+  const int32_t* symbols;
+  int64_t first;
+
+  JANS_EIGHT_INLINE int Precision() const { return asked.precision; }
+  JANS_EIGHT_INLINE Set Find(int64_t j, Numbers& start, Numbers& freq) const {
+    alignas(32) uint32_t starts[kEight], freqs[kEight];
+    asked.find(asked.finder, first + j * kEight, kEight, symbols + j * kEight, starts, freqs);
+    start = Load(starts);
+    freq = Load(freqs);
+    return Equal(freq, All(0));
+  }
+};
+
 // Pushes turns, the last first, and gives how many are left: none, or those up to one that has a symbol without an
-// interval or no room for its words. The rows are sealed. (What it reads it takes by value: stores of registers might
-// be to anything else.)
-template <typename Side, typename Values>
-JANS_EIGHT_LOOP int64_t PushTurns(Side& side, const Rows rows, const Values values, const Groups<const int32_t*> groups,
-                                  int64_t turns) {
+// interval or no room for its words. (What it reads it takes by value: stores of registers might be to anything else.)
+template <typename Side, typename Finder>
+JANS_EIGHT_LOOP int64_t PushTurns(Side& side, const Finder finder, int64_t turns) {
   using V = typename Side::Variant;
   typename V::State* heads = side.LoadHeads();
   typename Side::Words words(side);
   const int count = side.groups();
   Eight<V> kept[kMostGroups];
   for (int g = 0; g < count; ++g) kept[g] = Eight<V>::Of(heads + kEight * g);
-  const int precision = rows.precision;
+  const int precision = finder.Precision();
   Numbers start[kMostGroups], freq[kMostGroups];
   for (; turns > 0 && words.Room(); --turns) {
     Set bad = None();
     for (int g = 0; g < count; ++g) {
-      bad = Either(bad, FindEight(rows, values, groups, (turns - 1) * count + g, start[g], freq[g]));
+      bad = Either(bad, finder.Find((turns - 1) * count + g, start[g], freq[g]));
     }
     if (__builtin_expect(Any(bad), 0)) break;
     for (int g = count - 1; g >= 0; --g) {
@@ -110,17 +151,16 @@ struct FewEntries {
   uint32_t start[kFewTurn], freq[kFewTurn];
 
   // False where a symbol of the turn has none.
-  template <typename Values>
-  JANS_EIGHT_INLINE bool Find(const Rows& rows, const Values& values, const Groups<const int32_t*>& groups,
-                              int64_t turn) {
+  template <typename Finder>
+  JANS_EIGHT_INLINE bool Find(const Finder& finder, int64_t turn) {
     Set bad = None();
     for (int g = 0; g < kFewTurn / kEight; ++g) {
       Numbers starts, freqs;
-      bad = Either(bad, FindEight(rows, values, groups, turn * (kFewTurn / kEight) + g, starts, freqs));
+      bad = Either(bad, finder.Find(turn * (kFewTurn / kEight) + g, starts, freqs));
       Store(start + g * kEight, starts);
       Store(freq + g * kEight, freqs);
-      Eight<V>::Most(freqs, rows.precision, most + g * kEight);
-      Eight<V>::Reciprocals(freqs, rows.precision, reciprocal + g * kEight);
+      Eight<V>::Most(freqs, finder.Precision(), most + g * kEight);
+      Eight<V>::Reciprocals(freqs, finder.Precision(), reciprocal + g * kEight);
     }
     return !Any(bad);
   }
@@ -128,18 +168,18 @@ struct FewEntries {
 
 // As PushTurns, for a stream with few lanes. Intervals are found one turn ahead, so that the processor works on them
 // while a head waits for its product.
-template <int kLanes, typename V, typename Values>
-JANS_EIGHT_LOOP int64_t PushFew(Stream<V>& stream, const Rows rows, const Values values,
-                                const Groups<const int32_t*> groups, int64_t turns) {
+template <int kLanes, typename V, typename Finder>
+JANS_EIGHT_LOOP int64_t PushFew(Stream<V>& stream, const Finder finder, int64_t turns) {
   typename V::State heads[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) heads[lane] = LoadHead<V>(stream.heads, lane);
   if (stream.tail.Room() <= 0) return turns;
   typename V::Word *words = stream.tail.words + stream.tail.size, *const end = stream.tail.words + stream.tail.capacity;
+  const int precision = finder.Precision();
   FewEntries<V> entries[2];
-  bool found = turns > 0 && entries[turns % 2].Find(rows, values, groups, turns - 1);
+  bool found = turns > 0 && entries[turns % 2].Find(finder, turns - 1);
   while (found && end - words >= kFewTurn) {
     const FewEntries<V>& now = entries[turns-- % 2];
-    found = turns > 0 && entries[turns % 2].Find(rows, values, groups, turns - 1);
+    found = turns > 0 && entries[turns % 2].Find(finder, turns - 1);
 #pragma GCC unroll 16
     for (int j = kFewTurn - 1; j >= 0; --j) {
       const Entry entry{now.reciprocal[j], now.start[j], now.freq[j]};
@@ -148,7 +188,7 @@ JANS_EIGHT_LOOP int64_t PushFew(Stream<V>& stream, const Rows rows, const Values
       const bool full = x > now.most[j];
       words += full;
       x = full ? x >> V::kWordBits : x;
-      heads[j % kLanes] = Step<V>(x, entry, rows.precision);
+      heads[j % kLanes] = Step<V>(x, entry, precision);
     }
   }
   for (int lane = 0; lane < kLanes; ++lane) StoreHead<V>(stream.heads, lane, heads[lane]);
@@ -213,43 +253,75 @@ JANS_EIGHT_INLINE bool LocateEight(const GuidedRows& table, const Values& values
   return good;
 }
 
-// Pops turns and gives how many it did: all, or those before one that has a quantile without a symbol
-// or wants more words than there are. The table has guides.
-template <bool kPairs, typename Side, typename Values>
-JANS_EIGHT_LOOP int64_t PopTurns(Side& side, const GuidedRows table, const Values values, const Groups<int32_t*> groups,
-                                 int64_t turns) {
+// How the symbols of a turn are found: Locate stores those of group j and gives the lanes where nothing is coded;
+// `good` becomes false where a quantile has no symbol.
+template <bool kPairs, typename Values>
+struct InTables {
+  GuidedRows table;
+  Values values;
+  Groups<int32_t*> groups;
+
+  JANS_EIGHT_INLINE int Precision() const { return table.rows.precision; }
+  JANS_EIGHT_INLINE Set Locate(int64_t j, Numbers quantile, Numbers& start, Numbers& freq, bool& good) const {
+    const Numbers index = Load(groups.index + j * groups.step);
+    const Set out = values.LeftOut(index);
+    Numbers place;
+    Set wrong = None();
+    good = LocateEight<kPairs>(table, values, index, quantile, place, start, freq) && good;
+    const Numbers symbol = values.SymbolAt(ZeroIn(Outside(index, table.rows.count), index), place, wrong);
+    good = good && !Any(values.But(out, wrong));
+    Store(groups.symbols + j * kEight, values.Except(out, symbol));
+    start = values.Except(out, start);
+    freq = values.Except(out, freq, All(1 << Precision()));
+    return out;
+  }
+  JANS_EIGHT_INLINE Set But(Set out, Set lanes) const { return values.But(out, lanes); }
+};
+
+struct InModel {
+  Asked asked;
+  int32_t* symbols;
+  int64_t first;
+
+  JANS_EIGHT_INLINE int Precision() const { return asked.precision; }
+  JANS_EIGHT_INLINE Set Locate(int64_t j, Numbers quantile, Numbers& start, Numbers& freq, bool& good) const {
+    alignas(32) uint32_t quantiles[kEight], starts[kEight], freqs[kEight];
+    Store(quantiles, quantile);
+    asked.locate(asked.finder, first + j * kEight, kEight, quantiles, symbols + j * kEight, starts, freqs);
+    start = Load(starts);
+    freq = Load(freqs);
+    good = good && !Any(Equal(freq, All(0)));
+    return None();
+  }
+  JANS_EIGHT_INLINE Set But(Set, Set lanes) const { return lanes; }
+};
+
+// Pops turns and gives how many it did: all, or those before one that has a quantile without a symbol or wants more
+// words than there are.
+template <typename Side, typename Finder>
+JANS_EIGHT_LOOP int64_t PopTurns(Side& side, const Finder finder, int64_t turns) {
   using V = typename Side::Variant;
   typename V::State* heads = side.LoadHeads();
   typename Side::Words words(side);
-  const int count = side.groups();
-  const int precision = table.rows.precision;
-  const Numbers total = All(1 << precision);
+  const int count = side.groups(), precision = finder.Precision();
   Eight<V> kept[2][kMostGroups];
   Eight<V>*now = kept[0], *next = kept[1];
   for (int g = 0; g < count; ++g) now[g] = Eight<V>::Of(heads + kEight * g);
   int64_t turn = 0;
   for (; turn < turns; ++turn) {
-    Set bad = None();
     bool good = true;
     words.Begin();
     for (int g = 0; g < count; ++g) {
-      const int64_t j = turn * count + g;
-      const Numbers index = Load(groups.index + j * groups.step);
-      const Set out = values.LeftOut(index);
       Eight<V> x = now[g];
       const Numbers quantile = x.Quantiles(precision);
-      Numbers place, start, freq;
-      Set wrong = None();
-      good = LocateEight<kPairs>(table, values, index, quantile, place, start, freq) && good;
-      const Numbers symbol = values.SymbolAt(ZeroIn(Outside(index, table.rows.count), index), place, wrong);
-      bad = Either(bad, values.But(out, wrong));
-      Store(groups.symbols + j * kEight, values.Except(out, symbol));
-      x.StepBack(quantile - values.Except(out, start), values.Except(out, freq, total), precision);
-      const Set wants = values.But(out, x.Low());
+      Numbers start, freq;
+      const Set out = finder.Locate(turn * count + g, quantile, start, freq, good);
+      x.StepBack(quantile - start, freq, precision);
+      const Set wants = finder.But(out, x.Low());
       x.Fill(words.Come(g, wants), wants);
       next[g] = x;
     }
-    if (__builtin_expect(!good || Any(bad) || !words.End(), 0)) break;
+    if (__builtin_expect(!good || !words.End(), 0)) break;
     std::swap(now, next);
   }
   for (int g = 0; g < count; ++g) now[g].To(heads + kEight * g);

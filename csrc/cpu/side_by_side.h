@@ -88,26 +88,24 @@ void TurnsForward(int64_t turns, const Fast& fast, const Slow& slow) {
   }
 }
 
-// Pushes n symbols of each stream; push(begin, end) does some one by one. The rows are sealed.
-template <typename Loops, typename Side, typename Values, typename Symbols, typename Push>
-void PushSides(Side& side, const GuidedRows& table, const Values& values, Symbols symbols, int64_t n,
-               const Push& push) {
+// Pushes n symbols of each stream, whose intervals are in a model; push(begin, end) does some one by one.
+template <typename Loops, typename Side, typename Model, typename Values, typename Symbols, typename Push>
+void PushSides(Side& side, const Model& model, const Values& values, Symbols symbols, int64_t n, const Push& push) {
   const int64_t turn = side.turn();
   int64_t end = n / turn * turn;
   if (end < n) push(end, n);
   while (end > 0) {
     const int64_t begin = std::max<int64_t>(0, end - side.Most(symbols));
-    const Groups<const int32_t*> groups = side.In(symbols, begin, end);
-    TurnsBackward((end - begin) / turn,
-                  [&](int64_t turns) { return Loops::Push(side, table.rows, values, groups, turns); },
+    const auto finder = Loops::From(model, values, side.In(symbols, begin, end), begin);
+    TurnsBackward((end - begin) / turn, [&](int64_t turns) { return Loops::Push(side, finder, turns); },
                   [&](int64_t first, int64_t last) { push(begin + first * turn, begin + last * turn); });
     end = begin;
   }
 }
 
-// Pops n symbols of each stream; pop(begin, end) does some one by one. The table has guides.
-template <typename Loops, typename Side, typename Values, typename Symbols, typename Pop>
-void PopSides(Side& side, const GuidedRows& table, const Values& values, Symbols symbols, int64_t n, const Pop& pop) {
+// Pops n symbols of each stream, which a model finds; pop(begin, end) does some one by one. Tables have guides.
+template <typename Loops, typename Side, typename Model, typename Values, typename Symbols, typename Pop>
+void PopSides(Side& side, const Model& model, const Values& values, Symbols symbols, int64_t n, const Pop& pop) {
   const int64_t turn = side.turn(), whole = n / turn * turn;
   for (int64_t begin = 0; begin < whole;) {
     const int64_t count = std::min(whole - begin, side.Most(symbols)) / turn;
@@ -116,7 +114,7 @@ void PopSides(Side& side, const GuidedRows& table, const Values& values, Symbols
       const int64_t groups_done = done * side.groups();
       const Groups<int32_t*> rest{groups.symbols + groups_done * kEight, groups.index + groups_done * groups.step,
                                   groups.step};
-      const int64_t some = Loops::Pop(side, table, values, rest, count - done);
+      const int64_t some = Loops::Pop(side, model, values, rest, count - done, begin + done * turn);
       side.Put(symbols, begin, begin + done * turn, begin + (done + some) * turn);
       return some;
     };
@@ -126,13 +124,9 @@ void PopSides(Side& side, const GuidedRows& table, const Values& values, Symbols
   if (whole < n) pop(whole, n);
 }
 
-// Whether streams of this kind, whose symbols share a row, are coded sixteen heads to a register.
-template <typename V>
-bool ServesOneRow(const Stream<V>& stream) {
-  if constexpr (std::is_same_v<V, Rans32_16>) {
-    return HasWidest() && (stream.lanes == 32 || stream.lanes == 64) && InRange(stream);
-  }
-  return false;
+// Whether a stream whose symbols share a row is coded sixteen heads to a register.
+inline bool ServesOneRow(const Stream<Rans32_16>& stream) {
+  return HasWidest() && (stream.lanes == 32 || stream.lanes == 64) && InRange(stream);
 }
 
 // Pushes n symbols of one row, push(begin, end) those for which that is not possible. False, and nothing done, where
@@ -140,8 +134,9 @@ bool ServesOneRow(const Stream<V>& stream) {
 template <typename V, typename Symbol, typename Push>
 bool PushOneRow(Stream<V>& stream, const Row& row, const Symbol* symbols, int64_t n, const Push& push) {
   if constexpr (std::is_same_v<V, Rans32_16>) {
+    if (!ServesOneRow(stream) || !FitsPrecision<V>(row.precision)) return false;
     avx512::RowInRegisters registers;
-    if (!ServesOneRow(stream) || !FitsPrecision<V>(row.precision) || !registers.Build(row)) return false;
+    if (!registers.Build(row)) return false;
     const int64_t turn = stream.lanes, end = n / turn * turn;
     if (end < n) push(end, n);
     auto fast = [&](int64_t turns) {
@@ -158,9 +153,10 @@ bool PushOneRow(Stream<V>& stream, const Row& row, const Symbol* symbols, int64_
 template <typename V, typename Symbol, typename Pop>
 bool PopOneRow(Stream<V>& stream, const Row& row, Symbol* symbols, int64_t n, const Pop& pop) {
   if constexpr (std::is_same_v<V, Rans32_16>) {
-    avx512::Slots slots;
     // As many symbols as pay for the slots.
-    if (!ServesOneRow(stream) || n < int64_t{1} << row.precision || !slots.Build(row)) return false;
+    if (!ServesOneRow(stream) || n < int64_t{1} << row.precision) return false;
+    avx512::Slots slots;
+    if (!slots.Build(row)) return false;
     const int64_t turn = stream.lanes, end = n / turn * turn;
     auto fast = [&](int64_t done) {
       Symbol* rest = symbols + done * turn;
@@ -177,6 +173,15 @@ bool PopOneRow(Stream<V>& stream, const Row& row, Symbol* symbols, int64_t n, co
 template <typename V>
 constexpr bool kSideBySide = kHasEight<V>;
 
+// Calls body(side) with a Side of these; false where it serves them not.
+template <typename Side, typename Body, typename... Of>
+bool WithSide(const Body& body, Of&... of) {
+  if (!Side::Serves(of...)) return false;
+  Side side(of...);
+  body(side);
+  return true;
+}
+
 // Pushes n symbols of a stream side by side; push(begin, end) does those for which that is not possible. False, and
 // nothing done, where that would be all of them.
 template <typename V, typename Values, typename Symbol, typename Push>
@@ -185,15 +190,45 @@ bool PushSideBySide(Stream<V>& stream, const GuidedRows& table, const Values& va
   if constexpr (kSideBySide<V>) {
     return table.sealed && Fits<V>(table, false) && WithLoops<V>([&](auto loops) {
              using Loops = decltype(loops);
-             auto push_as = [&](auto* kind) {
-               using Side = std::remove_pointer_t<decltype(kind)>;
-               if (!Side::Serves(stream)) return false;
-               Side side(stream, table.rows);
-               PushSides<Loops>(side, table, values, symbols, n, push);
-               return true;
-             };
-             return push_as(static_cast<typename Loops::template FewLanesSide<V>*>(nullptr)) ||
-                    push_as(static_cast<typename Loops::template OneStreamSide<V>*>(nullptr));
+             auto all = [&](auto& side) { PushSides<Loops>(side, table, values, symbols, n, push); };
+             return WithSide<typename Loops::template FewLanesSide<V>>(all, stream, table.rows) ||
+                    WithSide<typename Loops::template OneStreamSide<V>>(all, stream, table.rows);
+           });
+  }
+  return false;
+}
+
+// No rows, of which only the precision counts.
+inline Rows NoRows(int precision) {
+  static constexpr int32_t kIndex = 0;
+  return {nullptr, 0, 0, &kIndex, 0, precision};
+}
+
+// As PushSideBySide, for n intervals.
+template <typename V, typename Push>
+bool PushSideBySide(Stream<V>& stream, const Intervals& intervals, int64_t n, const Push& push) {
+  if constexpr (kSideBySide<V>) {
+    return FitsPrecision<V>(intervals.precision) && WithLoops<V>([&](auto loops) {
+             using Loops = decltype(loops);
+             const Rows rows = NoRows(intervals.precision);
+             auto all = [&](auto& side) { PushSides<Loops>(side, Given{}, Given{}, intervals, n, push); };
+             return WithSide<typename Loops::template FewLanesSide<V>>(all, stream, rows) ||
+                    WithSide<typename Loops::template OneStreamSide<V>>(all, stream, rows);
+           });
+  }
+  return false;
+}
+
+// As PushSideBySide, for a model that is asked.
+template <typename V, typename Symbol, typename Push>
+bool PushSideBySide(Stream<V>& stream, const Asked& asked, const Symbol* symbols, int64_t n, const Push& push) {
+  if constexpr (kSideBySide<V>) {
+    return FitsPrecision<V>(asked.precision) && WithLoops<V>([&](auto loops) {
+             using Loops = decltype(loops);
+             const Rows rows = NoRows(asked.precision);
+             auto all = [&](auto& side) { PushSides<Loops>(side, asked, Given{}, symbols, n, push); };
+             return WithSide<typename Loops::template FewLanesSide<V>>(all, stream, rows) ||
+                    WithSide<typename Loops::template OneStreamSide<V>>(all, stream, rows);
            });
   }
   return false;
@@ -207,11 +242,23 @@ bool PopSideBySide(Stream<V>& stream, const GuidedRows& table, const Values& val
     const bool held = stream.tail.size <= stream.tail.capacity;
     return held && Fits<V>(table, true) && WithLoops<V>([&](auto loops) {
              using Loops = decltype(loops);
-             using Side = typename Loops::template OneStreamSide<V>;
-             if (!Side::Serves(stream)) return false;
-             Side side(stream, table.rows);
-             PopSides<Loops>(side, table, values, symbols, n, pop);
-             return true;
+             auto all = [&](auto& side) { PopSides<Loops>(side, table, values, symbols, n, pop); };
+             return WithSide<typename Loops::template OneStreamSide<V>>(all, stream, table.rows);
+           });
+  }
+  return false;
+}
+
+// As PushSideBySide.
+template <typename V, typename Symbol, typename Pop>
+bool PopSideBySide(Stream<V>& stream, const Asked& asked, Symbol* symbols, int64_t n, const Pop& pop) {
+  if constexpr (kSideBySide<V>) {
+    const bool held = stream.tail.size <= stream.tail.capacity;
+    return held && FitsPrecision<V>(asked.precision) && WithLoops<V>([&](auto loops) {
+             using Loops = decltype(loops);
+             const Rows rows = NoRows(asked.precision);
+             auto all = [&](auto& side) { PopSides<Loops>(side, asked, Given{}, symbols, n, pop); };
+             return WithSide<typename Loops::template OneStreamSide<V>>(all, stream, rows);
            });
   }
   return false;
@@ -234,13 +281,11 @@ bool PushTogether(Stream<V>* streams, const GuidedRows* tables, int count, const
   if constexpr (kSideBySide<V>) {
     return tables[0].sealed && Fits<V>(tables[0], false) && WithLoops<V>([&](auto loops) {
              using Loops = decltype(loops);
-             using Side = typename Loops::template StreamsSide<V>;
-             if (!Side::Serves(streams, tables, count)) return false;
-             Side side(streams, tables, count);
-             PushSides<Loops>(side, tables[0], values, symbols, n, [&](int64_t begin, int64_t end) {
+             auto push_all = [&](int64_t begin, int64_t end) {
                for (int s = 0; s < count; ++s) push(s, begin, end);
-             });
-             return true;
+             };
+             auto all = [&](auto& side) { PushSides<Loops>(side, tables[0], values, symbols, n, push_all); };
+             return WithSide<typename Loops::template StreamsSide<V>>(all, streams, tables, count);
            });
   }
   return false;
@@ -253,13 +298,11 @@ bool PopTogether(Stream<V>* streams, const GuidedRows* tables, int count, const 
   if constexpr (kSideBySide<V>) {
     return Fits<V>(tables[0], true) && WithLoops<V>([&](auto loops) {
              using Loops = decltype(loops);
-             using Side = typename Loops::template StreamsSide<V>;
-             if (!Side::Serves(streams, tables, count)) return false;
-             Side side(streams, tables, count);
-             PopSides<Loops>(side, tables[0], values, symbols, n, [&](int64_t begin, int64_t end) {
+             auto pop_all = [&](int64_t begin, int64_t end) {
                for (int s = 0; s < count; ++s) pop(s, begin, end);
-             });
-             return true;
+             };
+             auto all = [&](auto& side) { PopSides<Loops>(side, tables[0], values, symbols, n, pop_all); };
+             return WithSide<typename Loops::template StreamsSide<V>>(all, streams, tables, count);
            });
   }
   return false;

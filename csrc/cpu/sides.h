@@ -20,10 +20,12 @@ class StreamGroups {
   int64_t Most(const Symbol*) const {
     return std::is_same_v<Symbol, int32_t> ? INT64_MAX : kChunk / turn() * turn();
   }
+  int64_t Most(const Intervals&) const { return INT64_MAX; }
   template <typename Symbol>
   Groups<const int32_t*> In(const Symbol* symbols, int64_t begin, int64_t end) {
     return {Laid(symbols, begin, end), Index(begin), Step()};
   }
+  Intervals In(const Intervals& intervals, int64_t begin, int64_t) const { return intervals.From(begin); }
   Groups<int32_t*> Out(int32_t* symbols, int64_t begin, int64_t) { return {symbols + begin, Index(begin), Step()}; }
   template <typename Symbol>
   Groups<int32_t*> Out(Symbol*, int64_t begin, int64_t) {
@@ -57,7 +59,7 @@ class StreamGroups {
 template <typename V>
 class FewLanes : public StreamGroups<V> {
  public:
-  static bool Serves(const Stream<V>& stream) {
+  static bool Serves(const Stream<V>& stream, const Rows&) {
     return (stream.lanes == 1 || stream.lanes == 2 || stream.lanes == 4) && InRange(stream);
   }
   FewLanes(Stream<V>& stream, const Rows& rows) : StreamGroups<V>(stream, rows, kFewTurn) {}
@@ -68,7 +70,7 @@ template <typename V>
 class OneStream : public StreamGroups<V> {
  public:
   using Variant = V;
-  static bool Serves(const Stream<V>& stream) {
+  static bool Serves(const Stream<V>& stream, const Rows&) {
     return stream.lanes % kEight == 0 && stream.lanes <= kMostHeads && InRange(stream);
   }
   OneStream(Stream<V>& stream, const Rows& rows) : StreamGroups<V>(stream, rows, stream.lanes), stream_(stream) {}
@@ -317,24 +319,38 @@ struct Loops {
   template <typename V>
   using StreamsSide = Streams<V>;
 
-  template <typename Side, typename Values>
-  static int64_t Push(Side& side, const Rows& rows, const Values& values, const Groups<const int32_t*>& groups,
-                      int64_t turns) {
-    return PushTurns(side, rows, OfEight(values), groups, turns);
+  // Those of what a call is given: of symbols in groups, from symbol `first` on, or of intervals.
+  template <typename Values>
+  static auto From(const GuidedRows& table, const Values& values, const Groups<const int32_t*>& groups, int64_t) {
+    return FromRows<decltype(OfEight(values))>{table.rows, OfEight(values), groups};
   }
-  template <typename V, typename Values>
-  static int64_t Push(FewLanes<V>& side, const Rows& rows, const Values& values, const Groups<const int32_t*>& groups,
-                      int64_t turns) {
+  static FromModel From(const Asked& asked, Given, const Groups<const int32_t*>& groups, int64_t first) {
+    return {asked, groups.symbols, first};
+  }
+  static FromIntervals From(Given, Given, const Intervals& intervals, int64_t) { return {intervals}; }
+
+  template <typename Side, typename Finder>
+  static int64_t Push(Side& side, const Finder& finder, int64_t turns) {
+    return PushTurns(side, finder, turns);
+  }
+  template <typename V, typename Finder>
+  static int64_t Push(FewLanes<V>& side, const Finder& finder, int64_t turns) {
     Stream<V>& stream = side.stream();
-    if (stream.lanes == 1) return PushFew<1>(stream, rows, OfEight(values), groups, turns);
-    if (stream.lanes == 2) return PushFew<2>(stream, rows, OfEight(values), groups, turns);
-    return PushFew<4>(stream, rows, OfEight(values), groups, turns);
+    if (stream.lanes == 1) return PushFew<1>(stream, finder, turns);
+    if (stream.lanes == 2) return PushFew<2>(stream, finder, turns);
+    return PushFew<4>(stream, finder, turns);
   }
   template <typename Side, typename Values>
   static int64_t Pop(Side& side, const GuidedRows& table, const Values& values, const Groups<int32_t*>& groups,
-                     int64_t turns) {
-    return table.pairs() ? PopTurns<true>(side, table, OfEight(values), groups, turns)
-                         : PopTurns<false>(side, table, OfEight(values), groups, turns);
+                     int64_t turns, int64_t) {
+    using Eights = decltype(OfEight(values));
+    return table.pairs() ? PopTurns(side, InTables<true, Eights>{table, OfEight(values), groups}, turns)
+                         : PopTurns(side, InTables<false, Eights>{table, OfEight(values), groups}, turns);
+  }
+  template <typename Side>
+  static int64_t Pop(Side& side, const Asked& asked, const Given&, const Groups<int32_t*>& groups, int64_t turns,
+                     int64_t first) {
+    return PopTurns(side, InModel{asked, groups.symbols, first}, turns);
   }
 };
 

@@ -17,6 +17,7 @@ struct AnyModel {
   const void* finder;
   FindFunction find;
   LocateFunction locate;
+  LocateManyFunction locate_many;  // or null
   int group;
   const Row* shared;  // a row that serves all symbols, or null
 

@@ -1,11 +1,33 @@
 // CPU handlers of the coder, and the table of all.
 #include "../core/intervals.h"
+#include "../cpu/side_by_side.h"
 #include "../cpu/wide.h"
 #include "cpu_call.h"
 #include "library.h"
 
 namespace jans {
 namespace {
+
+// Pushes n intervals that may be anything.
+template <typename V>
+void PushIntervals(Stream<V>& stream, const Intervals& intervals, int64_t n) {
+  const int precision = intervals.precision;
+  auto push = [&](int64_t begin, int64_t end) {
+    const Intervals some = intervals.From(begin);
+    WithLanes(stream.lanes, [&](auto lanes) {
+      if constexpr (sizeof(typename V::State) == 8) {
+        auto fill = [&some](int64_t first, int64_t count, uint32_t* start, uint32_t* freq) {
+          some.Fill(first, count, start, freq);
+        };
+        PushFilled<V, decltype(lanes)::value, 16>(stream, fill, end - begin, precision);
+      } else {
+        auto find = [&some](int64_t i) { return some.Check(some.Raw(i)); };
+        PushAll<V, decltype(lanes)::value>(stream, find, end - begin, precision);
+      }
+    });
+  };
+  if (!PushSideBySide(stream, intervals, n, push)) push(0, n);
+}
 
 ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                     AnyBuffer start, AnyBuffer freq, Out head_out, Out tail_out, Out size_out, Out status_out,
@@ -19,18 +41,7 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
   return WithVariant(variant, [&](auto v) {
     using V = decltype(v);
     auto body = [&](Stream<V>& stream, int64_t b) {
-      Intervals source{args.start.At(b), args.freq.At(b), precision};
-      WithLanes(stream.lanes, [&](auto lanes) {
-        if constexpr (sizeof(typename V::State) == 8) {
-          auto fill = [source](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-            source.Fill(begin, count, start, freq);
-          };
-          PushFilled<V, decltype(lanes)::value, 16>(stream, fill, n, precision);
-        } else {
-          auto find = [source](int64_t i) { return source.Check(source.Raw(i)); };
-          PushAll<V, decltype(lanes)::value>(stream, find, n, precision);
-        }
-      });
+      PushIntervals(stream, {args.start.At(b), args.freq.At(b), precision}, n);
     };
     return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
                         StreamGrain(n), body);

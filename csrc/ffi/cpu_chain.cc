@@ -189,7 +189,7 @@ ffi::Error ChainPush(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remaini
       auto fill = [&source](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
         source.Fill(begin, count, start, freq);
       };
-      PushFilledOn<kFour>(stream, fill, n);
+      PushFilledOn<16>(stream, fill, n);
     };
     return ForChains<V, Bits<V>, Remainders<V>>(pool, batch, call.state, precision, most, StreamGrain(n), push);
   });

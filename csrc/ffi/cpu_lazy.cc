@@ -83,7 +83,7 @@ class AnyLazy : public AnyModels {
 
   void Open(int64_t b, int64_t n, Order order, const std::function<void(const AnyModel&)>& use) const override {
     Asked asked{LazyBlock<Float>(operands.At(b), n), order == Order::kForward ? kRows : -kRows};
-    use({&asked, Find, Locate, kRows, nullptr});
+    use({&asked, Find, Locate, nullptr, kRows, nullptr});
   }
   int64_t cost() const override { return operands.cost(); }
 

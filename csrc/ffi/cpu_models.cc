@@ -1,5 +1,6 @@
 // CPU handlers of the models in closed form.
 #include "../cpu/gaussian.h"
+#include "../cpu/side_by_side.h"
 #include "any_model.h"
 #include "cpu_call.h"
 #include "families.h"
@@ -17,7 +18,7 @@ class AnyFamily : public AnyModels {
 
   void Open(int64_t b, int64_t, Order, const std::function<void(const AnyModel&)>& use) const override {
     const FinderOf<Family> finder(family.At(b));
-    use({&finder, finder.Find(), finder.Locate(), kFour, nullptr});
+    use({&finder, finder.Find(), finder.Locate(), finder.LocateMany(), kModelGroup, nullptr});
   }
   int64_t cost() const override { return Family::kCost; }
 };
@@ -30,17 +31,18 @@ ffi::Error PushAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, A
     const auto* symbols = in.At(b);
     const int64_t n = in.core[0];
     models.Open(b, n, Order::kBackward, [&](const AnyModel& model) {
-      auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(*symbols)>, int32_t>) {
-          model.find(model.finder, begin, count, symbols + begin, start, freq);
-        } else {
-          int32_t part[kFour];
-          for (int64_t j = 0; j < count; ++j) part[j] = static_cast<int32_t>(symbols[begin + j]);
-          model.find(model.finder, begin, count, part, start, freq);
-        }
+      auto push = [&](int64_t first, int64_t last) {
+        auto fill = [&](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
+          int32_t part[kModelGroup];
+          for (int64_t j = 0; j < count; ++j) part[j] = static_cast<int32_t>(symbols[first + begin + j]);
+          model.find(model.finder, first + begin, count, part, start, freq);
+        };
+        WithOneOrMany(stream.lanes, [&](auto lanes) {
+          PushFilled<V, decltype(lanes)::value, kModelGroup>(stream, fill, last - first, precision);
+        });
       };
-      WithOneOrMany(stream.lanes,
-                    [&](auto lanes) { PushFilled<V, decltype(lanes)::value, kFour>(stream, fill, n, precision); });
+      const Asked asked{model.finder, model.find, model.locate_many, precision};
+      if (!PushSideBySide(stream, asked, symbols, n, push)) push(0, n);
     });
   };
   return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
@@ -53,9 +55,17 @@ ffi::Error PopAny(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, An
   auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
     using V = typename std::decay_t<decltype(stream)>::Variant;
     models.Open(b, n, Order::kForward, [&](const AnyModel& model) {
-      auto locate = [&model](int64_t i, uint32_t quantile) { return model.locate(model.finder, i, quantile).Get(); };
-      WithOneOrMany(stream.lanes,
-                    [&](auto lanes) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); });
+      auto pop = [&](int64_t begin, int64_t end) {
+        auto locate = [&](int64_t i, uint32_t quantile) {
+          return model.locate(model.finder, begin + i, quantile).Get();
+        };
+        auto store_from = [&](int64_t i, int32_t symbol) { store(begin + i, symbol); };
+        WithOneOrMany(stream.lanes, [&](auto lanes) {
+          PopAll<V, decltype(lanes)::value>(stream, locate, store_from, end - begin, precision);
+        });
+      };
+      const Asked asked{model.finder, model.find, model.locate_many, precision};
+      if (asked.locate == nullptr || !PopSideBySide(stream, asked, store.symbols, n, pop)) pop(0, n);
     });
   };
   return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
@@ -138,7 +148,7 @@ ffi::Error IntervalFamily(ffi::ThreadPool pool, AnyBuffer symbols, ffi::Remainin
   JANS_RETURN_IF_ERROR(freq.Init("freq", *freq_out, ffi::DataType::U32, batch, 1));
   if (start.core != in.core || freq.core != in.core) return Invalid("intervals and symbols differ in length");
   return ForSymbols(pool, batch, family, in.core[0], [&](const auto& finder, int64_t b, int64_t begin, int64_t end) {
-    FindAll(finder, begin, end - begin, in.At(b) + begin, start.At(b) + begin, freq.At(b) + begin);
+    finder.Find()(&finder, begin, end - begin, in.At(b) + begin, start.At(b) + begin, freq.At(b) + begin);
   });
 }
 

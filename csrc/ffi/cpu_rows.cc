@@ -213,7 +213,7 @@ class AnyTable : public AnyModels {
     const Rows& rows = finder.model().rows;
     const bool shared = n > 0 && rows.Shared() && rows.Valid(0);
     const Row row = shared ? rows.At(0) : Row{};
-    use({&finder, finder.Find(), finder.Locate(), 16, shared ? &row : nullptr});
+    use({&finder, finder.Find(), finder.Locate(), nullptr, 16, shared ? &row : nullptr});
   }
   int64_t cost() const override { return 1; }
 };

@@ -57,9 +57,13 @@ def _open(path: pathlib.Path) -> dict[str, int]:
     return handlers
 
 
+def _path(platform: str) -> pathlib.Path:
+    return pathlib.Path(__file__).parent / LIBRARIES[platform]
+
+
 @functools.cache
 def _load(platform: str) -> frozenset[str]:
-    path = pathlib.Path(__file__).parent / LIBRARIES[platform]
+    path = _path(platform)
     if os.environ.get(SWITCH) == "0":
         return frozenset()
     if not path.exists():
@@ -69,7 +73,7 @@ def _load(platform: str) -> frozenset[str]:
                 f"`pip install .`, which builds it, or set {SWITCH}=0 to run without kernels."
             )
         return frozenset()
-    if os.environ.get(SIMD, "none") not in SIMD_NAMES:
+    if SIMD in os.environ and os.environ[SIMD] not in SIMD_NAMES:
         raise ImportError(f"{SIMD} is {os.environ[SIMD]!r}; known are {', '.join(SIMD_NAMES)}.")
     handlers = _open(path)
     for name, handler in handlers.items():
@@ -88,7 +92,7 @@ def targets(platform: str) -> frozenset[str]:
 
 def simd() -> str:
     """The widest registers that the CPU kernels use in this process, one of `SIMD_NAMES`."""
-    library = ctypes.CDLL(str(pathlib.Path(__file__).parent / LIBRARIES["cpu"]))
+    library = ctypes.CDLL(str(_path("cpu")))
     library.jans_simd.restype = ctypes.c_char_p
     return library.jans_simd().decode()
 
