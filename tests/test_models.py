@@ -154,6 +154,22 @@ def test_masks_are_arrays_like_any():
         assert cases.same(rule(values, 12, mask[0, 0]), rule(values, 12, np.broadcast_to(mask[0, 0], values.shape)))
 
 
+@pytest.mark.parametrize("n", [2, 7, 8, 9, 64, 257])
+def test_masks_that_leave_all_symbols_change_nothing(n):
+    """Logits have loops of their own where there is no mask: of many spreads, and rows that are none."""
+    rng = np.random.default_rng(n)
+    spreads = np.logspace(-3, 3, 200)[:, None]
+    values = (rng.normal(size=(200, n)) * spreads).astype(np.float32)
+    values[::7] = values[::7].round()
+    for row, wrong in enumerate([np.nan, np.inf, -np.inf, 3e38, -3e38]):
+        values[row, rng.integers(n)] = wrong
+    values[5], values[6] = -np.inf, 0
+    for precision in (9, 17, 24, 31):
+        plain, masked = (quantize.logits(values, precision, mask) for mask in (None, np.ones(n, bool)))
+        assert cases.same(plain, masked)
+        assert (np.asarray(plain[:, 0]) != 0).nonzero()[0].tolist() == [0, 1, 5]
+
+
 @pytest.mark.parametrize("parameters", ["probs", "logits"])
 def test_masked_symbols_cannot_be_pushed_and_get_no_gradient(parameters):
     values, mask = jnp.array([0.5, 0.2, 0.3]), jnp.array([True, False, True])

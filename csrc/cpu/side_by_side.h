@@ -3,35 +3,26 @@
 #ifndef JANS_CPU_SIDE_BY_SIDE_H_
 #define JANS_CPU_SIDE_BY_SIDE_H_
 
-#include "eight.h"
+#include "eight_registers.h"
 #include "one_row.h"
-#include "wide.h"
 
 #if defined(__x86_64__)
-
-#include <immintrin.h>
 
 #define JANS_EIGHT_INLINE JANS_EIGHT_LOOP inline __attribute__((always_inline))
 
 #define JANS_REGISTERS avx2
 #define JANS_EIGHT_LOOP JANS_WIDE
-#define JANS_AVX512 0
-#include "eight_x86.h"
 #include "loops.h"
 #include "sides.h"
 #undef JANS_REGISTERS
 #undef JANS_EIGHT_LOOP
-#undef JANS_AVX512
 
 #define JANS_REGISTERS avx512
 #define JANS_EIGHT_LOOP JANS_WIDEST
-#define JANS_AVX512 1
-#include "eight_x86.h"
 #include "loops.h"
 #include "sides.h"
 #undef JANS_REGISTERS
 #undef JANS_EIGHT_LOOP
-#undef JANS_AVX512
 
 #undef JANS_EIGHT_INLINE
 

@@ -5,7 +5,7 @@
 #include "../core/nearest.h"
 #include "../core/perfect.h"
 #include "../core/quantize.h"
-#include "../cpu/wide.h"
+#include "../cpu/logits.h"
 #include "cpu_call.h"
 
 namespace jans {
@@ -75,9 +75,10 @@ ffi::Error QuantizePerfectRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer 
 
 ffi::Error QuantizeLogitsRows(ffi::ThreadPool pool, AnyBuffer logits, AnyBuffer mask, Out cdf, int32_t precision) {
   auto quantize = [](const auto& rows, int64_t begin, int64_t end) {
+    LogitsRule rule(rows.n());
     for (int64_t i = begin; i < end; ++i) {
       const RowOf<float> row(rows, i);
-      QuantizeLogits(row.values, row.mask, rows.n(), rows.precision, row.cdf);
+      rule.Run(row.values, row.mask, rows.n(), rows.precision, row.cdf);
     }
   };
   return QuantizeAll<QuantizerOperands<float>>(pool, logits, mask, cdf, precision, 4, quantize);

@@ -1,0 +1,122 @@
+// QuantizeLogits for rows without a mask, where the machine has AVX2: the same integers.
+#ifndef JANS_CPU_LOGITS_H_
+#define JANS_CPU_LOGITS_H_
+
+#include <vector>
+
+#include "../core/quantize.h"
+#include "eight_registers.h"
+
+#if defined(__x86_64__)
+
+namespace jans {
+namespace avx2 {
+
+// Values as ExpFixed has them, of differences that are not above zero; any number where there is NaN.
+JANS_WIDE_INLINE Numbers ExpFixed(__m256 x) {
+  x = _mm256_mul_ps(_mm256_max_ps(x, _mm256_set1_ps(-32.0f)), _mm256_set1_ps(-1048576.0f));
+  const __m256i power = _mm256_cvttps_epi32(x), factor = _mm256_set1_epi64x(kLog2E30);
+  // The high halves of products: the exponent of two in units of 2^-18.
+  const __m256i even = _mm256_srli_epi64(_mm256_mul_epu32(power, factor), 32);
+  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(power, 32), factor);
+  const Numbers exponent = Cooked(_mm256_blend_epi32(even, odd, 0xAA)), position = exponent & 0x3FFFF;
+  Numbers value, next;
+  LoadPairs(kExp2Table, position >> 10, value, next);
+  value -= (value - next) * (position & 1023) >> 10;
+  return Cooked(_mm256_srlv_epi32(Raw(value), Raw(exponent >> 18)));
+}
+
+// floor(b * mass / total) of four numbers up to total < 2^32, mass < 2^32. The quotient of doubles is wrong by less
+// than 2^-18, so that the integer next to it is the floor or one more, and then the rest is negative.
+struct Scale {
+  __m256i mass, total;
+  __m256d ratio;
+
+  JANS_WIDE_INLINE Scale(uint64_t m, uint64_t t)
+      : mass(_mm256_set1_epi64x(static_cast<int64_t>(m))),
+        total(_mm256_set1_epi64x(static_cast<int64_t>(t))),
+        ratio(_mm256_set1_pd(static_cast<double>(m) / static_cast<double>(t))) {}
+  JANS_WIDE_INLINE __m256i operator()(__m256i b) const {
+    const __m256d unit = _mm256_set1_pd(0x1p52);
+    const __m256d real = _mm256_sub_pd(_mm256_castsi256_pd(_mm256_or_si256(b, _mm256_castpd_si256(unit))), unit);
+    const __m256d near = _mm256_add_pd(_mm256_mul_pd(real, ratio), unit);
+    const __m256i quotient = _mm256_xor_si256(_mm256_castpd_si256(near), _mm256_castpd_si256(unit));
+    const __m256i rest = _mm256_sub_epi64(_mm256_mul_epu32(b, mass), _mm256_mul_epu32(quotient, total));
+    return _mm256_add_epi64(quotient, _mm256_cmpgt_epi64(_mm256_setzero_si256(), rest));
+  }
+};
+
+// `room` holds n numbers.
+JANS_WIDE inline void QuantizeLogits(const float* logits, int64_t n, int precision, uint32_t* cdf, uint32_t* room) {
+  const int64_t whole = n / kEight * kEight;
+  __m256 most = _mm256_set1_ps(-__builtin_inff());
+  for (int64_t i = 0; i < whole; i += kEight) most = _mm256_max_ps(_mm256_loadu_ps(logits + i), most);
+  float tops[kEight], top = -__builtin_inff();
+  _mm256_storeu_ps(tops, most);
+  for (int k = 0; k < kEight; ++k) top = tops[k] > top ? tops[k] : top;
+  for (int64_t i = whole; i < n; ++i) top = logits[i] > top ? logits[i] : top;
+  if (!IsFinite(top)) return RefuseRow(n, cdf);
+
+  const __m256 tops8 = _mm256_set1_ps(top);
+  __m256 valid = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
+  for (int64_t i = 0; i < whole; i += kEight) {
+    const __m256 some = _mm256_loadu_ps(logits + i);
+    valid = _mm256_and_ps(valid, _mm256_cmp_ps(some, tops8, _CMP_LE_OQ));
+    Store(room + i, ExpFixed(_mm256_sub_ps(some, tops8)));
+  }
+  bool good = _mm256_movemask_ps(valid) == 0xFF;
+  for (int64_t i = whole; i < n; ++i) {
+    good = good && logits[i] <= top;
+    room[i] = good ? jans::ExpFixed(logits[i] - top) : 0;
+  }
+  if (!good) return RefuseRow(n, cdf);
+
+  uint64_t sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += room[i];
+  const int shift = sum >> 32 == 0 ? 0 : 32 - __builtin_clzll(sum);
+  uint64_t before = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const uint64_t here = room[i];
+    room[i] = static_cast<uint32_t>(before >> shift);
+    before += here;
+  }
+  const uint64_t mass = (uint64_t{1} << precision) - static_cast<uint64_t>(n), total = sum >> shift;
+  const Scale scale(mass, total);
+  Numbers count = {0, 1, 2, 3, 4, 5, 6, 7};
+  for (int64_t i = 0; i < whole; i += kEight, count += kEight) {
+    const __m256i b = LoadRaw(room + i);
+    const __m256i even = scale(_mm256_blend_epi32(b, _mm256_setzero_si256(), 0xAA)),
+                  odd = scale(_mm256_srli_epi64(b, 32));
+    Store(cdf + i, Cooked(_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA)) + count);
+  }
+  for (int64_t i = whole; i < n; ++i) cdf[i] = static_cast<uint32_t>(room[i] * mass / total + static_cast<uint64_t>(i));
+  cdf[n] = static_cast<uint32_t>(uint64_t{1} << precision);
+}
+
+}  // namespace avx2
+}  // namespace jans
+
+#endif  // defined(__x86_64__)
+
+namespace jans {
+
+// By the best way for rows of n logits.
+class LogitsRule {
+ public:
+  explicit LogitsRule(int64_t n) {
+    if (HasWide()) room_.resize(static_cast<size_t>(n));
+  }
+  void Run(const float* logits, const uint8_t* mask, int64_t n, int precision, uint32_t* cdf) {
+#if defined(__x86_64__)
+    if (mask == nullptr && HasWide()) return avx2::QuantizeLogits(logits, n, precision, cdf, room_.data());
+#endif
+    QuantizeLogits(logits, mask, n, precision, cdf);
+  }
+
+ private:
+  std::vector<uint32_t> room_;
+};
+
+}  // namespace jans
+
+#endif  // JANS_CPU_LOGITS_H_
