@@ -1,10 +1,12 @@
-"""Speed on one core beside constriction, in one run: `make bench`, or `python benchmarks/cpu.py [--out FILE]`.
+"""Speed on one core beside constriction and simple_ans, in one run: `make bench`, or `python benchmarks/cpu.py
+[--out FILE] [--picture FILE]`.
 
 Every figure is the median of interleaved repetitions; ratios are what to quote. Many streams are coded by all cores.
 """
 
 import argparse
 import concurrent.futures
+import importlib.metadata
 import multiprocessing
 import os
 import pathlib
@@ -19,9 +21,13 @@ import constriction
 import jax
 import jax.numpy as jnp
 import numpy as np
+import picture
+import simple_ans
+import steps
 import symbol_codes
 
 from jans import models, rans
+from jans.ffi import registry
 
 Categorical = constriction.stream.model.Categorical
 AnsCoder = constriction.stream.stack.AnsCoder
@@ -53,7 +59,7 @@ def static_table(repetitions: int) -> list[tuple[str, ...]]:
     n = 4_000_000
     probs = laplace(256, 6.0)
     symbols = np.random.default_rng(0).choice(256, n, p=probs / probs.sum())
-    wide = symbols.astype(np.int32)
+    wide, bytes_ = symbols.astype(np.int32), symbols.astype(np.uint8)
     model = Categorical(probs, perfect=False)
 
     def peer_encode():
@@ -62,23 +68,43 @@ def static_table(repetitions: int) -> list[tuple[str, ...]]:
         return coder
 
     words = peer_encode().get_compressed()
-    calls = {"peer encode": peer_encode, "peer decode": lambda: AnsCoder(words).decode(model, n)}
+    counted = simple_ans.ans_encode(bytes_)
+    calls = {
+        "peer encode": peer_encode,
+        "peer decode": lambda: AnsCoder(words).decode(model, n),
+        "other encode": lambda: simple_ans.ans_encode(bytes_),
+        "other decode": lambda: simple_ans.ans_decode(counted),
+    }
     shapes = [
         ("one lane, 24 bit, int32", "rans64", 1, 24, jnp.int32),
         ("one lane, 24 bit, u8", "rans64", 1, 24, jnp.uint8),
         ("32 lanes rans32_16, 12 bit, u8", "rans32_16", 32, 12, jnp.uint8),
+        ("64 lanes rans32_16, 12 bit, u8", "rans32_16", 64, 12, jnp.uint8),
         ("32 lanes rans32_16, 15 bit, u8", "rans32_16", 32, 15, jnp.uint8),
+        ("64 lanes rans32_16, 15 bit, u8", "rans32_16", 64, 15, jnp.uint8),
     ]
-    sizes = {}
+    sizes, entropies = {}, {}
     for name, variant, lanes, precision, dtype in shapes:
         encode, decode, sizes[name] = stream_calls(variant, lanes, precision, dtype, probs, symbols)
         calls |= {f"{name} encode": encode, f"{name} decode": decode}
+        _, freq = models.Categorical(jnp.asarray(probs), precision=precision).interval(jnp.arange(256))
+        entropies[name] = precision - np.log2(np.asarray(freq, np.float64))[symbols].mean()
     seconds = interleaved(calls, repetitions)
     rates = {name: n / s / 1e6 for name, s in seconds.items()}
-    rows = [("constriction AnsCoder, 24 bit", *rates_of(rates, "peer"), "", "", f"{32 * words.size / n:.4f}")]
+    their_size = 8 * simple_ans_bytes(counted) / n
+    rows = [
+        ("constriction AnsCoder, 24 bit", *rates_of(rates, "peer"), "", "", f"{32 * words.size / n:.4f}", ""),
+        ("simple_ans, counting included", *rates_of(rates, "other"), "", "", f"{their_size:.4f}", ""),
+    ]
     for name, *_ in shapes:
-        rows.append((f"jans {name}", *rates_of(rates, name), *ratios_of(rates, name, "peer"), f"{sizes[name]:.4f}"))
+        above = f"{100 * (sizes[name] / entropies[name] - 1):.4f} %"
+        ratios = ratios_of(rates, name, "peer")
+        rows.append((f"jans {name}", *rates_of(rates, name), *ratios, f"{sizes[name]:.4f}", above))
     return rows
+
+
+def simple_ans_bytes(encoded) -> int:
+    return encoded.words.nbytes + encoded.symbol_counts.nbytes + encoded.symbol_values.nbytes
 
 
 def small_calls(repetitions: int) -> list[tuple[str, ...]]:
@@ -279,66 +305,72 @@ def default_out() -> pathlib.Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=default_out(), help="Markdown file to write")
+    parser.add_argument("--picture", type=pathlib.Path, help="PNG file to draw")
     parser.add_argument("--repetitions", type=int, default=25)
     args = parser.parse_args()
     cores = os.sched_getaffinity(0)
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         many_streams = pool.submit(batches, args.repetitions).result()
     os.sched_setaffinity(0, {min(cores)})
-    sections = [
+    peers = "encode / peer", "decode / peer"
+    r = args.repetitions
+    tables = [
         (
-            "# CPU",
-            f"{processor()}; jax {jax.__version__}, constriction 0.5.0. Medians of interleaved runs on one core.",
+            "One table, 4 M symbols of 5 bits, Msym/s",
+            ("coder", "encode", "decode", *peers, "bits per symbol", "above the quantised entropy"),
+            static_table(r),
         ),
         (
-            "## One table, 4 M symbols of 5 bits, Msym/s",
-            markdown(
-                ("coder", "encode", "decode", "encode / peer", "decode / peer", "bits per symbol"),
-                static_table(args.repetitions),
-            ),
+            "Push and pop of 784 symbols, microseconds",
+            ("call", "push", "pop", "peer / push", "peer / pop"),
+            small_calls(r),
         ),
         (
-            "## Push and pop of 784 symbols, microseconds",
-            markdown(("call", "push", "pop", "peer / push", "peer / pop"), small_calls(args.repetitions)),
+            "One symbol in a step of a scan, beyond an empty step, and calls from Python, microseconds",
+            ("call", "push", "pop"),
+            steps.single_steps(r) + steps.eager_calls(r),
         ),
         (
-            "## A Gaussian for every symbol, constriction's integers of 24 bits, Msym/s",
-            markdown(("coder", "encode", "decode", "encode / peer", "decode / peer"), gaussians(args.repetitions)),
+            "A Gaussian for every symbol, constriction's integers of 24 bits, Msym/s",
+            ("coder", "encode", "decode", *peers),
+            gaussians(r),
         ),
         (
-            "## 256 probabilities for every symbol, Msym/s (fast beside the faster of constriction's fast and lazy)",
-            markdown(
-                ("rule", "encode", "decode", "encode / peer", "decode / peer"),
-                rows_of_probabilities(args.repetitions),
-            ),
+            "256 probabilities for every symbol, Msym/s (fast beside the faster of constriction's fast and lazy)",
+            ("rule", "encode", "decode", *peers),
+            rows_of_probabilities(r),
         ),
         (
-            "## Chain coder and range coder, one table of 256 symbols, and a Gaussian for every symbol, Msym/s",
-            markdown(
-                ("coder", "encode", "decode", "encode / peer", "decode / peer"),
-                coders.chain_and_range(args.repetitions),
-            ),
+            "Chain coder and range coder, one table of 256 symbols, and a Gaussian for every symbol, Msym/s",
+            ("coder", "encode", "decode", *peers),
+            coders.chain_and_range(r),
         ),
         (
-            "## A Huffman code of 256 symbols, Msym/s (constriction's calls from Python, symbol by symbol)",
-            markdown(
-                ("bits", "write", "read", "write / peer", "read / peer"),
-                symbol_codes.symbol_codes(args.repetitions),
-            ),
+            "A Huffman code of 256 symbols, Msym/s (constriction's calls from Python, symbol by symbol)",
+            ("bits", "write", "read", "write / peer", "read / peer"),
+            symbol_codes.symbol_codes(r),
         ),
         (
-            "## 1000 pushes of 784 symbols in a scan, milliseconds",
-            markdown(("streams", "4 MB of tail", "80 MB of tail", "one pass over 80 MB"), in_place(args.repetitions)),
+            "1000 pushes of 784 symbols in a scan, milliseconds",
+            ("streams", "4 MB of tail", "80 MB of tail", "one pass over 80 MB"),
+            in_place(r),
         ),
         (
-            f"## 64 streams on {len(cores)} cores and one, Msym/s",
-            markdown(("direction", "one stream", "64 streams", "ratio"), many_streams),
+            f"64 streams on {len(cores)} cores and one, Msym/s",
+            ("direction", "one stream", "64 streams", "ratio"),
+            many_streams,
         ),
     ]
-    text = "\n\n".join(part for section in sections for part in section) + "\n"
+    head = (
+        f"# CPU\n\n{processor()}, {registry.simd()}; jax {jax.__version__}, constriction 0.5.0, simple_ans "
+        f"{importlib.metadata.version('simple_ans')}. Medians of interleaved runs on one core."
+    )
+    text = "\n\n".join([head, *(f"## {title}\n\n{markdown(header, rows)}" for title, header, rows in tables)]) + "\n"
     print(text)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(text)
+    if args.picture:
+        picture.draw(args.picture, {title.split(",")[0]: rows for title, _, rows in tables})
 
 
 if __name__ == "__main__":

@@ -155,19 +155,22 @@ def test_masks_are_arrays_like_any():
 
 
 @pytest.mark.parametrize("n", [2, 7, 8, 9, 64, 257])
-def test_masks_that_leave_all_symbols_change_nothing(n):
-    """Logits have loops of their own where there is no mask: of many spreads, and rows that are none."""
+@pytest.mark.parametrize("rule", [quantize.probs, quantize.logits])
+def test_masks_that_leave_all_symbols_change_nothing(rule, n):
+    """There are loops for rows without a mask: of many spreads, and rows that are none."""
     rng = np.random.default_rng(n)
-    spreads = np.logspace(-3, 3, 200)[:, None]
-    values = (rng.normal(size=(200, n)) * spreads).astype(np.float32)
+    values = (rng.normal(size=(200, n)) * np.logspace(-3, 3, 200)[:, None]).astype(np.float32)
     values[::7] = values[::7].round()
-    for row, wrong in enumerate([np.nan, np.inf, -np.inf, 3e38, -3e38]):
+    if rule is quantize.probs:
+        values = np.exp(np.clip(values, -80, 80))
+    for row, wrong in enumerate([np.nan, np.inf, -np.inf, -1e-45, 3e38, -3e38]):
         values[row, rng.integers(n)] = wrong
-    values[5], values[6] = -np.inf, 0
+    values[6], values[7] = -np.inf, 0
+    refused = [0, 1, 2, 5, 6, 7] if rule is quantize.probs else [0, 1, 6]
     for precision in (9, 17, 24, 31):
-        plain, masked = (quantize.logits(values, precision, mask) for mask in (None, np.ones(n, bool)))
+        plain, masked = (rule(values, precision, mask) for mask in (None, np.ones(n, bool)))
         assert cases.same(plain, masked)
-        assert (np.asarray(plain[:, 0]) != 0).nonzero()[0].tolist() == [0, 1, 5]
+        assert (np.asarray(plain[:, 0]) != 0).nonzero()[0].tolist() == refused
 
 
 @pytest.mark.parametrize("parameters", ["probs", "logits"])

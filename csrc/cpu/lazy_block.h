@@ -10,7 +10,7 @@
 
 #include "../core/lazy.h"
 #include "finder.h"
-#include "wide.h"
+#include "quantize_rows.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -168,7 +168,7 @@ class LazyBlock {
         able_(HasWide() && model.precision <= (sizeof(Float) == 4 ? 24 : 30)) {
     if (model.stride == 0) {
       cdf_.reset(new uint32_t[model.n + 1]);
-      QuantizeProbs<Float>(model.Row(0), nullptr, model.n, model.precision, cdf_.get());
+      QuantizeRows(model.n).Probs<Float>(model.Row(0), nullptr, model.precision, cdf_.get());
     } else {
       sums_.reset(new Float[kRows * steps_]);
     }

@@ -5,7 +5,7 @@
 #include "../core/nearest.h"
 #include "../core/perfect.h"
 #include "../core/quantize.h"
-#include "../cpu/logits.h"
+#include "../cpu/quantize_rows.h"
 #include "cpu_call.h"
 
 namespace jans {
@@ -36,9 +36,10 @@ ffi::Error QuantizeProbsRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer ma
   return WithFloats(probs, [&](auto zero) {
     using Float = decltype(zero);
     auto quantize = [](const auto& rows, int64_t begin, int64_t end) {
+      QuantizeRows by(rows.n());
       for (int64_t i = begin; i < end; ++i) {
         const RowOf<Float> row(rows, i);
-        QuantizeProbs(row.values, row.mask, rows.n(), rows.precision, row.cdf);
+        by.Probs(row.values, row.mask, rows.precision, row.cdf);
       }
     };
     return QuantizeAll<QuantizerOperands<Float>>(pool, probs, mask, cdf, precision, 4, quantize);
@@ -75,10 +76,10 @@ ffi::Error QuantizePerfectRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer 
 
 ffi::Error QuantizeLogitsRows(ffi::ThreadPool pool, AnyBuffer logits, AnyBuffer mask, Out cdf, int32_t precision) {
   auto quantize = [](const auto& rows, int64_t begin, int64_t end) {
-    LogitsRule rule(rows.n());
+    QuantizeRows by(rows.n());
     for (int64_t i = begin; i < end; ++i) {
       const RowOf<float> row(rows, i);
-      rule.Run(row.values, row.mask, rows.n(), rows.precision, row.cdf);
+      by.Logits(row.values, row.mask, rows.precision, row.cdf);
     }
   };
   return QuantizeAll<QuantizerOperands<float>>(pool, logits, mask, cdf, precision, 4, quantize);

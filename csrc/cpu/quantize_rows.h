@@ -1,8 +1,8 @@
-// QuantizeLogits for rows without a mask, where the machine has AVX2: the same integers.
-#ifndef JANS_CPU_LOGITS_H_
-#define JANS_CPU_LOGITS_H_
+// The quantisers of quantize.h for rows without a mask, where the machine has wide registers: the same integers.
+#ifndef JANS_CPU_QUANTIZE_ROWS_H_
+#define JANS_CPU_QUANTIZE_ROWS_H_
 
-#include <vector>
+#include <memory>
 
 #include "../core/quantize.h"
 #include "eight_registers.h"
@@ -100,23 +100,63 @@ JANS_WIDE inline void QuantizeLogits(const float* logits, int64_t n, int precisi
 
 namespace jans {
 
-// By the best way for rows of n logits.
-class LogitsRule {
- public:
-  explicit LogitsRule(int64_t n) {
-    if (HasWide()) room_.resize(static_cast<size_t>(n));
+// left(0), ..., left(n - 1) of a row from its sums; see LazyBlock::Left for why that is one minimum.
+template <typename Float>
+JANS_WIDE void ScaleSums(const Float* sums, int64_t n, Float scale, Float top, uint32_t* cdf) {
+  for (int64_t i = 0; i < n; ++i) {
+    const Float left = sums[i] * scale;
+    cdf[i] = static_cast<uint32_t>(static_cast<int32_t>(left < top ? left : top) + static_cast<int32_t>(i));
   }
-  void Run(const float* logits, const uint8_t* mask, int64_t n, int precision, uint32_t* cdf) {
+}
+
+// By the best way for rows of n values.
+class QuantizeRows {
+ public:
+  explicit QuantizeRows(int64_t n) : n_(n), wide_(HasWide()), room_(wide_ ? new unsigned char[8 * n] : nullptr) {}
+
+  template <typename Float>
+  void Probs(const Float* probs, const uint8_t* mask, int precision, uint32_t* cdf) {
+    // The mass is exact, and an int.
+    if (mask == nullptr && wide_ && precision <= (sizeof(Float) == 4 ? 24 : 30) && Scaled(probs, precision, cdf))
+      return;
+    QuantizeProbs(probs, mask, n_, precision, cdf);
+  }
+  void Logits(const float* logits, const uint8_t* mask, int precision, uint32_t* cdf) {
 #if defined(__x86_64__)
-    if (mask == nullptr && HasWide()) return avx2::QuantizeLogits(logits, n, precision, cdf, room_.data());
+    if (mask == nullptr && wide_) return avx2::QuantizeLogits(logits, n_, precision, cdf, Room<uint32_t>());
 #endif
-    QuantizeLogits(logits, mask, n, precision, cdf);
+    QuantizeLogits(logits, mask, n_, precision, cdf);
   }
 
  private:
-  std::vector<uint32_t> room_;
+  // False where a value is none, or sum or scale are out of range.
+  template <typename Float>
+  bool Scaled(const Float* probs, int precision, uint32_t* cdf) {
+    Float* sums = Room<Float>();
+    Float sum = 0;
+    bool valid = true;
+    for (int64_t i = 0; i < n_; ++i) {
+      const Float prob = Flushed(probs[i]);
+      valid = valid & (prob >= 0);
+      sums[i] = sum;
+      sum += prob;
+    }
+    const Float top = static_cast<Float>(Total(precision) - static_cast<uint64_t>(n_)), scale = top / sum;
+    if (!valid || !(sum > 0) || !IsFinite(sum) || !IsFinite(scale) || scale < Smallest<Float>()) return false;
+    ScaleSums(sums, n_, scale, top, cdf);
+    cdf[n_] = static_cast<uint32_t>(Total(precision));
+    return true;
+  }
+  template <typename T>
+  T* Room() {
+    return reinterpret_cast<T*>(room_.get());
+  }
+
+  int64_t n_;
+  bool wide_;
+  std::unique_ptr<unsigned char[]> room_;  // for n numbers of 8 bytes
 };
 
 }  // namespace jans
 
-#endif  // JANS_CPU_LOGITS_H_
+#endif  // JANS_CPU_QUANTIZE_ROWS_H_

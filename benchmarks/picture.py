@@ -1,0 +1,47 @@
+"""Bars for `cpu.py`: encoding and decoding of each workload beside the peer's, on a logarithmic scale."""
+
+import pathlib
+
+BARS = [
+    # workload, section, the peer's row, ours
+    ("one table, 24 bits\n1 lane", "One table", "constriction AnsCoder", "jans one lane, 24 bit, u8"),
+    ("one table, 12 bits\n64 lanes", "One table", "simple_ans", "jans 64 lanes rans32_16, 12 bit"),
+    ("Gaussian each\n1 lane", "A Gaussian for every symbol", "constriction", "jans, 1 lane"),
+    ("Gaussian each\n32 lanes", "A Gaussian for every symbol", "constriction", "jans, 32 lanes"),
+    ("256 probabilities each", "256 probabilities for every symbol", "constriction fast", "jans fast"),
+    ("chain coder\none table", "Chain coder and range coder", "constriction chain coder, one", "jans chain coder, one"),
+    ("range coder\none table", "Chain coder and range coder", "constriction range coder, one", "jans range coder, one"),
+    ("Huffman queue", "A Huffman code of 256 symbols", "constriction queue", "jans queue, uint8"),
+]
+THEIRS, OURS, INK = ("#c9c4ba", "#a39d90"), ("#7fb3d5", "#1f618d"), "#333333"
+
+
+def draw(path: pathlib.Path, sections: dict[str, list[tuple[str, ...]]]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(10, 4.2), layout="constrained")
+    for place, (_, section, peer, ours) in enumerate(BARS):
+        rates = [_rates(sections[section], name) for name in (peer, ours)]
+        for k, (rate, colours) in enumerate(zip(rates, (THEIRS, OURS), strict=True)):
+            for way in range(2):
+                at = place + (k - 0.5) * 0.4 + (way - 0.5) * 0.19
+                axes.bar(at, rate[way], 0.18, color=colours[way])
+                axes.text(at, rate[way] * 1.06, f"{rate[way]:.3g}", ha="center", fontsize=6.5, color=INK)
+    for colours, name in ((THEIRS, "peer"), (OURS, "jans")):
+        for colour, way in zip(colours, ("encode", "decode"), strict=True):
+            axes.bar(0, 0, color=colour, label=f"{name}, {way}")
+    axes.set_yscale("log")
+    axes.set_ylabel("million symbols a second, one core")
+    axes.set_xticks(range(len(BARS)), [label for label, *_ in BARS], fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(ncols=2, frameon=False, fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+
+
+def _rates(rows: list[tuple[str, ...]], name: str) -> tuple[float, float]:
+    row = next(row for row in rows if row[0].startswith(name))
+    return float(row[1]), float(row[2])
