@@ -10,11 +10,10 @@ import importlib.metadata
 import multiprocessing
 import os
 import pathlib
-import re
 from collections.abc import Callable
 
 # Before JAX: it sets the flags of XLA.
-from measure import interleaved, laplace, markdown, processor, rates_of, ratios_of  # isort: skip
+from measure import interleaved, laplace, markdown, processor, rates_of, ratios_of, result_file  # isort: skip
 
 import coders
 import constriction
@@ -297,14 +296,9 @@ def batches(repetitions: int) -> list[tuple[str, ...]]:
     ]
 
 
-def default_out() -> pathlib.Path:
-    slug = "-".join(re.findall(r"[a-z0-9]+", processor().lower()))
-    return pathlib.Path(__file__).parent / "results" / f"cpu-{slug}.md"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=pathlib.Path, default=default_out(), help="Markdown file to write")
+    parser.add_argument("--out", type=pathlib.Path, default=result_file("cpu"), help="Markdown file to write")
     parser.add_argument("--picture", type=pathlib.Path, help="PNG file to draw")
     parser.add_argument("--repetitions", type=int, default=25)
     args = parser.parse_args()

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -50,3 +51,9 @@ def processor() -> str:
     info = pathlib.Path("/proc/cpuinfo")
     names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
     return names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
+
+
+def result_file(name: str) -> pathlib.Path:
+    """Where results of this processor are kept."""
+    slug = "-".join(re.findall(r"[a-z0-9]+", processor().lower()))
+    return pathlib.Path(__file__).parent / "results" / f"{name}-{slug}.md"

@@ -12,6 +12,9 @@ namespace {
 
 // ---- rANS ----
 
+// Fewer symbols than this do not pay for tables of their own.
+constexpr int64_t kShort = 4096;
+
 // Pushes symbols first, ..., last - 1, of which the first is one of lane 0.
 template <typename V, typename Symbol>
 void PushSome(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t first, int64_t last,
@@ -36,8 +39,8 @@ void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols,
     WithLanes(stream.lanes, [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, precision); });
     return true;
   };
-  // Reciprocals that all symbols share are worth more than heads side by side where those fill no register.
-  const bool done = stream.lanes < 8 ? by_entries() || by_side() : by_side() || by_entries();
+  // Reciprocals that many symbols share are worth more than heads side by side where those fill no register.
+  const bool done = stream.lanes < 8 && n >= kShort ? by_entries() || by_side() : by_side() || by_entries();
   if (!done) push(0, n);
 }
 
@@ -153,14 +156,23 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
   JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
   JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, 0, symbols_out->dimensions().back(), precision, kGuided));
+  // Short streams that share a row share a guide to it.
+  std::optional<OneGuide> for_all;
+  const int64_t length = symbols_out->dimensions().back();
+  if (args.OneRow() && batch.streams > 1 && length < kShort) {
+    const Rows rows = args.At(0).rows;
+    if (OneGuide::Serves(rows, length * batch.streams)) for_all.emplace(rows.At(0), length * batch.streams);
+  }
   auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
-    PopRows(stream, args.At(b), store.symbols, n, precision);
+    PopRows(stream, for_all ? for_all->table : args.At(b), store.symbols, n, precision);
   };
   auto together = [&](auto* streams, int64_t b, int count, const auto& out) {
     if (!BetterTogether(streams[0], precision)) return false;
     auto tables = args.From(b, count);
     std::optional<OneGuide> guide;
-    if (tables[0].guides == nullptr) {
+    if (for_all) {
+      tables.fill(for_all->table);
+    } else if (tables[0].guides == nullptr) {
       const Rows rows = tables[0].rows;
       for (int s = 0; s < count; ++s) {
         const Rows& other = tables[s].rows;

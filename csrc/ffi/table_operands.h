@@ -34,6 +34,10 @@ struct TableOperands {
     const Rows at{rows.cdf.At(b), rows.count(), rows.row_symbols(), rows.index.At(b), rows.index_stride(), precision};
     return {at, guide.data == nullptr ? nullptr : guide.At(b), bits, sealed};
   }
+  // Whether all symbols of all streams share a row, and no guide was given.
+  bool OneRow() const {
+    return rows.cdf.Shared() && rows.index.Shared() && rows.index_stride() == 0 && guide.data == nullptr;
+  }
   // Those of streams b, ..., b + count - 1, of which there are kMostTogether at most.
   std::array<GuidedRows, kMostTogether> From(int64_t b, int count) const {
     std::array<GuidedRows, kMostTogether> tables;
