@@ -5,7 +5,7 @@ ARGS ?=
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jans csrc -name '*.py' -o -name '*.h' -o -name '*.inc' -o -name '*.cc' -o -name '*.cu')
 
-.PHONY: demo hyperprior test lint bench bench-tables gpu clean
+.PHONY: demo hyperprior test lint bench bench-scaling bench-tables gpu clean
 
 demo: $(VENV)/has-examples
 	$(VENV)/bin/python examples/mnist.py $(ARGS)
@@ -23,7 +23,10 @@ lint: $(VENV)/has-lint
 	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests -name '*.h' -o -name '*.cc' -o -name '*.cu')
 
 bench: $(VENV)/has-bench
-	$(VENV)/bin/python benchmarks/cpu.py $(ARGS)
+	$(VENV)/bin/python benchmarks/cpu.py --picture out/speed.png $(ARGS)
+
+bench-scaling: $(VENV)/has-bench
+	$(VENV)/bin/python benchmarks/scaling.py --picture out/scaling.png $(ARGS)
 
 # PyTorch in its build for CPUs is enough; install that first where its default build is too large.
 bench-tables: $(VENV)/has-bench-tables

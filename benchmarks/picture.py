@@ -8,7 +8,7 @@ BARS = [
     ("one table, 12 bits\n64 lanes", "One table", "simple_ans", "jans 64 lanes rans32_16, 12 bit"),
     ("Gaussian each\n1 lane", "A Gaussian for every symbol", "constriction", "jans, 1 lane"),
     ("Gaussian each\n32 lanes", "A Gaussian for every symbol", "constriction", "jans, 32 lanes"),
-    ("256 probabilities each", "256 probabilities for every symbol", "constriction fast", "jans fast"),
+    ("256 probabilities\neach", "256 probabilities for every symbol", "constriction fast", "jans fast"),
     ("chain coder\none table", "Chain coder and range coder", "constriction chain coder, one", "jans chain coder, one"),
     ("range coder\none table", "Chain coder and range coder", "constriction range coder, one", "jans range coder, one"),
     ("Huffman queue", "A Huffman code of 256 symbols", "constriction queue", "jans queue, uint8"),
@@ -29,8 +29,8 @@ def draw(path: pathlib.Path, sections: dict[str, list[tuple[str, ...]]]) -> None
             for way in range(2):
                 at = place + (k - 0.5) * 0.4 + (way - 0.5) * 0.19
                 axes.bar(at, rate[way], 0.18, color=colours[way])
-                axes.text(at, rate[way] * 1.06, f"{rate[way]:.3g}", ha="center", fontsize=6.5, color=INK)
-    for colours, name in ((THEIRS, "peer"), (OURS, "jans")):
+                axes.text(at, rate[way] * 1.06, _text(rate[way]), ha="center", fontsize=6, color=INK)
+    for colours, name in ((THEIRS, "constriction (simple_ans for 12 bits)"), (OURS, "jans")):
         for colour, way in zip(colours, ("encode", "decode"), strict=True):
             axes.bar(0, 0, color=colour, label=f"{name}, {way}")
     axes.set_yscale("log")
@@ -40,6 +40,10 @@ def draw(path: pathlib.Path, sections: dict[str, list[tuple[str, ...]]]) -> None
     axes.legend(ncols=2, frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
+
+
+def _text(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
 
 
 def _rates(rows: list[tuple[str, ...]], name: str) -> tuple[float, float]:

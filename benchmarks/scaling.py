@@ -5,6 +5,7 @@ Every time is the least of several, as noise only adds to it; a time is of one c
 """
 
 import argparse
+import math
 import os
 import pathlib
 import re
@@ -48,8 +49,11 @@ def draw(size: int, shape: tuple[int, ...], dtype=np.uint8) -> tuple[np.ndarray,
     """Probabilities of a Laplace as wide as an alphabet asks for, and symbols."""
     probs = laplace(size, size / 40 + 0.5)
     edges = np.cumsum(probs.astype(np.float64))
-    uniform = np.random.default_rng(0).random(shape, np.float32)
-    return probs, np.minimum(np.searchsorted(edges, uniform * edges[-1]), size - 1).astype(dtype)
+    rng, flat = np.random.default_rng(0), np.empty(math.prod(shape), dtype)
+    for part in range(0, flat.size, 2**20):  # so that drawing takes no memory to speak of
+        some = flat[part : part + 2**20]
+        some[:] = np.minimum(np.searchsorted(edges, rng.random(some.size) * edges[-1]), size - 1)
+    return probs, flat.reshape(shape)
 
 
 def push_pop(variant: str, lanes: int, precision: int, size: int, shape: tuple[int, ...], dtype=np.uint8):

@@ -1,4 +1,5 @@
 // CPU handlers of rows of cumulative frequencies, plain ("rows") or with guides ("table").
+#include <memory>
 #include <optional>
 
 #include "../cpu/row_tables.h"
@@ -70,9 +71,9 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
               precision, 1, body, Together{together});
 }
 
-// A guide to one row for the length of a call, as fine as n symbols pay for.
+// A guide to one row for the length of a call, as fine as its symbols ask for and n of them pay for.
 struct OneGuide {
-  static constexpr int kMostBits = 10;
+  static constexpr int kLeastBits = 6, kUsualBits = 10, kMostBits = 16;
   static constexpr int64_t kFewest = 256;
 
   // Whether n symbols of these rows are worth one.
@@ -80,17 +81,24 @@ struct OneGuide {
     return rows.Shared() && n >= kFewest && rows.Valid(0) && rows.n <= std::min(n, kMaxGuideSymbols) &&
            rows.precision <= kMaxGuidePrecision;
   }
+  // Rows of so many symbols have more of them in a bucket of other tables than are quickly searched.
+  static bool Large(const Rows& rows) { return rows.n > 1024; }
 
-  OneGuide(const Row& row, int64_t n) : bits(std::min(row.precision, 6)) {
-    while (bits < std::min(row.precision, kMostBits) && int64_t{4} << bits < n) ++bits;
-    MakeGuide(row, bits, halves.data());
-    table = {{row.cdf, 1, row.n, &index, 0, row.precision}, halves.data(), bits, false};
+  OneGuide(const Row& row, int64_t n) {
+    int most = kUsualBits;
+    while (most < kMostBits && row.n << 3 > int64_t{1} << most) ++most;
+    most = std::min(row.precision, most);
+    bits = std::min(row.precision, kLeastBits);
+    while (bits < most && int64_t{4} << bits < n) ++bits;
+    halves.reset(new uint32_t[size_t{2} << bits]);
+    MakeGuide(row, bits, halves.get());
+    table = {{row.cdf, 1, row.n, &index, 0, row.precision}, halves.get(), bits, false};
   }
   OneGuide(const OneGuide&) = delete;
   OneGuide& operator=(const OneGuide&) = delete;
 
   int bits;
-  std::array<uint32_t, 2 << kMostBits> halves;
+  std::unique_ptr<uint32_t[]> halves;
   const int32_t index = 0;
   GuidedRows table;
 };
@@ -138,7 +146,8 @@ void PopRows(Stream<V>& stream, const GuidedRows& table, Symbol* symbols, int64_
   }
   if (table.guides != nullptr) return PopGuided(stream, table, symbols, n, precision);
   if (shared) {
-    if (kSideBySide<V> && stream.lanes % 8 == 0 && OneGuide::Serves(rows, n)) {
+    const bool better = (kSideBySide<V> && stream.lanes % 8 == 0) || OneGuide::Large(rows);
+    if (better && OneGuide::Serves(rows, n)) {
       return PopGuided(stream, OneGuide(rows.At(0), n).table, symbols, n, precision);
     }
     auto pop_row = [&](const auto& locate) { pop([&](int64_t, uint32_t quantile) { return locate(quantile); }); };
