@@ -44,6 +44,11 @@ class Checksum {
 
 constexpr int kCount = 20000;
 
+void Add(Checksum& sum, const Located& found) {
+  sum.Add(static_cast<uint32_t>(found.symbol));
+  sum.Add(found.interval);
+}
+
 template <typename Model>
 void Run(const char* name, Random& random, const Model& model) {
   Checksum sum(name);
@@ -51,13 +56,21 @@ void Run(const char* name, Random& random, const Model& model) {
   for (int32_t& symbol : symbols) symbol = random.Below(44) - 2;
   std::vector<uint32_t> start(kCount), freq(kCount);
   const Finder<Model> finder(model);
-  FindAll(finder, 0, kCount, symbols.data(), start.data(), freq.data());
+  finder.Find()(&finder, 0, kCount, symbols.data(), start.data(), freq.data());
   const LocateFunction locate = finder.Locate();
+  for (int i = 0; i < kCount; i += 8) {
+    uint32_t quantiles[8], starts[8], freqs[8];
+    for (uint32_t& quantile : quantiles) quantile = random.Bits() >> 8;
+    if (finder.LocateMany() != nullptr) {
+      finder.LocateMany()(&finder, i, 8, quantiles, &symbols[i], starts, freqs);
+      for (int j = 0; j < 8; ++j) Add(sum, {symbols[i + j], {starts[j], freqs[j]}});
+    } else {
+      for (int j = 0; j < 8; ++j) Add(sum, locate(&finder, i + j, quantiles[j]).Get());
+    }
+  }
   for (int i = 0; i < kCount; ++i) {
     sum.Add(Interval{start[i], freq[i]});
-    const Located found = locate(&finder, i, random.Bits() >> 8).Get();
-    sum.Add(static_cast<uint32_t>(found.symbol));
-    sum.Add(found.interval);
+    Add(sum, locate(&finder, i, random.Bits() >> 8).Get());
   }
 }
 
@@ -72,16 +85,17 @@ void RunRows(const char* name, Random& random) {
   LazyBlock<Float> block(model, kRows);
   std::vector<double> room(PerfectRule::Room(kSize));
   PerfectRule perfect(room.data(), kSize);
+  QuantizeRows quantize(kSize);
   std::vector<uint32_t> cdf(kSize + 1);
   for (int row = 0; row < kRows; ++row) {
-    QuantizeProbs<Float>(probs.data() + row * kSize, nullptr, kSize, 24, cdf.data());
+    quantize.Probs(probs.data() + row * kSize, nullptr, 24, cdf.data());
     for (uint32_t left : cdf) sum.Add(left);
     perfect.Run(probs.data() + row * kSize, nullptr, kSize, 24, cdf.data());
     for (uint32_t left : cdf) sum.Add(left);
     QuantizeNearest<Float>(probs.data() + row * kSize, kSize, kSize, 6 + row % 20, row % 2 == 0, cdf.data());
     for (uint32_t left : cdf) sum.Add(left);
     if constexpr (sizeof(Float) == 4) {
-      QuantizeLogits(logits.data() + row * kSize, nullptr, kSize, 24, cdf.data());
+      quantize.Logits(logits.data() + row * kSize, nullptr, 24, cdf.data());
       for (uint32_t left : cdf) sum.Add(left);
     }
   }

@@ -176,15 +176,23 @@ void RunGaussians(Input in) {
   for (int32_t& symbol : symbols) symbol = low - 1 + in.Take<uint16_t>() % (high - low + 3);
   std::vector<uint32_t> start(n), freq(n), expected_start(n), expected_freq(n);
   const Finder<Leaky<Gaussian>> finder(model);
-  FindAll(finder, 0, n, symbols.data(), start.data(), freq.data());
+  finder.Find()(&finder, 0, n, symbols.data(), start.data(), freq.data());
   FindPlain<Leaky<Gaussian>>(&finder, 0, n, symbols.data(), expected_start.data(), expected_freq.data());
   Require(start == expected_start && freq == expected_freq);
   const LocateFunction locate = finder.Locate();
+  std::vector<uint32_t> quantiles(n);
+  for (uint32_t& quantile : quantiles) quantile = in.Take<uint32_t>() & static_cast<uint32_t>(Total(precision) - 1);
+  const int64_t eights = finder.LocateMany() == nullptr ? 0 : n / 8 * 8;
+  if (eights > 0) {
+    finder.LocateMany()(&finder, 0, eights, quantiles.data(), symbols.data(), start.data(), freq.data());
+  }
   for (int64_t i = 0; i < n; ++i) {
-    const uint32_t quantile = in.Take<uint32_t>() & static_cast<uint32_t>(Total(precision) - 1);
+    const uint32_t quantile = quantiles[i];
     const Located found = locate(&finder, i, quantile).Get(), careful = model.Locate(i, quantile);
     Require(found.symbol == careful.symbol && found.interval.start == careful.interval.start &&
             found.interval.freq == careful.interval.freq);
+    Require(i >= eights ||
+            (freq[i] == careful.interval.freq && start[i] == careful.interval.start && symbols[i] == careful.symbol));
     const Gaussian& g = model.distribution;
     const auto f = g.Load(i);
     if (!f.valid || !model.Fits(f) || f.n < 2) continue;
@@ -271,8 +279,9 @@ void RunProbs(Input in) {
     shared.Find(i, size, next, &symbols[i], &start[i], &freq[i]);
     for (int64_t j = i; j < i + size; ++j) Require(Same(Interval{start[j], freq[j]}, one_row.Find(j, symbols[j])));
   }
-  std::vector<uint32_t> cdf(n + 1);
+  std::vector<uint32_t> cdf(n + 1), again(n + 1);
   std::vector<double> room(PerfectRule::Room(n));
+  QuantizeRows quantize(n);
   for (int64_t i = 0; i < count; ++i) {
     const Float* row = &probs[i * n];
     for (int rule = 0; rule < 2; ++rule) {
@@ -289,6 +298,14 @@ void RunProbs(Input in) {
     for (int64_t j = 0; j < n && cdf[0] == 0; ++j) Require((cdf[j + 1] > cdf[j]) == (j < size));
     Require(cdf[0] == 0 ? cdf[n] == Total(precision) : cdf[0] == 0xFFFFFFFFu);
     QuantizeProbs(row, nullptr, n, precision, cdf.data());
+    quantize.Probs(row, nullptr, precision, again.data());
+    Require(again == cdf);
+    if constexpr (sizeof(Float) == 4) {
+      std::vector<uint32_t> plain(n + 1);
+      QuantizeLogits(row, nullptr, n, precision, plain.data());
+      quantize.Logits(row, nullptr, precision, again.data());
+      Require(again == plain);
+    }
     const Row table{cdf.data(), n, precision};
     const int64_t symbol = in.Take<uint8_t>() % (n + 2) - 1;
     const Interval wanted = table.Find(symbol);
