@@ -20,9 +20,10 @@ lint: $(VENV)/has-lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --python-executable $(VENV)/bin/python
-	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests -name '*.h' -o -name '*.cc' -o -name '*.cu')
+	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests benchmarks -name '*.h' -o -name '*.cc' -o -name '*.cu')
 
 bench: $(VENV)/has-bench
+	$(VENV)/bin/python benchmarks/instructions.py
 	$(VENV)/bin/python benchmarks/cpu.py --picture out/speed.png $(ARGS)
 
 bench-scaling: $(VENV)/has-bench

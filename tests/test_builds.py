@@ -30,3 +30,15 @@ def expected(tmp_path_factory):
 @pytest.mark.parametrize("compiler", [c for c in ("g++", "clang++") if shutil.which(c)])
 def test_integers_do_not_depend_on_the_build(tmp_path, expected, compiler, flags):
     assert checksums(tmp_path, compiler, *flags) == expected
+
+
+def test_counted_kernels_run(tmp_path):
+    """Those of benchmarks/instructions.py check what they code."""
+    program = tmp_path / "instructions"
+    source = pathlib.Path(__file__).parents[1] / "benchmarks" / "instructions.cc"
+    subprocess.run(["g++", *STRICT, "-O2", str(source), "-o", str(program)], check=True)
+    kernels = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout.splitlines()
+    assert len(kernels) == 12
+    for number in range(len(kernels)):
+        subprocess.run([str(program), str(number)], check=True)
+    assert subprocess.run([str(program), str(len(kernels))], capture_output=True, check=False).returncode == 1
