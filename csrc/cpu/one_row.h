@@ -38,13 +38,14 @@ JANS_WIDEST_INLINE void StoreWords(uint16_t* p, __m512i x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_maskz_cvtepi32_epi16(0xFFFF, x));
 }
 
+JANS_WIDEST_INLINE __m512i Joined(__m256i low, __m256i high) {
+  return _mm512_maskz_inserti64x4(0xFF, _mm512_maskz_broadcast_i64x4(0xFF, low), high, 1);
+}
 JANS_WIDEST_INLINE __m256i LowWords(const int32_t* p) {
   return _mm512_maskz_cvtusepi32_epi16(0xFFFF, _mm512_loadu_si512(p));
 }
 // Of 32 symbols the numbers of 16 bits, those that have no place in them as 2^16 - 1.
-JANS_WIDEST_INLINE __m512i LoadSymbols(const int32_t* p) {
-  return _mm512_maskz_inserti64x4(0xFF, _mm512_maskz_broadcast_i64x4(0xFF, LowWords(p)), LowWords(p + kSixteen), 1);
-}
+JANS_WIDEST_INLINE __m512i LoadSymbols(const int32_t* p) { return Joined(LowWords(p), LowWords(p + kSixteen)); }
 JANS_WIDEST_INLINE __m512i LoadSymbols(const uint16_t* p) { return _mm512_loadu_si512(p); }
 JANS_WIDEST_INLINE __m512i LoadSymbols(const uint8_t* p) {
   return _mm512_maskz_cvtepu8_epi16(~__mmask32{0}, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
@@ -53,6 +54,22 @@ JANS_WIDEST_INLINE void StoreSymbols(int32_t* p, Sixteen x) { _mm512_storeu_si51
 JANS_WIDEST_INLINE void StoreSymbols(uint16_t* p, Sixteen x) { StoreWords(p, Raw(x)); }
 JANS_WIDEST_INLINE void StoreSymbols(uint8_t* p, Sixteen x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_maskz_cvtepi32_epi8(0xFFFF, Raw(x)));
+}
+
+// Numbers of 32 bits at places that are kScale bytes apart.
+template <int kScale>
+JANS_WIDEST_INLINE Sixteen Gather(const void* base, Sixteen places) {
+  return Of(_mm512_mask_i32gather_epi32(_mm512_setzero_si512(), 0xFFFF, Raw(places), base, kScale));
+}
+
+// The low halves of two registers in one, and the numbers of 16 bits of a half.
+JANS_WIDEST_INLINE __m512i Both(Sixteen low, Sixteen high) {
+  const __m256i a = _mm512_maskz_cvtepi32_epi16(0xFFFF, Raw(low)), b = _mm512_maskz_cvtepi32_epi16(0xFFFF, Raw(high));
+  return Joined(a, b);
+}
+template <int kHalf>
+JANS_WIDEST_INLINE Sixteen Half(__m512i numbers) {
+  return Of(_mm512_maskz_cvtepu16_epi32(0xFFFF, _mm512_maskz_extracti64x4_epi64(0xF, numbers, kHalf)));
 }
 
 // ---- push ----
@@ -101,12 +118,6 @@ struct RowInRegisters {
 
 JANS_WIDEST_INLINE SixteenFloats Float(Sixteen x) {
   return __builtin_convertvector(reinterpret_cast<SixteenSigned>(x), SixteenFloats);
-}
-
-// Sixteen of 32 numbers of 16 bits.
-template <int kHalf>
-JANS_WIDEST_INLINE Sixteen Half(__m512i numbers) {
-  return Of(_mm512_maskz_cvtepu16_epi32(0xFFFF, _mm512_maskz_extracti64x4_epi64(0xF, numbers, kHalf)));
 }
 
 // The push formula; see Eight<Rans32_16> for why that is exact.
@@ -173,6 +184,13 @@ JANS_WIDEST int64_t PushRow(Stream<Rans32_16>& stream, const RowInRegisters& row
 }
 
 // ---- pop ----
+//
+// A table of quantiles finds two registers of them at a time: their symbols, what they are above their starts, and
+// their freqs.
+
+struct Found32 {
+  Sixteen symbol[2], rest[2], freq[2];
+};
 
 // For every quantile its symbol, what it is above its start, and its freq: 8 bits, 12 and 12.
 struct Slots {
@@ -190,29 +208,83 @@ struct Slots {
     }
     return true;
   }
+
+  struct Registers {
+    const uint32_t* slots;
+
+    JANS_WIDEST_INLINE Found32 Find(const Sixteen* quantile) const {
+      Found32 found;
+      for (int k = 0; k < 2; ++k) {
+        const Sixteen slot = Gather<4>(slots, quantile[k]);
+        found.symbol[k] = slot >> 24;
+        found.rest[k] = slot >> 12 & 0xFFF;
+        found.freq[k] = slot & 0xFFF;
+      }
+      return found;
+    }
+  };
+  JANS_WIDEST_INLINE Registers Load() const { return {slots.data()}; }
+};
+
+// For every quantile its symbol; starts and freqs of symbols stay in registers.
+struct SymbolBytes {
+  static constexpr int kMostPrecision = kMostEight<Rans32_16>;
+  // Four bytes are read at a time.
+  alignas(64) std::array<uint8_t, (size_t{1} << kMostPrecision) + 3> symbols;
+  RowInRegisters row;
+
+  bool Build(const Row& from) {
+    if (!row.Build(from)) return false;
+    for (int64_t s = 0; s < from.n; ++s) {
+      std::memset(&symbols[from.cdf[s]], static_cast<int>(s), from.cdf[s + 1] - from.cdf[s]);
+    }
+    return true;
+  }
+
+  struct Registers {
+    const uint8_t* symbols;
+    NumberTable::Registers starts, freqs;
+
+    JANS_WIDEST_INLINE Found32 Find(const Sixteen* quantile) const {
+      Found32 found;
+      for (int k = 0; k < 2; ++k) found.symbol[k] = Gather<1>(symbols, quantile[k]) & 0xFF;
+      const __m512i both = Both(found.symbol[0], found.symbol[1]);
+      const __mmask32 bit6 = _mm512_test_epi16_mask(both, _mm512_set1_epi16(1 << 6));
+      const __mmask32 bit7 = _mm512_test_epi16_mask(both, _mm512_set1_epi16(1 << 7));
+      const __m512i start = starts.At(both, bit6, bit7), freq = freqs.At(both, bit6, bit7);
+      found.rest[0] = quantile[0] - Half<0>(start);
+      found.rest[1] = quantile[1] - Half<1>(start);
+      found.freq[0] = Half<0>(freq);
+      found.freq[1] = Half<1>(freq);
+      return found;
+    }
+  };
+  JANS_WIDEST_INLINE Registers Load() const { return {symbols.data(), row.start.Load(), row.freq.Load()}; }
 };
 
 // Pops turns and gives how many it did: all, or those before one that might want more words than there are, or would
 // read beyond the room for them.
-template <int kRegisters, typename Symbol>
-JANS_WIDEST int64_t PopRow(Stream<Rans32_16>& stream, const Slots& table, Symbol* symbols, int64_t turns,
+template <int kRegisters, typename Table, typename Symbol>
+JANS_WIDEST int64_t PopRow(Stream<Rans32_16>& stream, const Table& table, Symbol* symbols, int64_t turns,
                            int precision) {
   constexpr int kLanes = kSixteen * kRegisters;
+  const typename Table::Registers by = table.Load();
   Sixteen heads[kRegisters];
   for (int k = 0; k < kRegisters; ++k) heads[k] = Reverse(Of(_mm512_loadu_si512(stream.heads + kSixteen * k)));
   const uint16_t* const words = stream.tail.words;
   int64_t size = stream.tail.size, turn = 0;
-  const uint32_t quantiles = (uint32_t{1} << precision) - 1, half = 0xFFF;
+  const uint32_t quantiles = (uint32_t{1} << precision) - 1;
   for (; turn < turns && size >= kLanes && size + kSixteen <= stream.tail.capacity; ++turn) {
     __mmask16 low[kRegisters];
-#pragma GCC unroll 4
-    for (int k = 0; k < kRegisters; ++k) {
-      const Sixteen x = heads[k];
-      const Sixteen slot =
-          Of(_mm512_mask_i32gather_epi32(_mm512_setzero_si512(), 0xFFFF, Raw(x & quantiles), table.slots.data(), 4));
-      StoreSymbols(symbols + turn * kLanes + kSixteen * k, Reverse(slot >> 24));
-      heads[k] = (slot & half) * (x >> precision) + (slot >> 12 & half);
-      low[k] = _mm512_cmplt_epu32_mask(Raw(heads[k]), Raw(Sixteen{} + Rans32_16::kLower));
+#pragma GCC unroll 2
+    for (int k = 0; k < kRegisters; k += 2) {
+      const Sixteen quantile[2] = {heads[k] & quantiles, heads[k + 1] & quantiles};
+      const Found32 found = by.Find(quantile);
+      for (int j = 0; j < 2; ++j) {
+        StoreSymbols(symbols + turn * kLanes + kSixteen * (k + j), Reverse(found.symbol[j]));
+        heads[k + j] = found.freq[j] * (heads[k + j] >> precision) + found.rest[j];
+        low[k + j] = _mm512_cmplt_epu32_mask(Raw(heads[k + j]), Raw(Sixteen{} + Rans32_16::kLower));
+      }
     }
 #pragma GCC unroll 4
     for (int k = 0; k < kRegisters; ++k) {

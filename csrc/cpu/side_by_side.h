@@ -140,23 +140,30 @@ bool PushOneRow(Stream<V>& stream, const Row& row, const Symbol* symbols, int64_
   return false;
 }
 
-// As PushOneRow.
+// As PushOneRow, with a table of the row's quantiles.
+template <typename Table, typename Symbol, typename Pop>
+bool PopOneRowBy(Stream<Rans32_16>& stream, const Row& row, Symbol* symbols, int64_t n, const Pop& pop) {
+  Table table;
+  if (!table.Build(row)) return false;
+  const int64_t turn = stream.lanes, end = n / turn * turn;
+  auto fast = [&](int64_t done) {
+    Symbol* rest = symbols + done * turn;
+    return turn == 32 ? avx512::PopRow<2>(stream, table, rest, end / turn - done, row.precision)
+                      : avx512::PopRow<4>(stream, table, rest, end / turn - done, row.precision);
+  };
+  TurnsForward(end / turn, fast, [&](int64_t first, int64_t last) { pop(first * turn, last * turn); });
+  if (end < n) pop(end, n);
+  return true;
+}
 template <typename V, typename Symbol, typename Pop>
 bool PopOneRow(Stream<V>& stream, const Row& row, Symbol* symbols, int64_t n, const Pop& pop) {
   if constexpr (std::is_same_v<V, Rans32_16>) {
-    // As many symbols as pay for the slots.
-    if (!ServesOneRow(stream) || n < int64_t{1} << row.precision) return false;
-    avx512::Slots slots;
-    if (!slots.Build(row)) return false;
-    const int64_t turn = stream.lanes, end = n / turn * turn;
-    auto fast = [&](int64_t done) {
-      Symbol* rest = symbols + done * turn;
-      return turn == 32 ? avx512::PopRow<2>(stream, slots, rest, end / turn - done, row.precision)
-                        : avx512::PopRow<4>(stream, slots, rest, end / turn - done, row.precision);
-    };
-    TurnsForward(end / turn, fast, [&](int64_t first, int64_t last) { pop(first * turn, last * turn); });
-    if (end < n) pop(end, n);
-    return true;
+    if (!ServesOneRow(stream)) return false;
+    // As many symbols as pay for the table. With 32 lanes, bytes are no quicker than guides.
+    const int64_t quantiles = int64_t{1} << row.precision;
+    const bool bytes = stream.lanes == 64 && n >= quantiles / 8 && FitsPrecision<V>(row.precision);
+    return (n >= quantiles && PopOneRowBy<avx512::Slots>(stream, row, symbols, n, pop)) ||
+           (bytes && PopOneRowBy<avx512::SymbolBytes>(stream, row, symbols, n, pop));
   }
   return false;
 }
