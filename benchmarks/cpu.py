@@ -10,6 +10,8 @@ import importlib.metadata
 import multiprocessing
 import os
 import pathlib
+import subprocess
+import tempfile
 from collections.abc import Callable
 
 # Before JAX: it sets the flags of XLA.
@@ -53,8 +55,8 @@ def stream_calls(variant: str, lanes: int, precision: int, dtype, probs, symbols
     return encode, lambda: pop(full), float(rans.bits(full)) / n
 
 
-def static_table(repetitions: int) -> list[tuple[str, ...]]:
-    """I.i.d. symbols of about 5 bits under one table."""
+def static_table(repetitions: int, programs: list[str]) -> list[tuple[str, ...]]:
+    """I.i.d. symbols of about 5 bits under one table. Every program is given a file with them and prints its rates."""
     n = 4_000_000
     probs = laplace(256, 6.0)
     symbols = np.random.default_rng(0).choice(256, n, p=probs / probs.sum())
@@ -95,6 +97,13 @@ def static_table(repetitions: int) -> list[tuple[str, ...]]:
         ("constriction AnsCoder, 24 bit", *rates_of(rates, "peer"), "", "", f"{32 * words.size / n:.4f}", ""),
         ("simple_ans, counting included", *rates_of(rates, "other"), "", "", f"{their_size:.4f}", ""),
     ]
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(bytes_.tobytes())
+        file.flush()
+        for program in programs:
+            printed = subprocess.run([program, file.name], check=True, capture_output=True, text=True).stdout
+            encode_rate, decode_rate = (float(number) for number in printed.split())
+            rows.append((pathlib.Path(program).stem, f"{encode_rate:.0f}", f"{decode_rate:.0f}", "", "", "", ""))
     for name, *_ in shapes:
         above = f"{100 * (sizes[name] / entropies[name] - 1):.4f} %"
         ratios = ratios_of(rates, name, "peer")
@@ -148,13 +157,13 @@ def small_calls(repetitions: int) -> list[tuple[str, ...]]:
     return rows
 
 
-def gaussians(repetitions: int) -> list[tuple[str, ...]]:
-    """A mean and a scale for every symbol, 24 bits, the integers of constriction."""
+def located(repetitions: int, kind: str) -> list[tuple[str, ...]]:
+    """A location and a scale for every symbol, 24 bits, the integers of constriction."""
     n, high = 1_000_000, 127
     rng = np.random.default_rng(5)
     mean, scale = rng.normal(0, 5, n).astype(np.float32), np.exp(rng.normal(0.5, 1, n)).astype(np.float32)
     symbols = np.clip(np.round(mean + scale * rng.normal(size=n)), -high, high).astype(np.int32)
-    peer = constriction.stream.model.QuantizedGaussian(-high, high)
+    peer = getattr(constriction.stream.model, f"Quantized{kind}")(-high, high)
     wide = mean.astype(np.float64), scale.astype(np.float64)
 
     def peer_encode():
@@ -163,32 +172,63 @@ def gaussians(repetitions: int) -> list[tuple[str, ...]]:
         return coder
 
     words = peer_encode().get_compressed()
-    m, s, x = jnp.asarray(mean), jnp.asarray(scale), jnp.asarray(symbols)
-    build = lambda m, s: models.Gaussian(m, s, -high, high)
-    push = jax.jit(lambda state, m, s, x: rans.push(state, build(m, s), x), donate_argnums=0)
-    pop = jax.jit(lambda state, m, s: rans.pop(state, build(m, s))[1])
-    calls = {"peer encode": peer_encode, "peer decode": lambda: AnsCoder(words).decode(peer, *wide)}
-    lane_counts = (1, 4, 32)
-    for lanes in lane_counts:
-        full = jax.block_until_ready(push(rans.init(n, lanes), m, s, x))
-        assert (np.asarray(pop(full, m, s)) == symbols).all()
-        if lanes == 1:
+    build = lambda m, s: getattr(models, kind)(m, s, -high, high)
+    calls: dict[str, Callable[[], object]] = {
+        "peer encode": peer_encode,
+        "peer decode": lambda: AnsCoder(words).decode(peer, *wide),
+    }
+    calls |= lane_calls(build, (jnp.asarray(mean), jnp.asarray(scale)), symbols, words)
+    rates = {name: n / seconds / 1e6 for name, seconds in interleaved(calls, repetitions).items()}
+    rows = [(f"constriction, {kind}", *rates_of(rates, "peer"), "", "")]
+    for lanes in LANES:
+        rows.append((lanes_label(kind, lanes), *rates_of(rates, str(lanes)), *ratios_of(rates, str(lanes), "peer")))
+    return rows
+
+
+LANES = (1, 4, 32)
+
+
+def lanes_label(kind: str, lanes: int) -> str:
+    return f"jans, {kind}, {lanes} lane{'s' if lanes > 1 else ''}"
+
+
+def lane_calls(build, parameters, symbols, words=None) -> dict[str, Callable[[], object]]:
+    """push into a donated state, and pop, of models with parameters for every symbol, by number of lanes; `words` are
+    what one lane has to write."""
+    push = jax.jit(lambda state, parameters, x: rans.push(state, build(*parameters), x), donate_argnums=0)
+    pop = jax.jit(lambda state, parameters: rans.pop(state, build(*parameters))[1])
+    x, n = jnp.asarray(symbols), symbols.size
+    calls = {}
+    for lanes in LANES:
+        full = jax.block_until_ready(push(rans.init(n, lanes), parameters, x))
+        assert (np.asarray(pop(full, parameters)) == symbols).all()
+        if lanes == 1 and words is not None:
             assert (rans.to_words(full) == words).all()
         held = {"state": rans.init(n, lanes)}
 
         def encode(held=held, lanes=lanes):
             empty = rans.init(0, lanes)
             state = rans.State(empty.head, held["state"].tail, empty.size, empty.status, empty.variant)
-            held["state"] = push(state, m, s, x)
+            held["state"] = push(state, parameters, x)
             return held["state"]
 
-        calls |= {f"{lanes} encode": encode, f"{lanes} decode": lambda full=full: pop(full, m, s)}
+        calls |= {f"{lanes} encode": encode, f"{lanes} decode": lambda full=full: pop(full, parameters)}
+    return calls
+
+
+def mixtures(repetitions: int) -> list[tuple[str, ...]]:
+    """Ten logistic components for every symbol of 256, as pixels have them; there is no peer."""
+    n, components = 100_000, 10
+    rng = np.random.default_rng(6)
+    shape = (n, components)
+    logits = jnp.asarray(rng.normal(0, 2, shape), jnp.float32)
+    mean = jnp.asarray(rng.uniform(0, 255, shape), jnp.float32)
+    scale = jnp.asarray(np.exp(rng.normal(1, 1, shape)), jnp.float32)
+    symbols = rng.integers(0, 256, n).astype(np.int32)
+    build = lambda *parameters: models.LogisticMixture(*parameters, 0, 255)
+    calls = lane_calls(build, (logits, mean, scale), symbols)
     rates = {name: n / seconds / 1e6 for name, seconds in interleaved(calls, repetitions).items()}
-    rows = [("constriction", *rates_of(rates, "peer"), "", "")]
-    for lanes in lane_counts:
-        label = f"jans, {lanes} lane{'s' if lanes > 1 else ''}"
-        rows.append((label, *rates_of(rates, str(lanes)), *ratios_of(rates, str(lanes), "peer")))
-    return rows
+    return [(lanes_label("LogisticMixture", lanes), *rates_of(rates, str(lanes)), "", "") for lanes in LANES]
 
 
 def rows_of_probabilities(repetitions: int) -> list[tuple[str, ...]]:
@@ -301,6 +341,13 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=result_file("cpu"), help="Markdown file to write")
     parser.add_argument("--picture", type=pathlib.Path, help="PNG file to draw")
     parser.add_argument("--repetitions", type=int, default=25)
+    parser.add_argument(
+        "--program",
+        action="append",
+        default=[],
+        help="an executable that is given the path of 4 000 000 symbols as bytes, and prints how many millions of them "
+        "it encodes and decodes in a second; may be repeated",
+    )
     args = parser.parse_args()
     cores = os.sched_getaffinity(0)
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
@@ -312,7 +359,7 @@ def main() -> None:
         (
             "One table, 4 M symbols of 5 bits, Msym/s",
             ("coder", "encode", "decode", *peers, "bits per symbol", "above the quantised entropy"),
-            static_table(r),
+            static_table(r, args.program),
         ),
         (
             "Push and pop of 784 symbols, microseconds",
@@ -325,9 +372,9 @@ def main() -> None:
             steps.single_steps(r) + steps.eager_calls(r),
         ),
         (
-            "A Gaussian for every symbol, constriction's integers of 24 bits, Msym/s",
+            "A distribution for every symbol, constriction's integers of 24 bits, and ten logistic components, Msym/s",
             ("coder", "encode", "decode", *peers),
-            gaussians(r),
+            located(r, "Gaussian") + located(r, "Laplace") + mixtures(r),
         ),
         (
             "256 probabilities for every symbol, Msym/s (fast beside the faster of constriction's fast and lazy)",

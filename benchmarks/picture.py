@@ -6,8 +6,13 @@ BARS = [
     # workload, section, the peer's row, ours
     ("one table, 24 bits\n1 lane", "One table", "constriction AnsCoder", "jans one lane, 24 bit, u8"),
     ("one table, 12 bits\n64 lanes", "One table", "simple_ans", "jans 64 lanes rans32_16, 12 bit"),
-    ("Gaussian each\n1 lane", "A Gaussian for every symbol", "constriction", "jans, 1 lane"),
-    ("Gaussian each\n32 lanes", "A Gaussian for every symbol", "constriction", "jans, 32 lanes"),
+    ("Gaussian each\n1 lane", "A distribution for every symbol", "constriction, Gaussian", "jans, Gaussian, 1 lane"),
+    (
+        "Gaussian each\n32 lanes",
+        "A distribution for every symbol",
+        "constriction, Gaussian",
+        "jans, Gaussian, 32 lanes",
+    ),
     ("256 probabilities\neach", "256 probabilities for every symbol", "constriction fast", "jans fast"),
     ("chain coder\none table", "Chain coder and range coder", "constriction chain coder, one", "jans chain coder, one"),
     ("range coder\none table", "Chain coder and range coder", "constriction range coder, one", "jans range coder, one"),

@@ -95,6 +95,17 @@ def check_one_stream(drawn):
         check(name, (*(a[0] for a in own), cdf, more[0][0], *more[1:]), params)
 
 
+def draw_mixture(some, rng, n, low):
+    """Parameters of a mixture for each of n symbols or for all; some of them are wrong."""
+    size = 1, some(1, n, n), some(1, 3, 10)
+    mean = rng.normal(0, 20, size).astype(np.float32)
+    logits, scale = rng.normal(0, 2, size).astype(np.float32), np.exp(rng.normal(0, 2, size)).astype(np.float32)
+    for array, *wrong in ((logits, np.nan, np.inf), (mean, np.nan, -np.inf), (scale, 0, -1, np.inf, 1e-40)):
+        if some(False, False, True):
+            array[0, rng.integers(size[1]), rng.integers(size[2])] = some(*wrong)
+    return logits, mean, scale, low, np.array([[some(60, 3000)]], np.int32)
+
+
 def draw_model_calls(data, lanes, n):
     """As draw_calls, for one stream and what is not in rows: name -> (operands, parameters)."""
     variant = data.draw(st.sampled_from(tuple(VARIANTS)))
@@ -120,12 +131,14 @@ def draw_model_calls(data, lanes, n):
             array[0, rng.integers(n)] = some(0, 1, 4, 2**precision, 2**31, 2**32 - 1)
     coder = {"variant": number, "precision": precision}
     pop = coder | {"n": n, "dtype": np.dtype(some(np.int32, np.uint8))}
-    gaussian = location, scale, low, high
-    calls_of = {
-        "rans_push": ((*state, start, freq), coder),
-        "rans_push_gaussian": ((*state, symbols, *gaussian), coder),
-        "rans_pop_gaussian": ((*state, *gaussian), pop),
-    }
+    shape = some("gaussian", "laplace", "logistic"), (location, scale, low, high)
+    mixture = some("gaussian", "logistic") + "_mixture", draw_mixture(some, rng, n, low)
+    calls_of = {"rans_push": ((*state, start, freq), coder)}
+    for name, parameters in (shape, mixture):
+        calls_of |= {
+            f"rans_push_{name}": ((*state, symbols, *parameters), coder),
+            f"rans_pop_{name}": ((*state, *parameters), pop),
+        }
     return {name: ([a[0] for a in arrays], params) for name, (arrays, params) in calls_of.items()}
 
 

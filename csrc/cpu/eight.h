@@ -11,11 +11,6 @@ namespace jans {
 
 constexpr int kEight = 8;
 
-// Numbers of 32 bits, one for each lane.
-using Numbers = uint32_t __attribute__((vector_size(32)));
-using SignedNumbers = int32_t __attribute__((vector_size(32)));
-using Floats = float __attribute__((vector_size(32)));
-
 constexpr int kMostGroups = kMostHeads / kEight;
 
 // Symbols of other types, and of several streams, are laid out for the loops in chunks of about so many.

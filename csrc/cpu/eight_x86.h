@@ -1,5 +1,5 @@
-// Eight lanes in registers of x86-64: numbers, sets of lanes, and heads. Read once for each kind of registers, see
-// side_by_side.h: for AVX2, where a set is numbers with all bits or none, and for AVX-512, where it is a mask.
+// Eight lanes in registers of x86-64: numbers and sets of lanes. Read once for each kind of registers, see
+// eight_registers.h: for AVX2, where a set is numbers with all bits or none, and for AVX-512, where it is a mask.
 
 namespace jans {
 namespace JANS_REGISTERS {
@@ -101,6 +101,12 @@ JANS_EIGHT_INLINE void Store(uint8_t* p, Numbers x) {
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
 }
 
+// The numbers that a function has for lanes.
+template <typename Function>
+JANS_EIGHT_INLINE Numbers Each(const Function& f) {
+  return Numbers{f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)};
+}
+
 // The two numbers at each of eight places. (On the processors of today loads are quicker than a gather.)
 JANS_EIGHT_INLINE void LoadPairs(const uint32_t* base, Numbers places, Numbers& first, Numbers& second) {
   alignas(32) uint32_t at[kEight];
@@ -141,78 +147,59 @@ JANS_EIGHT_INLINE void Transpose(Numbers* rows) {
   }
 }
 
-// ---- heads ----
-//
-// Quotients of heads of 64 bits are below 2^50. The quotient of the nearest doubles is wrong by less than 1/4, as head
-// and quotient are rounded by 2^-53 of themselves; the integer next to that is the floor or one more, and then the rest
-// is negative.
+// ---- quotients ----
+
+// Floors of quotients of floats, of numbers below 2^31.
+JANS_EIGHT_INLINE Numbers FloatQuotient(Numbers x, Numbers y) {
+  const Floats a = __builtin_convertvector(reinterpret_cast<SignedNumbers>(x), Floats);
+  const Floats b = __builtin_convertvector(reinterpret_cast<SignedNumbers>(y), Floats);
+  return reinterpret_cast<Numbers>(__builtin_convertvector(a / b, SignedNumbers));
+}
+
+// Quotients of doubles, below 2^52, rounded up: a sum with 2^52 leaves the integer in the low bits.
+JANS_EIGHT_INLINE void StoreQuotientsUp(uint64_t* p, double x, Numbers y) {
+  const __m256d above = _mm256_set1_pd(x), unit = _mm256_set1_pd(0x1p52);
+  const __m256i halves = Raw(y);
+  const __m256d low = _mm256_ceil_pd(above / _mm256_cvtepi32_pd(_mm256_castsi256_si128(halves)));
+  const __m256d high = _mm256_ceil_pd(above / _mm256_cvtepi32_pd(_mm256_extracti128_si256(halves, 1)));
+  StoreRaw(p, _mm256_castpd_si256(_mm256_xor_pd(_mm256_add_pd(low, unit), unit)));
+  StoreRaw(p + 4, _mm256_castpd_si256(_mm256_xor_pd(_mm256_add_pd(high, unit), unit)));
+}
+
+// ---- numbers of 64 bits ----
 
 #if JANS_AVX512
 
 using Longs = uint64_t __attribute__((vector_size(64)));
 
-template <typename V>
-struct Eight {
-  Longs x;
-
-  static JANS_EIGHT_INLINE Eight Of(const uint64_t* heads) {
-    return {reinterpret_cast<Longs>(_mm512_loadu_si512(heads))};
-  }
-  JANS_EIGHT_INLINE void To(uint64_t* heads) const { _mm512_storeu_si512(heads, Raw(x)); }
-
-  // Moves a word out of the heads that are full for their freqs: gives them, and the lowest word of every head.
-  JANS_EIGHT_INLINE Set Flush(Numbers freq, int precision, Numbers& words) {
-    const Set full = _mm512_cmpge_epu64_mask(Raw(x >> (V::kTopBits - precision)), Raw(Long(freq)));
-    words = Words();
-    x = Choose(full, x >> 32, x);
-    return full;
-  }
-  // The push formula.
-  JANS_EIGHT_INLINE void Step(Numbers start, Numbers freq, int precision) {
-    const Longs divisor = Long(freq);
-    const __m512d near = _mm512_maskz_cvtepu64_pd(0xFF, Raw(x)) / _mm512_maskz_cvtepi32_pd(0xFF, avx512::Raw(freq));
-    const Longs quotient = reinterpret_cast<Longs>(_mm512_maskz_cvtpd_epu64(0xFF, near));
-    const Longs rest = x - quotient * divisor;
-    const Set high = _mm512_movepi64_mask(Raw(rest));
-    const Longs floor = Choose(high, quotient - 1, quotient);
-    x = (floor << precision) + Choose(high, rest + divisor, rest) + Long(start);
-  }
-
-  JANS_EIGHT_INLINE Numbers Quantiles(int precision) const { return Words() & All((1 << precision) - 1); }
-  // The pop formula, with what a quantile is above its start.
-  JANS_EIGHT_INLINE void StepBack(Numbers rest, Numbers freq, int precision) {
-    x = (x >> precision) * Long(freq) + Long(rest);
-  }
-  // The heads that are below their range, and Fill, which moves a word into some.
-  JANS_EIGHT_INLINE Set Low() const { return _mm512_cmplt_epu64_mask(Raw(x), Raw(Longs{} + V::kLower)); }
-  JANS_EIGHT_INLINE void Fill(Numbers words, Set wants) { x = Choose(wants, x << 32 | Long(words), x); }
-
-  // The greatest heads that are not full for their freqs.
-  static JANS_EIGHT_INLINE void Most(Numbers freq, int precision, uint64_t* most) {
-    _mm512_storeu_si512(most, Raw((Long(freq) << (V::kTopBits - precision)) - 1));
-  }
-  // For Entry.
-  static JANS_EIGHT_INLINE void Reciprocals(Numbers freq, int, uint64_t* m) {
-    const __m512d near = _mm512_set1_pd(kReciprocal) / _mm512_maskz_cvtepi32_pd(0xFF, avx512::Raw(freq));
-    _mm512_storeu_si512(m, _mm512_maskz_cvttpd_epu64(0xFF, near));
-  }
-
- private:
-  // (The forms with masks of all lanes, as compilers warn about what the others leave undefined.)
-  JANS_EIGHT_INLINE Numbers Words() const { return Cooked(_mm512_maskz_cvtepi64_epi32(0xFF, Raw(x))); }
-  static JANS_EIGHT_INLINE Longs Long(Numbers x) {
-    return reinterpret_cast<Longs>(_mm512_maskz_cvtepu32_epi64(0xFF, avx512::Raw(x)));
-  }
-  static JANS_EIGHT_INLINE __m512i Raw(Longs x) { return reinterpret_cast<__m512i>(x); }
-  static JANS_EIGHT_INLINE Longs Choose(Set set, Longs in, Longs out) {
-    return reinterpret_cast<Longs>(_mm512_mask_mov_epi64(Raw(out), set, Raw(in)));
-  }
-};
+// (The forms with masks of all lanes, as compilers warn about what the others leave undefined.)
+JANS_EIGHT_INLINE __m512i Raw(Longs x) { return reinterpret_cast<__m512i>(x); }
+JANS_EIGHT_INLINE Longs CookedLongs(__m512i x) { return reinterpret_cast<Longs>(x); }
+JANS_EIGHT_INLINE Longs Load(const uint64_t* p) { return CookedLongs(_mm512_loadu_si512(p)); }
+JANS_EIGHT_INLINE void Store(uint64_t* p, Longs x) { _mm512_storeu_si512(p, Raw(x)); }
+JANS_EIGHT_INLINE Longs AllLongs(uint64_t x) { return Longs{} + x; }
+JANS_EIGHT_INLINE Longs Long(Numbers x) { return CookedLongs(_mm512_maskz_cvtepu32_epi64(0xFF, Raw(x))); }
+JANS_EIGHT_INLINE Numbers LowHalves(Longs x) { return Cooked(_mm512_maskz_cvtepi64_epi32(0xFF, Raw(x))); }
+JANS_EIGHT_INLINE Longs Times(Longs x, Numbers y) { return x * Long(y); }
+JANS_EIGHT_INLINE Set AtLeast(Longs a, Longs b) { return _mm512_cmpge_epu64_mask(Raw(a), Raw(b)); }
+JANS_EIGHT_INLINE Set Negative(Longs x) { return _mm512_movepi64_mask(Raw(x)); }
+JANS_EIGHT_INLINE Longs Choose(Set set, Longs in, Longs out) {
+  return CookedLongs(_mm512_mask_mov_epi64(Raw(out), set, Raw(in)));
+}
+// The integers nearest to quotients of doubles, and those below a quotient.
+JANS_EIGHT_INLINE Longs NearestQuotient(Longs x, Numbers y) {
+  const __m512d near = _mm512_maskz_cvtepu64_pd(0xFF, Raw(x)) / _mm512_maskz_cvtepi32_pd(0xFF, Raw(y));
+  return CookedLongs(_mm512_maskz_cvtpd_epu64(0xFF, near));
+}
+JANS_EIGHT_INLINE Longs FloorOfQuotient(double x, Numbers y) {
+  const __m512d near = _mm512_set1_pd(x) / _mm512_maskz_cvtepi32_pd(0xFF, Raw(y));
+  return CookedLongs(_mm512_maskz_cvttpd_epu64(0xFF, near));
+}
 
 #else
 
-// `even` has lanes 0, 1, 4 and 5, `odd` lanes 2, 3, 6 and 7: so the instructions that pack and unpack halves leave
-// lanes in order.
+// Heads of 64 bits; see heads_of_eight.h for why quotients are exact. `even` has lanes 0, 1, 4 and 5, `odd` lanes 2, 3,
+// 6 and 7: so the instructions that pack and unpack halves leave lanes in order.
 template <typename V>
 struct Eight {
   __m256i even, odd;
@@ -318,65 +305,6 @@ struct Eight {
 };
 
 #endif
-
-template <>
-struct Eight<Rans32_16> {
-  Numbers x;
-
-  static JANS_EIGHT_INLINE Eight Of(const uint32_t* heads) { return {Load(heads)}; }
-  JANS_EIGHT_INLINE void To(uint32_t* heads) const { Store(heads, x); }
-
-  JANS_EIGHT_INLINE Set Flush(Numbers freq, int precision, Numbers& words) {
-    const Set full = NotAbove(freq, x >> (Rans32_16::kTopBits - precision));
-    words = x;
-    x = Choose(full, x >> 16, x);
-    return full;
-  }
-  // x < freq * 2^21 and x < 2^31. The quotient of floats is below 2^21 and wrong by little more than 2^-23 of itself,
-  // so that its floor is wrong by one at most, and the rest shows it.
-  JANS_EIGHT_INLINE void Step(Numbers start, Numbers freq, int precision) {
-    Numbers quotient = Floor(Float(x) / Float(freq)), rest = x - quotient * freq;
-    const Set low = Negative(rest);
-    quotient = CountDown(low, quotient);
-    rest = AddIn(low, rest, freq);
-    const Set high = NotAbove(freq, rest);
-    quotient = CountUp(high, quotient);
-    rest = SubIn(high, rest, freq);
-    x = (quotient << precision) + rest + start;
-  }
-
-  JANS_EIGHT_INLINE Numbers Quantiles(int precision) const { return x & All((1 << precision) - 1); }
-  JANS_EIGHT_INLINE void StepBack(Numbers rest, Numbers freq, int precision) { x = freq * (x >> precision) + rest; }
-  JANS_EIGHT_INLINE Set Low() const { return Above(All(Rans32_16::kLower), x); }
-  JANS_EIGHT_INLINE void Fill(Numbers words, Set wants) { x = Choose(wants, x << 16 | words, x); }
-
-  static JANS_EIGHT_INLINE void Most(Numbers freq, int precision, uint32_t* most) {
-    Store(most, (freq << (Rans32_16::kTopBits - precision)) - 1);
-  }
-  // For Entry, 2^(31 + precision) / freq is rounded up. The nearest double is as far from an integer as the quotient,
-  // or is one: that is 1 / freq at least, and more than it is wrong by.
-  static JANS_EIGHT_INLINE void Reciprocals(Numbers freq, int precision, uint64_t* m) {
-    const __m256d scale = _mm256_set1_pd(static_cast<double>(uint64_t{1} << (31 + precision)));
-    const __m256i halves = Raw(freq);
-    Up(scale / _mm256_cvtepi32_pd(_mm256_castsi256_si128(halves)), m);
-    Up(scale / _mm256_cvtepi32_pd(_mm256_extracti128_si256(halves, 1)), m + 4);
-  }
-
- private:
-  // A sum with 2^52 leaves the integer in the low bits.
-  static JANS_EIGHT_INLINE void Up(__m256d x, uint64_t* m) {
-    const __m256d unit = _mm256_set1_pd(0x1p52);
-    const __m256d sum = _mm256_add_pd(_mm256_ceil_pd(x), unit);
-    StoreRaw(m, _mm256_castpd_si256(_mm256_xor_pd(sum, unit)));
-  }
-  // Of numbers below 2^31.
-  static JANS_EIGHT_INLINE Floats Float(Numbers x) {
-    return __builtin_convertvector(reinterpret_cast<SignedNumbers>(x), Floats);
-  }
-  static JANS_EIGHT_INLINE Numbers Floor(Floats x) {
-    return reinterpret_cast<Numbers>(__builtin_convertvector(x, SignedNumbers));
-  }
-};
 
 }  // namespace JANS_REGISTERS
 }  // namespace jans

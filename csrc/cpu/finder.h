@@ -49,6 +49,30 @@ Found LocatePlain(const void* finder, int64_t i, uint32_t quantile) {
   return Found(static_cast<const Finder<Model>*>(finder)->model().Locate(i, quantile));
 }
 
+// For finders of many at once, those that they leave to their model: a bit for each.
+template <typename Finder>
+JANS_SELDOM void FindSome(const Finder& finder, unsigned set, int64_t first, const int32_t* symbols, uint32_t* start,
+                          uint32_t* freq) {
+  for (int64_t j = 0; set >> j != 0; ++j) {
+    if ((set >> j & 1) == 0) continue;
+    const Interval interval = finder.model().Find(first + j, symbols[j]);
+    start[j] = interval.start;
+    freq[j] = interval.freq;
+  }
+}
+template <typename Finder>
+JANS_SELDOM void LocateSome(const Finder& finder, unsigned set, int64_t first, const uint32_t* quantiles,
+                            int32_t* symbols, uint32_t* start, uint32_t* freq) {
+  const LocateFunction locate = finder.Locate();
+  for (int64_t j = 0; set >> j != 0; ++j) {
+    if ((set >> j & 1) == 0) continue;
+    const Located found = locate(&finder, first + j, quantiles[j]).Get();
+    symbols[j] = found.symbol;
+    start[j] = found.interval.start;
+    freq[j] = found.interval.freq;
+  }
+}
+
 // A model for one stream, and how it is asked.
 template <typename Model_>
 class Finder {

@@ -24,7 +24,22 @@
 #undef JANS_REGISTERS
 #undef JANS_EIGHT_LOOP
 
+#elif defined(__aarch64__)
+
+#define JANS_EIGHT_INLINE inline __attribute__((always_inline))
+
+#define JANS_REGISTERS neon
+#define JANS_EIGHT_LOOP
+#include "loops.h"
+#include "sides.h"
+#undef JANS_REGISTERS
+#undef JANS_EIGHT_LOOP
+
+#endif
+
 #undef JANS_EIGHT_INLINE
+
+#if defined(__x86_64__) || defined(__aarch64__)
 
 namespace jans {
 
@@ -32,10 +47,14 @@ namespace jans {
 // ones than AVX2 has.
 template <typename V, typename Body>
 bool WithLoops(const Body& body) {
+#if defined(__x86_64__)
   if constexpr (sizeof(typename V::State) == 8) {
     if (HasWidest()) return body(avx512::Loops{});
   }
   return HasWide() && body(avx2::Loops{});
+#else
+  return HasWide() && body(neon::Loops{});
+#endif
 }
 
 // Whether steps are made for a precision.
@@ -115,6 +134,8 @@ void PopSides(Side& side, const Model& model, const Values& values, Symbols symb
   if (whole < n) pop(whole, n);
 }
 
+#if defined(__x86_64__)
+
 // Whether a stream whose symbols share a row is coded sixteen heads to a register.
 inline bool ServesOneRow(const Stream<Rans32_16>& stream) {
   return HasWidest() && (stream.lanes == 32 || stream.lanes == 64) && InRange(stream);
@@ -167,6 +188,19 @@ bool PopOneRow(Stream<V>& stream, const Row& row, Symbol* symbols, int64_t n, co
   }
   return false;
 }
+
+#else
+
+template <typename... Anything>
+bool PushOneRow(const Anything&...) {
+  return false;
+}
+template <typename... Anything>
+bool PopOneRow(const Anything&...) {
+  return false;
+}
+
+#endif
 
 template <typename V>
 constexpr bool kSideBySide = kHasEight<V>;
@@ -346,6 +380,6 @@ bool PopTogether(const Anything&...) {
 
 }  // namespace jans
 
-#endif  // defined(__x86_64__)
+#endif  // defined(__x86_64__) || defined(__aarch64__)
 
 #endif  // JANS_CPU_SIDE_BY_SIDE_H_

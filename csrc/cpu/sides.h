@@ -210,8 +210,7 @@ class Streams {
       alignas(32) int32_t at[kEight];
       Store(at, Choose(none, left, left - 1));
       Store(&left_[s], CountDown(wants, left));
-      auto word = [&](int k) { return uint32_t{base_[at[k]]}; };
-      return Numbers{word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7)};
+      return Each([&](int k) { return uint32_t{base_[at[k]]}; });
     }
     JANS_EIGHT_INLINE bool End() {
       if (missing_ != 0) return false;

@@ -1,7 +1,8 @@
-// The widest registers that are nearly everywhere: AVX2 on x86-64, elsewhere what there is. A function that uses them
-// says so with JANS_WIDE, and may be called where HasWide(); one that also fuses products and sums, with JANS_FUSED,
-// and where HasFused(); one for AVX-512, with JANS_WIDEST, and where HasWidest(), both on x86-64 alone. Results do not
-// depend on them: the environment variable JANS_SIMD, "avx2" or "none", forbids wider ones than it names.
+// The widest registers that are nearly everywhere: AVX2 on x86-64, NEON on AArch64, elsewhere what there is. A function
+// that uses them says so with JANS_WIDE, and may be called where HasWide(); one that also fuses products and sums, with
+// JANS_FUSED, and where HasFused(); one for AVX-512, with JANS_WIDEST, and where HasWidest(), on x86-64 alone. Results
+// do not depend on them: the environment variable JANS_SIMD, "avx2", "neon" or "none", forbids wider ones than it
+// names.
 #ifndef JANS_CPU_WIDE_H_
 #define JANS_CPU_WIDE_H_
 
@@ -33,8 +34,10 @@ inline bool HasWidest() {
 }
 #else
 #define JANS_WIDE
+#define JANS_FUSED
 constexpr int kWideBytes = 16;
 inline bool HasWide() { return Allowed(1); }
+inline bool HasFused() { return HasWide(); }
 #endif
 
 // The widest of them here, by the names of JANS_SIMD.
@@ -42,6 +45,8 @@ inline const char* WidestName() {
 #if defined(__x86_64__)
   if (HasWidest()) return "avx512";
   return HasWide() ? "avx2" : "none";
+#elif defined(__aarch64__)
+  return HasWide() ? "neon" : "none";
 #else
   return "none";
 #endif

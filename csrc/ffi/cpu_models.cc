@@ -1,5 +1,6 @@
 // CPU handlers of the models in closed form.
-#include "../cpu/gaussian.h"
+#include "../cpu/mixture_lanes.h"
+#include "../cpu/shapes.h"
 #include "../cpu/side_by_side.h"
 #include "any_model.h"
 #include "cpu_call.h"

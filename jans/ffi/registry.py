@@ -18,7 +18,7 @@ SWITCH = "JANS_KERNELS"
 platform."""
 SIMD = "JANS_SIMD"
 """This environment variable forbids the CPU kernels wider registers than it names. What they compute is the same."""
-SIMD_NAMES = ("none", "avx2", "avx512")
+SIMD_NAMES = ("none", "neon") if os.uname().machine in ("aarch64", "arm64") else ("none", "avx2", "avx512")
 
 
 class _Target(ctypes.Structure):

@@ -14,9 +14,10 @@
 #include "../../csrc/core/fixed_models.h"
 #include "../../csrc/core/perfect.h"
 #include "../../csrc/core/sums.h"
-#include "../../csrc/cpu/gaussian.h"
 #include "../../csrc/cpu/lazy_block.h"
+#include "../../csrc/cpu/mixture_lanes.h"
 #include "../../csrc/cpu/row_tables.h"
+#include "../../csrc/cpu/shapes.h"
 #include "../../csrc/cpu/stream.h"
 #include "chain_and_range.h"
 #include "input.h"
@@ -153,8 +154,36 @@ void RunSummed(const Distribution& distribution, int precision, uint32_t quantil
   RunModel(model, f.valid && model.Fits(f), 0, f.n, quantile, symbol);
 }
 
-// Several Gaussians at once: vectors and guesses give what the careful code gives.
-void RunGaussians(Input in) {
+// A model is asked for many symbols and quantiles at once, and gives what it gives one by one.
+template <typename Model>
+void RunMany(Input& in, const Model& model, int32_t low, int32_t high, int64_t n) {
+  std::vector<int32_t> symbols(n);
+  for (int32_t& symbol : symbols) symbol = low - 1 + in.Take<uint16_t>() % (high - low + 3);
+  std::vector<uint32_t> start(n), freq(n), expected_start(n), expected_freq(n), quantiles(n);
+  const Finder<Model> finder(model);
+  finder.Find()(&finder, 0, n, symbols.data(), start.data(), freq.data());
+  FindPlain<Model>(&finder, 0, n, symbols.data(), expected_start.data(), expected_freq.data());
+  Require(start == expected_start && freq == expected_freq);
+  const LocateFunction locate = finder.Locate();
+  const uint32_t last = static_cast<uint32_t>(Total(model.precision) - 1);
+  for (uint32_t& quantile : quantiles) quantile = in.Take<uint32_t>() & last;
+  const int64_t eights = finder.LocateMany() == nullptr ? 0 : n / 8 * 8;
+  if (eights > 0) {
+    finder.LocateMany()(&finder, 0, eights, quantiles.data(), symbols.data(), start.data(), freq.data());
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    const Located found = locate(&finder, i, quantiles[i]).Get(), careful = model.Locate(i, quantiles[i]);
+    Require(found.symbol == careful.symbol && found.interval.start == careful.interval.start &&
+            found.interval.freq == careful.interval.freq);
+    Require(i >= eights ||
+            (freq[i] == careful.interval.freq && start[i] == careful.interval.start && symbols[i] == careful.symbol));
+  }
+}
+
+// Several distributions at once: vectors and guesses give what the careful code gives.
+template <typename Shape>
+void RunShapes(Input in) {
+  using Distribution = OnIntegers<Shape>;
   constexpr int64_t kMost = 40;
   const int precision = 1 + in.Take<uint8_t>() % 32;
   const int64_t n = in.Take<uint8_t>() % (kMost + 1);
@@ -171,35 +200,36 @@ void RunGaussians(Input in) {
   const Reals locations{is_wide ? static_cast<const void*>(wide_location.data()) : location.data(), strides[0],
                         is_wide};
   const Reals scales{is_wide ? static_cast<const void*>(wide_scale.data()) : scale.data(), strides[1], is_wide};
-  const Leaky<Gaussian> model{{locations, scales, {{&low, 0}, {&high, 0}}}, precision};
-  std::vector<int32_t> symbols(n);
-  for (int32_t& symbol : symbols) symbol = low - 1 + in.Take<uint16_t>() % (high - low + 3);
-  std::vector<uint32_t> start(n), freq(n), expected_start(n), expected_freq(n);
-  const Finder<Leaky<Gaussian>> finder(model);
-  finder.Find()(&finder, 0, n, symbols.data(), start.data(), freq.data());
-  FindPlain<Leaky<Gaussian>>(&finder, 0, n, symbols.data(), expected_start.data(), expected_freq.data());
-  Require(start == expected_start && freq == expected_freq);
-  const LocateFunction locate = finder.Locate();
-  std::vector<uint32_t> quantiles(n);
-  for (uint32_t& quantile : quantiles) quantile = in.Take<uint32_t>() & static_cast<uint32_t>(Total(precision) - 1);
-  const int64_t eights = finder.LocateMany() == nullptr ? 0 : n / 8 * 8;
-  if (eights > 0) {
-    finder.LocateMany()(&finder, 0, eights, quantiles.data(), symbols.data(), start.data(), freq.data());
-  }
+  const Leaky<Distribution> model{{locations, scales, {{&low, 0}, {&high, 0}}}, precision};
+  RunMany(in, model, low, high, n);
   for (int64_t i = 0; i < n; ++i) {
-    const uint32_t quantile = quantiles[i];
-    const Located found = locate(&finder, i, quantile).Get(), careful = model.Locate(i, quantile);
-    Require(found.symbol == careful.symbol && found.interval.start == careful.interval.start &&
-            found.interval.freq == careful.interval.freq);
-    Require(i >= eights ||
-            (freq[i] == careful.interval.freq && start[i] == careful.interval.start && symbols[i] == careful.symbol));
-    const Gaussian& g = model.distribution;
+    const Distribution& g = model.distribution;
     const auto f = g.Load(i);
     if (!f.valid || !model.Fits(f) || f.n < 2) continue;
     const int64_t k = 1 + in.Take<uint16_t>() % (f.n - 1);
     const uint64_t mass = Total(precision) - f.n;
     Require(g.Scaled(f, k, mass) == g.ScaledByF(f, static_cast<double>(f.low + k) - 0.5, mass));
   }
+}
+
+template <typename Component>
+void RunMixtures(Input in) {
+  constexpr int64_t kMost = 24;
+  const int precision = 1 + in.Take<uint8_t>() % 32, components = 1 + in.Take<uint8_t>() % 16;
+  const int64_t n = in.Take<uint8_t>() % (kMost + 1), stride = in.Take<uint8_t>() % 4 != 0;
+  const bool plain = in.Take<uint8_t>() % 4 != 0;
+  const int32_t low = in.Take<int8_t>(), high = low + in.Take<uint16_t>() % 600;
+  // Exactly as many as there are.
+  const int64_t count = (stride == 0 ? 1 : n) * components;
+  std::vector<float> logits = in.Fill<float>(count), mean = in.Fill<float>(count), scale = in.Fill<float>(count);
+  for (int64_t i = 0; i < count && plain; ++i) {
+    logits[i] = static_cast<float>(in.Take<int16_t>()) / 4096;
+    mean[i] = static_cast<float>(in.Take<int16_t>()) / 128;
+    scale[i] = static_cast<float>(1 + in.Take<uint16_t>()) / (1 << in.Take<uint8_t>() % 16);
+  }
+  const Support support{{&low, 0}, {&high, 0}};
+  const Mixture<Component> mixture{logits.data(), mean.data(), scale.data(), stride, components, support};
+  RunMany(in, Leaky<Mixture<Component>>{mixture, precision}, low, high, n);
 }
 
 // Models in closed form on any parameters.
@@ -352,7 +382,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Run<Rans32, 32>(in, 32);
       break;
     case 8:
-      RunGaussians(in);
+      RunShapes<GaussianShape>(in);
+      RunShapes<LaplaceShape>(in);
+      RunShapes<LogisticShape>(in);
+      RunMixtures<LogisticComponent>(in);
+      RunMixtures<NormalComponent>(in);
       break;
     case 9:
       RunProbs<float>(in);

@@ -1,7 +1,7 @@
-// Intervals of Gaussians side by side, and their symbols, where the machine has AVX2 and FMA. The results do not depend
-// on it: where these are not certain of their integers, the model makes them.
-#ifndef JANS_CPU_GAUSSIAN_H_
-#define JANS_CPU_GAUSSIAN_H_
+// Intervals of distributions on integers side by side, and their symbols, where the machine has registers for that. The
+// results do not depend on it: where these are not certain of their integers, the model makes them.
+#ifndef JANS_CPU_SHAPES_H_
+#define JANS_CPU_SHAPES_H_
 
 #include "../core/distributions.h"
 #include "finder.h"
@@ -9,29 +9,42 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
 
 namespace jans {
 
-// The error of short series in fused operations, and where F is 0 or 1 for certain: it is from 6 on.
+// The error of short series in fused operations, and where erf is 1 for certain: it is from 6 on.
 constexpr double kLooseDoubt = 9.094947017729282379150390625e-13;  // 2^-40
-constexpr double kBeyond = 6.0625;
+constexpr double kErfSurelyOne = 6.0625;
 
 constexpr int kManyBits = 20;
 
 // What all symbols of a stream share.
-struct GaussianFrame {
+struct ShapeFrame {
   double low, high, total, half_mass;
   double sure;  // a fraction this near to 1/2 is not moved past an integer by 2^-40 of the mass
 };
+
+template <typename Model>
+JANS_SELDOM Found LocateCarefully(const Model& model, int64_t i, uint32_t quantile) {
+  return Found(model.Locate(i, quantile));
+}
 
 }  // namespace jans
 
 #define JANS_REALS_INLINE JANS_REALS_LOOP inline __attribute__((always_inline))
 
+#if defined(__x86_64__)
+
 #define JANS_REGISTERS reals_avx2
 #define JANS_REALS_LOOP JANS_FUSED
 #define JANS_AVX512 0
-#include "gaussian_x86.h"
+#include "reals_x86.h"
+#include "shape_lanes.h"
 #undef JANS_REGISTERS
 #undef JANS_REALS_LOOP
 #undef JANS_AVX512
@@ -39,10 +52,22 @@ struct GaussianFrame {
 #define JANS_REGISTERS reals_avx512
 #define JANS_REALS_LOOP JANS_WIDEST
 #define JANS_AVX512 1
-#include "gaussian_x86.h"
+#include "reals_x86.h"
+#include "shape_lanes.h"
 #undef JANS_REGISTERS
 #undef JANS_REALS_LOOP
 #undef JANS_AVX512
+
+#else
+
+#define JANS_REGISTERS reals_neon
+#define JANS_REALS_LOOP
+#include "reals_neon.h"
+#include "shape_lanes.h"
+#undef JANS_REGISTERS
+#undef JANS_REALS_LOOP
+
+#endif
 
 #undef JANS_REALS_INLINE
 
@@ -59,7 +84,7 @@ JANS_FUSED_INLINE Edge FindEdge(double z, double half_mass, double sure, double 
                    kMagic = 1.5 * kWhole;  // adding 2^52 rounds to an integer, in the low bits
   const double t = Magnitude(z), half = WithSign(half_mass, z);
   if (__builtin_expect(!(t < kErfLimit), 0)) {
-    return {static_cast<uint32_t>(static_cast<int32_t>(half_mass + half + count)), t > kBeyond};
+    return {static_cast<uint32_t>(static_cast<int32_t>(half_mass + half + count)), t > kErfSurelyOne};
   }
   const double node = __builtin_fma(t, kErfSteps, kMagic);
   const double* a = kErfSeries + 8 * static_cast<uint64_t>(static_cast<uint32_t>(ToBits(node)));
@@ -69,10 +94,6 @@ JANS_FUSED_INLINE Edge FindEdge(double z, double half_mass, double sure, double 
   const double middle = __builtin_fma(high, step * d, low);  // rounded to nearest, it is the floor
   const double whole = middle + (kWhole + count);
   return {static_cast<uint32_t>(ToBits(whole)), Magnitude(middle - (whole - (kWhole + count))) < sure};
-}
-
-JANS_SELDOM inline Found LocateCarefully(const Leaky<Gaussian>& model, int64_t i, uint32_t quantile) {
-  return Found(model.Locate(i, quantile));
 }
 
 // The symbol that a table of quantiles suggests, if both of its edges are certain; else the careful search.
@@ -102,11 +123,34 @@ JANS_FUSED inline Found LocateGaussian(const Leaky<Gaussian>& model, int64_t i, 
   return Found({static_cast<int32_t>(symbol), {left.left, freq}});
 }
 
+// Those of the best registers; none where there are no such ones. (One quantile fills no wide ones.)
+struct ShapeFunctions {
+  FindFunction find;
+  LocateFunction locate;
+  LocateManyFunction locate_many;
+};
+template <typename Finder>
+ShapeFunctions BestShapes() {
+#if defined(__x86_64__)
+  using Narrow = reals_avx2::ShapesOf<Finder>;
+  using Wide = reals_avx512::ShapesOf<Finder>;
+  if (HasWidest()) return {Wide::Find, Narrow::Locate, Wide::LocateMany};
+#else
+  using Narrow = reals_neon::ShapesOf<Finder>;
+#endif
+  if (HasFused()) return {Narrow::Find, Narrow::Locate, Narrow::LocateMany};
+  return {nullptr, nullptr, nullptr};
+}
+
+template <typename Shape>
+constexpr bool kInLanes = !std::is_same_v<Shape, CauchyShape>;
+
 // For one stream; what all of its symbols share is computed once.
-template <>
-class Finder<Leaky<Gaussian>> {
+template <typename Shape_>
+class Finder<Leaky<OnIntegers<Shape_>>> {
  public:
-  using Model = Leaky<Gaussian>;
+  using Shape = Shape_;
+  using Model = Leaky<OnIntegers<Shape>>;
 
   explicit Finder(const Model& model) : model_(model) {
     const Support& support = model.distribution.support;
@@ -119,50 +163,32 @@ class Finder<Leaky<Gaussian>> {
     frame_ = {low, low + size - 1, total, mass / 2, 0.5 - mass * kLooseDoubt};
   }
   const Model& model() const { return model_; }
-  const GaussianFrame& frame() const { return frame_; }
+  const ShapeFrame& frame() const { return frame_; }
 
-  FindFunction Find() const {
-    if (!shared_ || !HasFused()) return FindPlain<Model>;
-    return HasWidest() ? reals_avx512::GaussiansOf<Finder>::Find : reals_avx2::GaussiansOf<Finder>::Find;
+  FindFunction Find() const { return shared_ && Best().find != nullptr ? Best().find : FindPlain<Model>; }
+  LocateFunction Locate() const {
+    if constexpr (std::is_same_v<Shape, GaussianShape>) return HasFused() ? LocateFused : LocatePlain<Model>;
+    return Guesses() && Best().locate != nullptr ? Best().locate : LocatePlain<Model>;
   }
-  LocateFunction Locate() const { return HasFused() ? LocateFused : LocatePlain<Model>; }
-  LocateManyFunction LocateMany() const {
-    if (!shared_ || !HasFused() || model_.precision < kGuessBits) return nullptr;
-    return HasWidest() ? reals_avx512::GaussiansOf<Finder>::LocateMany : reals_avx2::GaussiansOf<Finder>::LocateMany;
-  }
-
-  // Those in a set, a bit for each.
-  JANS_SELDOM void FindEach(unsigned set, int64_t first, const int32_t* symbols, uint32_t* start,
-                            uint32_t* freq) const {
-    for (int64_t j = 0; set >> j != 0; ++j) {
-      if ((set >> j & 1) != 0) Put(model_.Find(first + j, symbols[j]), start + j, freq + j);
-    }
-  }
-  JANS_SELDOM void LocateEach(unsigned set, int64_t first, const uint32_t* quantiles, int32_t* symbols, uint32_t* start,
-                              uint32_t* freq) const {
-    for (int64_t j = 0; set >> j != 0; ++j) {
-      if ((set >> j & 1) == 0) continue;
-      const Located found = LocateGaussian(model_, first + j, quantiles[j]).Get();
-      symbols[j] = found.symbol;
-      Put(found.interval, start + j, freq + j);
-    }
-  }
+  LocateManyFunction LocateMany() const { return Guesses() ? Best().locate_many : nullptr; }
 
  private:
-  static void Put(Interval interval, uint32_t* start, uint32_t* freq) {
-    *start = interval.start;
-    *freq = interval.freq;
+  static ShapeFunctions Best() {
+    if constexpr (kInLanes<Shape>) return BestShapes<Finder>();
+    return {nullptr, nullptr, nullptr};
   }
+  bool Guesses() const { return shared_ && model_.precision >= kGuessBits; }
   static Found LocateFused(const void* any, int64_t i, uint32_t quantile) {
     return LocateGaussian(static_cast<const Finder*>(any)->model_, i, quantile);
   }
 
   Model model_;
   bool shared_;
-  GaussianFrame frame_;
+  ShapeFrame frame_;
 };
 
 }  // namespace jans
-#endif
 
-#endif  // JANS_CPU_GAUSSIAN_H_
+#endif  // defined(__x86_64__) || defined(__aarch64__)
+
+#endif  // JANS_CPU_SHAPES_H_
