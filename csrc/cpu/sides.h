@@ -209,7 +209,7 @@ class Streams {
       missing_ |= Bits(Both(wants, none));
       alignas(32) int32_t at[kEight];
       Store(at, Choose(none, left, left - 1));
-      Store(&left_[s], CountDown(wants, left));
+      Store(&left_[s], CountDown(Without(wants, none), left));
       return Each([&](int k) { return uint32_t{base_[at[k]]}; });
     }
     JANS_EIGHT_INLINE bool End() {

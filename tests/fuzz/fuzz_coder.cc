@@ -19,31 +19,13 @@
 #include "../../csrc/cpu/row_tables.h"
 #include "../../csrc/cpu/shapes.h"
 #include "../../csrc/cpu/stream.h"
+#include "buffers.h"
 #include "chain_and_range.h"
-#include "input.h"
+#include "side_by_side.h"
 
 namespace {
 
 using namespace jans;
-
-template <typename V>
-struct Buffers {
-  std::vector<uint32_t> heads;
-  std::vector<typename V::Word> tail;
-  int64_t size;
-
-  Stream<V> Open(int64_t lanes) {
-    return {heads.data(), lanes, {tail.data(), static_cast<int64_t>(tail.size()), size, 0}};
-  }
-};
-
-// Words beyond the size are unspecified.
-template <typename V>
-bool Same(const Stream<V>& a, const Buffers<V>& of_a, const Stream<V>& b, const Buffers<V>& of_b) {
-  const int64_t used = a.tail.size < a.tail.capacity ? a.tail.size : a.tail.capacity;
-  return a.tail.size == b.tail.size && a.tail.status == b.tail.status && of_a.heads == of_b.heads &&
-         std::equal(of_a.tail.begin(), of_a.tail.begin() + used, of_b.tail.begin());
-}
 
 template <typename V, int kLanes>
 void Run(Input in, int64_t lanes) {
@@ -356,7 +338,7 @@ void RunProbs(Input in) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Input in{data, size};
   const uint8_t choice = in.Take<uint8_t>();
-  switch (choice % 15) {
+  switch (choice % 19) {
     case 0:
       Run<Rans64, 1>(in, 1);
       break;
@@ -400,6 +382,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 12:
       RunRange(in);
+      break;
+    case 13:
+      RunSideBySide<Rans64, int32_t>(in);
+      break;
+    case 14:
+      RunSideBySide<Rans64Ryg, uint16_t>(in);
+      break;
+    case 15:
+      RunSideBySide<Rans32_16, uint8_t>(in);
+      break;
+    case 16:
+      RunSideBySide<Rans32_16, int32_t>(in);
       break;
     default:
       RunFamilies(in);
