@@ -5,7 +5,7 @@ ARGS ?=
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jans csrc -name '*.py' -o -name '*.h' -o -name '*.inc' -o -name '*.cc' -o -name '*.cu')
 
-.PHONY: demo hyperprior test lint bench bench-scaling bench-tables gpu clean
+.PHONY: demo hyperprior test lint bench bench-scaling bench-memory bench-tables neon gpu clean
 
 demo: $(VENV)/has-examples
 	$(VENV)/bin/python examples/mnist.py $(ARGS)
@@ -29,9 +29,16 @@ bench: $(VENV)/has-bench
 bench-scaling: $(VENV)/has-bench
 	$(VENV)/bin/python benchmarks/scaling.py --picture out/scaling.png $(ARGS)
 
+bench-memory: $(VENV)/has-bench
+	$(VENV)/bin/python benchmarks/memory.py $(ARGS)
+
 # PyTorch in its build for CPUs is enough; install that first where its default build is too large.
 bench-tables: $(VENV)/has-bench-tables
 	$(VENV)/bin/python benchmarks/tables.py $(ARGS)
+
+# With a compiler for AArch64 and qemu, as packages of the system.
+neon:
+	$(PYTHON) tests/neon/run.py $(ARGS)
 
 # For a machine with a GPU and no network: the Python at hand brings jax, its CUDA plugin, cmake, ninja and scikit-build-core.
 gpu:

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "../../csrc/core/nearest.h"
+#include "../../csrc/core/perfect.h"
+#include "../../csrc/core/quantize.h"
 
 namespace jans {
 
