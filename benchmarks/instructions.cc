@@ -5,9 +5,9 @@
 #include <functional>
 #include <vector>
 
-#include "../csrc/cpu/shapes.h"
 #include "../csrc/cpu/quantize_rows.h"
 #include "../csrc/cpu/row_tables.h"
+#include "../csrc/cpu/shapes.h"
 #include "../csrc/cpu/side_by_side.h"
 
 using namespace jans;

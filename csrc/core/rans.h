@@ -9,6 +9,8 @@
 #ifndef JANS_CORE_RANS_H_
 #define JANS_CORE_RANS_H_
 
+#include <type_traits>
+
 #include "portable.h"
 
 namespace jans {
@@ -185,6 +187,48 @@ JANS_HD typename V::State Step(typename V::State x, const Entry& entry, int prec
   } else {
     uint32_t quotient = static_cast<uint32_t>((x * entry.reciprocal) >> (31 + precision));
     return x + entry.start + quotient * ((uint32_t{1} << precision) - entry.freq);
+  }
+}
+
+// An interval with a reciprocal that is exact for heads of 64 bits that have been flushed, and the greatest of these.
+// For freqs below half of the quantiles: m = (2^(64+k) + e) / freq rounded up, 2^k <= freq < 2^(k+1) and e < freq, so
+//   x m / 2^(64+k) = x / freq + x e / (freq 2^(64+k)), and x < freq 2^(64-p) with k + 2 <= p makes x e < 2^(64+k) and
+//   the last term smaller than 1 / freq: the floor is exact.
+// Powers of two have m = 2^63 and k less by one, but for 1: there x is raised by p bits, and the quotient is 0.
+struct FlushedEntry {
+  uint64_t reciprocal, most;
+  uint32_t start, freq;
+  uint8_t shift, raise;
+};
+
+template <typename V>
+FlushedEntry MakeFlushedEntry(Interval interval, int precision) {
+  static_assert(sizeof(typename V::State) == 8);
+  const uint64_t freq = interval.freq;
+  if (freq == 0) return {0, 0, interval.start, 0, 0, 0};
+  const uint64_t most = (freq << (V::kTopBits - precision)) - 1;
+  if (freq == 1) return {0, most, interval.start, 1, 0, static_cast<uint8_t>(precision)};
+  uint8_t k = 31;
+  while (freq >> k == 0) --k;
+  const bool power = (freq & (freq - 1)) == 0;
+  const uint64_t one = uint64_t{1} << (32 + k), high = one / freq, low = (one % freq << 32) / freq;
+  const uint64_t m = power ? uint64_t{1} << 63 : (high << 32) + low + 1;
+  return {m, most, interval.start, interval.freq, static_cast<uint8_t>(k - power), 0};
+}
+
+template <typename V>
+JANS_HD uint64_t Step(uint64_t x, const FlushedEntry& entry, int precision) {
+  const uint64_t complement = (uint64_t{1} << precision) - entry.freq;
+  return (x << entry.raise) + entry.start + (MulHi(x, entry.reciprocal) >> entry.shift) * complement;
+}
+
+// Whether a head gives a word before this one is pushed.
+template <typename V, typename Item>
+JANS_HD bool IsFull(typename V::State x, const Item& item, int precision) {
+  if constexpr (std::is_same_v<Item, FlushedEntry>) {
+    return x > item.most;
+  } else {
+    return (x >> (V::kTopBits - precision)) >= item.freq;
   }
 }
 

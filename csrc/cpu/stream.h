@@ -131,7 +131,6 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
   Heads<V, kLanes> heads(stream);
   Tail<Word> tail = stream.tail;
   const int64_t lanes = heads.lanes();
-  const int shift = V::kTopBits - precision;
 
   int64_t i = n, lane = (n - 1) % lanes;  // of symbol i - 1
   auto next = [&] { lane = lane == 0 ? lanes - 1 : lane - 1; };
@@ -167,11 +166,11 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
         State x = heads.Get(at);
         if constexpr (kWordsPerSymbol<Word> == 1) {
           *words = static_cast<Word>(x);
-          bool full = (x >> shift) >= entry.freq;
+          const bool full = IsFull<V>(x, entry, precision);
           words += full;
           x = full ? x >> V::kWordBits : x;
         } else {
-          while ((x >> shift) >= entry.freq) {
+          while (IsFull<V>(x, entry, precision)) {
             *words++ = static_cast<Word>(x);
             x >>= V::kWordBits;
           }
@@ -238,18 +237,21 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
           refused |= static_cast<int32_t>(found.interval.start);
           continue;
         }
-        x = found.interval.freq * (x >> precision) + (quantile - found.interval.start);
+        const State freq = found.interval.freq, high = x >> precision, rest = quantile - found.interval.start;
+        x = freq * high + rest;
         if constexpr (kWordsPerSymbol<Word> == 1) {
           // No jump, which could not be predicted: one head waits for a conditional move, and many are better served
           // by masks, which compilers leave alone.
-          const State filled = (x << V::kWordBits) | words[-1];
           const bool low = __builtin_expect_with_probability(x < V::kLower, 1, 0.5);
-          words -= low;
           if constexpr (kLanes == 1) {
+            // Refilled or not, it waits for one product.
+            const State filled = (freq << V::kWordBits) * high + ((rest << V::kWordBits) | words[-1]);
             x = low ? filled : x;
           } else {
+            const State filled = (x << V::kWordBits) | words[-1];
             x ^= (x ^ filled) & (State{0} - low);
           }
+          words -= low;
         } else {
           for (int bits = 0; bits < precision && x < V::kLower; bits += V::kWordBits) {
             x = (x << V::kWordBits) | *--words;

@@ -25,6 +25,13 @@ void PushSome(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols,
   });
 }
 
+// The greatest freq among the symbols of a row that have an interval.
+uint32_t MostFreq(const Row& row) {
+  uint32_t most = 0;
+  for (int64_t s = 0; s < row.n; ++s) most = std::max(most, row.At(s).freq);
+  return most;
+}
+
 template <typename V, typename Symbol>
 void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols, int64_t n, int precision) {
   auto push = [&](int64_t first, int64_t last) { PushSome(stream, table, symbols, first, last, precision); };
@@ -32,12 +39,25 @@ void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbol* symbols,
   const bool shared = rows.Shared() && n > 0 && rows.Valid(0);
   if (shared && PushOneRow(stream, rows.At(0), symbols, n, push)) return;
   auto by_side = [&] { return PushSideBySide(stream, table, Places{}, symbols, n, push); };
+  auto push_entries = [&](const auto& entries, auto lanes) {
+    auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
+    PushEntries<V, decltype(lanes)::value>(stream, source, n, precision);
+  };
   auto by_entries = [&] {
+    if constexpr (sizeof(typename V::State) == 8) {
+      // One head waits for itself.
+      EntryTable<FlushedEntry> entries;
+      auto make = [precision](Interval interval) { return MakeFlushedEntry<V>(interval, precision); };
+      if (stream.lanes == 1 && n >= kShort && shared && MostFreq(rows.At(0)) < Total(precision) / 2 &&
+          InRange(stream) && entries.Build(rows.At(0), n, make)) {
+        push_entries(entries, std::integral_constant<int, 1>{});
+        return true;
+      }
+    }
     EntryTable<Entry> entries;
     auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
     if (!shared || !entries.Build(rows.At(0), n, make)) return false;
-    auto source = [&entries, symbols](int64_t i) { return entries.Find(symbols[i]); };
-    WithLanes(stream.lanes, [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, precision); });
+    WithLanes(stream.lanes, [&](auto lanes) { push_entries(entries, lanes); });
     return true;
   };
   // Reciprocals that many symbols share are worth more than heads side by side where those fill no register.

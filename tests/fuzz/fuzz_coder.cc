@@ -60,6 +60,19 @@ void Run(Input in, int64_t lanes) {
     PushEntries<V, kLanes>(b, [&](int64_t i) { return table->Find(symbols[i]); }, count, precision);
     Require(Same(a, slow, b, fast));
   }
+  if constexpr (sizeof(typename V::State) == 8) {
+    uint32_t most = 0;
+    for (int64_t s = 0; s < n; ++s) most = std::max(most, row.At(s).freq);
+    auto flushed = std::make_unique<EntryTable<FlushedEntry>>();
+    fast = start;
+    Stream<V> d = fast.Open(lanes);
+    CheckState(d);
+    auto make_flushed = [precision](Interval interval) { return MakeFlushedEntry<V>(interval, precision); };
+    if (most < Total(precision) / 2 && InRange(d) && flushed->Build(row, row.n, make_flushed)) {
+      PushEntries<V, kLanes>(d, [&](int64_t i) { return flushed->Find(symbols[i]); }, count, precision);
+      Require(Same(a, slow, d, fast));
+    }
+  }
   auto fill = [&](int64_t begin, int64_t size, uint32_t* start, uint32_t* freq) {
     for (int64_t j = 0; j < size; ++j) {
       const Interval interval = row.Find(symbols[begin + j]);
