@@ -70,8 +70,8 @@ auto Never(const char* why) {
 void OneLane(bool measure_pop) {
   Coder<Rans64> c(1, 24);
   const Row row = c.table.rows.At(0);
-  static EntryTable<Entry> entries;
-  entries.Build(row, kSymbols, [](Interval interval) { return MakeEntry<Rans64>(interval, 24); });
+  static EntryTable<FlushedEntry> entries;
+  entries.Build(row, kSymbols, [](Interval interval) { return MakeFlushedEntry<Rans64>(interval, 24); });
   auto push = [&] {
     PushEntries<Rans64, 1>(c.stream, [&](int64_t i) { return entries.Find(c.symbols[i]); }, kSymbols, 24);
   };

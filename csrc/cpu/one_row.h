@@ -50,10 +50,13 @@ JANS_WIDEST_INLINE __m512i LoadSymbols(const uint16_t* p) { return _mm512_loadu_
 JANS_WIDEST_INLINE __m512i LoadSymbols(const uint8_t* p) {
   return _mm512_maskz_cvtepu8_epi16(~__mmask32{0}, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
-JANS_WIDEST_INLINE void StoreSymbols(int32_t* p, Sixteen x) { _mm512_storeu_si512(p, Raw(x)); }
-JANS_WIDEST_INLINE void StoreSymbols(uint16_t* p, Sixteen x) { StoreWords(p, Raw(x)); }
+// Sixteen symbols, of which the low bytes count, in reverse.
+JANS_WIDEST_INLINE void StoreSymbols(int32_t* p, Sixteen x) { _mm512_storeu_si512(p, Raw(Reverse(x & 0xFF))); }
+JANS_WIDEST_INLINE void StoreSymbols(uint16_t* p, Sixteen x) { StoreWords(p, Raw(Reverse(x & 0xFF))); }
 JANS_WIDEST_INLINE void StoreSymbols(uint8_t* p, Sixteen x) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_maskz_cvtepi32_epi8(0xFFFF, Raw(x)));
+  const __m128i order = _mm_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m128i bytes = _mm512_maskz_cvtepi32_epi8(0xFFFF, Raw(x));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_shuffle_epi8(bytes, order));
 }
 
 // Numbers of 32 bits at places that are kScale bytes apart.
@@ -186,15 +189,17 @@ JANS_WIDEST int64_t PushRow(Stream<Rans32_16>& stream, const RowInRegisters& row
 // ---- pop ----
 //
 // A table of quantiles finds two registers of them at a time: their symbols, what they are above their starts, and
-// their freqs.
+// their freqs. One that waits long for them finds those of the next turn as soon as two heads are ready (kAhead).
 
+using Two = Sixteen[2];
 struct Found32 {
-  Sixteen symbol[2], rest[2], freq[2];
+  Two symbol, rest, freq;
 };
 
-// For every quantile its symbol, what it is above its start, and its freq: 8 bits, 12 and 12.
+// For every quantile its freq, its symbol, and what it is above its start: 12 bits, 8 and 12.
 struct Slots {
   static constexpr int kMostPrecision = 12;
+  static constexpr bool kAhead = false;
   alignas(64) std::array<uint32_t, size_t{1} << kMostPrecision> slots;
 
   // False where a row is none for this. A freq of 2^12 has no place.
@@ -203,8 +208,8 @@ struct Slots {
     for (int64_t s = 0; s < row.n; ++s) {
       const uint32_t start = row.cdf[s], end = row.cdf[s + 1];
       if ((end - start) >> kMostPrecision != 0) return false;
-      uint32_t slot = (end - start) | static_cast<uint32_t>(s) << 24;
-      for (uint32_t q = start; q < end; ++q, slot += 1 << 12) slots[q] = slot;
+      uint32_t slot = (end - start) << 20 | static_cast<uint32_t>(s) << 12;
+      for (uint32_t q = start; q < end; ++q) slots[q] = slot++;
     }
     return true;
   }
@@ -212,13 +217,13 @@ struct Slots {
   struct Registers {
     const uint32_t* slots;
 
-    JANS_WIDEST_INLINE Found32 Find(const Sixteen* quantile) const {
+    JANS_WIDEST_INLINE Found32 Find(const Two& quantile) const {
       Found32 found;
       for (int k = 0; k < 2; ++k) {
         const Sixteen slot = Gather<4>(slots, quantile[k]);
-        found.symbol[k] = slot >> 24;
-        found.rest[k] = slot >> 12 & 0xFFF;
-        found.freq[k] = slot & 0xFFF;
+        found.symbol[k] = slot >> 12;
+        found.rest[k] = slot & 0xFFF;
+        found.freq[k] = slot >> 20;
       }
       return found;
     }
@@ -229,6 +234,7 @@ struct Slots {
 // For every quantile its symbol; starts and freqs of symbols stay in registers.
 struct SymbolBytes {
   static constexpr int kMostPrecision = kMostEight<Rans32_16>;
+  static constexpr bool kAhead = true;
   // Four bytes are read at a time.
   alignas(64) std::array<uint8_t, (size_t{1} << kMostPrecision) + 3> symbols;
   RowInRegisters row;
@@ -245,7 +251,7 @@ struct SymbolBytes {
     const uint8_t* symbols;
     NumberTable::Registers starts, freqs;
 
-    JANS_WIDEST_INLINE Found32 Find(const Sixteen* quantile) const {
+    JANS_WIDEST_INLINE Found32 Find(const Two& quantile) const {
       Found32 found;
       for (int k = 0; k < 2; ++k) found.symbol[k] = Gather<1>(symbols, quantile[k]) & 0xFF;
       const __m512i both = Both(found.symbol[0], found.symbol[1]);
@@ -262,6 +268,13 @@ struct SymbolBytes {
   JANS_WIDEST_INLINE Registers Load() const { return {symbols.data(), row.start.Load(), row.freq.Load()}; }
 };
 
+// Heads with the last words in those that are low. (Words are zero elsewhere.)
+JANS_WIDEST_INLINE Sixteen Refilled(Sixteen head, __mmask16 low, const uint16_t* words, int64_t& size) {
+  size -= __builtin_popcount(low);
+  const Sixteen word = Of(_mm512_maskz_expand_epi32(low, Raw(LoadWords(words + size))));
+  return Of(_mm512_mask_slli_epi32(Raw(head), low, Raw(head), 16)) | word;
+}
+
 // Pops turns and gives how many it did: all, or those before one that might want more words than there are, or would
 // read beyond the room for them.
 template <int kRegisters, typename Table, typename Symbol>
@@ -274,23 +287,29 @@ JANS_WIDEST int64_t PopRow(Stream<Rans32_16>& stream, const Table& table, Symbol
   const uint16_t* const words = stream.tail.words;
   int64_t size = stream.tail.size, turn = 0;
   const uint32_t quantiles = (uint32_t{1} << precision) - 1;
+  Found32 found[kRegisters / 2];
+  if constexpr (Table::kAhead) {
+#pragma GCC unroll 2
+    for (int k = 0; k < kRegisters; k += 2) found[k / 2] = by.Find({heads[k] & quantiles, heads[k + 1] & quantiles});
+  }
   for (; turn < turns && size >= kLanes && size + kSixteen <= stream.tail.capacity; ++turn) {
     __mmask16 low[kRegisters];
 #pragma GCC unroll 2
     for (int k = 0; k < kRegisters; k += 2) {
-      const Sixteen quantile[2] = {heads[k] & quantiles, heads[k + 1] & quantiles};
-      const Found32 found = by.Find(quantile);
+      if constexpr (!Table::kAhead) found[k / 2] = by.Find({heads[k] & quantiles, heads[k + 1] & quantiles});
+#pragma GCC unroll 2
       for (int j = 0; j < 2; ++j) {
-        StoreSymbols(symbols + turn * kLanes + kSixteen * (k + j), Reverse(found.symbol[j]));
-        heads[k + j] = found.freq[j] * (heads[k + j] >> precision) + found.rest[j];
+        const Found32& two = found[k / 2];
+        StoreSymbols(symbols + turn * kLanes + kSixteen * (k + j), two.symbol[j]);
+        heads[k + j] = two.freq[j] * (heads[k + j] >> precision) + two.rest[j];
         low[k + j] = _mm512_cmplt_epu32_mask(Raw(heads[k + j]), Raw(Sixteen{} + Rans32_16::kLower));
+        if constexpr (Table::kAhead) heads[k + j] = Refilled(heads[k + j], low[k + j], words, size);
       }
+      if constexpr (Table::kAhead) found[k / 2] = by.Find({heads[k] & quantiles, heads[k + 1] & quantiles});
     }
+    if constexpr (!Table::kAhead) {
 #pragma GCC unroll 4
-    for (int k = 0; k < kRegisters; ++k) {
-      size -= __builtin_popcount(low[k]);
-      const Sixteen word = Of(_mm512_maskz_expand_epi32(low[k], Raw(LoadWords(words + size))));
-      heads[k] = Of(_mm512_mask_mov_epi32(Raw(heads[k]), low[k], Raw(heads[k] << 16 | word)));
+      for (int k = 0; k < kRegisters; ++k) heads[k] = Refilled(heads[k], low[k], words, size);
     }
   }
   for (int k = 0; k < kRegisters; ++k) _mm512_storeu_si512(stream.heads + kSixteen * k, Raw(Reverse(heads[k])));
