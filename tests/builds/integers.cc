@@ -9,8 +9,9 @@
 #include "../../csrc/core/perfect.h"
 #include "../../csrc/core/quantize.h"
 #include "../../csrc/core/sums.h"
-#include "../../csrc/cpu/gaussian.h"
 #include "../../csrc/cpu/lazy_block.h"
+#include "../../csrc/cpu/mixture_lanes.h"
+#include "../../csrc/cpu/shapes.h"
 
 namespace {
 
