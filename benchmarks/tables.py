@@ -6,6 +6,7 @@ figure is the median of interleaved repetitions.
 """
 
 import argparse
+import functools
 import json
 import math
 import os
@@ -54,28 +55,33 @@ def draw(cdf: np.ndarray, index: np.ndarray, rng: np.random.Generator, precision
 
 
 def our_calls(
-    cdf, index, symbols, precision: int, variant: str, lanes: int, lookup: str = "auto"
+    model_of: Callable[..., models.Model], arrays: tuple, symbols, precision: int, variant: str, lanes: int
 ) -> tuple[Callable, Callable]:
-    """All streams pushed at once into donated states, and popped, as compiled programs."""
-    table = models.Table(cdf, precision=precision).prepare(lookup)
+    """All streams pushed at once into donated states, and popped, as compiled programs; a stream has the model of its
+    part of the arrays."""
     streams, n = symbols.shape
-    capacity = n * precision // (32 if variant == "rans64_ryg" else 16) + 8
-    x, k = jnp.asarray(symbols), jnp.asarray(index)
+    capacity = n * precision // (16 if variant == "rans32_16" else 32) + 8
+    x, parts = jnp.asarray(symbols), [jnp.asarray(a) for a in arrays]
     empty = jax.vmap(lambda _: rans.init(capacity, lanes, variant))(jnp.arange(streams))
-    push = jax.jit(jax.vmap(lambda s, k, x: rans.push(s, table.at(k), x)), donate_argnums=0)
-    pop = jax.jit(jax.vmap(lambda s, k: rans.pop(s, table.at(k))[1]))
-    full = jax.block_until_ready(push(jax.tree.map(jnp.copy, empty), k, x))
-    assert (pop(full, k) == x).all()
+    push = jax.jit(jax.vmap(lambda s, x, *parts: rans.push(s, model_of(*parts), x)), donate_argnums=0)
+    pop = jax.jit(jax.vmap(lambda s, *parts: rans.pop(s, model_of(*parts))[1]))
+    full = jax.block_until_ready(push(jax.tree.map(jnp.copy, empty), x, *parts))
+    assert (pop(full, *parts) == x).all()
     held = {"tail": jnp.copy(full.tail)}
 
     def encode():
         # The buffer is used again, the rest of the state starts anew.
         state = rans.State(empty.head + 0, held["tail"], empty.size + 0, empty.status + 0, variant)
-        state = push(state, k, x)
+        state = push(state, x, *parts)
         held["tail"] = state.tail
         return state
 
-    return encode, lambda: pop(full, k)
+    return encode, lambda: pop(full, *parts)
+
+
+def our_table_calls(cdf, index, symbols, precision: int, variant: str, lanes: int, lookup: str = "auto"):
+    table = models.Table(cdf, precision=precision).prepare(lookup)
+    return our_calls(table.at, (index,), symbols, precision, variant, lanes)
 
 
 def our_tans_calls(cdf, index, symbols, precision: int, lanes: int) -> tuple[Callable, Callable]:
@@ -144,7 +150,7 @@ def compare(repetitions: int, n: int, count: int, precision: int, streams: int) 
     for variant, lanes in SHAPES:
         if variant == "rans64_ryg" or precision <= 15:
             for name, lookup in (("", "auto"), (", alias", "alias")):
-                calls_of = our_calls(cdf, index, symbols, precision, variant, lanes, lookup)
+                calls_of = our_table_calls(cdf, index, symbols, precision, variant, lanes, lookup)
                 add(f"jans {variant}, {lanes} lanes{name}", calls_of)
     if precision <= 12:
         for lanes in (1, 4, 8):
@@ -160,6 +166,48 @@ def compare(repetitions: int, n: int, count: int, precision: int, streams: int) 
             best = max(rate for call, rate in rates.items() if tans_only in call and call.endswith(way))
             ratios.append(f"{rates[f'{name} {way}'] / best:.2f}" if name.startswith("jans") else "")
         rows.append((name, f"{rates[f'{name} encode']:.0f}", f"{rates[f'{name} decode']:.0f}", *ratios))
+    return rows
+
+
+def compare_gaussians(repetitions: int, n: int) -> list[tuple[str, ...]]:
+    """A mean and a scale for every symbol. Tables take the nearest integer and the nearest of 64 scales, found
+    beforehand; the models take what there is."""
+    rng = np.random.default_rng(0)
+    bits, low, high = 15, -255, 255
+    mean = rng.uniform(-30, 30, n).astype(np.float32)
+    scale = np.exp(rng.uniform(math.log(0.15), math.log(30), n)).astype(np.float32)
+    symbols = np.clip(np.rint(rng.normal(mean, scale)), low, high).astype(np.int32)
+    grid = np.linspace(math.log(0.11), math.log(40), 64)
+    index = np.rint((np.log(scale) - grid[0]) / (grid[1] - grid[0])).astype(np.int32)
+    cdf = scale_tables(64, bits)
+    residues = np.clip(symbols - np.rint(mean).astype(np.int32) + SYMBOLS // 2, 0, SYMBOLS - 1)
+    calls, spent = {}, {}
+
+    def add(name: str, pair: tuple[Callable, Callable], model: models.Model, coded) -> None:
+        calls[f"{name} encode"], calls[f"{name} decode"] = pair
+        spent[name] = float(model.bits(jnp.asarray(coded)).mean())
+
+    for family, lanes in PEERS:
+        pair = peer_calls(cdf, index[None], residues[None], bits, family, lanes)
+        table = models.Table(cdf, precision=bits).at(jnp.asarray(index))
+        add(f"torch_ans {family}, {lanes} lanes, 64 tables", pair, table, residues)
+    for name, make, variant, precision in (
+        ("Gaussian", models.Gaussian, "rans64", 24),
+        ("GaussianMixture.single", models.GaussianMixture.single, "rans64", 24),
+        ("GaussianMixture.single", models.GaussianMixture.single, "rans32_16", bits),
+    ):
+        model_of = functools.partial(make, low=low, high=high, precision=precision)
+        pair = our_calls(model_of, (mean[None], scale[None]), symbols[None], precision, variant, 32)
+        add(f"jans {name}, {variant}, 32 lanes, {precision} bits", pair, model_of(mean, scale), symbols)
+    seconds = interleaved(calls, repetitions)
+    rates = {name: n / s / 1e6 for name, s in seconds.items()}
+    rows = []
+    for name, cost in spent.items():
+        mine, ratios = [rates[f"{name} {way}"] for way in WAYS], ("", "")
+        if name.startswith("jans"):
+            best = [max(r for call, r in rates.items() if "torch_ans" in call and call.endswith(way)) for way in WAYS]
+            ratios = tuple(f"{rate / peer:.2f}" for rate, peer in zip(mine, best, strict=True))
+        rows.append((name, *(f"{rate:.0f}" for rate in mine), *ratios, f"{cost:.4f}"))
     return rows
 
 
@@ -205,7 +253,7 @@ def our_rates(repetitions: int, n: int, streams: int) -> dict[str, float]:
     symbols = draw(cdf, index.reshape(-1), rng, 15).reshape(index.shape)
     calls = {}
     for variant, lanes in (("rans64_ryg", 1), ("rans32_16", 32)):
-        pair = our_calls(cdf, index, symbols, 15, variant, lanes)
+        pair = our_table_calls(cdf, index, symbols, 15, variant, lanes)
         calls |= {f"{variant}, {lanes} lanes, {way}": call for way, call in zip(WAYS, pair, strict=True)}
     return {name: n / s / 1e6 for name, s in interleaved(calls, repetitions).items()}
 
@@ -257,6 +305,10 @@ def main() -> None:
         rows = compare(args.repetitions, args.symbols, count, precision, streams)
         sections.append(markdown(("coder", "encode", "decode", "encode / best peer", "decode / best peer"), rows))
         print("\n\n".join(sections[-2:]), flush=True)
+    sections.append("## A Gaussian for every symbol, Msym/s")
+    header = ("coder", "encode", "decode", "encode / best peer", "decode / best peer", "bits a symbol")
+    sections.append(markdown(header, compare_gaussians(args.repetitions, args.symbols)))
+    print("\n\n".join(sections[-2:]), flush=True)
     os.sched_setaffinity(0, cores)
     if len(cores) > 1:
         sections.append("## Two cores, 64 tables of 15 bits, 64 streams, Msym/s")

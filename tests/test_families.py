@@ -188,6 +188,6 @@ def test_fixed_point_costs_next_to_nothing():
     mean, scale = rng.uniform(-20, 20, n).astype(np.float32), np.exp(rng.uniform(-2, 4, n)).astype(np.float32)
     symbols = np.clip(np.round(mean + scale * rng.normal(size=n)), -128, 127).astype(np.int32)
     exact = models.Gaussian(mean, scale, -128, 127)
-    fixed = models.GaussianMixture(np.zeros((n, 1), np.float32), mean[:, None], scale[:, None], -128, 127)
+    fixed = models.GaussianMixture.single(mean, scale, -128, 127)
     excess = np.asarray(cases.bits(fixed, symbols)) - np.asarray(cases.bits(exact, symbols))
     assert abs(excess.mean()) < 1e-3

@@ -36,6 +36,14 @@ struct BinnedGaussian {
   }
 };
 
+// Rows of parameters, one for each symbol or one for all, `step` apart.
+struct FloatRows {
+  const float* data;
+  int64_t step;
+
+  JANS_HD const float* operator[](int64_t i) const { return data + i * step; }
+};
+
 // Mixtures of a component on the integers of a support that lies within +-kMostEdge, where edges are exact.
 template <typename Component>
 struct Mixture {
@@ -44,10 +52,7 @@ struct Mixture {
   static constexpr int kWeightBits = 16;
   static constexpr int64_t kMostEdge = int64_t{1} << 22;
 
-  const float* logits;
-  const float* mean;
-  const float* scale;
-  int64_t stride;  // in symbols
+  FloatRows logits, mean, scale;
   int components;
   Support support;
 
@@ -61,11 +66,10 @@ struct Mixture {
     f.low = support.Low(i);
     f.n = f.low < -kMostEdge || f.low + support.Size(i) - 1 > kMostEdge ? 0 : support.Size(i);
     f.first_edge = static_cast<float>(f.low) - 0.5f;
-    const int64_t at = i * stride * components;
-    f.valid = SoftmaxWeights(logits + at, components, kWeightBits, f.weight);
+    f.valid = SoftmaxWeights(logits[i], components, kWeightBits, f.weight);
     for (int j = 0; j < components; ++j) {
-      const float s = scale[at + j];
-      f.mean[j] = mean[at + j];
+      const float s = scale[i][j];
+      f.mean[j] = mean[i][j];
       f.inverse[j] = Flushed(1.0f / s);
       f.valid = f.valid && IsFinite(f.mean[j]) && IsNormalScale(s);
     }

@@ -11,6 +11,9 @@ namespace jans {
 // As many intervals as a push asks for at a time; elsewhere they may be asked for in any number.
 constexpr int64_t kModelGroup = 16;
 
+// From so many bits on, symbols below a place count for little among the quantiles below it.
+constexpr int kManyBits = 20;
+
 // A Located in two registers: as three words, it would go through memory, and a pop would wait for it.
 struct Found {
   uint64_t interval, symbol;

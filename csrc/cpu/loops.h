@@ -67,7 +67,8 @@ JANS_EIGHT_INLINE Set FindEight(const Rows& rows, const Values& values, const Gr
   return values.But(out, none);
 }
 
-// Where the intervals of a push come from: Find gives those of group j, and the lanes that have none.
+// Where the intervals of a push come from: Find gives those of group j, and the lanes that have none. Before it, Begin
+// tells of a turn's groups j, j + 1, ...; turns come from the last to the first.
 
 // Sealed rows.
 template <typename Values>
@@ -77,6 +78,7 @@ struct FromRows {
   Groups<const int32_t*> groups;
 
   JANS_EIGHT_INLINE int Precision() const { return rows.precision; }
+  JANS_EIGHT_INLINE void Begin(int64_t, int64_t) const {}
   JANS_EIGHT_INLINE Set Find(int64_t j, Numbers& start, Numbers& freq) const {
     return FindEight(rows, values, groups, j, start, freq);
   }
@@ -86,6 +88,7 @@ struct FromIntervals {
   Intervals intervals;
 
   JANS_EIGHT_INLINE int Precision() const { return intervals.precision; }
+  JANS_EIGHT_INLINE void Begin(int64_t, int64_t) const {}
   JANS_EIGHT_INLINE Set Find(int64_t j, Numbers& start, Numbers& freq) const {
     start = Load(intervals.start + j * kEight);
     freq = Load(intervals.freq + j * kEight);
@@ -95,17 +98,30 @@ struct FromIntervals {
   }
 };
 
+// A model is asked for many turns at a time.
 struct FromModel {
+  static constexpr int64_t kHeld = 32;
+
   Asked asked;
   const int32_t* symbols;
   int64_t first;
+  int64_t from = std::numeric_limits<int64_t>::max();  // the groups that are held
+  uint32_t starts[std::max<int64_t>(kHeld, kMostGroups) * kEight];
+  uint32_t freqs[std::max<int64_t>(kHeld, kMostGroups) * kEight];
+
+  FromModel(const Asked& asked, const int32_t* symbols, int64_t first) : asked(asked), symbols(symbols), first(first) {}
+  FromModel(const FromModel& other) : FromModel(other.asked, other.symbols, other.first) {}  // which holds none yet
 
   JANS_EIGHT_INLINE int Precision() const { return asked.precision; }
+  JANS_EIGHT_INLINE void Begin(int64_t j, int64_t count) {
+    if (j >= from) return;
+    from = std::max<int64_t>(0, j - (std::max(kHeld / count, int64_t{1}) - 1) * count);
+    asked.find(asked.finder, first + from * kEight, (j + count - from) * kEight, symbols + from * kEight, starts,
+               freqs);
+  }
   JANS_EIGHT_INLINE Set Find(int64_t j, Numbers& start, Numbers& freq) const {
-    alignas(32) uint32_t starts[kEight], freqs[kEight];
-    asked.find(asked.finder, first + j * kEight, kEight, symbols + j * kEight, starts, freqs);
-    start = Load(starts);
-    freq = Load(freqs);
+    start = Load(starts + (j - from) * kEight);
+    freq = Load(freqs + (j - from) * kEight);
     return Equal(freq, All(0));
   }
 };
@@ -113,7 +129,7 @@ struct FromModel {
 // Pushes turns, the last first, and gives how many are left: none, or those up to one that has a symbol without an
 // interval or no room for its words. (What it reads it takes by value: stores of registers might be to anything else.)
 template <typename Side, typename Finder>
-JANS_EIGHT_LOOP int64_t PushTurns(Side& side, const Finder finder, int64_t turns) {
+JANS_EIGHT_LOOP int64_t PushTurns(Side& side, Finder finder, int64_t turns) {
   using V = typename Side::Variant;
   typename V::State* heads = side.LoadHeads();
   typename Side::Words words(side);
@@ -124,6 +140,7 @@ JANS_EIGHT_LOOP int64_t PushTurns(Side& side, const Finder finder, int64_t turns
   Numbers start[kMostGroups], freq[kMostGroups];
   for (; turns > 0 && words.Room(); --turns) {
     Set bad = None();
+    finder.Begin((turns - 1) * count, count);
     for (int g = 0; g < count; ++g) {
       bad = Either(bad, finder.Find((turns - 1) * count + g, start[g], freq[g]));
     }
@@ -152,11 +169,13 @@ struct FewEntries {
 
   // False where a symbol of the turn has none.
   template <typename Finder>
-  JANS_EIGHT_INLINE bool Find(const Finder& finder, int64_t turn) {
+  JANS_EIGHT_INLINE bool Find(Finder& finder, int64_t turn) {
+    constexpr int kGroups = kFewTurn / kEight;
     Set bad = None();
-    for (int g = 0; g < kFewTurn / kEight; ++g) {
+    finder.Begin(turn * kGroups, kGroups);
+    for (int g = 0; g < kGroups; ++g) {
       Numbers starts, freqs;
-      bad = Either(bad, finder.Find(turn * (kFewTurn / kEight) + g, starts, freqs));
+      bad = Either(bad, finder.Find(turn * kGroups + g, starts, freqs));
       Store(start + g * kEight, starts);
       Store(freq + g * kEight, freqs);
       Eight<V>::Most(freqs, finder.Precision(), most + g * kEight);
@@ -169,7 +188,7 @@ struct FewEntries {
 // As PushTurns, for a stream with few lanes. Intervals are found one turn ahead, so that the processor works on them
 // while a head waits for its product.
 template <int kLanes, typename V, typename Finder>
-JANS_EIGHT_LOOP int64_t PushFew(Stream<V>& stream, const Finder finder, int64_t turns) {
+JANS_EIGHT_LOOP int64_t PushFew(Stream<V>& stream, Finder finder, int64_t turns) {
   typename V::State heads[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) heads[lane] = LoadHead<V>(stream.heads, lane);
   if (stream.tail.Room() <= 0) return turns;
@@ -254,9 +273,12 @@ JANS_EIGHT_INLINE bool LocateEight(const GuidedRows& table, const Values& values
 }
 
 // How the symbols of a turn are found: Locate stores those of group j and gives the lanes where nothing is coded;
-// `good` becomes false where a quantile has no symbol.
+// `good` becomes false where a quantile has no symbol. Those that are asked for whole turns have Ask before it, with
+// the quantiles of groups j, j + 1, ... in place.
 template <bool kPairs, typename Values>
 struct InTables {
+  static constexpr bool kAsks = false;
+
   GuidedRows table;
   Values values;
   Groups<int32_t*> groups;
@@ -279,17 +301,24 @@ struct InTables {
 };
 
 struct InModel {
+  static constexpr bool kAsks = true;
+
   Asked asked;
   int32_t* symbols;
   int64_t first;
+  int64_t from = 0;
+  uint32_t quantiles[kMostHeads], starts[kMostHeads], freqs[kMostHeads];
+
+  InModel(const Asked& asked, int32_t* symbols, int64_t first) : asked(asked), symbols(symbols), first(first) {}
 
   JANS_EIGHT_INLINE int Precision() const { return asked.precision; }
-  JANS_EIGHT_INLINE Set Locate(int64_t j, Numbers quantile, Numbers& start, Numbers& freq, bool& good) const {
-    alignas(32) uint32_t quantiles[kEight], starts[kEight], freqs[kEight];
-    Store(quantiles, quantile);
-    asked.locate(asked.finder, first + j * kEight, kEight, quantiles, symbols + j * kEight, starts, freqs);
-    start = Load(starts);
-    freq = Load(freqs);
+  JANS_EIGHT_INLINE void Ask(int64_t j, int64_t count) {
+    from = j;
+    asked.locate(asked.finder, first + j * kEight, count * kEight, quantiles, symbols + j * kEight, starts, freqs);
+  }
+  JANS_EIGHT_INLINE Set Locate(int64_t j, Numbers, Numbers& start, Numbers& freq, bool& good) const {
+    start = Load(starts + (j - from) * kEight);
+    freq = Load(freqs + (j - from) * kEight);
     good = good && !Any(Equal(freq, All(0)));
     return None();
   }
@@ -299,7 +328,7 @@ struct InModel {
 // Pops turns and gives how many it did: all, or those before one that has a quantile without a symbol or wants more
 // words than there are.
 template <typename Side, typename Finder>
-JANS_EIGHT_LOOP int64_t PopTurns(Side& side, const Finder finder, int64_t turns) {
+JANS_EIGHT_LOOP int64_t PopTurns(Side& side, Finder finder, int64_t turns) {
   using V = typename Side::Variant;
   typename V::State* heads = side.LoadHeads();
   typename Side::Words words(side);
@@ -311,6 +340,10 @@ JANS_EIGHT_LOOP int64_t PopTurns(Side& side, const Finder finder, int64_t turns)
   for (; turn < turns; ++turn) {
     bool good = true;
     words.Begin();
+    if constexpr (Finder::kAsks) {
+      for (int g = 0; g < count; ++g) Store(finder.quantiles + g * kEight, now[g].Quantiles(precision));
+      finder.Ask(turn * count, count);
+    }
     for (int g = 0; g < count; ++g) {
       Eight<V> x = now[g];
       const Numbers quantile = x.Quantiles(precision);

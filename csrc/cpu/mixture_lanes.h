@@ -2,28 +2,107 @@
 #ifndef JANS_CPU_MIXTURE_LANES_H_
 #define JANS_CPU_MIXTURE_LANES_H_
 
+#include <array>
+#include <cstring>
+
 #include "../core/fixed_models.h"
+#include "finder.h"
 #include "fixed_lanes.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
 
 namespace jans {
-namespace avx2 {
 
+// Of the greatest drop between two values, the first, it is known whether its product with 2^10 fits 32 bits.
 template <typename Component>
 struct ComponentTable;
 template <>
 struct ComponentTable<NormalComponent> {
   static constexpr const uint32_t* kValues = kNormalTable;
   static constexpr float kLimit = kNormalLimit, kUnit = kNormalSteps * 1024.0f;
+  static constexpr bool kFits = kNormalTable[0] - kNormalTable[1] < 1 << 22;
 };
 template <>
 struct ComponentTable<LogisticComponent> {
   static constexpr const uint32_t* kValues = kLogisticTable;
   static constexpr float kLimit = kLogisticLimit, kUnit = kLogisticSteps * 1024.0f;
+  static constexpr bool kFits = kLogisticTable[0] - kLogisticTable[1] < 1 << 22;
 };
 
-// SymmetricCdf. A product of 2^24 and 2^10 is made of two.
+constexpr int kLines = 1024;
+
+// Lines of about the inverse of F between places 0, ..., kLines: the bits of a value and of how much it grows.
+template <typename Component>
+const uint32_t* QuantileLines() {
+  static const std::array<uint32_t, 2 * kLines> lines = [] {
+    using Table = ComponentTable<Component>;
+    const float steps = Table::kUnit / 1024.0f;
+    std::array<float, kLines + 1> value{};
+    int at = static_cast<int>(Table::kLimit * steps) - 1;  // falls while the table rises
+    for (int i = 0; i <= kLines / 2; ++i) {
+      const uint32_t f = i == 0 ? 1 << 19 : static_cast<uint32_t>(i) << 21;
+      while (at > 0 && Table::kValues[at] < f) --at;
+      const float drop = static_cast<float>(Table::kValues[at] - Table::kValues[at + 1]);
+      const float part = (static_cast<float>(Table::kValues[at]) - static_cast<float>(f)) / drop;
+      value[kLines - i] = (static_cast<float>(at) + part) / steps;
+      value[i] = -value[kLines - i];
+    }
+    std::array<uint32_t, 2 * kLines> bits{};
+    for (int i = 0; i < kLines; ++i) {
+      const float line[2] = {value[i], value[i + 1] - value[i]};
+      std::memcpy(&bits[2 * i], line, sizeof(line));
+    }
+    return bits;
+  }();
+  return lines.data();
+}
+
+}  // namespace jans
+
+#endif  // defined(__x86_64__) || defined(__aarch64__)
+
+#if defined(__x86_64__)
+
+#define JANS_SINGLES_INLINE JANS_SINGLES_LOOP inline __attribute__((always_inline))
+
+#define JANS_REGISTERS singles_avx2
+#define JANS_SINGLES_LOOP JANS_WIDE
+#define JANS_SINGLES 8
+#include "single_lanes.h"
+#undef JANS_REGISTERS
+#undef JANS_SINGLES_LOOP
+#undef JANS_SINGLES
+
+#define JANS_REGISTERS singles_avx512
+#define JANS_SINGLES_LOOP JANS_WIDEST
+#define JANS_SINGLES 16
+#include "single_lanes.h"
+#undef JANS_REGISTERS
+#undef JANS_SINGLES_LOOP
+#undef JANS_SINGLES
+
+#undef JANS_SINGLES_INLINE
+
+#elif defined(__aarch64__)
+
+#define JANS_SINGLES_LOOP
+#define JANS_SINGLES_INLINE inline __attribute__((always_inline))
+#define JANS_REGISTERS singles_neon
+#define JANS_SINGLES 4
+#include "single_lanes.h"
+#undef JANS_REGISTERS
+#undef JANS_SINGLES_LOOP
+#undef JANS_SINGLES_INLINE
+#undef JANS_SINGLES
+
+#endif
+
+#if defined(__x86_64__)
+
+namespace jans {
+namespace avx2 {
+
+// SymmetricCdf.
 template <typename Component>
 JANS_WIDE_INLINE Numbers Cdf(__m256 z) {
   using Table = ComponentTable<Component>;
@@ -33,7 +112,9 @@ JANS_WIDE_INLINE Numbers Cdf(__m256 z) {
   Numbers value, next;
   LoadPairs(Table::kValues, position >> 10, value, next);
   const Numbers fraction = position & 1023, drop = value - next;
-  const Numbers below = value - ((drop >> 10) * fraction + ((drop & 1023) * fraction >> 10));
+  const Numbers part =
+      Table::kFits ? drop * fraction >> 10 : (drop >> 10) * fraction + ((drop & 1023) * fraction >> 10);
+  const Numbers below = value - part;
   const __m256i negative = _mm256_castps_si256(_mm256_cmp_ps(z, _mm256_setzero_ps(), _CMP_LT_OQ));
   return Choose(negative, below, All(int64_t{1} << 31) - below);
 }
@@ -64,10 +145,10 @@ struct EightMixtures {
     count = All(d.support.Size(0));
     mass = All(static_cast<int64_t>(Total(model.precision)) - d.support.Size(0));
     first_edge = _mm256_set1_ps(static_cast<float>(d.support.Low(0)) - 0.5f);
-    LoadWeights(d.logits + first * d.stride * components, d.stride * components);
+    LoadWeights(d.logits[first], d.logits.step);
     __m256 scales[kMost];
-    LoadColumns(d.mean + first * d.stride * components, d.stride * components, mean);
-    LoadColumns(d.scale + first * d.stride * components, d.stride * components, scales);
+    LoadColumns(d.mean[first], d.mean.step, mean);
+    LoadColumns(d.scale[first], d.scale.step, scales);
     const __m256 infinity = _mm256_set1_ps(__builtin_inff()), least = _mm256_set1_ps(Smallest<float>());
     __m256 good = _mm256_castsi256_ps(valid);
     for (int j = 0; j < components; ++j) {
@@ -83,11 +164,10 @@ struct EightMixtures {
   // Fetches the parameters of the eight symbols before: a push goes backward, which the processor does not foresee.
   static JANS_WIDE_INLINE void FetchBefore(const Model& model, int64_t first) {
     const Mixture<Component>& d = model.distribution;
-    const int64_t size = kEight * d.stride * d.components * sizeof(float);
     if (first < kEight) return;
-    for (const float* data : {d.logits, d.mean, d.scale}) {
-      const char* end = reinterpret_cast<const char*>(data + first * d.stride * d.components);
-      for (int64_t at = 0; at < size; at += 64) __builtin_prefetch(end - size + at);
+    for (const FloatRows& rows : {d.logits, d.mean, d.scale}) {
+      const char* data = reinterpret_cast<const char*>(rows[first - kEight]);
+      for (int64_t at = 0; at < kEight * rows.step * int64_t{sizeof(float)}; at += 64) __builtin_prefetch(data + at);
     }
   }
 
@@ -228,7 +308,7 @@ class Finder<Leaky<Mixture<Component_>>> {
 
   explicit Finder(const Model& model) : model_(model) {
     const Support& support = model.distribution.support;
-    shared_ = support.low.stride == 0 && support.high.stride == 0 && model.distribution.stride <= 1;
+    shared_ = support.low.stride == 0 && support.high.stride == 0;
     if (!shared_) return;
     constexpr int64_t kMostEdge = Mixture<Component>::kMostEdge;
     low_ = support.Low(0);
@@ -240,18 +320,33 @@ class Finder<Leaky<Mixture<Component_>>> {
   int64_t low() const { return low_; }
   int64_t size() const { return size_; }
 
-#if defined(__x86_64__)
-  FindFunction Find() const { return shared_ && HasWide() ? avx2::MixturesOf<Finder>::Find : FindPlain<Model>; }
-  LocateManyFunction LocateMany() const {
-    return shared_ && HasWide() ? avx2::MixturesOf<Finder>::LocateMany : nullptr;
-  }
-#else
-  FindFunction Find() const { return FindPlain<Model>; }
-  LocateManyFunction LocateMany() const { return nullptr; }
-#endif
+  FindFunction Find() const { return Best().find == nullptr ? FindPlain<Model> : Best().find; }
+  LocateManyFunction LocateMany() const { return Best().locate_many; }
   LocateFunction Locate() const { return LocatePlain<Model>; }
 
  private:
+  struct Functions {
+    FindFunction find;
+    LocateManyFunction locate_many;
+  };
+  // None where one by one is best.
+  Functions Best() const {
+    if (!shared_ || !HasWide()) return {nullptr, nullptr};
+    const bool single = model_.distribution.components == 1;
+#if defined(__x86_64__)
+    using Eights = avx2::MixturesOf<Finder>;
+    using Narrow = singles_avx2::SinglesOf<Finder>;
+    using Wide = singles_avx512::SinglesOf<Finder>;
+    if (!single) return {Eights::Find, Eights::LocateMany};
+    if (HasWidest()) return {Wide::Find, Wide::LocateMany};
+    return {Narrow::Find, Narrow::LocateMany};
+#elif defined(__aarch64__)
+    using Narrow = singles_neon::SinglesOf<Finder>;
+    if (single) return {Narrow::Find, Narrow::LocateMany};
+#endif
+    return {nullptr, nullptr};
+  }
+
   Model model_;
   bool shared_;
   int64_t low_ = 0, size_ = 0;

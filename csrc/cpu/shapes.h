@@ -21,8 +21,6 @@ namespace jans {
 constexpr double kLooseDoubt = 9.094947017729282379150390625e-13;  // 2^-40
 constexpr double kErfSurelyOne = 6.0625;
 
-constexpr int kManyBits = 20;
-
 // What all symbols of a stream share.
 struct ShapeFrame {
   double low, high, total, half_mass;

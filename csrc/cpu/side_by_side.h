@@ -3,6 +3,9 @@
 #ifndef JANS_CPU_SIDE_BY_SIDE_H_
 #define JANS_CPU_SIDE_BY_SIDE_H_
 
+#include <algorithm>
+#include <limits>
+
 #include "eight_registers.h"
 #include "one_row.h"
 

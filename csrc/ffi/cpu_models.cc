@@ -167,11 +167,23 @@ ffi::Error LocateFamily(ffi::ThreadPool pool, AnyBuffer quantiles, ffi::Remainin
   if (out.core != in.core) return Invalid("symbols and quantiles differ in length");
   return ForSymbols(pool, batch, family, in.core[0], [&](const auto& finder, int64_t b, int64_t begin, int64_t end) {
     const LocateFunction locate = finder.Locate();
+    const LocateManyFunction many = finder.LocateMany();
     const uint32_t* q = in.At(b);
     int32_t* s = out.At(b);
-    for (int64_t i = begin; i < end; ++i) {
-      const Located found = locate(&finder, i, q[i]).Get();
-      s[i] = found.interval.freq == 0 ? std::numeric_limits<int32_t>::min() : found.symbol;
+    constexpr int64_t kMost = 64;
+    uint32_t start[kMost], freq[kMost];
+    for (int64_t i = begin, count; i < end; i += count) {
+      count = std::min(end - i, kMost);
+      const int64_t eights = many == nullptr ? 0 : count & -8;
+      if (eights > 0) many(&finder, i, eights, q + i, s + i, start, freq);
+      for (int64_t j = eights; j < count; ++j) {
+        const Located found = locate(&finder, i + j, q[i + j]).Get();
+        s[i + j] = found.symbol;
+        freq[j] = found.interval.freq;
+      }
+      for (int64_t j = 0; j < count; ++j) {
+        if (freq[j] == 0) s[i + j] = std::numeric_limits<int32_t>::min();
+      }
     }
   });
 }

@@ -128,15 +128,22 @@ struct MixtureFamily {
     JANS_RETURN_IF_ERROR(reader.NextOfSymbols("logits", logits, 2));
     JANS_RETURN_IF_ERROR(reader.NextOfSymbols("mean", mean, 2));
     JANS_RETURN_IF_ERROR(reader.NextOfSymbols("scale", scale, 2));
-    if (mean.core != logits.core || scale.core != logits.core) return Invalid("mixture parameters differ in shape");
+    if (mean.core[1] != logits.core[1] || scale.core[1] != logits.core[1]) {
+      return Invalid("mixture parameters differ in their components");
+    }
     if (logits.core[1] < 1 || logits.core[1] > Mixture<Component>::kMaxComponents) {
       return Invalid("a mixture has 1 to 16 components");
     }
     return support.Init(reader);
   }
   Model At(int64_t b) const {
-    return {{logits.At(b), mean.At(b), scale.At(b), StrideOf(logits), static_cast<int>(logits.core[1]), support.At(b)},
+    return {{Rows(logits, b), Rows(mean, b), Rows(scale, b), static_cast<int>(logits.core[1]), support.At(b)},
             precision};
+  }
+
+ private:
+  static FloatRows Rows(const Operand<const float>& operand, int64_t b) {
+    return {operand.At(b), StrideOf(operand) * operand.core[1]};
   }
 };
 

@@ -1,6 +1,6 @@
 """Mixtures on integers, the likelihoods of 8-bit pixels."""
 
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -49,13 +49,35 @@ class Mixture(SupportModel):
         full = (*shape, arrays[0].shape[-1])
         self.logits, self.mean, self.scale = (jnp.broadcast_to(a, full) for a in arrays)
 
+    @classmethod
+    def single(
+        cls, mean: Any, scale: Any, low: Any = 0, high: Any = 255, precision: int = base.DEFAULT_PRECISION
+    ) -> Self:
+        """One component: a distribution for every symbol in fixed point, the one that is coded fastest.
+
+        Args:
+            mean, scale: floats that broadcast to the shape of the symbols.
+            low, high, precision: as for the class.
+
+        >>> model = GaussianMixture.single(jnp.array([0.0, 7.5]), jnp.array([1.0, 3.0]), low=-20, high=20, precision=16)
+        >>> model.interval(jnp.array([0, 9]))
+        (Array([20227, 41327], dtype=uint32), Array([25081,  7660], dtype=uint32))
+        """
+        mean, scale = base.check_single("mean", mean)[..., None], base.check_single("scale", scale)[..., None]
+        return cls(jnp.zeros((1,), jnp.float32), mean, scale, low, high, precision)
+
     @property
     def shape(self) -> Shape:
         return self.logits.shape[:-1]
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
-        parameters = base.flat_parameters(self.shape, shape, self.logits, self.mean, self.scale)
-        return *parameters, *self.support_operands(shape)
+        logits = self.logits
+        if logits.shape[-1] == 1:
+            logits = jnp.zeros((1, 1), jnp.float32)  # its weight is 1
+            mean, scale = base.flat_parameters(self.shape, shape, self.mean, self.scale)
+        else:
+            logits, mean, scale = base.flat_parameters(self.shape, shape, logits, self.mean, self.scale)
+        return logits, mean, scale, *self.support_operands(shape)
 
     def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
         centre = symbols[..., None].astype(jnp.float32) - self.mean

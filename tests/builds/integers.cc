@@ -140,10 +140,13 @@ int main() {
   Run("binomial", random, Leaky<Binomial>{{most, probs}, 24});
   Run("poisson", random, Summed<Poisson>{{most, scales}, 24});
   Run("beta binomial", random, Summed<BetaBinomial>{{most, scales, probs}, 24});
+  const FloatRows parts_of_three{parts.data(), 3}, mean_of_one{location.data(), 1}, scale_of_one{scale.data(), 1};
   Run("logistics", random,
-      Leaky<Mixture<LogisticComponent>>{{parts.data(), parts.data(), parts.data(), 1, 3, support}, 24});
+      Leaky<Mixture<LogisticComponent>>{{parts_of_three, parts_of_three, parts_of_three, 3, support}, 24});
   Run("gaussians", random,
-      Leaky<Mixture<NormalComponent>>{{parts.data(), parts.data(), parts.data(), 1, 3, support}, 24});
+      Leaky<Mixture<NormalComponent>>{{parts_of_three, parts_of_three, parts_of_three, 3, support}, 24});
+  Run("one gaussian", random,
+      Leaky<Mixture<NormalComponent>>{{{parts.data(), 0}, mean_of_one, scale_of_one, 1, support}, 24});
   RunRows<float>("rows", random);
   RunRows<double>("rows float64", random);
 }

@@ -210,20 +210,25 @@ void RunShapes(Input in) {
 template <typename Component>
 void RunMixtures(Input in) {
   constexpr int64_t kMost = 24;
-  const int precision = 1 + in.Take<uint8_t>() % 32, components = 1 + in.Take<uint8_t>() % 16;
-  const int64_t n = in.Take<uint8_t>() % (kMost + 1), stride = in.Take<uint8_t>() % 4 != 0;
+  const int precision = 1 + in.Take<uint8_t>() % 32, components = std::max(1, in.Take<uint8_t>() % 20 - 3);
+  const int64_t n = in.Take<uint8_t>() % (kMost + 1);
   const bool plain = in.Take<uint8_t>() % 4 != 0;
   const int32_t low = in.Take<int8_t>(), high = low + in.Take<uint16_t>() % 600;
-  // Exactly as many as there are.
-  const int64_t count = (stride == 0 ? 1 : n) * components;
-  std::vector<float> logits = in.Fill<float>(count), mean = in.Fill<float>(count), scale = in.Fill<float>(count);
-  for (int64_t i = 0; i < count && plain; ++i) {
-    logits[i] = static_cast<float>(in.Take<int16_t>()) / 4096;
-    mean[i] = static_cast<float>(in.Take<int16_t>()) / 128;
-    scale[i] = static_cast<float>(1 + in.Take<uint16_t>()) / (1 << in.Take<uint8_t>() % 16);
+  std::vector<float> values[3];
+  FloatRows rows[3];
+  for (int k = 0; k < 3; ++k) {
+    // Exactly as many as there are.
+    const bool each = in.Take<uint8_t>() % 4 != 0;
+    values[k] = in.Fill<float>((each ? n : 1) * components);
+    for (float& x : values[k]) {
+      if (!plain) continue;
+      x = k == 2 ? static_cast<float>(1 + in.Take<uint16_t>()) / (1 << in.Take<uint8_t>() % 16)
+                 : static_cast<float>(in.Take<int16_t>()) / (k == 0 ? 4096 : 128);
+    }
+    rows[k] = {values[k].data(), each ? components : 0};
   }
   const Support support{{&low, 0}, {&high, 0}};
-  const Mixture<Component> mixture{logits.data(), mean.data(), scale.data(), stride, components, support};
+  const Mixture<Component> mixture{rows[0], rows[1], rows[2], components, support};
   RunMany(in, Leaky<Mixture<Component>>{mixture, precision}, low, high, n);
 }
 
@@ -262,11 +267,11 @@ void RunFamilies(Input in) {
     case 7:
       return RunSummed(BetaBinomial{most, first, second}, precision, quantile, symbol);
     case 8:
-      return RunLeaky(Mixture<LogisticComponent>{&floats[0], &floats[3], &floats[6], 0, 3, support}, precision,
-                      quantile, symbol);
+      return RunLeaky(Mixture<LogisticComponent>{{&floats[0], 0}, {&floats[3], 0}, {&floats[6], 0}, 3, support},
+                      precision, quantile, symbol);
     case 9:
-      return RunLeaky(Mixture<NormalComponent>{&floats[0], &floats[3], &floats[6], 0, 3, support}, precision, quantile,
-                      symbol);
+      return RunLeaky(Mixture<NormalComponent>{{&floats[0], 0}, {&floats[3], 0}, {&floats[6], 0}, 3, support},
+                      precision, quantile, symbol);
     default: {
       const std::vector<float> edges = in.Fill<float>(size + 2);
       const Leaky<BinnedGaussian> model{{&floats[0], &floats[1], 0, edges.data(), size + 1}, precision};
