@@ -28,6 +28,8 @@ struct Reals {
     if (wide) return Flushed(static_cast<const double*>(data)[i * stride]);
     return Flushed(static_cast<const float*>(data)[i * stride]);
   }
+  int64_t bytes() const { return wide ? sizeof(double) : sizeof(float); }
+  const void* At(int64_t i) const { return static_cast<const char*>(data) + i * stride * bytes(); }
   // Subnormal numbers as they are, or as zero.
   JANS_HD double Raw(int64_t i) const {
     return wide ? static_cast<const double*>(data)[i * stride] : static_cast<const float*>(data)[i * stride];

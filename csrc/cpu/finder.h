@@ -37,6 +37,12 @@ using LocateManyFunction = void (*)(const void* finder, int64_t first, int64_t n
 template <typename Model>
 class Finder;
 
+// Asks memory for what is `bytes` before the given place of an array: pushes find their symbols from the last to the
+// first, which the processor does not foresee.
+inline __attribute__((always_inline)) void FetchBefore(const void* place, int64_t bytes) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(place) - bytes));  // perhaps of no array
+}
+
 template <typename Model>
 void FindPlain(const void* finder, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start, uint32_t* freq) {
   const Model& model = static_cast<const Finder<Model>*>(finder)->model();

@@ -161,13 +161,13 @@ struct EightMixtures {
     valid = _mm256_castps_si256(good);
   }
 
-  // Fetches the parameters of the eight symbols before: a push goes backward, which the processor does not foresee.
-  static JANS_WIDE_INLINE void FetchBefore(const Model& model, int64_t first) {
+  // Asks for the parameters of the symbols that are n before these.
+  static JANS_WIDE_INLINE void Fetch(const Model& model, int64_t first, int64_t n) {
     const Mixture<Component>& d = model.distribution;
-    if (first < kEight) return;
     for (const FloatRows& rows : {d.logits, d.mean, d.scale}) {
-      const char* data = reinterpret_cast<const char*>(rows[first - kEight]);
-      for (int64_t at = 0; at < kEight * rows.step * int64_t{sizeof(float)}; at += 64) __builtin_prefetch(data + at);
+      const int64_t bytes = kEight * rows.step * int64_t{sizeof(float)};
+      const char* data = reinterpret_cast<const char*>(rows[first]);
+      for (int64_t at = 0; at < bytes; at += 64) FetchBefore(data + at, n / kEight * bytes);
     }
   }
 
@@ -253,7 +253,7 @@ struct MixturesOf {
     const Numbers low = All(finder.low());
     int64_t j = 0;
     for (; j + kEight <= n; j += kEight) {
-      Eight::FetchBefore(finder.model(), first + j);
+      Eight::Fetch(finder.model(), first + j, n);
       const Eight eight(finder.model(), first + j);
       const Numbers place = Load(symbols + j) - low;
       const Set out = Outside(place, finder.size());

@@ -191,6 +191,8 @@ struct ShapesOf {
     const OnIntegers<Shape>& distribution = finder.model().distribution;
     int64_t j = 0;
     for (; j + kReals <= n; j += kReals) {
+      FetchBefore(distribution.location.At(first + j), n * distribution.location.bytes());
+      FetchBefore(distribution.scale.At(first + j), n * distribution.scale.bytes());
       const unsigned good = FindShapes(shared, distribution, first + j, symbols + j, start + j, freq + j);
       if (__builtin_expect(good != kAllReals, 0)) {
         FindSome(finder, kAllReals & ~good, first + j, symbols + j, start + j, freq + j);

@@ -183,11 +183,8 @@ struct SinglesOf {
     const Units low = AllUnits(finder.low());
     int64_t j = 0;
     for (; j + kSingles <= n; j += kSingles) {
-      // A push goes backward, which the processor does not foresee.
-      if (first + j >= kSingles) {
-        __builtin_prefetch(distribution.mean[first + j - kSingles]);
-        __builtin_prefetch(distribution.scale[first + j - kSingles]);
-      }
+      FetchBefore(distribution.mean[first + j], n * int64_t{sizeof(float)});
+      FetchBefore(distribution.scale[first + j], n * int64_t{sizeof(float)});
       const Singles<Component> singles(frame, distribution, first + j);
       const Units place = LoadAll<Units>(symbols + j) - low;
       const Wholes inside = place < frame.count;
