@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 
 # Before JAX: it sets the flags of XLA.
-from measure import interleaved, markdown, processor, ratios_of  # isort: skip
+from measure import interleaved, markdown, processor, rates_of, ratios_of  # isort: skip
 
 import jax
 import jax.numpy as jnp
@@ -132,6 +132,16 @@ def peer_calls(cdf, index, symbols, precision: int, family: str, lanes: int) -> 
     return encode, decode
 
 
+def row_of(rates: dict[str, float], name: str, peers: str) -> tuple[str, ...]:
+    """Rates of a coder and, of ours, their ratios to the best of the peers that have this in their names."""
+    if not name.startswith("jans"):
+        return (name, *rates_of(rates, name), "", "")
+    best = {
+        f"peer {way}": max(rate for call, rate in rates.items() if peers in call and call.endswith(way)) for way in WAYS
+    }
+    return (name, *rates_of(rates, name), *ratios_of(rates | best, name, "peer"))
+
+
 def compare(repetitions: int, n: int, count: int, precision: int, streams: int) -> list[tuple[str, ...]]:
     rng = np.random.default_rng(0)
     cdf = scale_tables(count, precision)
@@ -158,15 +168,7 @@ def compare(repetitions: int, n: int, count: int, precision: int, streams: int) 
             add(f"jans tans, {lanes} lanes", our_tans_calls(cdf, index, symbols, precision, lanes))
     seconds = interleaved(calls, repetitions)
     rates = {name: index.size / s / 1e6 for name, s in seconds.items()}
-    rows = []
-    for name in names:
-        tans_only = "tans32" if " tans" in name and name.startswith("jans") else "torch_ans"
-        ratios = []
-        for way in WAYS:
-            best = max(rate for call, rate in rates.items() if tans_only in call and call.endswith(way))
-            ratios.append(f"{rates[f'{name} {way}'] / best:.2f}" if name.startswith("jans") else "")
-        rows.append((name, f"{rates[f'{name} encode']:.0f}", f"{rates[f'{name} decode']:.0f}", *ratios))
-    return rows
+    return [row_of(rates, name, "tans32" if "jans tans" in name else "torch_ans") for name in names]
 
 
 def compare_gaussians(repetitions: int, n: int) -> list[tuple[str, ...]]:
@@ -201,14 +203,7 @@ def compare_gaussians(repetitions: int, n: int) -> list[tuple[str, ...]]:
         add(f"jans {name}, {variant}, 32 lanes, {precision} bits", pair, model_of(mean, scale), symbols)
     seconds = interleaved(calls, repetitions)
     rates = {name: n / s / 1e6 for name, s in seconds.items()}
-    rows = []
-    for name, cost in spent.items():
-        mine, ratios = [rates[f"{name} {way}"] for way in WAYS], ("", "")
-        if name.startswith("jans"):
-            best = [max(r for call, r in rates.items() if "torch_ans" in call and call.endswith(way)) for way in WAYS]
-            ratios = tuple(f"{rate / peer:.2f}" for rate, peer in zip(mine, best, strict=True))
-        rows.append((name, *(f"{rate:.0f}" for rate in mine), *ratios, f"{cost:.4f}"))
-    return rows
+    return [(*row_of(rates, name, "torch_ans"), f"{cost:.4f}") for name, cost in spent.items()]
 
 
 def compare_compressai(repetitions: int, messages: int, n: int) -> tuple[str, ...]:
