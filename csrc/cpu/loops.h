@@ -98,7 +98,7 @@ struct FromIntervals {
   }
 };
 
-// A model is asked for many turns at a time.
+// A model is asked for more and more turns at a time: a push that soon stops has not asked for many in vain.
 struct FromModel {
   static constexpr int64_t kHeld = 32;
 
@@ -106,6 +106,7 @@ struct FromModel {
   const int32_t* symbols;
   int64_t first;
   int64_t from = std::numeric_limits<int64_t>::max();  // the groups that are held
+  int64_t ahead = 1;                                   // turns that come next
   uint32_t starts[std::max<int64_t>(kHeld, kMostGroups) * kEight];
   uint32_t freqs[std::max<int64_t>(kHeld, kMostGroups) * kEight];
 
@@ -115,7 +116,8 @@ struct FromModel {
   JANS_EIGHT_INLINE int Precision() const { return asked.precision; }
   JANS_EIGHT_INLINE void Begin(int64_t j, int64_t count) {
     if (j >= from) return;
-    from = std::max<int64_t>(0, j - (std::max(kHeld / count, int64_t{1}) - 1) * count);
+    from = std::max<int64_t>(0, j - (ahead - 1) * count);
+    ahead = std::max<int64_t>(1, std::min(2 * ahead, kHeld / count));
     asked.find(asked.finder, first + from * kEight, (j + count - from) * kEight, symbols + from * kEight, starts,
                freqs);
   }

@@ -20,7 +20,8 @@ RULE = """
 
     Args:
         logits, mean, scale: floats [..., components], 1 to 16 components, in units of the symbols; taken as float32.
-            Leading dimensions are the shape of the symbols. NaN, infinite or non-positive parameters set `BAD_MODEL`.
+            Leading dimensions are the shape of the symbols. NaN, infinite or non-positive parameters set `BAD_MODEL`;
+            the logit of a single component, whose weight is 1, is not looked at.
         low, high: the support, ints or int32 arrays of the shape of the symbols, which are the integers themselves;
             within +-2**22, where edges are exact in float32.
         precision: bits of the frequencies. 18 bits and more cost nothing that can be measured for 256 symbols.
