@@ -10,6 +10,11 @@ import hypothesis
 import jax
 import pytest
 
+from jans.ffi import registry
+
+# Kernels of another library than the one installed, as tests/test_cuda.py has them.
+registry.LIBRARIES["cpu"] = os.environ.get("JANS_TEST_LIBRARY", registry.LIBRARIES["cpu"])
+
 hypothesis.settings.register_profile(
     "jans",
     derandomize=True,

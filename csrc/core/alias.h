@@ -170,7 +170,7 @@ struct AliasRows {
 
 // Rows with what MakeRemap made of them.
 struct RemappedRows {
-  RemappedRows(const Rows& rows_in, const uint32_t* remap_in, int bits)
+  JANS_HD RemappedRows(const Rows& rows_in, const uint32_t* remap_in, int bits)
       : rows(rows_in),
         remap(remap_in),
         words(RemapWords(bits, rows_in.precision)),
@@ -210,7 +210,7 @@ JANS_HD typename V::State Step(typename V::State x, const Remapped<Item>& item, 
   const uint32_t found = guide[place >> rows.shift];
   uint64_t piece = found < rows.last ? found : rows.last - 1;
   // The first step without a jump, which could not be predicted; there are seldom more.
-  piece += __builtin_expect_with_probability(pieces[2 * piece + 2] <= place, 1, 0.5);
+  piece += JANS_EVEN(pieces[2 * piece + 2] <= place);
   while (__builtin_expect(piece < rows.last && pieces[2 * piece + 2] <= place, 0)) ++piece;
   const uint32_t quantile = pieces[2 * piece + 1] + (place - pieces[2 * piece]);
   return y - place + (quantile & static_cast<uint32_t>(Total(precision) - 1));

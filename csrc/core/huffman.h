@@ -230,6 +230,23 @@ struct Codebook {
     out.count = static_cast<int>(end % 32);
     out.tail.size += end / 32;
   }
+
+  // The leaf that the next bits lead to, from the node that the first `length` of them lead to, which is -1 where a
+  // link is broken.
+  template <bool kStack>
+  JANS_HD int32_t Locate(BitReader<kStack>& in, int32_t node, int length) const {
+    const BitReader<kStack> before = in;
+    if (node < 0) {
+      node = static_cast<int32_t>(Root());
+    } else {
+      in.Take(length);
+    }
+    while (node >= n) node = Child(node, in.Bit());
+    if (node >= 0) return node;
+    in.Return(before);
+    in.status |= kBadModel;
+    return 0;
+  }
 };
 
 // Where each string of `bits` bits leads from the root: to a leaf, and how many bits that takes, or to an inner node. A
@@ -266,24 +283,10 @@ struct PathTable {
   JANS_HD int32_t Locate(BitReader<kStack>& in) const {
     in.Refill();
     const Path path = paths[in.Peek(bits)];
-    if (static_cast<uint32_t>(path.node) >= static_cast<uint64_t>(book.n)) return Walk(in, path);
+    if (static_cast<uint32_t>(path.node) >= static_cast<uint64_t>(book.n))
+      return book.Locate(in, path.node, path.length);
     in.Take(path.length);
     return path.node;
-  }
-
-  JANS_HD int32_t Walk(BitReader<kStack>& in, Path path) const {
-    const BitReader<kStack> before = in;
-    int32_t node = path.node;
-    if (node < 0) {
-      node = static_cast<int32_t>(book.Root());
-    } else {
-      in.Take(path.length);
-    }
-    while (node >= book.n) node = book.Child(node, in.Bit());
-    if (node >= 0) return node;
-    in.Return(before);
-    in.status |= kBadModel;
-    return 0;
   }
 };
 

@@ -8,11 +8,16 @@
 #if defined(__CUDACC__)
 #define JANS_HD __host__ __device__ __forceinline__
 #define JANS_FUNCTION __host__ __device__ inline
-#define JANS_SELDOM __host__ __device__ __noinline__
+#define JANS_APART __host__ __device__ __noinline__
+#define JANS_SELDOM JANS_APART
+#define JANS_EVEN(condition) (condition)
 #else
 #define JANS_HD inline __attribute__((always_inline))
 #define JANS_FUNCTION inline
+#define JANS_APART __attribute__((noinline))
 #define JANS_SELDOM __attribute__((noinline, cold))
+// Of a condition that is true as often as not: jumps could not be predicted.
+#define JANS_EVEN(condition) __builtin_expect_with_probability(condition, 1, 0.5)
 #endif
 
 namespace jans {

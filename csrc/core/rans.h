@@ -84,6 +84,33 @@ JANS_HD bool HasFloor(int64_t lanes) {
   return V::kLowerBits == 32 && lanes == 1;
 }
 
+// A head that no sequence of calls can produce; `empty` for a head that may be anything below L, see HasFloor.
+template <typename V>
+JANS_HD bool OutOfRange(typename V::State x, bool empty) {
+  bool high = V::kTopBits < 8 * static_cast<int>(sizeof(x)) && (x >> (V::kTopBits - 1) >> 1) != 0;
+  return high || (x < V::kLower && !empty);
+}
+
+// In the caller's buffers heads of 64 bits are two halves, low first.
+template <typename V>
+JANS_HD typename V::State LoadHead(const uint32_t* heads, int64_t lane) {
+  if constexpr (sizeof(typename V::State) == 8) {
+    return heads[2 * lane] | uint64_t{heads[2 * lane + 1]} << 32;
+  } else {
+    return heads[lane];
+  }
+}
+
+template <typename V>
+JANS_HD void StoreHead(uint32_t* heads, int64_t lane, typename V::State x) {
+  if constexpr (sizeof(typename V::State) == 8) {
+    heads[2 * lane] = static_cast<uint32_t>(x);
+    heads[2 * lane + 1] = static_cast<uint32_t>(x >> 32);
+  } else {
+    heads[lane] = x;
+  }
+}
+
 template <typename V>
 JANS_HD uint32_t Quantile(typename V::State x, int precision) {
   return static_cast<uint32_t>(x & ((typename V::State{1} << precision) - 1));

@@ -1,71 +1,16 @@
-// Symbols of tables with bypass coding on one stream. The lanes of a stream take turns in groups, symbols i to
-// i + lanes - 1; a group is read symbol by symbol, and then number by number. Symbols that fill no group at the end are
-// read one by one, each with its number.
+// Loops over symbols of tables with bypass coding on one stream, group by group; see core/bypass_groups.h.
 #ifndef JANS_CPU_BYPASS_STREAM_H_
 #define JANS_CPU_BYPASS_STREAM_H_
 
 #include <vector>
 
-#include "../core/bypass.h"
+#include "../core/bypass_groups.h"
 #include "../core/guide.h"
 #include "stream.h"
 
 namespace jans {
 
-// Rows with an escape symbol each, and the value of the first symbol of each.
-template <typename Table>
-struct BypassRowsOf {
-  static constexpr int64_t kLeftOut = -1;  // index of a place where no symbol is
-
-  Table table;
-  const int32_t *escape, *offset;
-  int bits;
-
-  JANS_HD int64_t RowOf(int64_t i) const { return table.rows.index[i * table.rows.index_stride]; }
-  JANS_HD bool Known(int64_t row) const { return row >= 0 && row < table.rows.count; }
-
-  // The number that follows symbol i, or kInAlphabet.
-  JANS_HD int64_t Number(int64_t i, int32_t symbol) const {
-    const int64_t row = RowOf(i);
-    return Known(row) ? BypassNumber(int64_t{symbol} - offset[row], escape[row]) : kInAlphabet;
-  }
-  // That of the escape symbol for values outside of the alphabet. Without a freq and a reason where nothing is coded.
-  JANS_HD Interval Find(int64_t i, int32_t symbol) const {
-    const int64_t row = RowOf(i);
-    if (!Known(row)) return row == kLeftOut ? Interval{0, 0} : NoInterval(kBadModel);
-    const int64_t v = int64_t{symbol} - offset[row];
-    return table.Find(i, v < 0 || v >= escape[row] ? escape[row] : v);
-  }
-};
 using BypassRows = BypassRowsOf<GuidedRows>;
-
-// What is pushed for an interval of symbol i.
-template <typename Table, typename Item>
-JANS_HD const Item& ItemOf(const Table&, int64_t, const Item& interval) {
-  return interval;
-}
-
-template <typename V, typename Item>
-void PushOne(Stream<V>& stream, int64_t lane, const Item& item, int precision) {
-  typename V::State x = LoadHead<V>(stream.heads, lane);
-  Push<V>(x, stream.tail, item, precision);
-  StoreHead<V>(stream.heads, lane, x);
-}
-
-// Pushes symbols begin, ..., end - 1, which are a group or a single one of the last.
-template <typename V, typename Table>
-void PushGroup(Stream<V>& stream, const BypassRowsOf<Table>& model, const int32_t* symbols, int64_t begin, int64_t end,
-               int precision) {
-  for (int64_t i = end; i-- > begin;) {
-    const int64_t number = model.Number(i, symbols[i]);
-    if (number == kInAlphabet || model.Find(i, symbols[i]).freq == 0) continue;
-    auto put = [&](uint32_t digit) { PushOne(stream, i % stream.lanes, Interval{digit, 1}, model.bits); };
-    PushNumber(static_cast<uint64_t>(number), model.bits, put);
-  }
-  for (int64_t i = end; i-- > begin;) {
-    PushOne(stream, i % stream.lanes, ItemOf(model.table, i, model.Find(i, symbols[i])), precision);
-  }
-}
 
 // Pushes symbols begin, ..., end - 1, where begin is a multiple of the lanes; push(begin, end) pushes whole groups of
 // symbols that have no numbers.

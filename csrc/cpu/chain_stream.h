@@ -66,7 +66,7 @@ void ChainPopAll(ChainStream<V>& stream, const Locate& locate, int32_t* symbols,
         State x = heads.Get(lane);
         x = x * found.interval.freq + (quantile - found.interval.start);
         *out = static_cast<Word>(x);
-        const bool full = __builtin_expect_with_probability(V::Full(x, most), 1, 0.5);
+        const bool full = JANS_EVEN(V::Full(x, most));
         out += full;
         x = full ? x >> V::kWordBits : x;
         heads.Set(lane, x);

@@ -11,42 +11,13 @@
 #include <cstring>
 
 #include "../core/models.h"
+#include "../core/stream.h"
 
 namespace jans {
 
 // How many streams are coded at once where that is faster, and how many heads, of one stream or of all of those.
 constexpr int kMostTogether = 32;
 constexpr int kMostHeads = 256;
-
-// The state of one stream in the caller's buffers: heads are 32-bit halves, low first.
-template <typename V>
-struct Stream {
-  using Variant = V;
-  uint32_t* heads;
-  int64_t lanes;
-  Tail<typename V::Word> tail;
-
-  bool floor() const { return HasFloor<V>(lanes); }
-};
-
-template <typename V>
-JANS_HD typename V::State LoadHead(const uint32_t* heads, int64_t lane) {
-  if constexpr (sizeof(typename V::State) == 8) {
-    return heads[2 * lane] | uint64_t{heads[2 * lane + 1]} << 32;
-  } else {
-    return heads[lane];
-  }
-}
-
-template <typename V>
-JANS_HD void StoreHead(uint32_t* heads, int64_t lane, typename V::State x) {
-  if constexpr (sizeof(typename V::State) == 8) {
-    heads[2 * lane] = static_cast<uint32_t>(x);
-    heads[2 * lane + 1] = static_cast<uint32_t>(x >> 32);
-  } else {
-    heads[lane] = x;
-  }
-}
 
 // Heads of a stream while a loop runs: registers or stack for a fixed number of lanes, the caller's buffer otherwise.
 template <typename V, int kLanes>
@@ -85,20 +56,6 @@ class Heads<V, 0> {
  private:
   const Stream<V>& stream_;
 };
-
-// States that no sequence of calls can produce, for example bytes that were made up. They are coded on, safely, and
-// marked.
-template <typename V>
-void CheckState(Stream<V>& stream) {
-  bool bad = stream.tail.size < 0;
-  if (bad) stream.tail.size = 0;
-  for (int64_t lane = 0; lane < stream.lanes; ++lane) {
-    typename V::State x = LoadHead<V>(stream.heads, lane);
-    bool low = x < V::kLower && !(stream.floor() && stream.tail.size == 0);
-    bad = bad || low || (V::kTopBits < 8 * static_cast<int>(sizeof(x)) && (x >> (V::kTopBits - 1) >> 1) != 0);
-  }
-  if (bad) stream.tail.status |= kBadState;
-}
 
 // ---- push ----
 

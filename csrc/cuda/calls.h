@@ -6,52 +6,37 @@
 
 #include <cuda_runtime_api.h>
 
+#include "../core/arrays.h"
 #include "../core/rans.h"
 
 namespace jans::cuda {
 
-// Leading dimensions that all arrays of a call have in common: one stream for each of their elements.
-struct Batch {
-  static constexpr int kMaxRank = 8;
-  int32_t rank;
-  uint32_t streams;  // below 2^31, and not 0
-  uint32_t dims[kMaxRank];
-};
-
-// An array of a call, with a part for every stream.
-template <typename T>
-struct Array {
-  T* data;
-  int64_t strides[Batch::kMaxRank];  // in elements; 0 where the streams share the array
-
-  bool Shared() const {
-    for (int64_t stride : strides) {
-      if (stride != 0) return false;
-    }
-    return true;
-  }
-};
-
-// The coders of a call. Heads are 32-bit halves, low first.
+// The coders of a call, one or more of them. Heads are 32-bit halves, low first.
 template <typename V>
 struct Coder {
-  Batch batch;
   Array<uint32_t> head;
   Array<typename V::Word> tail;
   Array<int32_t> size, status;
   int64_t lanes;
   uint32_t capacity;  // below 2^31
   int32_t precision;
+
+  JANS_HD uint32_t Streams() const { return static_cast<uint32_t>(size.batch.streams); }
 };
 
 struct IntervalArrays {
   Array<const uint32_t> start, freq;
 };
 
-// Symbols, which push reads and pop writes, and rows of cumulative frequencies with the index of each symbol's row.
+// Symbols, which push reads and pop writes.
+struct SymbolArray {
+  Array<uint8_t> bytes;  // strides in bytes
+  int32_t width;         // 1, 2: unsigned; 4: signed
+};
+
+// Rows of cumulative frequencies with the index of each symbol's row.
 struct RowArrays {
-  Array<uint8_t> symbols;  // strides in bytes
-  int32_t symbol_bytes;    // 1, 2: unsigned; 4: signed
+  SymbolArray symbols;
   Array<const uint32_t> cdf;
   int64_t count;        // rows
   int64_t row_symbols;  // below 2^31
@@ -74,10 +59,10 @@ cudaError_t Push(const Call<V, Arrays>& call, cudaStream_t stream);
 template <typename V, typename Arrays>
 cudaError_t Pop(const Call<V, Arrays>& call, cudaStream_t stream);
 
-// Rows of n values in, rows of n + 1 cumulative frequencies out. Streams are rows here; a mask without data is none.
+// Rows of n values in, rows of n + 1 cumulative frequencies out. Streams are rows here, those of `mask`; one without
+// data is none.
 template <typename Value>
 struct QuantizerCall {
-  Batch batch;
   const Value* values;
   Array<const uint8_t> mask;
   uint32_t* cdf;

@@ -14,6 +14,8 @@ constexpr int kMaxThreads = 256;
 // Resident blocks that kernels are compiled for, which fit every device. Without a number the compiler spills registers
 // in order to reach the next one.
 constexpr int kMinBlocks = 4;
+// Of kernels whose threads need many registers.
+constexpr int kFewBlocks = 2;
 
 // A grid over independent items, each of them the work of `threads_each` threads (1 or a warp). Items beyond the grid
 // are reached by striding.

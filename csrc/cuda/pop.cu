@@ -1,17 +1,8 @@
 // Kernels that pop, and their launches.
-#include "sources.h"
+#include "kernels.h"
 
 namespace jans::cuda {
 namespace {
-
-template <typename V, int kLanes, typename Model, typename Arrays>
-__global__ void __launch_bounds__(kMaxThreads, kMinBlocks)
-    PopKernel(const __grid_constant__ Call<V, Arrays> call, const int bucket_shift) {
-  const Model model(call.arrays, call.coder.precision, bucket_shift);
-  ForStreams<kLanes>(call.coder, [&](auto& stream, uint32_t b) {
-    model.Visit(call.coder.batch, b, [&](const auto& source) { PopAll(stream, source, call.n); });
-  });
-}
 
 template <int kLanes, typename V>
 cudaError_t Shaped(const Call<V, IntervalArrays>& call, const Shape& shape, cudaStream_t stream) {
@@ -35,7 +26,7 @@ cudaError_t Shaped(const Call<V, RowArrays>& call, const Shape& shape, cudaStrea
         rows.row_symbols <= BucketTable::kMaxSymbols && call.coder.precision <= BucketTable::kMaxPrecision;
     const int bits = BucketBits(call.n * shape.items_per_block, call.coder.precision);
     if (one_row && packs && bits > 0) {
-      return WithSymbols(rows.symbol_bytes, [&](auto symbol) {
+      return WithSymbols(rows.symbols.width, [&](auto symbol) {
         using Model = BucketModel<decltype(symbol)>;
         return Launch(PopKernel<V, kLanes, Model, RowArrays>, shape, BucketTable::Bytes(bits), stream, call,
                       call.coder.precision - bits);
@@ -49,12 +40,8 @@ cudaError_t Shaped(const Call<V, RowArrays>& call, const Shape& shape, cudaStrea
 
 template <typename V, typename Arrays>
 cudaError_t Pop(const Call<V, Arrays>& call, cudaStream_t stream) {
-  return WithLanes(call.coder.lanes, [&](auto lanes) {
-    constexpr int kLanes = decltype(lanes)::value;
-    Shape shape;
-    cudaError_t error = ShapeFor(call.coder.batch.streams, StreamOf<V, kLanes>::kThreads, &shape);
-    return error != cudaSuccess ? error : Shaped<kLanes>(call, shape, stream);
-  });
+  return WithShape(call,
+                   [&](auto lanes, const Shape& shape) { return Shaped<decltype(lanes)::value>(call, shape, stream); });
 }
 
 template cudaError_t Pop(const Call<Rans64, IntervalArrays>&, cudaStream_t);

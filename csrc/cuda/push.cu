@@ -1,16 +1,8 @@
 // Kernels that push, and their launches.
-#include "sources.h"
+#include "kernels.h"
 
 namespace jans::cuda {
 namespace {
-
-template <typename V, int kLanes, typename Model, typename Arrays>
-__global__ void __launch_bounds__(kMaxThreads, kMinBlocks) PushKernel(const __grid_constant__ Call<V, Arrays> call) {
-  const Model model(call.arrays, call.coder.precision, 0);
-  ForStreams<kLanes>(call.coder, [&](auto& stream, uint32_t b) {
-    model.Visit(call.coder.batch, b, [&](const auto& source) { PushAll(stream, source, call.n); });
-  });
-}
 
 template <int kLanes, typename V>
 cudaError_t Shaped(const Call<V, IntervalArrays>& call, const Shape& shape, cudaStream_t stream) {
@@ -25,7 +17,7 @@ cudaError_t Shaped(const Call<V, RowArrays>& call, const Shape& shape, cudaStrea
     // A table costs a block about one division for each entry.
     if (one_row && rows.row_symbols <= EntryTable<V>::kMaxSymbols &&
         call.n * shape.items_per_block >= rows.row_symbols) {
-      return WithSymbols(rows.symbol_bytes, [&](auto symbol) {
+      return WithSymbols(rows.symbols.width, [&](auto symbol) {
         using Model = EntryModel<V, decltype(symbol)>;
         return Launch(PushKernel<V, kLanes, Model, RowArrays>, shape, EntryTable<V>::Bytes(rows.row_symbols), stream,
                       call);
@@ -39,12 +31,8 @@ cudaError_t Shaped(const Call<V, RowArrays>& call, const Shape& shape, cudaStrea
 
 template <typename V, typename Arrays>
 cudaError_t Push(const Call<V, Arrays>& call, cudaStream_t stream) {
-  return WithLanes(call.coder.lanes, [&](auto lanes) {
-    constexpr int kLanes = decltype(lanes)::value;
-    Shape shape;
-    cudaError_t error = ShapeFor(call.coder.batch.streams, StreamOf<V, kLanes>::kThreads, &shape);
-    return error != cudaSuccess ? error : Shaped<kLanes>(call, shape, stream);
-  });
+  return WithShape(call,
+                   [&](auto lanes, const Shape& shape) { return Shaped<decltype(lanes)::value>(call, shape, stream); });
 }
 
 template cudaError_t Push(const Call<Rans64, IntervalArrays>&, cudaStream_t);

@@ -2,6 +2,7 @@
 // their order.
 #include "../core/quantize.h"
 #include "arrays.h"
+#include "calls.h"
 #include "launch.h"
 
 namespace jans::cuda {
@@ -23,8 +24,8 @@ struct LogitsRule {
 template <typename Rule, typename Value>
 __global__ void __launch_bounds__(kMaxThreads, kMinBlocks) QuantizeKernel(QuantizerCall<Value> call) {
   const uint32_t stride = gridDim.x * blockDim.x;
-  for (uint32_t row = blockIdx.x * blockDim.x + threadIdx.x; row < call.batch.streams; row += stride) {
-    const uint8_t* mask = call.mask.data == nullptr ? nullptr : At(call.mask, call.batch, row);
+  for (uint32_t row = blockIdx.x * blockDim.x + threadIdx.x; row < call.mask.batch.streams; row += stride) {
+    const uint8_t* mask = call.mask.data == nullptr ? nullptr : At(call.mask, row);
     Rule()(call.values + row * call.n, mask, call.n, call.precision, call.cdf + row * (call.n + 1));
   }
 }
@@ -32,7 +33,7 @@ __global__ void __launch_bounds__(kMaxThreads, kMinBlocks) QuantizeKernel(Quanti
 template <typename Rule, typename Value>
 cudaError_t Quantize(const QuantizerCall<Value>& call, cudaStream_t stream) {
   Shape shape;
-  cudaError_t error = ShapeFor(call.batch.streams, 1, &shape);
+  cudaError_t error = ShapeFor(call.mask.batch.streams, 1, &shape);
   if (error != cudaSuccess) return error;
   return Launch(QuantizeKernel<Rule, Value>, shape, 0, stream, call);
 }

@@ -1,6 +1,6 @@
 // Where the intervals of a stream come from, and where its symbols go.
 //
-// A block makes one of these models from the arrays of a call, all its threads together; Visit(batch, b, body) then
+// A block makes one of these models from the arrays of a call, all its threads together; Visit(b, body) then
 // calls body with the source of stream b, as the loops of stream.h want it.
 #ifndef JANS_CUDA_SOURCES_H_
 #define JANS_CUDA_SOURCES_H_
@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "../core/intervals.h"
+#include "launch.h"
 #include "stream.h"
 #include "tables.h"
 
@@ -18,8 +19,8 @@ template <typename T>
 struct Symbols {
   T* data;
 
-  __device__ Symbols(const RowArrays& arrays, const Batch& batch, uint32_t stream)
-      : data(reinterpret_cast<T*>(At(arrays.symbols, batch, stream))) {}
+  __device__ Symbols(const SymbolArray& symbols, uint32_t stream)
+      : data(reinterpret_cast<T*>(At(symbols.bytes, stream))) {}
   __device__ __forceinline__ int32_t Load(int64_t i) const { return data[i]; }
   __device__ __forceinline__ void Store(int64_t i, int32_t symbol) const { data[i] = static_cast<T>(symbol); }
 };
@@ -30,8 +31,8 @@ struct Symbols<void> {
   uint8_t* data;
   int32_t bytes;
 
-  __device__ Symbols(const RowArrays& arrays, const Batch& batch, uint32_t stream)
-      : data(At(arrays.symbols, batch, stream)), bytes(arrays.symbol_bytes) {}
+  __device__ Symbols(const SymbolArray& symbols, uint32_t stream)
+      : data(At(symbols.bytes, stream)), bytes(symbols.width) {}
   __device__ __forceinline__ int32_t Load(int64_t i) const {
     if (bytes == 1) return data[i];
     return bytes == 2 ? reinterpret_cast<const uint16_t*>(data)[i] : reinterpret_cast<const int32_t*>(data)[i];
@@ -50,6 +51,7 @@ struct Symbols<void> {
 // Intervals that are known already.
 class GivenModel {
  public:
+  static constexpr int kBlocks = kMinBlocks;
   struct Source {
     Intervals intervals;
 
@@ -63,8 +65,8 @@ class GivenModel {
 
   __device__ GivenModel(const IntervalArrays& arrays, int precision, int) : arrays_(arrays), precision_(precision) {}
   template <typename Body>
-  __device__ void Visit(const Batch& batch, uint32_t stream, const Body& body) const {
-    body(Source{{At(arrays_.start, batch, stream), At(arrays_.freq, batch, stream), precision_}});
+  __device__ void Visit(uint32_t stream, const Body& body) const {
+    body(Source{{At(arrays_.start, stream), At(arrays_.freq, stream), precision_}});
   }
 
  private:
@@ -72,14 +74,15 @@ class GivenModel {
   int precision_;
 };
 
-__device__ __forceinline__ Rows RowsAt(const RowArrays& arrays, const Batch& batch, uint32_t stream, int precision) {
-  return {At(arrays.cdf, batch, stream),   arrays.count,        arrays.row_symbols,
-          At(arrays.index, batch, stream), arrays.index_stride, precision};
+__device__ __forceinline__ Rows RowsAt(const RowArrays& arrays, uint32_t stream, int precision) {
+  return {At(arrays.cdf, stream),   arrays.count,        arrays.row_symbols,
+          At(arrays.index, stream), arrays.index_stride, precision};
 }
 
 // Rows as they are: one division for a push, one bisection for a pop.
 class RowsModel {
  public:
+  static constexpr int kBlocks = kMinBlocks;
   struct Source {
     Symbols<void> symbols;
     Rows rows;
@@ -104,8 +107,8 @@ class RowsModel {
 
   __device__ RowsModel(const RowArrays& arrays, int precision, int) : arrays_(arrays), precision_(precision) {}
   template <typename Body>
-  __device__ void Visit(const Batch& batch, uint32_t stream, const Body& body) const {
-    body(Source{{arrays_, batch, stream}, RowsAt(arrays_, batch, stream, precision_)});
+  __device__ void Visit(uint32_t stream, const Body& body) const {
+    body(Source{{arrays_.symbols, stream}, RowsAt(arrays_, stream, precision_)});
   }
 
  private:
@@ -117,6 +120,7 @@ class RowsModel {
 template <typename V, typename T>
 class EntryModel {
  public:
+  static constexpr int kBlocks = kMinBlocks;
   struct Source {
     Symbols<T> symbols;
     const EntryTable<V>& table;
@@ -126,10 +130,10 @@ class EntryModel {
   };
 
   __device__ EntryModel(const RowArrays& arrays, int precision, int)
-      : arrays_(arrays), table_(RowsAt(arrays, Batch{}, 0, precision)) {}
+      : arrays_(arrays), table_(RowsAt(arrays, 0, precision)) {}
   template <typename Body>
-  __device__ void Visit(const Batch& batch, uint32_t stream, const Body& body) const {
-    body(Source{{arrays_, batch, stream}, table_});
+  __device__ void Visit(uint32_t stream, const Body& body) const {
+    body(Source{{arrays_.symbols, stream}, table_});
   }
 
  private:
@@ -141,6 +145,7 @@ class EntryModel {
 template <typename T>
 class BucketModel {
  public:
+  static constexpr int kBlocks = kMinBlocks;
   struct Source {
     Symbols<T> symbols;
     const BucketTable& table;
@@ -150,13 +155,13 @@ class BucketModel {
   };
 
   __device__ BucketModel(const RowArrays& arrays, int precision, int shift)
-      : arrays_(arrays), precision_(precision), table_(RowsAt(arrays, Batch{}, 0, precision), shift) {}
+      : arrays_(arrays), precision_(precision), table_(RowsAt(arrays, 0, precision), shift) {}
   template <typename Body>
-  __device__ void Visit(const Batch& batch, uint32_t stream, const Body& body) const {
+  __device__ void Visit(uint32_t stream, const Body& body) const {
     if (table_.Rises()) {
-      body(Source{{arrays_, batch, stream}, table_});
+      body(Source{{arrays_.symbols, stream}, table_});
     } else {
-      RowsModel(arrays_, precision_, 0).Visit(batch, stream, body);
+      RowsModel(arrays_, precision_, 0).Visit(stream, body);
     }
   }
 

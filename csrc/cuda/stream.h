@@ -25,8 +25,7 @@ __device__ __forceinline__ void ForStreams(const Coder<V>& coder, const Body& bo
   constexpr int kThreads = StreamOf<V, kLanes>::kThreads;
   const uint32_t in_block = blockDim.x / kThreads;
   // Neither sum reaches 2^32: streams are below 2^31, and so is a stride.
-  for (uint32_t b = blockIdx.x * in_block + threadIdx.x / kThreads; b < coder.batch.streams;
-       b += gridDim.x * in_block) {
+  for (uint32_t b = blockIdx.x * in_block + threadIdx.x / kThreads; b < coder.Streams(); b += gridDim.x * in_block) {
     typename StreamOf<V, kLanes>::Type stream(coder, b);
     body(stream, b);
     stream.Close(coder, b);

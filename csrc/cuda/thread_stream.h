@@ -6,6 +6,7 @@
 
 #include "../core/models.h"
 #include "arrays.h"
+#include "calls.h"
 
 namespace jans::cuda {
 
@@ -16,12 +17,11 @@ class ThreadStream {
   using State = typename V::State;
 
   __device__ ThreadStream(const Coder<V>& coder, uint32_t stream)
-      : heads_(At(coder.head, coder.batch, stream)),
+      : heads_(At(coder.head, stream)),
         lanes_(kLanes == 1 ? 1 : coder.lanes),
         precision_(coder.precision),
         x_(LoadHead<V>(heads_, 0)),
-        tail_{At(coder.tail, coder.batch, stream), coder.capacity, *At(coder.size, coder.batch, stream),
-              *At(coder.status, coder.batch, stream)} {
+        tail_{At(coder.tail, stream), coder.capacity, *At(coder.size, stream), *At(coder.status, stream)} {
     bool bad = tail_.size < 0;
     if (bad) tail_.size = 0;
     for (int64_t lane = 0; lane < lanes_; ++lane) {
@@ -34,8 +34,8 @@ class ThreadStream {
     constexpr int64_t kMost = (int64_t{1} << 31) - 1;
     if (kLanes == 1) StoreHead<V>(heads_, 0, x_);
     if (tail_.size > tail_.capacity) tail_.status |= kOverflow;
-    *At(coder.size, coder.batch, stream) = static_cast<int32_t>(tail_.size < kMost ? tail_.size : kMost);
-    *At(coder.status, coder.batch, stream) = tail_.status;
+    *At(coder.size, stream) = static_cast<int32_t>(tail_.size < kMost ? tail_.size : kMost);
+    *At(coder.status, stream) = tail_.status;
   }
 
   template <typename Source>

@@ -11,6 +11,7 @@
 
 #include "../core/models.h"
 #include "arrays.h"
+#include "calls.h"
 #include "launch.h"
 
 namespace jans::cuda {
@@ -56,24 +57,24 @@ class WarpStream {
   using Word = typename V::Word;
 
   __device__ WarpStream(const Coder<V>& coder, uint32_t stream)
-      : words_(At(coder.tail, coder.batch, stream)),
+      : words_(At(coder.tail, stream)),
         capacity_(coder.capacity),
         precision_(coder.precision),
-        status_(*At(coder.status, coder.batch, stream)) {
-    x_ = LoadHead<V>(At(coder.head, coder.batch, stream), LaneId());
-    const int32_t size = *At(coder.size, coder.batch, stream);
+        status_(*At(coder.status, stream)) {
+    x_ = LoadHead<V>(At(coder.head, stream), LaneId());
+    const int32_t size = *At(coder.size, stream);
     size_ = size < 0 ? 0 : size;
     if (__any_sync(kAllLanes, size < 0 || OutOfRange<V>(x_, false))) status_ |= kBadState;
   }
 
   __device__ void Close(const Coder<V>& coder, uint32_t stream) {
-    StoreHead<V>(At(coder.head, coder.batch, stream), LaneId(), x_);
+    StoreHead<V>(At(coder.head, stream), LaneId(), x_);
     for (int distance = kWarp / 2; distance > 0; distance /= 2) {
       status_ |= __shfl_xor_sync(kAllLanes, status_, distance);
     }
     if (LaneId() != 0) return;
-    *At(coder.size, coder.batch, stream) = static_cast<int32_t>(size_ < kFull ? size_ : kFull - 1);
-    *At(coder.status, coder.batch, stream) = status_ | (size_ > capacity_ ? kOverflow : 0);
+    *At(coder.size, stream) = static_cast<int32_t>(size_ < kFull ? size_ : kFull - 1);
+    *At(coder.status, stream) = status_ | (size_ > capacity_ ? kOverflow : 0);
   }
 
   // Rows that the fast form may push or pop next.
@@ -86,11 +87,11 @@ class WarpStream {
 
   __device__ __forceinline__ uint32_t Quantile() const { return jans::Quantile<V>(x_, precision_); }
 
-  // One symbol on every head whose item (an Interval or an Entry) has a freq.
+  // One symbol on every active head whose item (an Interval or an Entry) has a freq.
   template <bool kCareful, typename Item>
-  __device__ __forceinline__ void Push(const Item& item) {
-    const bool legal = item.freq != 0;
-    if (!legal) status_ |= static_cast<int32_t>(item.start);
+  __device__ __forceinline__ void Push(const Item& item, bool active = true) {
+    const bool legal = item.freq != 0 && active;
+    if (!legal && active) status_ |= static_cast<int32_t>(item.start);
     uint32_t count = 0;
     State rest = x_ >> (V::kTopBits - precision_);
 #pragma unroll
@@ -154,7 +155,6 @@ class WarpStream {
 template <typename V, typename Source>
 __device__ void PushAll(WarpStream<V>& stream, const Source& source, int64_t n) {
   constexpr int kAhead = 4;
-  using Item = decltype(source.Resolve(source.Fetch(0)));
   const int lane = LaneId();
   // Symbols below `left`, a multiple of the warp but for the last row, are still to be pushed.
   for (int64_t left = n; left > 0;) {
@@ -164,9 +164,8 @@ __device__ void PushAll(WarpStream<V>& stream, const Source& source, int64_t n) 
     if (groups == 0) {
       const int64_t end = left;
       left = (left - 1) / kWarp * kWarp;
-      Item item{};
-      if (left + lane < end) item = source.Resolve(source.Fetch(left + lane));
-      stream.template Push<true>(item);
+      const bool active = left + lane < end;
+      stream.template Push<true>(source.Resolve(source.Fetch(active ? left + lane : left)), active);
     }
     for (; groups > 0; --groups) {
       left -= kAhead * kWarp;

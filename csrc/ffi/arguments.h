@@ -36,9 +36,9 @@ struct RowOperands {
     if (index.core[0] != 1 && index.core[0] != n) return Invalid("index fits neither one nor all symbols");
     return ffi::Error::Success();
   }
-  int64_t count() const { return cdf.core[0]; }
-  int64_t row_symbols() const { return cdf.core[1] - 1; }
-  int64_t index_stride() const { return index.core[0] == 1 ? 0 : 1; }
+  JANS_HD int64_t count() const { return cdf.core[0]; }
+  JANS_HD int64_t row_symbols() const { return cdf.core[1] - 1; }
+  JANS_HD int64_t index_stride() const { return index.core[0] == 1 ? 0 : 1; }
 };
 
 // Rows of n values, and the rows of n + 1 cumulative frequencies that they become. A row is a stream here.
@@ -54,13 +54,13 @@ struct ValueRows {
     if (dims.size() < 1) return Invalid("an array of one dimension or more is needed");
     precision = bits;
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, most_bits));
-    JANS_RETURN_IF_ERROR(batch.Init(dims.first(dims.size() - 1)));
+    JANS_RETURN_IF_ERROR(InitBatch(dims.first(dims.size() - 1), batch));
     JANS_RETURN_IF_ERROR(values.Init("values", values_in, DTypeOf<Value>(), batch, 1));
     JANS_RETURN_IF_ERROR(cdf.Init("cdf", *cdf_out, ffi::DataType::U32, batch, 1));
     if (n() < 1) return Invalid("a row has a symbol or more");
     return cdf.core[0] != n() + 1 ? Invalid("cdf does not fit the values") : ffi::Error::Success();
   }
-  int64_t n() const { return values.core[0]; }
+  JANS_HD int64_t n() const { return values.core[0]; }
 };
 
 // With a mask, or one of length 0 where there is none.
@@ -75,7 +75,7 @@ struct QuantizerOperands : ValueRows<Value> {
     if (masked() && mask.core[0] != this->n()) return Invalid("mask does not fit the values");
     return ffi::Error::Success();
   }
-  bool masked() const { return mask.core[0] != 0; }
+  JANS_HD bool masked() const { return mask.core[0] != 0; }
 };
 
 // With the number of symbols in each row.
@@ -106,6 +106,13 @@ ffi::Error WithFloats(const AnyBuffer& values, const Body& body) {
 #define ADVANCED RET(head) RET(size) RET(status)
 #define OPERANDS .RemainingArgs()
 #define CODER ATTR(variant) ATTR(precision)
+
+// A handler is a function of its target's name. BIND and JANS_TRAITS are the platform's.
+#define JANS_HANDLER(name, implementation, binding)                               \
+  XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) {                                 \
+    static auto* handler = (binding).To(implementation, {JANS_TRAITS}).release(); \
+    return handler->Call(frame);                                                  \
+  }
 
 }  // namespace jans
 

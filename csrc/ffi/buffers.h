@@ -2,11 +2,11 @@
 #ifndef JANS_FFI_BUFFERS_H_
 #define JANS_FFI_BUFFERS_H_
 
+#include <algorithm>
 #include <initializer_list>
 #include <vector>
 
-#include "arguments.h"
-#include "cpu_call.h"
+#include "platform.h"
 
 namespace jans {
 
@@ -19,8 +19,9 @@ struct Buffers {
   std::vector<AnyBuffer> results;   // those that replace nothing
 
   // `replaced[k]` is the result that replaces array k of the state.
-  ffi::Error Init(const ffi::RemainingArgs& args, const ffi::RemainingRets& rets, std::initializer_list<int> replaced,
-                  size_t more_results) {
+  template <typename Where>
+  ffi::Error Init(const Where& where, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
+                  std::initializer_list<int> replaced, size_t more_results) {
     const size_t updated = replaced.size() - std::count(replaced.begin(), replaced.end(), kGiven);
     if (args.size() < replaced.size() || rets.size() != updated + more_results) {
       return Invalid("wrong number of operands or results");
@@ -38,7 +39,7 @@ struct Buffers {
       if ((*ret)->element_type() != arg->element_type() || (*ret)->size_bytes() != arg->size_bytes()) {
         return Invalid("a result does not fit what it replaces");
       }
-      KeepBuffer(*arg, *ret);
+      JANS_RETURN_IF_ERROR(where.Keep(*arg, *ret));
       state.push_back(**ret);
     }
     for (size_t i = updated; i < rets.size(); ++i) {

@@ -34,7 +34,7 @@ ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuf
                     int32_t variant, int32_t precision) {
   Batch batch;
   IntervalOperands args;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
   KeepBuffer(tail, tail_out);
   const int64_t n = args.n();
@@ -53,7 +53,7 @@ ffi::Error RansAdvance(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
                        int32_t precision) {
   Batch batch;
   IntervalOperands args;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
   const int64_t n = args.n();
   return WithVariant(variant, [&](auto v) {
@@ -91,9 +91,6 @@ JANS_HANDLER(addresses, Addresses, ffi::Ffi::Bind().Arg<AnyBuffer>().Ret<AnyBuff
 
 }  // namespace jans
 
-#define JANS_FAMILY_ROWS(name, _) JANS_FAMILY_TARGETS(JANS_ROW, name)
-#define JANS_KIND_ROWS(name, _) JANS_KIND_TARGETS(JANS_ROW, name)
-JANS_LIBRARY(JANS_CODER_TARGETS(JANS_ROW) JANS_FAMILIES(JANS_FAMILY_ROWS) JANS_CPU_TARGETS(JANS_ROW)
-                 JANS_KINDS(JANS_KIND_ROWS))
+JANS_LIBRARY(JANS_ROWS JANS_CPU_TARGETS(JANS_ROW))
 
 JANS_EXPORT const char* jans_simd() { return jans::WidestName(); }

@@ -1,83 +1,13 @@
 // CPU handlers of rANS with alias tables, with bypass coding and without.
 #include <vector>
 
-#include "../core/alias.h"
 #include "../cpu/bypass_stream.h"
+#include "alias_operands.h"
+#include "bypass_operands.h"
 #include "cpu_call.h"
-#include "table_operands.h"
 
 namespace jans {
 namespace {
-
-// ---- operands ----
-
-// Rows for a push, from the operands of a call: cdf, index, remap.
-struct RemapOperands {
-  RowOperands rows;
-  Operand<const uint32_t> remap;
-  int32_t precision = 0;
-  int bits = 0;
-
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision_in) {
-    precision = precision_in;
-    JANS_RETURN_IF_ERROR(CheckPrecision(precision, kMaxAliasPrecision));
-    auto cdf = args.get<AnyBuffer>(0), index = args.get<AnyBuffer>(1), remap_in = args.get<AnyBuffer>(2);
-    if (!cdf.has_value() || !index.has_value() || !remap_in.has_value())
-      return Invalid("cdf, index or remap is missing");
-    JANS_RETURN_IF_ERROR(rows.Init(batch, *cdf, *index, n));
-    JANS_RETURN_IF_ERROR(remap.Init("remap", *remap_in, ffi::DataType::U32, batch, 2));
-    // A row has 5 to 8 words for each bucket.
-    bits = AliasBits((remap.core[1] + 7) / 8, precision);
-    const bool fits = remap.core[0] == rows.count() && remap.core[1] == RemapWords(bits, precision);
-    return fits ? ffi::Error::Success() : Invalid("remap does not fit cdf and the precision");
-  }
-  int64_t count() const { return rows.count(); }
-  RemappedRows At(int64_t b) const {
-    const Rows at{rows.cdf.At(b), rows.count(), rows.row_symbols(), rows.index.At(b), rows.index_stride(), precision};
-    return {at, remap.At(b), bits};
-  }
-};
-
-// Buckets for a pop: alias, index.
-struct AliasOperands {
-  Operand<const uint32_t> alias;
-  Operand<const int32_t> index;
-  int32_t precision = 0;
-  int bits = 0;
-
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision_in) {
-    precision = precision_in;
-    JANS_RETURN_IF_ERROR(CheckPrecision(precision, kMaxAliasPrecision));
-    auto alias_in = args.get<AnyBuffer>(0), index_in = args.get<AnyBuffer>(1);
-    if (!alias_in.has_value() || !index_in.has_value()) return Invalid("alias or index is missing");
-    JANS_RETURN_IF_ERROR(alias.Init("alias", *alias_in, ffi::DataType::U32, batch, 2));
-    JANS_RETURN_IF_ERROR(index.Init("index", *index_in, ffi::DataType::S32, batch, 1));
-    if (index.core[0] != 1 && index.core[0] != n) return Invalid("index fits neither one nor all symbols");
-    bits = AliasBits(alias.core[1] / kBucketWords, precision);
-    const bool fits = alias.core[1] == kBucketWords << bits;
-    return fits ? ffi::Error::Success() : Invalid("alias does not fit the precision");
-  }
-  int64_t count() const { return alias.core[0]; }
-  AliasRows At(int64_t b) const {
-    const int64_t stride = index.core[0] == 1 ? 0 : 1;
-    return {{nullptr, count(), 0, index.At(b), stride, precision}, alias.At(b), bits};
-  }
-};
-
-// Either with escape and offset behind them, the first of which is operand `first`.
-template <typename Operands, size_t first>
-struct BypassOperands {
-  Operands table;
-  EscapeOperands escapes;
-
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision, int32_t digit) {
-    JANS_RETURN_IF_ERROR(table.Init(batch, args, n, precision));
-    return escapes.Init(batch, args, first, table.count(), digit);
-  }
-  auto At(int64_t b) const {
-    return BypassRowsOf<decltype(table.At(b))>{table.At(b), escapes.escape.At(b), escapes.offset.At(b), escapes.bits};
-  }
-};
 
 // ---- loops ----
 
@@ -96,7 +26,7 @@ ffi::Error RansPushAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, A
                          Out status_out, int32_t variant, int32_t precision) {
   Batch batch;
   RemapOperands args;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckVector(symbols));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, symbols.dimensions().back(), precision));
   auto body = [&](auto& stream, int64_t b, const auto& in) {
@@ -115,7 +45,7 @@ ffi::Error RansPopAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
                         int32_t variant, int32_t precision) {
   Batch batch;
   AliasOperands args;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, symbols_out->dimensions().back(), precision));
   auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
@@ -133,9 +63,9 @@ ffi::Error RansPushBypassAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer t
                                AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
                                Out status_out, int32_t variant, int32_t precision, int32_t digit) {
   Batch batch;
-  BypassOperands<RemapOperands, 3> args;
+  BypassOperands<RemapOperands> args;
   Operand<const int32_t> in;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = in.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
@@ -162,9 +92,9 @@ ffi::Error RansPopBypassAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer ta
                               ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols_out,
                               int32_t variant, int32_t precision, int32_t digit) {
   Batch batch;
-  BypassOperands<AliasOperands, 2> args;
+  BypassOperands<AliasOperands> args;
   Operand<int32_t> out;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
   const int64_t n = out.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
@@ -196,7 +126,7 @@ ffi::Error MakeRows(ffi::ThreadPool& pool, const AnyBuffer& cdf_in, Out& made_ou
   Operand<uint32_t> made;
   JANS_RETURN_IF_ERROR(CheckPrecision(precision, kMaxAliasPrecision));
   JANS_RETURN_IF_ERROR(CheckVector(cdf_in));
-  JANS_RETURN_IF_ERROR(batch.Init(cdf_in.dimensions().first(cdf_in.dimensions().size() - 1)));
+  JANS_RETURN_IF_ERROR(InitBatch(cdf_in.dimensions().first(cdf_in.dimensions().size() - 1), batch));
   JANS_RETURN_IF_ERROR(cdf.Init("cdf", cdf_in, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(made.Init("result", *made_out, ffi::DataType::U32, batch, 1));
   const int64_t n = cdf.core[0] - 1;

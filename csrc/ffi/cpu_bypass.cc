@@ -1,23 +1,21 @@
 // CPU handlers of rANS with tables and bypass coding.
 #include "../cpu/bypass_stream.h"
 #include "../cpu/side_by_side.h"
+#include "bypass_operands.h"
 #include "cpu_call.h"
-#include "table_operands.h"
+#include "cpu_tables.h"
 
 namespace jans {
 namespace {
 
-struct BypassOperands {
-  TableOperands table;
-  EscapeOperands escapes;
+struct CpuOperands : BypassOperands<CpuTables> {
+  // Laid out for streams that are coded side by side where all share them and that is little work.
   std::vector<uint32_t> ends;
 
   ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision, int32_t digit) {
-    JANS_RETURN_IF_ERROR(table.Init(batch, args, 0, n, precision, true));
-    const int64_t count = table.rows.count();
+    JANS_RETURN_IF_ERROR(BypassOperands::Init(batch, args, n, precision, digit));
+    const int64_t count = table.count();
     const auto &escape = escapes.escape, &offset = escapes.offset;
-    JANS_RETURN_IF_ERROR(escapes.Init(batch, args, 3, count, digit));
-    // Laid out for streams that are coded side by side where all share them and that is little work.
     if (!escape.Shared() || !offset.Shared() || count > n * batch.streams / 4) return ffi::Error::Success();
     for (int64_t row = 0; row < count; ++row) {
       ends.push_back(static_cast<uint32_t>(escape.data[row]));
@@ -25,7 +23,6 @@ struct BypassOperands {
     }
     return ffi::Error::Success();
   }
-  BypassRows At(int64_t b) const { return {table.At(b), escapes.escape.At(b), escapes.offset.At(b), escapes.bits}; }
 };
 
 // Pushes symbols first, ..., last - 1, of which the first is one of lane 0.
@@ -58,9 +55,9 @@ ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, 
                           AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
                           Out status_out, int32_t variant, int32_t precision, int32_t digit) {
   Batch batch;
-  BypassOperands args;
+  CpuOperands args;
   Operand<const int32_t> in;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = in.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
@@ -95,9 +92,9 @@ ffi::Error RansPopBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, A
                          ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols_out,
                          int32_t variant, int32_t precision, int32_t digit) {
   Batch batch;
-  BypassOperands args;
+  CpuOperands args;
   Operand<int32_t> out;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
   const int64_t n = out.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));

@@ -4,20 +4,31 @@
 
 #include "../cpu/parallel.h"
 #include "../cpu/stream.h"
-#include "arguments.h"
+#include "platform.h"
 
 namespace jans {
-
-// Symbols for which a thread is worth waking.
-constexpr int64_t kGrain = 1 << 14;
-
-inline int64_t StreamGrain(int64_t symbols, int64_t cost = 1) {
-  return std::max<int64_t>(1, kGrain / std::max<int64_t>(1, symbols * cost));
-}
 
 inline void KeepBuffer(const AnyBuffer& in, Out& out) {
   if (in.untyped_data() != out->untyped_data()) std::memcpy(out->untyped_data(), in.untyped_data(), in.size_bytes());
 }
+
+// Where the handlers run that are the same on every platform; see platform.h.
+struct OnCpu {
+  using Context = ffi::ThreadPool;
+  ffi::ThreadPool& pool;
+
+  ffi::Error Keep(const AnyBuffer& in, Out& out) const {
+    KeepBuffer(in, out);
+    return ffi::Error::Success();
+  }
+  template <typename Job>
+  ffi::Error ForEach(int64_t count, int64_t grain, const Job& job) const {
+    ParallelFor(pool, count, grain, [&job](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k) job(k);
+    });
+    return ffi::Error::Success();
+  }
+};
 
 // Asks for what a push of the stream after b reads. A processor foresees an array that is read forwards, and the next
 // one, but not that many short ones are read backwards. (Inline: a call without results would be dropped.)
@@ -25,7 +36,7 @@ template <typename T>
 JANS_HD void FetchNext(const Operand<T>& operand, int64_t b) {
   constexpr int64_t kLine = 64, kMost = 4096;
   const int64_t bytes = operand.core[0] * static_cast<int64_t>(sizeof(T));
-  if (bytes > kMost || b + 1 >= operand.batch->streams) return;
+  if (bytes > kMost || b + 1 >= operand.batch.streams) return;
   const char* next = reinterpret_cast<const char*>(operand.At(b + 1));
   for (int64_t at = bytes - 1; at >= 0; at -= kLine) __builtin_prefetch(next + at);
 }
@@ -92,24 +103,6 @@ void ForStreams(ffi::ThreadPool& pool, const Batch& batch, const State<V>& state
               [&](int64_t begin, int64_t end) { run(begin * kUnit, std::min(end * kUnit, batch.streams)); });
 }
 
-// The words of stream b, and the status of a size that no call can have produced.
-template <typename Word>
-Tail<Word> OpenTail(const Operand<Word>& words, const Operand<int32_t>& size, int64_t b) {
-  Tail<Word> tail{words.At(b), words.core[0], *size.At(b), 0};
-  if (tail.size < 0) {
-    tail.size = 0;
-    tail.status |= kBadState;
-  }
-  return tail;
-}
-
-// Keeps the size, and gives the status that the words end with.
-template <typename Word>
-int32_t CloseTail(const Tail<Word>& tail, const Operand<int32_t>& size, int64_t b) {
-  *size.At(b) = SaturatedSize(tail.size);
-  return tail.status | (tail.size > tail.capacity ? kOverflow : 0);
-}
-
 // Calls body.template operator()<kLanes>() with the widths that have a loop of their own.
 template <typename Body>
 void WithLanes(int64_t lanes, const Body& body) {
@@ -144,23 +137,11 @@ void WithOneOrMany(int64_t lanes, const Body& body) {
   }
 }
 
-// Where a call that updates coders finds them, and where it leaves them; `tail` is an operand or a result.
-struct CoderBuffers {
-  const AnyBuffer &head, &tail, &size, &status;
-  Out &head_out, &size_out, &status_out;
-
-  void Keep() const {
-    KeepBuffer(head, head_out);
-    KeepBuffer(size, size_out);
-    KeepBuffer(status, status_out);
-  }
-};
-
 // Runs body(stream, b) for the coders of a call, or `together`; see ForStreams.
 template <typename V, typename Body, typename All = NotTogether>
 ffi::Error ForCoders(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers coders, int32_t precision, int64_t grain,
                      const Body& body, const All& together = {}) {
-  coders.Keep();
+  JANS_RETURN_IF_ERROR(coders.Keep(OnCpu{pool}));
   State<V> state;
   JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
   JANS_RETURN_IF_ERROR(state.Init(batch, coders.head_out, coders.tail, coders.size_out, coders.status_out));
@@ -238,25 +219,8 @@ ffi::Error Pop(ffi::ThreadPool& pool, const Batch& batch, AnyBuffer& head, AnyBu
   });
 }
 
-// Every handler is a function of its target's name, for the table in cpu.cc.
-#define JANS_DECLARE(name) XLA_FFI_Error* name(XLA_FFI_CallFrame* frame);
-JANS_CODER_TARGETS(JANS_DECLARE)
-#define JANS_DECLARE_FAMILY(name, _) JANS_FAMILY_TARGETS(JANS_DECLARE, name)
-JANS_FAMILIES(JANS_DECLARE_FAMILY)
-JANS_CPU_TARGETS(JANS_DECLARE)
-#define JANS_DECLARE_KIND(name, _) JANS_KIND_TARGETS(JANS_DECLARE, name)
-JANS_KINDS(JANS_DECLARE_KIND)
-#undef JANS_DECLARE_KIND
-#undef JANS_DECLARE_FAMILY
-#undef JANS_DECLARE
-
-#define JANS_HANDLER(name, implementation, binding)                \
-  XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) {                  \
-    static auto* handler = (binding).To(implementation).release(); \
-    return handler->Call(frame);                                   \
-  }
-
 #define BIND ffi::Ffi::Bind().Ctx<ffi::ThreadPool>()
+#define JANS_TRAITS
 
 }  // namespace jans
 

@@ -2,36 +2,16 @@
 #include "../cpu/lazy_block.h"
 #include "any_model.h"
 #include "cpu_call.h"
+#include "lazy_operands.h"
 
 namespace jans {
 namespace {
-
-// A row of probabilities for each of n symbols, or one for all.
-template <typename Float>
-struct LazyOperands {
-  Operand<const Float> probs;
-  int precision = 0;
-
-  ffi::Error Init(const Batch& batch, const AnyBuffer& buffer, int64_t n, int32_t bits) {
-    JANS_RETURN_IF_ERROR(probs.Init("probs", buffer, DTypeOf<Float>(), batch, 2));
-    JANS_RETURN_IF_ERROR(CheckPrecision(bits, 32));
-    if (probs.core[0] != 1 && probs.core[0] != n) return Invalid("probs fits neither one nor all symbols");
-    if (size() < 2 || static_cast<uint64_t>(size()) > Total(bits)) {
-      return Invalid("probs needs two symbols, and no more than the precision has room for");
-    }
-    precision = bits;
-    return ffi::Error::Success();
-  }
-  int64_t size() const { return probs.core[1]; }
-  int64_t cost() const { return 1 + size() / 64; }
-  LazyProbs<Float> At(int64_t b) const { return {probs.At(b), probs.core[0] == 1 ? 0 : 1, size(), precision}; }
-};
 
 ffi::Error RansPushLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                         AnyBuffer symbols, AnyBuffer probs, Out head_out, Out tail_out, Out size_out, Out status_out,
                         int32_t variant, int32_t precision) {
   Batch batch;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckVector(symbols));
   return WithFloats(probs, [&](auto zero) {
     using Float = decltype(zero);
@@ -58,7 +38,7 @@ ffi::Error RansPopLazy(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
                        AnyBuffer probs, Out head_out, Out size_out, Out status_out, Out symbols_out, int32_t variant,
                        int32_t precision) {
   Batch batch;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
   return WithFloats(probs, [&](auto zero) {
     using Float = decltype(zero);
@@ -132,7 +112,7 @@ ffi::Error IntervalLazy(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer probs
   Operand<uint32_t> start, freq;
   JANS_RETURN_IF_ERROR(CheckVector(symbols));
   auto dims = symbols.dimensions();
-  JANS_RETURN_IF_ERROR(batch.Init(dims.first(dims.size() - 1)));
+  JANS_RETURN_IF_ERROR(InitBatch(dims.first(dims.size() - 1), batch));
   JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   JANS_RETURN_IF_ERROR(start.Init("start", *start_out, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(freq.Init("freq", *freq_out, ffi::DataType::U32, batch, 1));
@@ -154,7 +134,7 @@ ffi::Error LocateLazy(ffi::ThreadPool pool, AnyBuffer quantiles, AnyBuffer probs
   Operand<int32_t> out;
   JANS_RETURN_IF_ERROR(CheckVector(quantiles));
   auto dims = quantiles.dimensions();
-  JANS_RETURN_IF_ERROR(batch.Init(dims.first(dims.size() - 1)));
+  JANS_RETURN_IF_ERROR(InitBatch(dims.first(dims.size() - 1), batch));
   JANS_RETURN_IF_ERROR(in.Init("quantiles", quantiles, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
   if (out.core != in.core) return Invalid("symbols and quantiles differ in length");

@@ -79,7 +79,7 @@ ffi::Error PushFamily(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyB
                       Out status_out, int32_t variant, int32_t precision) {
   Batch batch;
   std::unique_ptr<AnyModels> models;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckVector(symbols));
   JANS_RETURN_IF_ERROR(kMake(batch, operands, 0, symbols.dimensions().back(), precision, models));
   return PushAny(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
@@ -92,7 +92,7 @@ ffi::Error PopFamily(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBu
                      int32_t variant, int32_t precision) {
   Batch batch;
   std::unique_ptr<AnyModels> models;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
   JANS_RETURN_IF_ERROR(kMake(batch, operands, 0, symbols_out->dimensions().back(), precision, models));
   return PopAny(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision,
@@ -130,7 +130,7 @@ ffi::Error InitMap(Batch& batch, Family& family, const AnyBuffer& full, const ff
   JANS_RETURN_IF_ERROR(CheckVector(full));
   JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
   auto dims = full.dimensions();
-  JANS_RETURN_IF_ERROR(batch.Init(dims.first(dims.size() - 1)));
+  JANS_RETURN_IF_ERROR(InitBatch(dims.first(dims.size() - 1), batch));
   OperandReader reader(batch, operands, dims.back(), precision);
   return family.Init(reader);
 }

@@ -6,7 +6,7 @@
 #include "../cpu/side_by_side.h"
 #include "any_model.h"
 #include "cpu_call.h"
-#include "table_operands.h"
+#include "cpu_tables.h"
 
 namespace jans {
 namespace {
@@ -70,8 +70,8 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
                         AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
                         Out status_out, int32_t variant, int32_t precision) {
   Batch batch;
-  TableOperands args;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  CpuTables args;
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckVector(symbols));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, 0, symbols.dimensions().back(), precision, false));
   auto body = [&](auto& stream, int64_t b, const auto& in) {
@@ -181,8 +181,8 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
                        ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols_out,
                        int32_t variant, int32_t precision) {
   Batch batch;
-  TableOperands args;
-  JANS_RETURN_IF_ERROR(batch.Init(size.dimensions()));
+  CpuTables args;
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, 0, symbols_out->dimensions().back(), precision, kGuided));
   // Short streams that share a row share a guide to it.
@@ -222,32 +222,11 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
              body, Together{together});
 }
 
-// ---- guides ----
-
-ffi::Error TableGuide(ffi::ThreadPool pool, AnyBuffer cdf_in, Out guide_out, int32_t precision) {
-  Batch batch;
-  Operand<const uint32_t> cdf;
-  Operand<uint32_t> guide;
-  JANS_RETURN_IF_ERROR(CheckPrecision(precision, kMaxGuidePrecision));
-  JANS_RETURN_IF_ERROR(CheckVector(cdf_in));
-  JANS_RETURN_IF_ERROR(batch.Init(cdf_in.dimensions().first(cdf_in.dimensions().size() - 1)));
-  JANS_RETURN_IF_ERROR(cdf.Init("cdf", cdf_in, ffi::DataType::U32, batch, 1));
-  JANS_RETURN_IF_ERROR(guide.Init("guide", *guide_out, ffi::DataType::U32, batch, 1));
-  const int64_t n = cdf.core[0] - 1;
-  const int bits = GuideBits(guide.core[0]);
-  if (n < 1 || n > kMaxGuideSymbols) return Invalid("a guide is for 1 to 2^16 symbols");
-  if (bits > precision || guide.core[0] != int64_t{2} << bits) return Invalid("guide does not fit the precision");
-  ParallelFor(pool, batch.streams, StreamGrain(n + (int64_t{1} << bits)), [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) MakeGuide({cdf.At(b), n, precision}, bits, guide.At(b));
-  });
-  return ffi::Error::Success();
-}
-
 // ---- every other coder ----
 
 class AnyTable : public AnyModels {
  public:
-  TableOperands table;
+  CpuTables table;
 
   void Open(int64_t b, int64_t n, Order, const std::function<void(const AnyModel&)>& use) const override {
     const Finder<GuidedRows> finder(table.At(b));
@@ -283,6 +262,6 @@ JANS_HANDLER(rans_push_rows, RansPushRows, BIND STATE ARG(symbols) OPERANDS PUSH
 JANS_HANDLER(rans_pop_rows, RansPopRows<false>, BIND STATE OPERANDS ADVANCED RET(symbols) CODER)
 JANS_HANDLER(rans_push_table, RansPushRows, BIND STATE ARG(symbols) OPERANDS PUSHED CODER)
 JANS_HANDLER(rans_pop_table, RansPopRows<true>, BIND STATE OPERANDS ADVANCED RET(symbols) CODER)
-JANS_HANDLER(table_guide, TableGuide, BIND ARG(cdf) RET(guide) ATTR(precision))
+JANS_HANDLER(table_guide, TableGuide<OnCpu>, BIND ARG(cdf) RET(guide) ATTR(precision))
 
 }  // namespace jans

@@ -43,7 +43,7 @@ class OperandReader {
 };
 
 template <typename T>
-int64_t StrideOf(const Operand<T>& operand) {
+JANS_HD int64_t StrideOf(const Operand<T>& operand) {
   return operand.core[0] == 1 ? 0 : 1;
 }
 
@@ -56,7 +56,7 @@ struct RealOperand {
     is_wide = reader.NextIsWide();
     return is_wide ? reader.NextOfSymbols(name, wide) : reader.NextOfSymbols(name, single);
   }
-  Reals At(int64_t b) const {
+  JANS_HD Reals At(int64_t b) const {
     if (is_wide) return {wide.At(b), StrideOf(wide), true};
     return {single.At(b), StrideOf(single), false};
   }
@@ -66,7 +66,7 @@ struct IntegerOperand {
   Operand<const int32_t> values;
 
   ffi::Error Init(const char* name, OperandReader& reader) { return reader.NextOfSymbols(name, values); }
-  Integers At(int64_t b) const { return {values.At(b), StrideOf(values)}; }
+  JANS_HD Integers At(int64_t b) const { return {values.At(b), StrideOf(values)}; }
 };
 
 struct SupportOperand {
@@ -76,7 +76,7 @@ struct SupportOperand {
     JANS_RETURN_IF_ERROR(low.Init("low", reader));
     return high.Init("high", reader);
   }
-  Support At(int64_t b) const { return {low.At(b), high.At(b)}; }
+  JANS_HD Support At(int64_t b) const { return {low.At(b), high.At(b)}; }
 };
 
 // A family has Model, kCost (its search in units of a symbol's coding), Init(reader) and At(b), the model of stream b.
@@ -91,7 +91,7 @@ struct UniformFamily {
     precision = reader.precision;
     return sizes.Init("size", reader);
   }
-  Model At(int64_t b) const {
+  JANS_HD Model At(int64_t b) const {
     const Integers n = sizes.At(b);
     return {n.data, n.stride, precision};
   }
@@ -110,7 +110,7 @@ struct BinnedGaussianFamily {
     JANS_RETURN_IF_ERROR(reader.Next("edges", edges, 1));
     return scale.core == mean.core ? ffi::Error::Success() : Invalid("mean and scale differ in length");
   }
-  Model At(int64_t b) const {
+  JANS_HD Model At(int64_t b) const {
     return {{mean.At(b), scale.At(b), StrideOf(mean), edges.At(b), edges.core[0] - 1}, precision};
   }
 };
@@ -136,13 +136,13 @@ struct MixtureFamily {
     }
     return support.Init(reader);
   }
-  Model At(int64_t b) const {
+  JANS_HD Model At(int64_t b) const {
     return {{Rows(logits, b), Rows(mean, b), Rows(scale, b), static_cast<int>(logits.core[1]), support.At(b)},
             precision};
   }
 
  private:
-  static FloatRows Rows(const Operand<const float>& operand, int64_t b) {
+  static JANS_HD FloatRows Rows(const Operand<const float>& operand, int64_t b) {
     return {operand.At(b), StrideOf(operand) * operand.core[1]};
   }
 };
@@ -164,7 +164,7 @@ struct LocationScaleFamily {
     JANS_RETURN_IF_ERROR(scale.Init("scale", reader));
     return support.Init(reader);
   }
-  Model At(int64_t b) const { return {{location.At(b), scale.At(b), support.At(b)}, precision}; }
+  JANS_HD Model At(int64_t b) const { return {{location.At(b), scale.At(b), support.At(b)}, precision}; }
 };
 
 using GaussianFamily = LocationScaleFamily<GaussianShape>;
@@ -186,7 +186,7 @@ struct CountFamily {
     JANS_RETURN_IF_ERROR(most.Init("the largest symbol", reader));
     return real.Init("the parameter", reader);
   }
-  Model At(int64_t b) const { return {{most.At(b), real.At(b)}, precision}; }
+  JANS_HD Model At(int64_t b) const { return {{most.At(b), real.At(b)}, precision}; }
 };
 
 using GeometricFamily = CountFamily<Geometric, Leaky, 16>;
@@ -206,7 +206,7 @@ struct BetaBinomialFamily {
     JANS_RETURN_IF_ERROR(alpha.Init("alpha", reader));
     return beta.Init("beta", reader);
   }
-  Model At(int64_t b) const { return {{trials.At(b), alpha.At(b), beta.At(b)}, precision}; }
+  JANS_HD Model At(int64_t b) const { return {{trials.At(b), alpha.At(b), beta.At(b)}, precision}; }
 };
 
 }  // namespace jans

@@ -8,6 +8,7 @@
 #include <array>
 #include <string>
 
+#include "../core/arrays.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace jans {
@@ -24,39 +25,30 @@ ffi::Error CheckVector(const Buffer& buffer) {
                                         : ffi::Error::Success();
 }
 
-// Which element of an operand belongs to which stream.
-struct Batch {
-  static constexpr int kMaxRank = 8;
-  int rank = 0;
-  int64_t streams = 1;
-  std::array<int64_t, kMaxRank> dims{};
-
-  ffi::Error Init(ffi::Span<const int64_t> size_dims) {
-    if (size_dims.size() > kMaxRank) return Invalid("more than 8 batch dimensions");
-    rank = static_cast<int>(size_dims.size());
-    for (int d = 0; d < rank; ++d) {
-      dims[d] = size_dims[d];
-      streams *= size_dims[d];
-    }
-    return ffi::Error::Success();
+// The leading dimensions of a call.
+inline ffi::Error InitBatch(ffi::Span<const int64_t> dims, Batch& batch) {
+  if (dims.size() > Batch::kMaxRank) return Invalid("more than 8 batch dimensions");
+  batch = {};
+  batch.rank = static_cast<int>(dims.size());
+  for (int d = 0; d < batch.rank; ++d) {
+    batch.dims[d] = dims[d];
+    batch.streams *= dims[d];
   }
-};
+  return ffi::Error::Success();
+}
 
-// One array of a call: where stream b's part starts, and the dimensions of that part.
+// One array of a call, with the dimensions of the part that each stream has.
 template <typename T>
-struct Operand {
-  T* data = nullptr;
-  std::array<int64_t, Batch::kMaxRank> strides{};
+struct Operand : Array<T> {
   std::array<int64_t, 2> core{1, 1};
-  const Batch* batch = nullptr;
 
   template <typename Buffer>
   ffi::Error Init(const char* name, const Buffer& buffer, ffi::DataType dtype, const Batch& of, int core_rank) {
     auto dims = buffer.dimensions();
     if (buffer.element_type() != dtype) return Invalid(std::string(name) + " has the wrong dtype");
     if (static_cast<int>(dims.size()) != of.rank + core_rank) return Invalid(std::string(name) + " has the wrong rank");
-    batch = &of;
-    data = static_cast<T*>(buffer.untyped_data());
+    this->batch = of;
+    this->data = static_cast<T*>(buffer.untyped_data());
     int64_t stride = 1;
     for (int d = core_rank - 1; d >= 0; --d) {
       core[d] = dims[of.rank + d];
@@ -65,26 +57,10 @@ struct Operand {
     for (int d = of.rank - 1; d >= 0; --d) {
       int64_t length = dims[d];
       if (length != of.dims[d] && length != 1) return Invalid(std::string(name) + " does not fit the batch");
-      strides[d] = length == 1 ? 0 : stride;
+      this->strides[d] = length == 1 ? 0 : stride;
       stride *= length;
     }
     return ffi::Error::Success();
-  }
-
-  // Whether all streams have the same.
-  bool Shared() const {
-    for (const int64_t stride : strides) {
-      if (stride != 0) return false;
-    }
-    return true;
-  }
-  T* At(int64_t stream) const {
-    int64_t offset = 0;
-    for (int d = batch->rank - 1; d >= 0; --d) {
-      offset += stream % batch->dims[d] * strides[d];
-      stream /= batch->dims[d];
-    }
-    return data + offset;
   }
 };
 

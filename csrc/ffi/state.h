@@ -84,8 +84,26 @@ struct State {
 };
 
 // Sizes beyond int32 can only come from an overflow of more than 2^31 words.
-inline int32_t SaturatedSize(int64_t size) {
+JANS_HD int32_t SaturatedSize(int64_t size) {
   return static_cast<int32_t>(std::min<int64_t>(size, std::numeric_limits<int32_t>::max()));
+}
+
+// The words of stream b, and the status of a size that no call can have produced.
+template <typename Word>
+JANS_HD Tail<Word> OpenTail(const Operand<Word>& words, const Operand<int32_t>& size, int64_t b) {
+  Tail<Word> tail{words.At(b), words.core[0], *size.At(b), 0};
+  if (tail.size < 0) {
+    tail.size = 0;
+    tail.status |= kBadState;
+  }
+  return tail;
+}
+
+// Keeps the size, and gives the status that the words end with.
+template <typename Word>
+JANS_HD int32_t CloseTail(const Tail<Word>& tail, const Operand<int32_t>& size, int64_t b) {
+  *size.At(b) = SaturatedSize(tail.size);
+  return tail.status | (tail.size > tail.capacity ? kOverflow : 0);
 }
 
 }  // namespace jans

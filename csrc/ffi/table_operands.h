@@ -2,10 +2,8 @@
 #ifndef JANS_FFI_TABLE_OPERANDS_H_
 #define JANS_FFI_TABLE_OPERANDS_H_
 
-#include "../core/bypass.h"
 #include "../core/guide.h"
-#include "../cpu/stream.h"
-#include "arguments.h"
+#include "platform.h"
 
 namespace jans {
 
@@ -14,7 +12,7 @@ struct TableOperands {
   Operand<const uint32_t> guide;
   int32_t precision = 0;
   int bits = 0;
-  bool sealed = false;
+  bool sealed = false;  // whether all rows are known to be
 
   // From the operands of a call, beginning with `first`: cdf, index, and the guide, of length 0 where there is none, if
   // `guided`.
@@ -24,13 +22,18 @@ struct TableOperands {
     auto cdf = args.get<AnyBuffer>(first), index = args.get<AnyBuffer>(first + 1);
     if (!cdf.has_value() || !index.has_value()) return Invalid("cdf or index is missing");
     JANS_RETURN_IF_ERROR(rows.Init(batch, *cdf, *index, n));
-    sealed = Sealed(batch, n);
     if (!guided) return ffi::Error::Success();
     auto guide_in = args.get<AnyBuffer>(first + 2);
     if (!guide_in.has_value()) return Invalid("guide is missing");
     return InitGuide(batch, *guide_in);
   }
-  GuidedRows At(int64_t b) const {
+  static constexpr size_t kOperands = 3;
+  // All of them.
+  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision_in) {
+    return Init(batch, args, 0, n, precision_in, true);
+  }
+  JANS_HD int64_t count() const { return rows.count(); }
+  JANS_HD GuidedRows At(int64_t b) const {
     const Rows at{rows.cdf.At(b), rows.count(), rows.row_symbols(), rows.index.At(b), rows.index_stride(), precision};
     return {at, guide.data == nullptr ? nullptr : guide.At(b), bits, sealed};
   }
@@ -38,23 +41,8 @@ struct TableOperands {
   bool OneRow() const {
     return rows.cdf.Shared() && rows.index.Shared() && rows.index_stride() == 0 && guide.data == nullptr;
   }
-  // Those of streams b, ..., b + count - 1, of which there are kMostTogether at most.
-  std::array<GuidedRows, kMostTogether> From(int64_t b, int count) const {
-    std::array<GuidedRows, kMostTogether> tables;
-    for (int s = 0; s < count; ++s) tables[s] = At(b + s);
-    return tables;
-  }
 
  private:
-  // Whether all rows are known to be: they are looked at where all streams share them and that is little work.
-  bool Sealed(const Batch& batch, int64_t n) const {
-    if (!rows.cdf.Shared() || rows.count() > n * batch.streams / 4) return false;
-    for (int64_t row = 0; row < rows.count(); ++row) {
-      const int64_t width = rows.row_symbols();
-      if (!Row{rows.cdf.data + row * (width + 1), width, precision}.Sealed()) return false;
-    }
-    return true;
-  }
   ffi::Error InitGuide(const Batch& batch, const AnyBuffer& guide_in) {
     JANS_RETURN_IF_ERROR(guide.Init("guide", guide_in, ffi::DataType::U32, batch, 2));
     if (guide.core[1] == 0) {
@@ -67,23 +55,31 @@ struct TableOperands {
   }
 };
 
-// For bypass coding: the place of each row's escape symbol and the value at its place 0, and the bits of a digit.
-struct EscapeOperands {
-  Operand<const int32_t> escape, offset;
-  int32_t bits = 0;
+// Guides to all rows of an array.
+struct MakeGuides {
+  Operand<const uint32_t> cdf;
+  Operand<uint32_t> guide;
+  int32_t precision = 0, bits = 0;
 
-  // Of `rows` rows, from the operands of a call, beginning with `first`.
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t rows, int32_t digit) {
-    bits = digit;
-    if (bits < 1 || bits > kMaxBypassBits) return Invalid("a digit has 1 to 16 bits");
-    auto escape_in = args.get<AnyBuffer>(first), offset_in = args.get<AnyBuffer>(first + 1);
-    if (!escape_in.has_value() || !offset_in.has_value()) return Invalid("escape or offset is missing");
-    JANS_RETURN_IF_ERROR(escape.Init("escape", *escape_in, ffi::DataType::S32, batch, 1));
-    JANS_RETURN_IF_ERROR(offset.Init("offset", *offset_in, ffi::DataType::S32, batch, 1));
-    const bool fits = escape.core[0] == rows && offset.core[0] == rows;
-    return fits ? ffi::Error::Success() : Invalid("escape or offset does not fit the rows");
-  }
+  JANS_HD void operator()(int64_t b) const { MakeGuide({cdf.At(b), cdf.core[0] - 1, precision}, bits, guide.At(b)); }
 };
+
+template <typename Where>
+ffi::Error TableGuide(typename Where::Context context, AnyBuffer cdf, Out guide, int32_t precision) {
+  Batch batch;
+  MakeGuides job;
+  job.precision = precision;
+  JANS_RETURN_IF_ERROR(CheckPrecision(precision, kMaxGuidePrecision));
+  JANS_RETURN_IF_ERROR(CheckVector(cdf));
+  JANS_RETURN_IF_ERROR(InitBatch(cdf.dimensions().first(cdf.dimensions().size() - 1), batch));
+  JANS_RETURN_IF_ERROR(job.cdf.Init("cdf", cdf, ffi::DataType::U32, batch, 1));
+  JANS_RETURN_IF_ERROR(job.guide.Init("guide", *guide, ffi::DataType::U32, batch, 1));
+  const int64_t n = job.cdf.core[0] - 1, halves = job.guide.core[0];
+  const int bits = job.bits = GuideBits(halves);
+  if (n < 1 || n > kMaxGuideSymbols) return Invalid("a guide is for 1 to 2^16 symbols");
+  if (bits > precision || halves != int64_t{2} << bits) return Invalid("guide does not fit the precision");
+  return Where{context}.ForEach(batch.streams, StreamGrain(n + (int64_t{1} << bits)), job);
+}
 
 }  // namespace jans
 

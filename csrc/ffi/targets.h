@@ -3,15 +3,50 @@
 #define JANS_FFI_TARGETS_H_
 
 // clang-format off
-#define JANS_CODER_TARGETS(X) \
-  X(rans_push)                \
-  X(rans_push_rows)           \
-  X(rans_advance)             \
-  X(rans_pop_rows)            \
-  X(quantize_probs)           \
-  X(quantize_logits)
+#define JANS_TARGETS(X)     \
+  X(rans_push)              \
+  X(rans_push_rows)         \
+  X(rans_push_table)        \
+  X(rans_push_alias)        \
+  X(rans_push_bypass)       \
+  X(rans_push_bypass_alias) \
+  X(rans_advance)           \
+  X(rans_pop_rows)          \
+  X(rans_pop_table)         \
+  X(rans_pop_alias)         \
+  X(rans_pop_bypass)        \
+  X(rans_pop_bypass_alias)  \
+  X(table_guide)            \
+  X(quantize_probs)         \
+  X(quantize_logits)        \
+  X(quantize_nearest)       \
+  X(chain_take)             \
+  X(chain_keep)             \
+  X(chain_push)             \
+  X(range_encode)           \
+  X(range_peek)             \
+  X(range_advance)          \
+  X(huffman_codebook)       \
+  X(huffman_encode)         \
+  X(huffman_push)           \
+  X(huffman_decode)         \
+  X(huffman_pop)            \
+  X(golomb_encode)          \
+  X(golomb_push)            \
+  X(golomb_decode)          \
+  X(golomb_pop)             \
+  X(tans_tables)            \
+  X(tans_push)              \
+  X(tans_pop)
 
-// Models in closed form: X(name, its arguments in families.h). Each has four targets.
+// What is made once for a model, or asked for by tests: a GPU has plain JAX for them.
+#define JANS_CPU_TARGETS(X) \
+  X(table_alias)            \
+  X(table_remap)            \
+  X(quantize_perfect)       \
+  X(addresses)
+
+// Models in closed form: X(name, its arguments in families.h).
 #define JANS_FAMILIES(X)                          \
   X(uniform, UniformFamily)                       \
   X(binned_gaussian, BinnedGaussianFamily)        \
@@ -33,49 +68,14 @@
   X(lazy, _)          \
   JANS_FAMILIES(X)
 
+// Of every model without a table.
 #define JANS_FAMILY_TARGETS(X, name) \
   X(rans_push_##name)                \
   X(rans_pop_##name)                 \
   X(interval_##name)                 \
   X(locate_##name)
 
-// What has no kernel on a GPU yet.
-#define JANS_CPU_TARGETS(X)    \
-  JANS_FAMILY_TARGETS(X, lazy) \
-  X(rans_push_table)           \
-  X(rans_pop_table)            \
-  X(rans_push_bypass)          \
-  X(rans_pop_bypass)           \
-  X(table_guide)               \
-  X(rans_push_alias)           \
-  X(rans_pop_alias)            \
-  X(rans_push_bypass_alias)    \
-  X(rans_pop_bypass_alias)     \
-  X(table_alias)               \
-  X(table_remap)               \
-  X(quantize_perfect)          \
-  X(quantize_nearest)          \
-  X(chain_take)                \
-  X(chain_keep)                \
-  X(chain_push)                \
-  X(range_encode)              \
-  X(range_peek)                \
-  X(range_advance)             \
-  X(huffman_codebook)          \
-  X(huffman_encode)            \
-  X(huffman_push)              \
-  X(huffman_decode)            \
-  X(huffman_pop)               \
-  X(golomb_encode)             \
-  X(golomb_push)               \
-  X(golomb_decode)             \
-  X(golomb_pop)                \
-  X(tans_tables)               \
-  X(tans_push)                 \
-  X(tans_pop)                  \
-  X(addresses)
-
-// Of every kind of model, on the CPU.
+// Of every kind of model.
 #define JANS_KIND_TARGETS(X, name) \
   X(chain_push_##name)             \
   X(chain_pop_##name)              \

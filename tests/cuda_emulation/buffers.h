@@ -71,8 +71,8 @@ class Device {
   std::vector<Copy> copies_;
 };
 
-inline cuda::Batch RandomBatch() {
-  cuda::Batch batch{static_cast<int32_t>(Below(4)), 1, {}};
+inline Batch RandomBatch() {
+  Batch batch{static_cast<int>(Below(4)), 1, {}};
   for (int d = 0; d < batch.rank; ++d) {
     batch.dims[d] = 1 + Below(d == 0 && Chance(0.05) ? 300 : 3);
     batch.streams *= batch.dims[d];
@@ -85,9 +85,11 @@ template <typename T>
 struct Buffer {
   std::vector<T> data;
   int64_t core;
-  int64_t strides[cuda::Batch::kMaxRank] = {};
+  int64_t strides[Batch::kMaxRank] = {};
 
-  Buffer(const cuda::Batch& batch, int64_t core, double share) : core(core) {
+  Batch batch;
+
+  Buffer(const Batch& batch, int64_t core, double share) : core(core), batch(batch) {
     int64_t stride = core;
     for (int d = batch.rank - 1; d >= 0; --d) {
       const int64_t length = Chance(share) ? 1 : batch.dims[d];
@@ -97,7 +99,7 @@ struct Buffer {
     data = std::vector<T>(stride);
     data.shrink_to_fit();
   }
-  T* At(const cuda::Batch& batch, int64_t b) {
+  T* At(const Batch& batch, int64_t b) {
     int64_t offset = 0;
     for (int d = batch.rank - 1; d >= 0; --d) {
       offset += b % batch.dims[d] * strides[d];
@@ -106,9 +108,9 @@ struct Buffer {
     return data.data() + offset;
   }
   template <typename To = T>
-  cuda::Array<To> View(Device& device) {
-    cuda::Array<To> array{reinterpret_cast<To*>(device.Put(data)), {}};
-    for (int d = 0; d < cuda::Batch::kMaxRank; ++d) array.strides[d] = strides[d] * sizeof(T) / sizeof(To);
+  Array<To> View(Device& device) {
+    Array<To> array{reinterpret_cast<To*>(device.Put(data)), {}, batch};
+    for (int d = 0; d < Batch::kMaxRank; ++d) array.strides[d] = strides[d] * sizeof(T) / sizeof(To);
     return array;
   }
 };

@@ -28,13 +28,13 @@ using namespace jans;
 
 template <typename V>
 struct Coders {
-  cuda::Batch batch;
+  Batch batch;
   int64_t lanes;
   Buffer<uint32_t> head;
   Buffer<typename V::Word> tail;
   Buffer<int32_t> size, status;
 
-  Coders(const cuda::Batch& batch, int64_t lanes, int64_t capacity)
+  Coders(const Batch& batch, int64_t lanes, int64_t capacity)
       : batch(batch),
         lanes(lanes),
         head(batch, lanes * sizeof(typename V::State) / 4, 0),
@@ -43,8 +43,7 @@ struct Coders {
         status(batch, 1, 0) {}
 
   cuda::Coder<V> View(Device& device, int precision) {
-    return {batch,
-            head.View(device),
+    return {head.View(device),
             tail.View(device),
             size.View(device),
             status.View(device),
@@ -122,8 +121,8 @@ void Compare(const char* kind, Coders<V>& before, Coders<V>& host, Coders<V>& de
 struct IntervalBuffers {
   Buffer<uint32_t> start, freq;
 
-  IntervalBuffers(const cuda::Batch& batch, int64_t n, double share) : start(batch, n, share), freq(batch, n, share) {}
-  Intervals At(const cuda::Batch& batch, int64_t b, int precision) {
+  IntervalBuffers(const Batch& batch, int64_t n, double share) : start(batch, n, share), freq(batch, n, share) {}
+  Intervals At(const Batch& batch, int64_t b, int precision) {
     return {start.At(batch, b), freq.At(batch, b), precision};
   }
   cuda::IntervalArrays View(Device& device) {
@@ -168,7 +167,7 @@ struct RowBuffers {
   Buffer<uint32_t> cdf;
   Buffer<int32_t> index;
 
-  RowBuffers(const cuda::Batch& batch, int64_t n, int precision, double share)
+  RowBuffers(const Batch& batch, int64_t n, int precision, double share)
       : count(1 + Below(4)),
         row_symbols(1 + Below(Chance(0.1) ? 1500 : 40)),
         cdf(batch, count * (row_symbols + 1), share),
@@ -181,13 +180,17 @@ struct RowBuffers {
     }
   }
   int64_t IndexStride() const { return index.core == 1 ? 0 : 1; }
-  Rows At(const cuda::Batch& batch, int64_t b, int precision) {
+  Rows At(const Batch& batch, int64_t b, int precision) {
     return {cdf.At(batch, b), count, row_symbols, index.At(batch, b), IndexStride(), precision};
   }
   template <typename T>
   cuda::RowArrays View(Device& device, Buffer<T>& symbols) {
-    return {symbols.template View<uint8_t>(device), sizeof(T),    cdf.View<const uint32_t>(device), count, row_symbols,
-            index.View<const int32_t>(device),      IndexStride()};
+    return {{symbols.template View<uint8_t>(device), sizeof(T)},
+            cdf.View<const uint32_t>(device),
+            count,
+            row_symbols,
+            index.View<const int32_t>(device),
+            IndexStride()};
   }
 };
 
@@ -196,7 +199,7 @@ struct RowBuffers {
 // Everything that a call has besides its model.
 template <typename V>
 struct Case {
-  cuda::Batch batch = RandomBatch();
+  Batch batch = RandomBatch();
   int precision = 1 + Below(V::kLowerBits < 32 ? V::kLowerBits : 32);
   int64_t n;
   Coders<V> before, host, device;
@@ -351,9 +354,8 @@ void Quantise(const Launch& launch, const Rule& rule) {
   }
   current = "quantise";
   Device device;
-  cuda::QuantizerCall<Float> call{{1, static_cast<uint32_t>(rows), {static_cast<uint32_t>(rows)}},
-                                  device.Put(values),
-                                  {masks == 0 ? nullptr : device.Put(mask), {masks == rows ? n : 0}},
+  cuda::QuantizerCall<Float> call{device.Put(values),
+                                  {masks == 0 ? nullptr : device.Put(mask), {masks == rows ? n : 0}, {1, rows, {rows}}},
                                   device.Put(found),
                                   n,
                                   precision};

@@ -3,8 +3,8 @@
 #define JANS_TESTS_FUZZ_CHAIN_AND_RANGE_H_
 
 #include "../../csrc/core/intervals.h"
+#include "../../csrc/core/range_stream.h"
 #include "../../csrc/cpu/chain_stream.h"
-#include "../../csrc/cpu/range_stream.h"
 #include "../../csrc/cpu/row_tables.h"
 #include "input.h"
 

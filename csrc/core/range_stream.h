@@ -1,17 +1,17 @@
-// Loops of the range coder over one stream, careful ones and fast ones; see stream.h.
-#ifndef JANS_CPU_RANGE_STREAM_H_
-#define JANS_CPU_RANGE_STREAM_H_
+// Loops of the range coder over one stream, careful ones and fast ones; see cpu/stream.h.
+#ifndef JANS_CORE_RANGE_STREAM_H_
+#define JANS_CORE_RANGE_STREAM_H_
 
 #include <algorithm>
 
-#include "../core/models.h"
-#include "../core/range.h"
+#include "models.h"
+#include "range.h"
 
 namespace jans {
 
 // Encodes the intervals find(0), ..., find(n - 1).
 template <typename Find>
-void RangeEncodeAll(RangeEncoder& stream, const Find& find, int64_t n, int precision) {
+JANS_FUNCTION void RangeEncodeAll(RangeEncoder& stream, const Find& find, int64_t n, int precision) {
   RangeEncoder coder = stream;
   for (int64_t i = 0; i < n;) {
     const int64_t steps = std::min(n - i, coder.held > 0 ? 0 : coder.tail.Room());
@@ -37,7 +37,7 @@ void RangeEncodeAll(RangeEncoder& stream, const Find& find, int64_t n, int preci
       const uint64_t scale = range >> precision;
       lower += scale * interval.start;
       range = scale * interval.freq;
-      const bool small = __builtin_expect_with_probability(range < kLeastRange, 1, 0.5);
+      const bool small = JANS_EVEN(range < kLeastRange);
       const uint32_t word = static_cast<uint32_t>(lower >> 32);
       *words = word;
       lower = small ? lower << 32 : lower;
@@ -59,7 +59,8 @@ void RangeEncodeAll(RangeEncoder& stream, const Find& find, int64_t n, int preci
 
 // Decodes n symbols; locate(i, quantile) finds the i-th.
 template <typename Locate>
-void RangeDecodeAll(RangeDecoder& stream, const Locate& locate, int32_t* symbols, int64_t n, int precision) {
+JANS_FUNCTION void RangeDecodeAll(RangeDecoder& stream, const Locate& locate, int32_t* symbols, int64_t n,
+                                  int precision) {
   RangeDecoder coder = stream;
   for (int64_t i = 0; i < n;) {
     const int64_t steps = std::min(n - i, coder.size - coder.index - 2);
@@ -85,7 +86,7 @@ void RangeDecodeAll(RangeDecoder& stream, const Locate& locate, int32_t* symbols
       const uint64_t scale = coder.range >> precision;
       const uint64_t lower = coder.lower + scale * found.interval.start, range = scale * found.interval.freq;
       const uint64_t filled = coder.point << 32 | *words;
-      const bool small = __builtin_expect_with_probability(range < kLeastRange, 1, 0.5);
+      const bool small = JANS_EVEN(range < kLeastRange);
       words += small;
       coder.point = small ? filled : coder.point;
       coder.lower = small ? lower << 32 : lower;
@@ -99,4 +100,4 @@ void RangeDecodeAll(RangeDecoder& stream, const Locate& locate, int32_t* symbols
 
 }  // namespace jans
 
-#endif  // JANS_CPU_RANGE_STREAM_H_
+#endif  // JANS_CORE_RANGE_STREAM_H_

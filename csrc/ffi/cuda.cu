@@ -1,0 +1,142 @@
+// CUDA handlers of intervals, rows and quantisers, and the table of all.
+#include "../core/nearest.h"
+#include "cuda_call.h"
+#include "library.h"
+
+namespace jans {
+namespace {
+
+// ---- coders ----
+
+ffi::Error InitIntervals(const Batch& batch, const AnyBuffer& start, const AnyBuffer& freq,
+                         cuda::IntervalArrays* arrays, int64_t* n) {
+  IntervalOperands args;
+  JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
+  *arrays = {args.start, args.freq};
+  *n = args.n();
+  return ffi::Error::Success();
+}
+
+ffi::Error InitRows(const Batch& batch, const AnyBuffer& symbols, const AnyBuffer& cdf, const AnyBuffer& index,
+                    cuda::RowArrays* arrays, int64_t* n) {
+  RowOperands args;
+  JANS_RETURN_IF_ERROR(InitSymbols(batch, symbols, &arrays->symbols, n));
+  JANS_RETURN_IF_ERROR(args.Init(batch, cdf, index, *n));
+  if (args.row_symbols() >= kMost) return Invalid("a cdf row has more than 2^31 - 1 entries");
+  arrays->cdf = args.cdf;
+  arrays->count = args.count();
+  arrays->row_symbols = args.row_symbols();
+  arrays->index = args.index;
+  arrays->index_stride = args.index_stride();
+  return ffi::Error::Success();
+}
+
+ffi::Error RansPush(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                    AnyBuffer start, AnyBuffer freq, Out head_out, Out tail_out, Out size_out, Out status_out,
+                    int32_t variant, int32_t precision) {
+  Batch batch;
+  cuda::IntervalArrays arrays;
+  int64_t n = 0;
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitIntervals(batch, start, freq, &arrays, &n));
+  return Push(stream, batch, head, tail, size, status, head_out, tail_out, size_out, status_out, variant, precision,
+              arrays, n, [stream](const auto& call) { return cuda::Push(call, stream); });
+}
+
+// A push finds intervals without a guide, which is what operands behind the index are.
+ffi::Error RansPushRows(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                        AnyBuffer symbols, AnyBuffer cdf, AnyBuffer index, ffi::RemainingArgs, Out head_out,
+                        Out tail_out, Out size_out, Out status_out, int32_t variant, int32_t precision) {
+  Batch batch;
+  cuda::RowArrays arrays;
+  int64_t n = 0;
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitRows(batch, symbols, cdf, index, &arrays, &n));
+  return Push(stream, batch, head, tail, size, status, head_out, tail_out, size_out, status_out, variant, precision,
+              arrays, n, [stream](const auto& call) { return cuda::Push(call, stream); });
+}
+
+ffi::Error RansAdvance(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                       AnyBuffer start, AnyBuffer freq, Out head_out, Out size_out, Out status_out, int32_t variant,
+                       int32_t precision) {
+  Batch batch;
+  cuda::IntervalArrays arrays;
+  int64_t n = 0;
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitIntervals(batch, start, freq, &arrays, &n));
+  return Pop(stream, batch, head, tail, size, status, head_out, size_out, status_out, variant, precision, arrays, n,
+             [stream](const auto& call) { return cuda::Pop(call, stream); });
+}
+
+ffi::Error RansPopRows(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                       AnyBuffer cdf, AnyBuffer index, Out head_out, Out size_out, Out status_out, Out symbols,
+                       int32_t variant, int32_t precision) {
+  Batch batch;
+  cuda::RowArrays arrays;
+  int64_t n = 0;
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitRows(batch, *symbols, cdf, index, &arrays, &n));
+  return Pop(stream, batch, head, tail, size, status, head_out, size_out, status_out, variant, precision, arrays, n,
+             [stream](const auto& call) { return cuda::Pop(call, stream); });
+}
+
+// ---- quantisers ----
+
+// Calls quantize(call) with the rows of a call.
+template <typename Value, typename Quantize>
+ffi::Error QuantizeAll(const AnyBuffer& values, const AnyBuffer& mask, Out& cdf, int32_t precision,
+                       const Quantize& quantize) {
+  QuantizerOperands<Value> rows;
+  JANS_RETURN_IF_ERROR(rows.Init(values, mask, cdf, precision));
+  if (rows.batch.streams > kMost) return Invalid("more than 2^31 - 1 rows");
+  if (rows.batch.streams == 0) return ffi::Error::Success();
+  if (!rows.masked()) rows.mask.data = nullptr;
+  return Launched(
+      quantize(cuda::QuantizerCall<Value>{rows.values.data, rows.mask, rows.cdf.data, rows.n(), precision}));
+}
+
+ffi::Error QuantizeProbsRows(cudaStream_t stream, AnyBuffer probs, AnyBuffer mask, Out cdf, int32_t precision) {
+  return WithFloats(probs, [&](auto zero) {
+    return QuantizeAll<decltype(zero)>(probs, mask, cdf, precision,
+                                       [stream](const auto& call) { return cuda::QuantizeProbs(call, stream); });
+  });
+}
+
+ffi::Error QuantizeLogitsRows(cudaStream_t stream, AnyBuffer logits, AnyBuffer mask, Out cdf, int32_t precision) {
+  return QuantizeAll<float>(logits, mask, cdf, precision,
+                            [stream](const auto& call) { return cuda::QuantizeLogits(call, stream); });
+}
+
+template <typename Value>
+struct Nearest {
+  NearestOperands<Value> rows;
+  bool away;
+
+  JANS_HD void operator()(int64_t b) const {
+    QuantizeNearest(rows.values.At(b), *rows.size.At(b), rows.n(), rows.precision, away, rows.cdf.At(b));
+  }
+};
+
+ffi::Error QuantizeNearestRows(cudaStream_t stream, AnyBuffer probs, AnyBuffer size, Out cdf, int32_t precision,
+                               int32_t away) {
+  return WithFloats(probs, [&](auto zero) {
+    Nearest<decltype(zero)> job{{}, away != 0};
+    JANS_RETURN_IF_ERROR(job.rows.Init(probs, size, cdf, precision));
+    return OnDevice{stream}.ForEach(job.rows.batch.streams, 1, job);
+  });
+}
+
+}  // namespace
+
+JANS_HANDLER(rans_push, RansPush, BIND STATE ARG(start) ARG(freq) PUSHED CODER)
+JANS_HANDLER(rans_advance, RansAdvance, BIND STATE ARG(start) ARG(freq) ADVANCED CODER)
+JANS_HANDLER(rans_push_rows, RansPushRows, BIND STATE ARG(symbols) ARG(cdf) ARG(index) OPERANDS PUSHED CODER)
+JANS_HANDLER(rans_push_table, RansPushRows, BIND STATE ARG(symbols) ARG(cdf) ARG(index) OPERANDS PUSHED CODER)
+JANS_HANDLER(rans_pop_rows, RansPopRows, BIND STATE ARG(cdf) ARG(index) ADVANCED RET(symbols) CODER)
+JANS_HANDLER(quantize_probs, QuantizeProbsRows, BIND ARG(probs) ARG(mask) RET(cdf) ATTR(precision))
+JANS_HANDLER(quantize_logits, QuantizeLogitsRows, BIND ARG(logits) ARG(mask) RET(cdf) ATTR(precision))
+JANS_HANDLER(quantize_nearest, QuantizeNearestRows, BIND ARG(probs) ARG(size) RET(cdf) ATTR(precision) ATTR(away))
+
+}  // namespace jans
+
+JANS_LIBRARY(JANS_ROWS)

@@ -1,0 +1,36 @@
+// Handlers that are the same on every platform are templates over where they run, OnCpu or OnDevice, which has
+//
+//   Context               what XLA passes to a handler, of which it is made
+//   Keep(in, out)         out becomes what in is, where they are not the same memory
+//   ForEach(n, grain, job)    job(0), ..., job(n - 1) in any order, by threads that have `grain` of them or more; a job
+//                         is copied to where it runs
+#ifndef JANS_FFI_PLATFORM_H_
+#define JANS_FFI_PLATFORM_H_
+
+#include "arguments.h"
+
+namespace jans {
+
+// Symbols for which a thread is worth waking.
+constexpr int64_t kGrain = 1 << 14;
+
+inline int64_t StreamGrain(int64_t symbols, int64_t cost = 1) {
+  return std::max<int64_t>(1, kGrain / std::max<int64_t>(1, symbols * cost));
+}
+
+// Where a call that updates coders finds them, and where it leaves them; `tail` is an operand or a result.
+struct CoderBuffers {
+  const AnyBuffer &head, &tail, &size, &status;
+  Out &head_out, &size_out, &status_out;
+
+  template <typename Where>
+  ffi::Error Keep(const Where& where) const {
+    JANS_RETURN_IF_ERROR(where.Keep(head, head_out));
+    JANS_RETURN_IF_ERROR(where.Keep(size, size_out));
+    return where.Keep(status, status_out);
+  }
+};
+
+}  // namespace jans
+
+#endif  // JANS_FFI_PLATFORM_H_
