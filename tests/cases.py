@@ -429,8 +429,8 @@ SIMPLE = [case for case in MODELS if not case.escaped]
 """Those with an interval for every symbol; a composite has one for every part."""
 
 _ALL = [(coder, model) for coder in CODERS for model in MODELS]
-PAIRS, SOME = thin(_ALL[::2], 4), _ALL[::7]
-"""Every second of all pairs of a coder and a model, and every seventh: the number of models is a multiple of neither,
+PAIRS, SOME = thin(_ALL[::5], 2), _ALL[::11]
+"""Every fifth of all pairs of a coder and a model, and every eleventh: the number of models is a multiple of neither,
 so they still meet all of both."""
 
 

@@ -51,7 +51,7 @@ def some_rows(draw, most_precision=12, count=1):
     return cases.rows(rng, count, n, precision, draw(st.sampled_from([0, 1, 6, 40]))), precision
 
 
-@settings(max_examples=40 if cases.KERNELS else 5)
+@settings(max_examples=20 if cases.KERNELS else 5)
 @given(some_rows())
 @example((np.array([[0, 0, 0, 2]]), 1))  # more symbols than quantiles
 @example((np.array([[0, 1, 1, 1, 1, 1, 2]]), 1))

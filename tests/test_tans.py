@@ -88,8 +88,10 @@ def test_bits_are_those_of_the_specification(data):
     assert tans.is_empty(jans.check(state))
 
 
-@pytest.mark.parametrize("dtype", cases.thin([np.uint8, np.int8, np.uint16, np.int16, np.int32], 5))
-@pytest.mark.parametrize("lanes", cases.thin(LANES, 4))
+@pytest.mark.parametrize(
+    ("dtype", "lanes"),
+    cases.thin(list(zip([np.uint8, np.int8, np.uint16, np.int16, np.int32] * 4, LANES * 2, strict=False)), 9),
+)
 def test_many_symbols(dtype, lanes):
     """More than fit into the fast loops' windows, on top of bits that fill no word, and with just enough room."""
     rng = np.random.default_rng(lanes)

@@ -7,7 +7,8 @@
 namespace jans::cuda {
 
 template <typename V, int kLanes, typename Model, typename Arrays>
-__global__ void __launch_bounds__(kMaxThreads, Model::kBlocks) PushKernel(const __grid_constant__ Call<V, Arrays> call) {
+__global__ void __launch_bounds__(kMaxThreads, Model::kBlocks)
+    PushKernel(const __grid_constant__ Call<V, Arrays> call) {
   const Model model(call.arrays, call.coder.precision, 0);
   ForStreams<kLanes>(call.coder, [&](auto& stream, uint32_t b) {
     model.Visit(b, [&](const auto& source) { PushAll(stream, source, call.n); });

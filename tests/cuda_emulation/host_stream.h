@@ -1,4 +1,5 @@
-// Forced in front of csrc/ffi/cuda.cc, this lets its handlers run on XLA's CPU backend, which has no stream to give.
+// Forced in front of the handlers of csrc/ffi/*.cu, this lets them run on XLA's CPU backend, which has no stream to
+// give.
 #ifndef JANS_TESTS_CUDA_EMULATION_HOST_STREAM_H_
 #define JANS_TESTS_CUDA_EMULATION_HOST_STREAM_H_
 
