@@ -6,6 +6,7 @@ and ninja are on the PATH. Parts, in their order, each of which can be run alone
     build     installs jans from this checkout into the Python that runs this, with kernels for the GPU at hand
     calls     random calls, hostile ones among them, to the kernels and to the loops of the CPU: the same bits
     compare   coders x models x lanes through JAX, on the CPU and on the GPU: the same bits
+    tests     golden messages, models and garbage of the test suite on the GPU, where pytest and hypothesis are at hand
     time      rates beside the copy bandwidth of the same run
     sanitize  a few of the random calls under compute-sanitizer, where there is one
 
@@ -13,6 +14,7 @@ A report of all parts that have run goes to benchmarks/results/gpu-<device>.md.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import pathlib
@@ -24,7 +26,7 @@ import time
 
 ROOT = pathlib.Path(__file__).parent.parent
 OUT = ROOT / "out" / "gpu"
-PARTS = ("build", "calls", "compare", "time", "sanitize")
+PARTS = ("build", "calls", "compare", "tests", "time", "sanitize")
 
 
 def gpu() -> dict[str, str]:
@@ -87,7 +89,14 @@ def random_calls(device: dict[str, str]) -> pathlib.Path:
     kernels = [ROOT / "csrc" / "cuda" / f"{name}.cu" for name in ("push", "pop", "quantize")]
     source = ROOT / "tests" / "cuda_emulation" / "random_calls.cc"
     if not program.exists() or program.stat().st_mtime < max(f.stat().st_mtime for f in ROOT.glob("csrc/*/*")):
-        flags = ["-std=c++17", "-O3", "--fmad=false", "-lineinfo", f"-arch=sm_{device['architecture']}"]
+        flags = [
+            "-std=c++17",
+            "-O3",
+            "--fmad=false",
+            "--expt-relaxed-constexpr",
+            "-lineinfo",
+            f"-arch=sm_{device['architecture']}",
+        ]
         run([find("nvcc"), *flags, "-Xcompiler=-ffp-contract=off", source, *kernels, "-o", program])
     return program
 
@@ -99,6 +108,15 @@ def calls(device: dict[str, str], args: argparse.Namespace) -> str:
 
 def compare(_: dict[str, str], args: argparse.Namespace) -> str:
     return _in_jax("compare", "--symbols", args.symbols)
+
+
+def tests(_: dict[str, str], __: argparse.Namespace) -> str:
+    missing = [name for name in ("pytest", "hypothesis") if importlib.util.find_spec(name) is None]
+    if missing:
+        return f"Test suite: not run, without {', '.join(missing)}."
+    files = [ROOT / "tests" / f"test_{name}.py" for name in ("vectors", "families", "bypass", "fuzz")]
+    output = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files], JANS_FUZZ="300")
+    return f"Golden messages, models and garbage of the test suite: {output.strip().splitlines()[-1]}."
 
 
 def measure(_: dict[str, str], args: argparse.Namespace) -> str:
@@ -145,7 +163,7 @@ def report(device: dict[str, str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="part", help="by default all, in their order")
-    parser.add_argument("--symbols", type=int, default=10**7, help="compared through JAX, in all")
+    parser.add_argument("--symbols", type=int, default=10**8, help="compared through JAX, in all")
     parser.add_argument("--cases", type=int, default=100, help="random calls of each kind")
     parser.add_argument("--megabytes", type=int, default=256, help="symbols in each timing; three times the L2 or more")
     args = parser.parse_args()
@@ -153,7 +171,14 @@ def main() -> None:
         parser.error(f"there is no part {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
     device = gpu()
     OUT.mkdir(parents=True, exist_ok=True)
-    functions = {"build": build, "calls": calls, "compare": compare, "time": measure, "sanitize": sanitize}
+    functions = {
+        "build": build,
+        "calls": calls,
+        "compare": compare,
+        "tests": tests,
+        "time": measure,
+        "sanitize": sanitize,
+    }
     failed = []
     for part in args.parts or PARTS:
         print(f"=== {part}", flush=True)

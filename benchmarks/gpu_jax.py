@@ -4,6 +4,7 @@
 """
 
 import argparse
+import functools
 import itertools
 import math
 import pathlib
@@ -39,26 +40,14 @@ def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 # ---- the same bits ----
 
 
-def content(outputs: Any) -> list[np.ndarray]:
-    """Arrays of a result; words beyond the size are unspecified."""
-
-    def blank(part: Any) -> Any:
-        if not isinstance(part, rans.State):
-            return part
-        used = np.arange(part.tail.shape[-1]) < np.asarray(part.size)[..., None]
-        return [np.asarray(part.head), np.where(used, part.tail, 0), np.asarray(part.size), np.asarray(part.status)]
-
-    parts = jax.tree.map(blank, outputs, is_leaf=lambda part: isinstance(part, rans.State))
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(parts)]
-
-
 def there_and_back(precision: int, index_axis: int | None, cdf_axis: int | None) -> Callable:
     """Pushes rows of symbols on streams with Table models, and pops them again."""
 
     def one(state, symbols, cdf, index):
         model = models.Table(cdf, index, precision)
         pushed = rans.push(state, model, symbols)
-        return pushed, *rans.pop(pushed, model, symbols.shape, symbols.dtype)
+        popped, again = rans.pop(pushed, model, symbols.shape, symbols.dtype)
+        return pushed.blank(), popped.blank(), again
 
     return jax.vmap(one, (0, 0, cdf_axis, index_axis))
 
@@ -74,7 +63,8 @@ def by_steps(precision: int) -> Callable:
             found = model.locate(rans.peek(s, precision))
             return rans.advance(s, *model.interval(found), precision), found
 
-        return pushed, *jax.lax.scan(step, pushed, length=symbols.size // state.lanes)
+        popped, again = jax.lax.scan(step, pushed, length=symbols.size // state.lanes)
+        return pushed.blank(), popped.blank(), again
 
     return jax.vmap(one)
 
@@ -118,16 +108,143 @@ def comparisons(symbols: int):
     yield "quantised probabilities", lambda p: jans.quantize.probs(p, 16), (np.abs(rows),)
     yield "quantised logits", lambda p: jans.quantize.logits(p, 24), (rows,)
 
-    # Kernels on the CPU against plain JAX on the GPU.
-    def mixtures(state, *parameters):
-        model = models.LogisticMixture(*parameters, low=0, high=255, precision=20)
-        state, found = rans.pop(state, model)
-        return rans.push(state, model, found), found
+    yield "nearest counts", lambda p: jans.quantize.nearest(p, 16), (np.abs(rows),)
+    yield from model_comparisons(symbols // 2)
+    yield from symbol_codes(symbols // 10)
 
-    shape = (STREAMS, 40, 3)
-    parameters = rng.normal(0, 1, shape), rng.uniform(0, 256, shape), np.exp(rng.normal(1, 1, shape))
-    states = random_states(rng, "rans64", 1, 400, False)
-    yield "logistic mixtures", jax.vmap(mixtures), (states, *(p.astype(np.float32) for p in parameters))
+
+def normal(rng: np.random.Generator, shape: tuple[int, ...], spread: float) -> np.ndarray:
+    return rng.normal(0, spread, shape).astype(np.float32)
+
+
+def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return np.exp(rng.normal(1, 1, shape)).astype(np.float32)
+
+
+def unit(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.uniform(0.02, 0.98, shape).astype(np.float32)
+
+
+def on_integers(model: Any) -> tuple[Callable, Callable]:
+    return lambda p, a, b: model(a, b, -200, 200, p), lambda rng, s: (normal(rng, s, 50), positive(rng, s))
+
+
+def of_mixtures(model: Any, components: int) -> tuple[Callable, Callable]:
+    def draw(rng, s):
+        parts = (*s, components)
+        return normal(rng, parts, 1), normal(rng, parts, 50), positive(rng, parts)
+
+    return lambda p, *parameters: model(*parameters, low=-200, high=200, precision=p), draw
+
+
+def single(p: int, mean: Any, scale: Any) -> Any:
+    return models.GaussianMixture.single(mean, scale, -200, 200, p)
+
+
+def rows_of(size: int) -> np.ndarray:
+    return np.stack([laplace(size, width) for width in np.linspace(1, 30, 8)])
+
+
+MODELS: dict[str, tuple[Callable, Callable]] = {
+    "uniform": (lambda p, n: models.Uniform(n, p), lambda rng, s: (rng.integers(1, 300, s, np.int32),)),
+    "gaussians": on_integers(models.Gaussian),
+    "laplaces": on_integers(models.Laplace),
+    "logistics": on_integers(models.Logistic),
+    "cauchys": on_integers(models.Cauchy),
+    "mixtures of gaussians": of_mixtures(models.GaussianMixture, 3),
+    "mixtures of logistics": of_mixtures(models.LogisticMixture, 5),
+    "gaussians in fixed point": (single, lambda rng, s: (normal(rng, s, 50), positive(rng, s))),
+    "latents": (
+        lambda p, a, b: models.BinnedGaussian(a, b, np.linspace(-4, 4, 65).astype(np.float32), p),
+        lambda rng, s: (normal(rng, s, 1), positive(rng, s)),
+    ),
+    "geometric": (lambda p, q: models.Geometric(q, 300, p), lambda rng, s: (unit(rng, s),)),
+    "binomial": (lambda p, q: models.Binomial(60, q, p), lambda rng, s: (unit(rng, s),)),
+    "poisson": (lambda p, r: models.Poisson(r, 60, p), lambda rng, s: (positive(rng, s),)),
+    "beta-binomial": (
+        lambda p, a, b: models.BetaBinomial(60, a, b, p),
+        lambda rng, s: (positive(rng, s), positive(rng, s)),
+    ),
+    "probabilities": (lambda p, q: models.Categorical(probs=q, precision=p), lambda rng, s: (unit(rng, (*s, 20)),)),
+    "tables": (
+        lambda p, k: models.Table(jans.quantize.probs(rows_of(200), p), k, p).prepare(),
+        lambda rng, s: (rng.integers(0, 8, s, np.int32),),
+    ),
+    "alias tables": (
+        lambda p, k: models.Table(jans.quantize.probs(rows_of(200), p), k, p).prepare("alias"),
+        lambda rng, s: (rng.integers(0, 8, s, np.int32),),
+    ),
+    "bypass coding": (
+        lambda p, k: models.Bypass(models.Table(jans.quantize.probs(rows_of(9), p), 0, p).prepare(), offset=k[0]),
+        lambda rng, s: (rng.integers(-9, 9, s, np.int32),),
+    ),
+}
+"""A model of parameters that lead with its shape, and parameters."""
+
+
+def model_comparisons(symbols: int):
+    """Every model with every coder, on streams of parameters of their own: words become symbols, and words again."""
+    rng = np.random.default_rng(1)
+    each = math.ceil(symbols / (len(MODELS) * (len(VARIANTS) * len(LANES) + 2) * STREAMS)) + 5
+    for name, (model_of, draw) in MODELS.items():
+        parameters = draw(rng, (STREAMS, each))
+
+        def on_stack(state, *parameters, model_of=model_of, precision):
+            model = model_of(precision, *parameters)
+            popped, found = rans.pop(state, model, (each,))
+            return popped.blank(), rans.push(popped, model, found).blank(), found
+
+        for number, (variant, lanes) in enumerate(itertools.product(VARIANTS, LANES)):
+            precision = VARIANTS[variant][number % 2]
+            states = random_states(rng, variant, lanes, 16 * each, False)
+            program = jax.vmap(functools.partial(on_stack, precision=min(precision, 24)))
+            yield f"{variant}, {lanes} lanes: {name}", program, (states, *parameters)
+        if name in ("alias tables", "bypass coding"):  # for the stack coder alone
+            continue
+
+        def on_chain(words, *parameters, model_of=model_of):
+            model = model_of(16, *parameters)
+            popped, found = jans.chain.pop(jans.chain.init(words, lanes=3, precision=16), model, (each,))
+            return popped.blank(), jans.chain.push(popped, model, found).blank(), found
+
+        def on_queue(words, *parameters, model_of=model_of):
+            model = model_of(24, *parameters)
+            _, found = jans.range_coder.decode(jans.range_coder.decoder(words), model, (each,))
+            encoded = jans.range_coder.encode(jans.range_coder.encoder(2 * each), model, found)
+            return encoded.blank(), jans.range_coder.decode(jans.range_coder.finish(encoded), model, (each,))[1]
+
+        words = rng.integers(0, 2**32, (STREAMS, each + 9), np.uint32)
+        yield f"chain coder: {name}", jax.vmap(on_chain), (words, *parameters)
+        yield f"range coder: {name}", jax.vmap(on_queue), (words, *parameters)
+
+
+def symbol_codes(symbols: int):
+    """Coders that have no models: table ANS, Huffman and exp-Golomb codes."""
+    rng = np.random.default_rng(2)
+    each = math.ceil(symbols / STREAMS)
+    x = np.minimum(rng.geometric(0.05, (STREAMS, each)), 199).astype(np.int32)
+    index = rng.integers(0, 8, x.shape, np.int32)
+    tables = jans.tans.tables(jans.quantize.probs(rows_of(200), 12), 12)
+    book = jans.huffman.codebook(jnp.asarray(laplace(200, 9.0)))
+
+    def on_tables(x, index):
+        pushed = jans.tans.push(jans.tans.init(each, 8), tables, x, index)
+        popped, again = jans.tans.pop(pushed, tables, x.shape, index)
+        return pushed.blank(), popped.blank(), again
+
+    yield "table ANS", jax.vmap(on_tables), (x, index)
+    for name, code in (("Huffman", book), ("exp-Golomb", jans.huffman.ExpGolomb(2))):
+
+        def on_stack(x, code=code):
+            pushed = jans.huffman.push(jans.bits.stack(each), code, x)
+            return pushed.blank(), jans.huffman.pop(pushed, code, x.shape)[1]
+
+        def on_queue(x, code=code):
+            written = jans.huffman.encode(jans.bits.queue(each), code, x)
+            return written.blank(), jans.huffman.decode(jans.bits.reader(written), code, x.shape)[1]
+
+        yield f"{name} stack", jax.vmap(on_stack), (x,)
+        yield f"{name} queue", jax.vmap(on_queue), (x,)
 
 
 def compare(device: Any, args: argparse.Namespace) -> str:
@@ -136,15 +253,15 @@ def compare(device: Any, args: argparse.Namespace) -> str:
     for name, function, arrays in comparisons(args.symbols):
         begin = time.perf_counter()
         program = jax.jit(function)
-        a, b = (content(program(*jax.device_put(arrays, place))) for place in places)
-        same = len(a) == len(b) and all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+        a, b = (list(map(np.asarray, jax.tree.leaves(program(*jax.device_put(arrays, place))))) for place in places)
+        same = all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in zip(a, b, strict=True))
         wrong += [] if same else [name]
         count += 1
-        coded += arrays[1].size if len(arrays) > 1 and arrays[1].dtype.kind in "iu" else 0
+        coded += a[-1].size
         print(f"{name}: {'same' if same else 'DIFFERENT'} ({time.perf_counter() - begin:.1f} s)", flush=True)
     if wrong:
         sys.exit(f"the GPU differs from the CPU in {len(wrong)} of {count}: {'; '.join(wrong)}")
-    return f"CPU and GPU through JAX: {count} programs, {coded:,} symbols pushed and popped, every bit the same."
+    return f"CPU and GPU through JAX: {count} programs, {coded:,} symbols there and back, every bit the same."
 
 
 # ---- rates ----
@@ -273,7 +390,7 @@ def main() -> None:
     parser.add_argument("part", choices=("compare", "time"))
     parser.add_argument("--out", type=pathlib.Path, required=True, help="where the section of the report goes")
     parser.add_argument("--platform", default="gpu", help="cpu rehearses this program where there is no GPU")
-    parser.add_argument("--symbols", type=int, default=10**7)
+    parser.add_argument("--symbols", type=int, default=10**8)
     parser.add_argument("--megabytes", type=int, default=256)
     args = parser.parse_args()
     try:
