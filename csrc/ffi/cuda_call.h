@@ -30,9 +30,13 @@ struct OnDevice {
     return Launched(
         cudaMemcpyAsync(out->untyped_data(), in.untyped_data(), in.size_bytes(), cudaMemcpyDeviceToDevice, stream));
   }
+  // Jobs are streams.
   template <typename Job>
   ffi::Error ForEach(int64_t count, int64_t, const Job& job) const {
-    if (count > kMost) return Invalid("more than 2^31 - 1 streams");
+    return count > kMost ? Invalid("more than 2^31 - 1 streams") : Map(count, job);
+  }
+  template <typename Job>
+  ffi::Error Map(int64_t count, const Job& job) const {
     return count == 0 ? ffi::Error::Success() : Launched(cuda::ForEach(count, job, stream));
   }
 };

@@ -168,7 +168,7 @@ ffi::Error IntervalModel(cudaStream_t stream, AnyBuffer symbols, ffi::RemainingA
   if (job.start.core != job.symbols.core || job.freq.core != job.symbols.core) {
     return Invalid("intervals and symbols differ in length");
   }
-  return OnDevice{stream}.ForEach(batch.streams * job.symbols.core[0], 1, job);
+  return OnDevice{stream}.Map(batch.streams * job.symbols.core[0], job);
 }
 
 template <MakeModels kMake>
@@ -180,7 +180,7 @@ ffi::Error LocateModel(cudaStream_t stream, AnyBuffer quantiles, ffi::RemainingA
   JANS_RETURN_IF_ERROR(job.quantiles.Init("quantiles", quantiles, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(job.symbols.Init("symbols", *symbols, ffi::DataType::S32, batch, 1));
   if (job.symbols.core != job.quantiles.core) return Invalid("symbols and quantiles differ in length");
-  return OnDevice{stream}.ForEach(batch.streams * job.quantiles.core[0], 1, job);
+  return OnDevice{stream}.Map(batch.streams * job.quantiles.core[0], job);
 }
 
 // ---- rANS ----
