@@ -61,7 +61,7 @@ def test_processes_write_what_one_would(tmp_path):
     }
     files = [tmp_path / "0", tmp_path / "1"]
     processes = [
-        subprocess.Popen([sys.executable, "-c", PROCESS, str(port), str(rank), file], env=environment)
+        subprocess.Popen([sys.executable, "-P", "-c", PROCESS, str(port), str(rank), file], env=environment)
         for rank, file in enumerate(files)
     ]
     try:
