@@ -57,7 +57,8 @@ def test_processes_write_what_one_would(tmp_path):
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")]),
+        # An empty entry would be the directory at hand, whose package has no kernels.
+        "PYTHONPATH": os.pathsep.join(filter(None, [os.path.dirname(__file__), os.environ.get("PYTHONPATH")])),
     }
     files = [tmp_path / "0", tmp_path / "1"]
     processes = [
