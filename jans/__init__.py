@@ -2,6 +2,7 @@
 
 from jans import byte_strings as byte_strings
 from jans import chain as chain
+from jans import chunked as chunked
 from jans import huffman as huffman
 from jans import models as models
 from jans import quantize as quantize

@@ -13,6 +13,7 @@ import numpy as np
 
 from jans.state import State, find_variant, sound_heads
 from jans.status import CodingError, check
+from jans.words import tails
 
 
 def to_strings(state: State) -> list[bytes]:
@@ -28,10 +29,7 @@ def to_strings(state: State) -> list[bytes]:
         raise ValueError(f"state must be a batch of streams [streams], got one of shape {state.size.shape}.")
     check(state)
     heads = np.asarray(state.head).astype("<u4")
-    tails = np.asarray(state.tail)
-    words = tails.astype(tails.dtype.newbyteorder("<"), copy=False)
-    sizes = np.asarray(state.size).tolist()
-    return [heads[k].tobytes() + words[k, :size].tobytes() for k, size in enumerate(sizes)]
+    return [head.tobytes() + words for head, words in zip(heads, tails(state), strict=True)]
 
 
 def from_strings(

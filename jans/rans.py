@@ -28,6 +28,7 @@ from jans.state import check_stream, find_variant
 from jans.state import init as init
 from jans.state import is_empty as is_empty
 from jans.state import random as random
+from jans.words import compact as compact
 from jans.words import from_words as from_words
 from jans.words import to_words as to_words
 

@@ -68,3 +68,8 @@ def check_rows(name: str, values: Any, count: int) -> jax.Array:
     if array.shape not in ((), (count,)):
         raise ValueError(f"{name} must be one number or one for each of the {count} rows, got shape {array.shape}.")
     return jnp.broadcast_to(array.astype(jnp.int32), (count,))
+
+
+def tuples(value: Any) -> Any:
+    """Lists as tuples, which JSON does not tell apart."""
+    return tuple(tuples(v) for v in value) if isinstance(value, list) else value

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans.reference import plain
+from jans.shapes import tuples
 
 _T = TypeVar("_T")
 _WORDS = {8: np.uint8, 16: np.uint16, 32: np.uint32}
@@ -30,7 +31,7 @@ def pytree(cls: type[_T], meta: tuple[str, ...] = ()) -> type[_T]:
         cls,
         serialized_name=f"{cls.__module__}.{cls.__qualname__}",
         serialize_auxdata=lambda values: json.dumps(values).encode(),
-        deserialize_auxdata=lambda text: tuple(json.loads(text)),
+        deserialize_auxdata=lambda text: tuples(json.loads(text)),
     )
     return cls
 

@@ -12,23 +12,28 @@ from jans import rans
 from jans.reference import plain
 from jans.state import sound_heads
 from jans.status import CodingError, check
+from jans.words import tails
 
 MAGIC = b"JANS"
 VERSION = 1
-_PREFIX = struct.Struct("<4sBBBBIQ")  # magic, version, coder, variant, batch rank, lanes, fingerprint
-_CODER_RANS = 1
+RANS, CHUNKED = 1, 2
+"""Coders, as the bytes name them."""
+MOST_BYTES, MOST_PADDING = 2**28, 64
+"""What streams may fill side by side, in all or for each byte that is there."""
+
+_PREFIX = struct.Struct("<4sBBBBIQ")  # magic, version, coder, variant, rank, lanes, fingerprint
 _MAX_RANK = 8
-_MOST_BYTES, _MOST_PADDING = 2**28, 64
 
 
 @dataclasses.dataclass(frozen=True)
-class _Layout:
+class Layout:
     """The start of a blob."""
 
+    coder: int
     variant: str
     lanes: int
     fingerprint: int
-    batch: tuple[int, ...]
+    dims: tuple[int, ...]
 
 
 def to_bytes(state: rans.State, fingerprint: int = 0) -> bytes:
@@ -50,27 +55,15 @@ def to_bytes(state: rans.State, fingerprint: int = 0) -> bytes:
     if not isinstance(state, rans.State):
         raise TypeError(
             f"jans.to_bytes takes a jans.rans.State, got {type(state).__module__}.{type(state).__name__}. Other coders "
-            "have words of their own: jans.chain.to_remainders and to_data, jans.range_coder.to_words, "
-            "jans.tans.to_bytes."
+            "have words of their own: jans.chain.to_remainders and to_data, jans.chunked.to_bytes, "
+            "jans.range_coder.to_words, jans.tans.to_bytes."
         )
     check(state)
-    if not 0 <= fingerprint < 2**64:
-        raise ValueError(f"fingerprint must be an unsigned 64-bit number, got {fingerprint}.")
     size = np.asarray(state.size, "<i4")
-    if size.ndim > _MAX_RANK:
-        raise ValueError(f"the format has {_MAX_RANK} batch dimensions at most, got {size.ndim}. Reshape the batch.")
-    tail = np.asarray(state.tail).reshape(size.size, state.capacity)
     head = np.asarray(state.head, "<u4")
-    number = list(plain.VARIANTS).index(state.variant)
-    parts = [
-        _PREFIX.pack(MAGIC, VERSION, _CODER_RANS, number, size.ndim, state.lanes, fingerprint),
-        struct.pack(f"<{size.ndim}I", *size.shape),
-        size.tobytes(),
-        head.tobytes(),
-    ]
-    words = tail.astype(tail.dtype.newbyteorder("<"), copy=False)
-    parts += [row[:n].tobytes() for row, n in zip(words, size.reshape(-1), strict=True)]
-    body = b"".join(parts)
+    layout = Layout(RANS, state.variant, state.lanes, fingerprint, size.shape)
+    parts = [write_layout(layout), size.tobytes(), head.tobytes()]
+    body = b"".join(parts + tails(state))
     return body + struct.pack("<I", zlib.crc32(body))
 
 
@@ -88,22 +81,20 @@ def from_bytes(blob: bytes, capacity: int | None = None, *, spare: int = 0, fing
             of another fingerprint. Each has its own sentence.
     """
     blob = bytes(memoryview(blob))
-    layout, at = _read_layout(blob)
-    if fingerprint and layout.fingerprint and layout.fingerprint != fingerprint:
-        raise CodingError(
-            f"these bytes were written with models of fingerprint {layout.fingerprint:#018x}, the models at hand have "
-            f"{fingerprint:#018x}: symbols would decode to noise. Load the models that the encoder used."
-        )
+    layout, at = read_layout(blob, RANS, fingerprint)
+    batch = layout.dims
+    if math.prod(max(length, 1) for length in batch) * layout.lanes >= 2**31:
+        raise CodingError(f"these bytes are damaged or made up: a batch of shape {batch}, {layout.lanes} lanes each.")
     v = plain.VARIANTS[layout.variant]
-    streams = math.prod(layout.batch)
+    streams = math.prod(batch)
     halves = v.state_bits // 32
     end = at + 4 * streams * (1 + layout.lanes * halves)
-    _need(blob, end)
+    need(blob, end)
     size = np.frombuffer(blob, "<i4", streams, at).astype(np.int64)
     if (size < 0).any():
         raise CodingError("these bytes are damaged or made up: a stream has a negative length.")
     total = end + int(size.sum()) * v.word_bits // 8
-    _need(blob, total + 4)
+    need(blob, total + 4)
     if len(blob) != total + 4:
         raise CodingError(
             f"these bytes go on for {len(blob) - total - 4} bytes after their end. Pass one blob at a time."
@@ -115,7 +106,7 @@ def from_bytes(blob: bytes, capacity: int | None = None, *, spare: int = 0, fing
     if not longest <= capacity < 2**31:
         raise ValueError(f"capacity must be at least the {longest} words of the longest stream, got {capacity}.")
     # Only what the bytes ask for counts: room beyond the longest stream is the caller's wish.
-    if streams * longest * v.word_bits // 8 > max(_MOST_BYTES, _MOST_PADDING * len(blob)):
+    if streams * longest * v.word_bits // 8 > max(MOST_BYTES, MOST_PADDING * len(blob)):
         raise CodingError(
             f"these {len(blob)} bytes hold {streams} streams of which the longest has {longest} words: side by side "
             "they would fill far more memory than they are worth. Encode streams of such different lengths one by one."
@@ -123,13 +114,13 @@ def from_bytes(blob: bytes, capacity: int | None = None, *, spare: int = 0, fing
     words = np.frombuffer(blob, np.dtype(f"<u{v.word_bits // 8}"), int(size.sum()), end)
     tail = np.zeros((streams, capacity), words.dtype.newbyteorder("="))
     tail[np.arange(capacity) < size[:, None]] = words
-    head_shape = (*layout.batch, layout.lanes, 2) if halves == 2 else (*layout.batch, layout.lanes)
+    head_shape = (*batch, layout.lanes, 2) if halves == 2 else (*batch, layout.lanes)
     head = np.frombuffer(blob, "<u4", streams * layout.lanes * halves, at + 4 * streams).reshape(head_shape)
     state = rans.State(
         head=jnp.asarray(head.astype(np.uint32)),
-        tail=jnp.asarray(tail.reshape(*layout.batch, capacity)),
-        size=jnp.asarray(size.reshape(layout.batch).astype(np.int32)),
-        status=jnp.zeros(layout.batch, jnp.int32),
+        tail=jnp.asarray(tail.reshape(*batch, capacity)),
+        size=jnp.asarray(size.reshape(batch).astype(np.int32)),
+        status=jnp.zeros(batch, jnp.int32),
         variant=layout.variant,
     )
     if not sound_heads(state).all():
@@ -137,25 +128,53 @@ def from_bytes(blob: bytes, capacity: int | None = None, *, spare: int = 0, fing
     return state
 
 
-def _need(blob: bytes, length: int) -> None:
-    if len(blob) < length:
-        raise CodingError(f"these bytes are cut short: {length} are needed, {len(blob)} are there.")
+def write_layout(layout: Layout) -> bytes:
+    """The start of a blob as bytes."""
+    if not 0 <= layout.fingerprint < 2**64:
+        raise ValueError(f"fingerprint must be an unsigned 64-bit number, got {layout.fingerprint}.")
+    rank = len(layout.dims)
+    if rank > _MAX_RANK:
+        raise ValueError(f"the format has {_MAX_RANK} dimensions at most, got {rank}. Reshape the arrays.")
+    number = list(plain.VARIANTS).index(layout.variant)
+    prefix = _PREFIX.pack(MAGIC, VERSION, layout.coder, number, rank, layout.lanes, layout.fingerprint)
+    return prefix + struct.pack(f"<{rank}I", *layout.dims)
 
 
-def _read_layout(blob: bytes) -> tuple[_Layout, int]:
+def read_layout(blob: bytes, coder: int, fingerprint: int) -> tuple[Layout, int]:
+    """The start of a blob, and where it ends.
+
+    Raises:
+        CodingError: where it is none of this coder, or was written with models of another fingerprint.
+    """
     if blob[: len(MAGIC)] != MAGIC[: len(blob)]:
         raise CodingError(f"these bytes are not from jans: they begin with {blob[:4]!r} and not with {MAGIC!r}.")
-    _need(blob, _PREFIX.size)
-    _, version, coder, number, rank, lanes, fingerprint = _PREFIX.unpack_from(blob)
+    need(blob, _PREFIX.size)
+    _, version, written, number, rank, lanes, found = _PREFIX.unpack_from(blob)
     if version != VERSION:
         raise CodingError(f"these bytes have format version {version}; this jans reads version {VERSION}. Update jans.")
-    if coder != _CODER_RANS or number >= len(plain.VARIANTS):
-        raise CodingError(f"these bytes name a coder that this jans does not have: coder {coder}, variant {number}.")
+    if written not in _READERS or number >= len(plain.VARIANTS):
+        raise CodingError(f"these bytes name a coder that this jans does not have: coder {written}, variant {number}.")
+    if written != coder:
+        raise CodingError(f"these bytes are of another coder. Read them with {_READERS[written]}.")
     if rank > _MAX_RANK or lanes < 1:
-        raise CodingError(f"these bytes are damaged or made up: {rank} batch dimensions, {lanes} lanes.")
+        raise CodingError(f"these bytes are damaged or made up: {rank} dimensions, {lanes} lanes.")
     end = _PREFIX.size + 4 * rank
-    _need(blob, end)
-    batch = struct.unpack_from(f"<{rank}I", blob, _PREFIX.size)
-    if math.prod(max(length, 1) for length in batch) * lanes >= 2**31:
-        raise CodingError(f"these bytes are damaged or made up: a batch of shape {batch}, {lanes} lanes each.")
-    return _Layout(list(plain.VARIANTS)[number], lanes, fingerprint, batch), end
+    need(blob, end)
+    if fingerprint and found and found != fingerprint:
+        raise CodingError(
+            f"these bytes were written with models of fingerprint {found:#018x}, the models at hand have "
+            f"{fingerprint:#018x}: symbols would decode to noise. Load the models that the encoder used."
+        )
+    dims = struct.unpack_from(f"<{rank}I", blob, _PREFIX.size)
+    return Layout(coder, list(plain.VARIANTS)[number], lanes, found, dims), end
+
+
+_READERS = {RANS: "jans.from_bytes", CHUNKED: "jans.chunked.from_bytes"}
+MOST_LAYOUT = _PREFIX.size + 4 * _MAX_RANK
+"""The most bytes of a layout."""
+
+
+def need(blob: bytes, length: int) -> None:
+    """Raises CodingError where there are fewer bytes."""
+    if len(blob) < length:
+        raise CodingError(f"these bytes are cut short: {length} are needed, {len(blob)} are there.")

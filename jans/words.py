@@ -1,10 +1,13 @@
-"""The content of one stream as raw words, for other programs."""
+"""The content of streams as raw words, for other programs and for bytes."""
 
+import functools
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans.ffi import calls
 from jans.reference import plain
 from jans.state import State, check_layout, check_stream, find_variant, join_heads, split_heads
 from jans.status import check
@@ -75,3 +78,68 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
     padded = np.zeros(capacity, tail.dtype)
     padded[: tail.size] = tail
     return State(jnp.asarray(split_heads(v, heads)), jnp.asarray(padded), jnp.int32(tail.size), jnp.int32(0), variant)
+
+
+@jax.jit
+def compact(state: State) -> tuple[jax.Array, jax.Array]:
+    """The words of a batch of streams one behind the other, made where the streams are. Pure, for `jit`.
+
+    Args:
+        state: State [streams]; streams times capacity is below 2**31.
+
+    Returns:
+        words: [streams * capacity], of the type of the tail; zero behind the last stream.
+        ends: int32 [streams], where in them each stream ends. One that overflowed has as many words as it has room for.
+
+    >>> from jans import models, rans
+    >>> push = jax.vmap(lambda x: rans.push(rans.init(8, 2, "rans32"), models.Uniform(100, precision=16), x))
+    >>> states = push(jnp.arange(15).reshape(3, 5))
+    >>> words, ends = compact(states)
+    >>> ends, words[: ends[-1]]
+    (Array([3, 6, 9], dtype=int32), Array([ 83, 196, 101,  30, 143,  61, 233,  90,  20], dtype=uint8))
+    """
+    if state.tail.ndim != 2:
+        raise ValueError(f"state must be a batch of streams [streams], its tail has shape {state.tail.shape}.")
+    return _compact(state.tail, state.size)
+
+
+def _compact(tail: jax.Array, size: jax.Array) -> tuple[jax.Array, jax.Array]:
+    if tail.size >= 2**31:
+        raise ValueError(f"{tail.shape} words are 2**31 or more. Compact fewer streams at a time.")
+    ends = jnp.cumsum(jnp.clip(size, 0, tail.shape[-1]), dtype=jnp.int32)
+    (words,) = calls.compact(tail, ends, dtype=tail.dtype)
+    return words, ends
+
+
+def tails(state: State) -> list[bytes]:
+    """The words of each stream of a batch, little-endian.
+
+    Args:
+        state: State, one or a batch of any shape, with concrete arrays and a clean status.
+    """
+    size = np.asarray(state.size).reshape(-1)
+    # What leaves another device should be no more than is in use.
+    devices = state.tail.devices() if isinstance(state.tail, jax.Array) else set()
+    if any(device.platform != "cpu" for device in devices) and len(devices) == 1 and state.tail.size < 2**31:
+        return _compacted(state, size)
+    rows = np.asarray(state.tail).reshape(size.size, state.capacity)
+    rows = rows.astype(rows.dtype.newbyteorder("<"), copy=False)
+    return [row[:n].tobytes() for row, n in zip(rows, size.tolist(), strict=True)]
+
+
+def _compacted(state: State, size: np.ndarray) -> list[bytes]:
+    """`tails` of a device that is not the host."""
+    ends = np.cumsum(size, dtype=np.int64)
+    total = int(ends[-1]) if size.size else 0
+    # Of few lengths, so that few programs are compiled.
+    unit = 1 << max(total.bit_length() - 4, 0)
+    words = np.asarray(_first_words(state, min(-(-total // unit) * unit, state.tail.size)))
+    data = memoryview(words.astype(words.dtype.newbyteorder("<"), copy=False).tobytes())
+    item = words.dtype.itemsize
+    return [bytes(data[item * (end - n) : item * end]) for n, end in zip(size.tolist(), ends.tolist(), strict=True)]
+
+
+@functools.partial(jax.jit, static_argnames=("count",))
+def _first_words(state: State, count: int) -> jax.Array:
+    words, _ = _compact(state.tail.reshape(state.size.size, state.capacity), state.size.reshape(-1))
+    return words[:count]

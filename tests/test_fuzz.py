@@ -96,6 +96,13 @@ def any_call(draw, targets=tuple(TARGETS)):
         precision = min(precision, 24)
         params = {"precision": precision, "bits": draw(st.integers(0, min(precision, 9)))}
         return name, (any_rows(draw, batch, size, precision),), params
+    if name == "compact":
+        streams, dtype = draw(st.integers(0, 9)), draw(st.sampled_from([np.uint8, np.uint16, np.uint32]))
+        rows = draw(garbage((*batch, streams, draw(st.integers(0, 20))), dtype))
+        ends = draw(
+            st.sampled_from([operand(streams, dtype=np.int32), np.cumsum(operand(streams, dtype=np.uint8) % 23, -1)])
+        )
+        return name, (rows, ends.astype(np.int32)), {"dtype": np.dtype(dtype)}
     if name in ("table_alias", "table_remap"):
         precision = min(precision, 12)
         return name, (any_rows(draw, batch, size, precision),), {"precision": precision}

@@ -29,6 +29,7 @@ LAYERS = [
     "tans",
     "wire",
     "byte_strings",
+    "chunked",
     "table_coder",
     "compat",
     "__init__",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jans
-from jans import rans, wire
+from jans import rans, wire, words
 
 coders = pytest.mark.parametrize("coder", cases.CODERS, ids=str)
 
@@ -35,6 +35,34 @@ def test_round_trip(coder, batch):
     assert jans.to_bytes(again) == blob
     assert jans.from_bytes(blob, capacity=50).capacity == 50
     assert jans.from_bytes(blob, spare=5).capacity == again.capacity + 5
+
+
+@coders
+@pytest.mark.parametrize("batch", [(), (3,), (2, 3), (0,), (40,)])
+def test_compacted_words_are_those_of_the_streams(coder, batch):
+    """What `to_bytes` takes from a device that is not the host."""
+    state = filled(coder, batch) if 0 not in batch else jax.tree.map(lambda x: x[:0], filled(coder, (1,)))
+    expected = words.tails(state)
+    assert expected == [
+        row[:n].tobytes() for row, n in zip(np.asarray(state.tail).reshape(-1, 20), np.ravel(state.size), strict=True)
+    ]
+    assert words._compacted(state, np.ravel(state.size)) == expected
+    if len(batch) == 1:
+        flat, ends = rans.compact(state)
+        np.testing.assert_array_equal(ends, np.cumsum(state.size))
+        assert flat.tobytes()[: len(b"".join(expected))] == b"".join(expected)
+        assert not np.asarray(flat)[int(np.sum(state.size)) :].any()
+
+
+def test_compact_of_what_overflowed_and_of_what_is_no_batch():
+    model, empty = jans.models.Uniform(2**16), rans.init(3, variant="rans64_ryg")
+    states = jax.vmap(lambda x: rans.push(empty, model, x))(jnp.arange(40).reshape(2, 20))
+    assert (states.size > 3).all()
+    assert rans.compact(states)[1].tolist() == [3, 6]
+    with pytest.raises(ValueError, match=r"a batch of streams \[streams\], its tail has shape \(3,\)"):
+        rans.compact(empty)
+    with pytest.raises(ValueError, match=r"\(65536, 32768\) words are 2\*\*31 or more"):
+        jax.eval_shape(rans.compact, jax.eval_shape(jax.vmap(lambda _: rans.init(2**15)), jnp.zeros(2**16)))
 
 
 @coders
@@ -92,8 +120,8 @@ def header(version=1, coder=1, variant=0, rank=0, lanes=1, fingerprint=0, batch=
         (sealed(header(version=2) + bytes(40)), "format version 2; this jans reads version 1"),
         (sealed(header(coder=9) + bytes(40)), "a coder that this jans does not have: coder 9"),
         (sealed(header(variant=4) + bytes(40)), "a coder that this jans does not have: coder 1, variant 4"),
-        (sealed(header(rank=9, batch=(1,) * 9) + bytes(40)), "damaged or made up: 9 batch dimensions, 1 lanes"),
-        (sealed(header(lanes=0) + bytes(40)), "damaged or made up: 0 batch dimensions, 0 lanes"),
+        (sealed(header(rank=9, batch=(1,) * 9) + bytes(40)), "damaged or made up: 9 dimensions, 1 lanes"),
+        (sealed(header(lanes=0) + bytes(40)), "damaged or made up: 0 dimensions, 0 lanes"),
         (sealed(header() + struct.pack("<iQ", -1, 0)), "a stream has a negative length"),
         (sealed(header() + struct.pack("<iQI", 1, 5, 3)), "a head is out of the range of variant rans64"),
         (sealed(header(variant=3) + struct.pack("<iI", 0, 2**31)), "a head is out of the range of variant rans32"),
@@ -123,7 +151,7 @@ def test_a_few_bytes_do_not_become_much_memory():
 
 
 def test_room_is_the_wish_of_the_caller(blob, monkeypatch):
-    monkeypatch.setattr(wire, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(wire, "MOST_BYTES", 1000)
     assert jans.from_bytes(blob, capacity=10**5).capacity == 10**5
     assert jans.from_bytes(blob, spare=10**5).capacity > 10**5
 
@@ -141,7 +169,7 @@ def test_what_is_no_bytes(data):
 
 def test_more_dimensions_than_the_format_has():
     state = jax.tree.map(lambda leaf: leaf.reshape((1,) * 9 + leaf.shape), rans.init(4))
-    with pytest.raises(ValueError, match="8 batch dimensions at most, got 9"):
+    with pytest.raises(ValueError, match="8 dimensions at most, got 9"):
         jans.to_bytes(state)
 
 

@@ -2,6 +2,7 @@
 #include "../core/intervals.h"
 #include "../cpu/side_by_side.h"
 #include "../cpu/wide.h"
+#include "compact_operands.h"
 #include "cpu_call.h"
 #include "library.h"
 
@@ -68,6 +69,40 @@ ffi::Error RansAdvance(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
   });
 }
 
+// Copies whole streams where ends rise.
+template <typename Word>
+struct CompactRows {
+  CompactOperands<Word> operands;
+
+  void operator()(int64_t b) const {
+    const Compacted<Word> from = operands.At(b);
+    Word* out = operands.words.At(b);
+    const int64_t count = operands.count();
+    bool rises = true;
+    for (int64_t s = 0; s < from.streams; ++s) rises = rises && from.Begin(s) <= from.ends[s];
+    if (!rises) {
+      for (int64_t place = 0; place < count; ++place) out[place] = from[place];
+      return;
+    }
+    int64_t place = 0;
+    for (int64_t s = 0; s < from.streams; ++s) {
+      const int64_t end = std::min<int64_t>(from.ends[s], count), n = std::min(end - place, from.capacity);
+      std::copy_n(from.rows + s * from.capacity, n, out + place);
+      std::fill(out + place + n, out + end, Word{0});
+      place = end;
+    }
+    std::fill(out + place, out + count, Word{0});
+  }
+};
+
+ffi::Error Compact(ffi::ThreadPool pool, AnyBuffer rows, AnyBuffer ends, Out words) {
+  return WithWords(rows.element_type(), [&](auto word) {
+    CompactRows<decltype(word)> job;
+    JANS_RETURN_IF_ERROR(job.operands.Init(rows, ends, words));
+    return OnCpu{pool}.ForEach(job.operands.batch.streams, StreamGrain(job.operands.count()), job);
+  });
+}
+
 // Where the tail lies before and after a call that updates it: four halves, low first. Tests hold them against each
 // other.
 ffi::Error Addresses(AnyBuffer tail, Out tail_out, ffi::ResultBufferR1<ffi::U32> addresses) {
@@ -87,6 +122,7 @@ ffi::Error Addresses(AnyBuffer tail, Out tail_out, ffi::ResultBufferR1<ffi::U32>
 
 JANS_HANDLER(rans_push, RansPush, BIND STATE ARG(start) ARG(freq) PUSHED CODER)
 JANS_HANDLER(rans_advance, RansAdvance, BIND STATE ARG(start) ARG(freq) ADVANCED CODER)
+JANS_HANDLER(compact, Compact, BIND ARG(rows) ARG(ends) RET(words))
 JANS_HANDLER(addresses, Addresses, ffi::Ffi::Bind().Arg<AnyBuffer>().Ret<AnyBuffer>().Ret<ffi::BufferR1<ffi::U32>>())
 
 }  // namespace jans

@@ -1,5 +1,6 @@
 // CUDA handlers of intervals, rows and quantisers, and the table of all.
 #include "../core/nearest.h"
+#include "compact_operands.h"
 #include "cuda_call.h"
 #include "library.h"
 
@@ -126,6 +127,26 @@ ffi::Error QuantizeNearestRows(cudaStream_t stream, AnyBuffer probs, AnyBuffer s
   });
 }
 
+// ---- words ----
+
+template <typename Word>
+struct CompactWords {
+  CompactOperands<Word> operands;
+
+  JANS_HD void operator()(int64_t k) const {
+    const int64_t b = k / operands.count(), place = k % operands.count();
+    operands.words.At(b)[place] = operands.At(b)[place];
+  }
+};
+
+ffi::Error Compact(cudaStream_t stream, AnyBuffer rows, AnyBuffer ends, Out words) {
+  return WithWords(rows.element_type(), [&](auto word) {
+    CompactWords<decltype(word)> job;
+    JANS_RETURN_IF_ERROR(job.operands.Init(rows, ends, words));
+    return OnDevice{stream}.Map(job.operands.batch.streams * job.operands.count(), job);
+  });
+}
+
 }  // namespace
 
 JANS_HANDLER(rans_push, RansPush, BIND STATE ARG(start) ARG(freq) PUSHED CODER)
@@ -136,6 +157,7 @@ JANS_HANDLER(rans_pop_rows, RansPopRows, BIND STATE ARG(cdf) ARG(index) ADVANCED
 JANS_HANDLER(quantize_probs, QuantizeProbsRows, BIND ARG(probs) ARG(mask) RET(cdf) ATTR(precision))
 JANS_HANDLER(quantize_logits, QuantizeLogitsRows, BIND ARG(logits) ARG(mask) RET(cdf) ATTR(precision))
 JANS_HANDLER(quantize_nearest, QuantizeNearestRows, BIND ARG(probs) ARG(size) RET(cdf) ATTR(precision) ATTR(away))
+JANS_HANDLER(compact, Compact, BIND ARG(rows) ARG(ends) RET(words))
 
 }  // namespace jans
 

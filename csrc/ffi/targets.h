@@ -16,6 +16,7 @@
   X(rans_pop_alias)         \
   X(rans_pop_bypass)        \
   X(rans_pop_bypass_alias)  \
+  X(compact)                \
   X(table_guide)            \
   X(quantize_probs)         \
   X(quantize_logits)        \

@@ -230,6 +230,17 @@ def _pop_bypass_alias(head, tail, size, status, _, index, alias, __, *rows, dtyp
     return *state, symbols.astype(dtype)
 
 
+compact = define(
+    Target(
+        "compact",
+        xla.compact,
+        1,
+        lambda **_: (2, 1),
+        lambda rows, _, *, dtype: [((rows[0] * rows[1],), dtype)],
+        {},
+        (),
+    )
+)
 table_guide = define(
     Target(
         "table_guide",

@@ -13,7 +13,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 
-from jans.shapes import Shape, check_fit
+from jans.shapes import Shape, check_fit, tuples
 
 DEFAULT_PRECISION = 24
 
@@ -31,13 +31,15 @@ class Model(abc.ABC):
     them.
 
     A model of `shape` () codes arrays of any shape with the same parameters; otherwise symbols have its shape, or one
-    that it broadcasts to. A subclass names its array attributes in `leaves` and its static ones in `static`, sets them
-    in `__init__`, and gives `shape`, `interval`, `locate` and `log_prob`. That is enough to be coded; where the leaves
-    of a model with a shape all lead with that shape, `pop` slices them symbol by symbol. `kernel` is for models whose
-    search runs inside a kernel of this library.
+    that it broadcasts to. A subclass names its array attributes in `leaves`, those of them that do not lead with the
+    shape in `shared`, and its static ones in `static`, sets them in `__init__`, and gives `shape`, `interval`, `locate`
+    and `log_prob`. That is enough to be coded. `kernel` is for models whose search runs inside a kernel of this
+    library.
     """
 
     leaves: ClassVar[tuple[str, ...]] = ()
+    shared: ClassVar[tuple[str, ...]] = ()
+    """Leaves that are the same for all symbols; the others lead with the shape."""
     static: ClassVar[tuple[str, ...]] = ("precision",)
     ends: ClassVar[str] = "both"
     """Where the tails are, which `escape` opens unless told otherwise: "low", "high" or "both"."""
@@ -64,7 +66,7 @@ class Model(abc.ABC):
                 cls,
                 serialized_name=f"{cls.__module__}.{cls.__qualname__}",
                 serialize_auxdata=lambda static: json.dumps(static).encode(),
-                deserialize_auxdata=lambda text: _tuples(json.loads(text)),
+                deserialize_auxdata=lambda text: tuples(json.loads(text)),
             )
 
     @property
@@ -117,6 +119,25 @@ class Model(abc.ABC):
     def stack_kernel(self, shape: Shape) -> Kernel | None:
         """As `kernel`, for `jans.rans`."""
         return self.kernel(shape)
+
+    def flat(self, shape: Shape) -> "Model":
+        """This model for symbols of a shape that lie in a row: of shape [n], or () where all share the parameters."""
+        own, rebuilt = self.per_symbol()
+        one = math.prod(self.shape) == 1
+        return rebuilt([_flat_leaf(leaf, self.shape, () if one else shape) for leaf in own])
+
+    def per_symbol(self) -> tuple[list[jax.Array], Callable[[list[Any]], "Model"]]:
+        """The leaves that lead with the shape, and a function that gives this model with others in their place; no
+        leaves where all symbols share the parameters."""
+        leaves, tree = jax.tree.flatten(self)
+        flags = _flags(self) if self.shape else [False] * len(leaves)
+
+        def rebuilt(own):
+            fresh = iter(own)
+            given = [next(fresh) if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
+            return jax.tree.unflatten(tree, given)
+
+        return [leaf for leaf, flag in zip(leaves, flags, strict=True) if flag], rebuilt
 
     def escape(self, ends: str | None = None) -> "Model":
         """This model widened to all int32 symbols, at a small price for those at the ends of its support.
@@ -208,9 +229,26 @@ def _bits_jvp(primals, tangents):
     return _bits(model, symbols), change
 
 
-def _tuples(value: Any) -> Any:
-    """Lists as tuples, which JSON does not tell apart."""
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+def _flags(model: Model) -> list[bool]:
+    """Which leaves of a model, those of models within it included, lead with its shape."""
+    flags: list[bool] = []
+    for name in model.leaves:
+        own = name not in model.shared
+        for part in jax.tree.leaves(getattr(model, name), is_leaf=lambda part: isinstance(part, Model)):
+            flags += [own and flag for flag in _flags(part)] if isinstance(part, Model) else [own]
+    return flags
+
+
+def _flat_leaf(leaf: jax.Array, model: Shape, symbols: Shape) -> jax.Array:
+    if leaf.shape[: len(model)] != model:
+        raise ValueError(
+            f"the leaves of a model of shape {model} must lead with this shape, or be named in its `shared`; got one "
+            f"of shape {leaf.shape}."
+        )
+    rest = leaf.shape[len(model) :]
+    if not symbols:
+        return leaf.reshape(rest)
+    return jnp.broadcast_to(leaf, (*symbols, *rest)).reshape(-1, *rest)
 
 
 def check_floats(name: str, values: Any) -> jax.Array:

@@ -47,6 +47,7 @@ class Bypass(base.Model):
     """
 
     leaves = ("table", "escape_place", "offset")
+    shared = ("escape_place", "offset")
     static = ("bypass_precision", "precision")
 
     def __init__(self, table: Table, sizes: Any = None, offset: Any = 0, bypass_precision: int = 4):

@@ -31,6 +31,7 @@ class BinnedGaussian(family.FamilyModel):
 
     family = "binned_gaussian"
     leaves = ("mean", "scale", "edges")
+    shared = ("edges",)
     ends = "high"
 
     def __init__(self, mean: Any, scale: Any, edges: Any, precision: int = base.DEFAULT_PRECISION):

@@ -42,6 +42,7 @@ class Table(rows.RowsModel):
     """
 
     leaves = ("cdf", "index", "guide", "alias", "remap")
+    shared = ("cdf", "guide", "alias", "remap")
 
     def __init__(self, cdf: Any, index: Any = 0, precision: int = base.DEFAULT_PRECISION):
         shape = jnp.shape(cdf)

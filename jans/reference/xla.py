@@ -300,5 +300,24 @@ def _pop_bypass(state, rows, find, variant, precision, digit, n):
     return *_close(heads, tail, size, status, variant), symbols
 
 
+def compact(rows, ends, *, dtype):
+    """Words one behind the other; `csrc/core/compact.h` says which."""
+    streams, capacity = rows.shape
+    place = jnp.arange(streams * capacity, dtype=jnp.int32)
+    bounds = jnp.append(ends, 0)
+    stream, length = jnp.zeros_like(place), streams + 1
+    while length > 1:
+        half = length // 2
+        stream += jnp.where(bounds[stream + half - 1] <= place, half, 0)
+        length -= half
+    begin = jnp.where(stream == 0, 0, bounds[stream - 1])
+    i = place - begin
+    there = (stream < streams) & ((i < capacity) & (i >= 0))
+    if rows.size == 0:
+        return (jnp.zeros(0, dtype),)
+    found = rows[jnp.minimum(stream, streams - 1), jnp.clip(i, 0, capacity - 1)]
+    return (jnp.where(there, found, jnp.zeros((), dtype)),)
+
+
 def addresses(tail):
     return tail, jnp.zeros(4, u32)

@@ -110,8 +110,8 @@ def refused() -> list[dict]:
             changed(6, b"\x04"),
             "these bytes name a coder that this jans does not have: coder 1, variant 4",
         ),
-        "too many dimensions": (changed(7, b"\x09"), "these bytes are damaged or made up: 9 batch dimensions"),
-        "no lanes": (changed(8, bytes(4)), "these bytes are damaged or made up: 0 batch dimensions, 0 lanes"),
+        "too many dimensions": (changed(7, b"\x09"), "these bytes are damaged or made up: 9 dimensions"),
+        "no lanes": (changed(8, bytes(4)), "these bytes are damaged or made up: 0 dimensions, 0 lanes"),
         "many lanes": (
             changed(8, b"\xff" * 4),
             "these bytes are damaged or made up: a batch of shape (), 4294967295 lanes",
