@@ -68,6 +68,8 @@ def plain_words(v, lanes, symbols, index, offset, bits):
 )
 @example([(LEAST, 0), (MOST, 0), (LEAST, 1), (MOST, 1)], (MOST, LEAST), cases.CODERS[0], 1, "auto")
 @example([(value, k) for value in EDGES for k in (0, 1)], (0, 0), cases.CODERS[-1], 15, "auto")
+@example([(value, k) for value in EDGES for k in (0, 1)] * 4, (-1, 5), cases.CODERS[-1], 4, "auto")  # whole groups
+@example([(value, k) for value in EDGES for k in (0, 1)] * 4, (-1, 5), cases.CODERS[2], 3, "search")
 def test_every_value_comes_back(message, offset, coder, bits, lookup):
     symbols, index = (np.array([pair[k] for pair in message], np.int32) for k in (0, 1))
     model = model_of(index, offset, bits, lookup)

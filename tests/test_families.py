@@ -9,6 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jans import models, rans, status
+from jans.ffi import calls
+from jans.state import check_stream
 
 MODELS = 16  # at a time
 TINY = 2.0**-126
@@ -191,3 +193,32 @@ def test_fixed_point_costs_next_to_nothing():
     fixed = models.GaussianMixture.single(mean, scale, -128, 127)
     excess = np.asarray(cases.bits(fixed, symbols)) - np.asarray(cases.bits(exact, symbols))
     assert abs(excess.mean()) < 1e-3
+
+
+@pytest.mark.parametrize("kind", [models.GaussianMixture, models.LogisticMixture])
+@pytest.mark.parametrize("precision", [9, 16, 24, 31])
+def test_a_single_component(kind, precision):
+    """The mixture of that component, whatever its logit; its symbols are found by lines, and by search beside these."""
+    rng = np.random.default_rng(precision)
+    n = 200
+    mean = rng.choice([-1e6, -300, -1.5, 0, 0.25, 7, 90, 1e5], n).astype(np.float32)
+    scale = rng.choice([1e-30, 0.01, 0.5, 3, 40, 1e4, 1e30], n).astype(np.float32)
+    single = kind.single(mean, scale, -200, 250, precision)
+    logits = rng.normal(0, 9, (n, 1))
+    quantiles = jnp.asarray(rng.integers(0, 2**precision, n, np.uint32))
+    symbols = cases.locate(single, quantiles)
+    start, freq = cases.interval(single, symbols)
+    assert ((start <= quantiles) & (quantiles - start < freq)).all()
+    for model in (kind(logits, mean[:, None], scale[:, None], -200, 250, precision), single):
+        alone = [jax.tree.map(lambda leaf, i=i: leaf[i], model) for i in range(0, n, 41)]
+        intervals = [cases.interval(one, symbols[i]) for one, i in zip(alone, range(0, n, 41), strict=True)]
+        assert [(int(a), int(b)) for a, b in intervals] == [(int(start[i]), int(freq[i])) for i in range(0, n, 41)]
+    variant = "rans32_16" if precision == 9 else "rans64"
+    for lanes in (1, 32):
+        state = rans.push(rans.init(2 * n, lanes, variant), single, symbols)
+        coder = {"variant": rans.NUMBERS[variant], "precision": precision}
+        empty = check_stream(rans.init(2 * n, lanes, variant))
+        head, tail, size, bad = calls.rans_push(*empty, start, freq, **coder)
+        assert cases.content(state) == cases.content(rans.State(head, tail, size, bad, variant))
+        assert not bad
+        assert (rans.pop(state, single)[1] == symbols).all()

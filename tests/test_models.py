@@ -519,26 +519,3 @@ def test_a_mixture_codes_the_integers_of_its_support():
     assert np.isinf(model.bits(jnp.array([-8, 5]))).all()
     assert np.isinf(model.log_prob(jnp.array([-8, 5]))).all()
     np.testing.assert_allclose(model.log_prob(symbols), -model.bits(symbols) * np.log(2), atol=6e-3)
-
-
-@pytest.mark.parametrize("kind", [models.GaussianMixture, models.LogisticMixture])
-@pytest.mark.parametrize("precision", [9, 16, 24, 31])
-def test_a_single_component(kind, precision):
-    """The mixture of that component, whatever its logit; its symbols are found by lines, and by search beside these."""
-    rng = np.random.default_rng(precision)
-    n = 200
-    mean = rng.choice([-1e6, -300, -1.5, 0, 0.25, 7, 90, 1e5], n).astype(np.float32)
-    scale = rng.choice([1e-30, 0.01, 0.5, 3, 40, 1e4, 1e30], n).astype(np.float32)
-    single = kind.single(mean, scale, -200, 250, precision)
-    logits = rng.normal(0, 9, (n, 1))
-    quantiles = jnp.asarray(rng.integers(0, 2**precision, n, np.uint32))
-    symbols = cases.locate(single, quantiles)
-    start, freq = cases.interval(single, symbols)
-    assert ((start <= quantiles) & (quantiles - start < freq)).all()
-    for model in (kind(logits, mean[:, None], scale[:, None], -200, 250, precision), single):
-        alone = [jax.tree.map(lambda leaf, i=i: leaf[i], model) for i in range(0, n, 41)]
-        intervals = [cases.interval(one, symbols[i]) for one, i in zip(alone, range(0, n, 41), strict=True)]
-        assert [(int(a), int(b)) for a, b in intervals] == [(int(start[i]), int(freq[i])) for i in range(0, n, 41)]
-    variant = "rans32_16" if precision == 9 else "rans64"
-    state = rans.push(rans.init(2 * n, 32, variant), single, symbols)
-    assert (rans.pop(jans.check(state), single)[1] == symbols).all()

@@ -111,8 +111,8 @@ struct OnIntegers {
     }
     return ScaledByF(f, x, mass);
   }
-  JANS_HD double Guess(const Parameters& f, double u) const {
-    return f.location + f.scale * Shape::Quantile(u) - static_cast<double>(f.low) + 0.5;
+  JANS_HD double Guess(const Parameters& f, uint32_t quantile, int precision) const {
+    return f.location + f.scale * Shape::Quantile(Fraction(quantile, precision)) - static_cast<double>(f.low) + 0.5;
   }
 };
 
@@ -142,7 +142,9 @@ struct Geometric {
   JANS_HD uint64_t Scaled(const Parameters& f, int64_t k, uint64_t mass) const {
     return FloorProduct(1 - Exp(static_cast<double>(k) * f.log_failure), mass);
   }
-  JANS_HD double Guess(const Parameters& f, double u) const { return Log1p(-u) / f.log_failure; }
+  JANS_HD double Guess(const Parameters& f, uint32_t quantile, int precision) const {
+    return Log1p(-Fraction(quantile, precision)) / f.log_failure;
+  }
 };
 
 // I_x(p, q), the regularised incomplete beta function (Majumder and Bhattacharjee 1973, algorithm AS 63, with remark
@@ -204,7 +206,8 @@ struct Binomial {
     if (k == 1) return FloorProduct(Pow(failure, n), mass);
     return FloorProduct(IncompleteBeta(failure, n - static_cast<double>(k - 1), static_cast<double>(k)), mass);
   }
-  JANS_HD double Guess(const Parameters& f, double u) const {
+  JANS_HD double Guess(const Parameters& f, uint32_t quantile, int precision) const {
+    const double u = Fraction(quantile, precision);
     const double mean = static_cast<double>(f.n - 1) * f.prob;
     return mean + SquareRoot(mean * (1 - f.prob)) * GaussianShape::Quantile(u) + 0.5;
   }

@@ -18,19 +18,22 @@ JANS_HD uint32_t Interpolate(const uint32_t* table, uint32_t position) {
   return table[i] - static_cast<uint32_t>(drop * fraction >> 10);
 }
 
-// F(z) in [0, 2^31] from a table of F(-t), t = 0, 1/2^step_bits, ..., limit.
-JANS_HD uint32_t SymmetricCdf(const uint32_t* table, float z, float limit, float unit) {
-  float t = z < 0 ? -z : z;
-  t = t < limit ? t : limit;
-  uint32_t below = Interpolate(table, static_cast<uint32_t>(t * unit));
-  return z < 0 ? below : (uint32_t{1} << 31) - below;
-}
+// F(-t) in units of 2^-31 at t = 0, 1/steps, ..., limit, of a symmetric distribution.
+struct CdfTable {
+  const uint32_t* values;
+  float limit, steps;
 
-JANS_HD uint32_t NormalCdf(float z) { return SymmetricCdf(kNormalTable, z, kNormalLimit, kNormalSteps * 1024.0f); }
+  // F(z) in [0, 2^31].
+  JANS_HD uint32_t Cdf(float z) const {
+    float t = z < 0 ? -z : z;
+    t = t < limit ? t : limit;
+    uint32_t below = Interpolate(values, static_cast<uint32_t>(t * (steps * 1024.0f)));
+    return z < 0 ? below : (uint32_t{1} << 31) - below;
+  }
+};
 
-JANS_HD uint32_t LogisticCdf(float z) {
-  return SymmetricCdf(kLogisticTable, z, kLogisticLimit, kLogisticSteps * 1024.0f);
-}
+JANS_HD CdfTable NormalTable() { return {kNormalTable, kNormalLimit, kNormalSteps}; }
+JANS_HD CdfTable LogisticTable() { return {kLogisticTable, kLogisticLimit, kLogisticSteps}; }
 
 // exp(x) for x <= 0 in units of 2^-30; zero below -21.
 JANS_HD uint32_t ExpFixed(float x) {

@@ -8,10 +8,10 @@
 namespace jans {
 
 struct NormalComponent {
-  static JANS_HD uint32_t Cdf(float z) { return NormalCdf(z); }
+  static JANS_HD CdfTable Table() { return NormalTable(); }
 };
 struct LogisticComponent {
-  static JANS_HD uint32_t Cdf(float z) { return LogisticCdf(z); }
+  static JANS_HD CdfTable Table() { return LogisticTable(); }
 };
 
 // A Gaussian on given edges (n + 1 of them; the outer two stand for minus and plus infinity and are not read).
@@ -32,7 +32,7 @@ struct BinnedGaussian {
     return {{0, n, IsFinite(m) && IsNormalScale(s)}, Flushed(m), Flushed(1.0f / s)};
   }
   JANS_HD uint64_t Scaled(const Parameters& f, int64_t k, uint64_t mass) const {
-    return (uint64_t{NormalCdf(Flushed(Flushed(edges[k]) - f.mean) * f.inverse)} << 1) * mass >> 32;
+    return (uint64_t{NormalTable().Cdf(Flushed(Flushed(edges[k]) - f.mean) * f.inverse)} << 1) * mass >> 32;
   }
 };
 
@@ -44,13 +44,21 @@ struct FloatRows {
   JANS_HD const float* operator[](int64_t i) const { return data + i * step; }
 };
 
-// Mixtures of a component on the integers of a support that lies within +-kMostEdge, where edges are exact.
+// What a support says of symbol i, where edges between symbols have to be exact: those of one beyond +-kMostEdge are
+// not.
+constexpr int64_t kMostEdge = int64_t{1} << 22;
+JANS_HD Frame NarrowFrame(const Support& support, int64_t i) {
+  const int64_t low = support.Low(i), n = support.Size(i);
+  return {low, low < -kMostEdge || low + n - 1 > kMostEdge ? 0 : n, true};
+}
+
+constexpr int kMaxComponents = 16;
+
+// Mixtures of a component on integers.
 template <typename Component>
 struct Mixture {
   static constexpr bool kGuesses = false;
-  static constexpr int kMaxComponents = 16;
   static constexpr int kWeightBits = 16;
-  static constexpr int64_t kMostEdge = int64_t{1} << 22;
 
   FloatRows logits, mean, scale;
   int components;
@@ -63,8 +71,7 @@ struct Mixture {
   };
   JANS_HD Parameters Load(int64_t i) const {
     Parameters f;
-    f.low = support.Low(i);
-    f.n = f.low < -kMostEdge || f.low + support.Size(i) - 1 > kMostEdge ? 0 : support.Size(i);
+    static_cast<Frame&>(f) = NarrowFrame(support, i);
     f.first_edge = static_cast<float>(f.low) - 0.5f;
     f.valid = SoftmaxWeights(logits[i], components, kWeightBits, f.weight);
     for (int j = 0; j < components; ++j) {
@@ -79,7 +86,7 @@ struct Mixture {
     const float edge = f.first_edge + static_cast<float>(k);
     uint64_t sum = 0;
     for (int j = 0; j < components; ++j) {
-      sum += uint64_t{f.weight[j]} * Component::Cdf((edge - f.mean[j]) * f.inverse[j]);
+      sum += uint64_t{f.weight[j]} * Component::Table().Cdf((edge - f.mean[j]) * f.inverse[j]);
     }
     return (sum >> (kWeightBits - 1)) * mass >> 32;
   }

@@ -50,10 +50,14 @@ struct Support {
   JANS_HD int64_t Size(int64_t i) const { return high[i] - low[i] + 1; }
 };
 
+// Where in (0, 1) a quantile is.
+JANS_HD double Fraction(uint32_t quantile, int precision) {
+  return (static_cast<double>(quantile) + 0.5) * (1.0 / static_cast<double>(Total(precision)));
+}
+
 // A distribution gives, for the frame f that Load(i) made of the parameters of symbol i,
 //   Scaled(f, k, mass)   floor(F(edge k) * mass) for 0 < k < f.n, and
-//   Guess(f, u)          about the k whose symbol has u in (0, 1) between its edges, any number will do; where
-//   kGuesses.
+//   Guess(f, quantile, precision)    about the k whose symbol has this quantile, any number will do; where kGuesses.
 template <typename Distribution>
 struct Leaky {
   using Parameters = typename Distribution::Parameters;
@@ -68,8 +72,8 @@ struct Leaky {
   }
   JANS_HD bool Fits(const Parameters& f) const { return f.n >= 1 && static_cast<uint64_t>(f.n) <= Total(precision); }
 
-  JANS_HD Interval Find(int64_t i, int64_t symbol) const {
-    const Parameters f = distribution.Load(i);
+  JANS_HD Interval Find(int64_t i, int64_t symbol) const { return FindWith(distribution.Load(i), symbol); }
+  JANS_HD Interval FindWith(const Parameters& f, int64_t symbol) const {
     if (!Fits(f)) return NoInterval(kBadModel);
     const int64_t k = symbol - f.low;
     if (k < 0 || k >= f.n) return NoInterval(kBadSymbol);
@@ -93,8 +97,7 @@ struct Leaky {
       return rises;
     };
     if constexpr (Distribution::kGuesses) {
-      const double u = (static_cast<double>(quantile) + 0.5) * (1.0 / static_cast<double>(Total(precision)));
-      if (divide(WithinSupport(distribution.Guess(f, u), f.n))) {
+      if (divide(WithinSupport(distribution.Guess(f, quantile, precision), f.n))) {
         for (int64_t step = 1; above - below > step && divide(below + step); step *= 2) {
         }
       } else {
@@ -107,9 +110,10 @@ struct Leaky {
   }
 
  private:
-  static JANS_HD int64_t WithinSupport(double guess, int64_t n) {
+  template <typename Float>
+  static JANS_HD int64_t WithinSupport(Float guess, int64_t n) {
     if (!(guess > 0)) return 0;
-    return guess < static_cast<double>(n - 1) ? static_cast<int64_t>(guess) : n - 1;
+    return guess < static_cast<Float>(n - 1) ? static_cast<int64_t>(guess) : n - 1;
   }
 };
 

@@ -61,21 +61,9 @@ class BypassReader {
   JANS_SELDOM void Run(int64_t done, Heads& heads, Tail<typename V::Word>& tail) {
     if (first_ + done <= whole_ && done % lanes_ != 0) return;
     for (const int64_t i : places_) {
-      const int64_t lane = i % lanes_, row = model_.RowOf(i);
-      typename V::State x = heads.Get(lane);
-      auto take = [&] {
-        const uint32_t digit = Quantile<V>(x, model_.bits);
-        Advance<V>(x, tail, {digit, 1}, floor_, model_.bits);
-        return digit;
-      };
-      int64_t number = 0;
-      const bool good = PopNumber(model_.bits, take, number);
-      heads.Set(lane, x);
-      const int64_t symbol = BypassValue(number, model_.escape[row]) + model_.offset[row];
-      symbols_[i] = static_cast<int32_t>(symbol);
-      if (good && symbols_[i] == symbol) continue;
-      symbols_[i] = 0;
-      status_ |= kBadData;
+      typename V::State x = heads.Get(i % lanes_);
+      symbols_[i] = PopEscaped<V>(x, tail, model_, i, floor_);
+      heads.Set(i % lanes_, x);
     }
     places_.clear();
     pending_ = false;

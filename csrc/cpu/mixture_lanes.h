@@ -5,9 +5,23 @@
 #include <array>
 #include <cstring>
 
-#include "../core/fixed_models.h"
+#include "../core/single.h"
 #include "finder.h"
 #include "fixed_lanes.h"
+
+namespace jans {
+
+template <typename Component>
+const Line* LinesOf() {
+  static const std::array<Line, kLines> lines = [] {
+    std::array<Line, kLines> made{};
+    for (int i = 0; i < kLines; ++i) made[i] = MakeLine(Component::Table(), i);
+    return made;
+  }();
+  return lines.data();
+}
+
+}  // namespace jans
 
 #if defined(__x86_64__) || defined(__aarch64__)
 
@@ -29,32 +43,15 @@ struct ComponentTable<LogisticComponent> {
   static constexpr bool kFits = kLogisticTable[0] - kLogisticTable[1] < 1 << 22;
 };
 
-constexpr int kLines = 1024;
-
-// Lines of about the inverse of F between places 0, ..., kLines: the bits of a value and of how much it grows.
+// The bits of each line's value and slope.
 template <typename Component>
-const uint32_t* QuantileLines() {
-  static const std::array<uint32_t, 2 * kLines> lines = [] {
-    using Table = ComponentTable<Component>;
-    const float steps = Table::kUnit / 1024.0f;
-    std::array<float, kLines + 1> value{};
-    int at = static_cast<int>(Table::kLimit * steps) - 1;  // falls while the table rises
-    for (int i = 0; i <= kLines / 2; ++i) {
-      const uint32_t f = i == 0 ? 1 << 19 : static_cast<uint32_t>(i) << 21;
-      while (at > 0 && Table::kValues[at] < f) --at;
-      const float drop = static_cast<float>(Table::kValues[at] - Table::kValues[at + 1]);
-      const float part = (static_cast<float>(Table::kValues[at]) - static_cast<float>(f)) / drop;
-      value[kLines - i] = (static_cast<float>(at) + part) / steps;
-      value[i] = -value[kLines - i];
-    }
-    std::array<uint32_t, 2 * kLines> bits{};
-    for (int i = 0; i < kLines; ++i) {
-      const float line[2] = {value[i], value[i + 1] - value[i]};
-      std::memcpy(&bits[2 * i], line, sizeof(line));
-    }
-    return bits;
+const uint32_t* LineBits() {
+  static const std::array<uint32_t, 2 * kLines> bits = [] {
+    std::array<uint32_t, 2 * kLines> words{};
+    std::memcpy(words.data(), LinesOf<Component>(), sizeof(words));
+    return words;
   }();
-  return lines.data();
+  return bits.data();
 }
 
 }  // namespace jans
@@ -129,7 +126,7 @@ JANS_WIDE_INLINE __m256i LowHalf(__m256i x) { return _mm256_blend_epi32(x, _mm25
 template <typename Component>
 struct EightMixtures {
   using Model = Leaky<Mixture<Component>>;
-  static constexpr int kMost = Mixture<Component>::kMaxComponents, kWeightBits = Mixture<Component>::kWeightBits;
+  static constexpr int kMost = kMaxComponents, kWeightBits = Mixture<Component>::kWeightBits;
 
   int components;
   Numbers count, mass;  // of symbols, and of what they share
@@ -310,7 +307,6 @@ class Finder<Leaky<Mixture<Component_>>> {
     const Support& support = model.distribution.support;
     shared_ = support.low.stride == 0 && support.high.stride == 0;
     if (!shared_) return;
-    constexpr int64_t kMostEdge = Mixture<Component>::kMostEdge;
     low_ = support.Low(0);
     size_ = support.Size(0);
     shared_ = low_ >= -kMostEdge && low_ + size_ - 1 <= kMostEdge && size_ >= 1 &&
@@ -322,9 +318,16 @@ class Finder<Leaky<Mixture<Component_>>> {
 
   FindFunction Find() const { return Best().find == nullptr ? FindPlain<Model> : Best().find; }
   LocateManyFunction LocateMany() const { return Best().locate_many; }
-  LocateFunction Locate() const { return LocatePlain<Model>; }
+  LocateFunction Locate() const { return model_.distribution.components == 1 ? LocateSingle : LocatePlain<Model>; }
 
  private:
+  static Found LocateSingle(const void* finder, int64_t i, uint32_t quantile) {
+    const Model& model = static_cast<const Finder*>(finder)->model();
+    const Mixture<Component>& d = model.distribution;
+    const Single single{Component::Table(), LinesOf<Component>(), d.logits, d.mean, d.scale, d.support};
+    return Found(Leaky<Single>{single, model.precision}.Locate(i, quantile));
+  }
+
   struct Functions {
     FindFunction find;
     LocateManyFunction locate_many;

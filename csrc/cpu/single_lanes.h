@@ -204,7 +204,7 @@ struct SinglesOf {
     const Finder& finder = *static_cast<const Finder*>(any);
     const Mixture<Component> distribution = finder.model().distribution;
     const SinglesFrame frame(finder);
-    const uint32_t* lines = QuantileLines<Component>();
+    const uint32_t* lines = LineBits<Component>();
     int64_t j = 0;
     for (; j + kSingles <= n; j += kSingles) {
       const Singles<Component> singles(frame, distribution, first + j);

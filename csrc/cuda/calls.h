@@ -44,6 +44,21 @@ struct RowArrays {
   int64_t index_stride;  // 0 where all symbols of a stream share their row
 };
 
+// One value for each symbol of a stream, or one for all.
+template <typename T>
+struct Parameters {
+  Array<const T> values;
+  int64_t stride;  // 0 where all symbols share it
+};
+
+// Distributions of one component in fixed point, normal or logistic.
+struct SingleArrays {
+  SymbolArray symbols;
+  bool logistic;
+  Parameters<float> logits, mean, scale;
+  Parameters<int32_t> low, high;
+};
+
 // n symbols for each stream.
 template <typename V, typename Arrays>
 struct Call {
@@ -58,6 +73,11 @@ cudaError_t Push(const Call<V, Arrays>& call, cudaStream_t stream);
 // With intervals that are known already this is `advance`.
 template <typename V, typename Arrays>
 cudaError_t Pop(const Call<V, Arrays>& call, cudaStream_t stream);
+
+template <typename V>
+cudaError_t PushSingles(const Call<V, SingleArrays>& call, cudaStream_t stream);
+template <typename V>
+cudaError_t PopSingles(const Call<V, SingleArrays>& call, cudaStream_t stream);
 
 // Rows of n values in, rows of n + 1 cumulative frequencies out. Streams are rows here, those of `mask`; one without
 // data is none.

@@ -35,6 +35,14 @@ cudaError_t WithShape(const Call<V, Arrays>& call, const Body& launch) {
   });
 }
 
+// As WithShape, with 32 lanes or with 0 for all others.
+template <typename V, typename Arrays, typename Body>
+cudaError_t WithWarps(const Call<V, Arrays>& call, const Body& launch) {
+  return WithShape(call, [&](auto lanes, const Shape& shape) {
+    return launch(std::integral_constant<int, decltype(lanes)::value == kWarp ? kWarp : 0>{}, shape);
+  });
+}
+
 // Pushes or pops with a Model that serves any number of lanes.
 template <template <typename> class Model, typename V, typename Arrays>
 cudaError_t PushWith(const Call<V, Arrays>& call, cudaStream_t stream) {

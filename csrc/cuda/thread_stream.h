@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include "../core/models.h"
+#include "../core/stream.h"
 #include "arrays.h"
 #include "calls.h"
 
@@ -36,6 +37,15 @@ class ThreadStream {
     if (tail_.size > tail_.capacity) tail_.status |= kOverflow;
     *At(coder.size, stream) = static_cast<int32_t>(tail_.size < kMost ? tail_.size : kMost);
     *At(coder.status, stream) = tail_.status;
+  }
+
+  // Runs body(stream) with all of it, its heads in memory.
+  template <typename Body>
+  __device__ void Whole(const Body& body) {
+    static_assert(kLanes == 0);
+    Stream<V> stream{heads_, lanes_, tail_};
+    body(stream);
+    tail_ = stream.tail;
   }
 
   template <typename Source>

@@ -87,6 +87,18 @@ class WarpStream {
 
   __device__ __forceinline__ uint32_t Quantile() const { return jans::Quantile<V>(x_, precision_); }
 
+  __device__ __forceinline__ void Mark(Status status) { status_ |= status; }
+
+  // Runs body(x, tail) on the head of one lane, and on the tail of all.
+  template <typename Body>
+  __device__ __forceinline__ void Alone(int lane, const Body& body) {
+    Tail<Word> tail{words_, capacity_, size_, 0};
+    if (LaneId() == lane) body(x_, tail);
+    status_ |= tail.status;
+    const uint32_t size = tail.size < kFull ? static_cast<uint32_t>(tail.size) : kFull;
+    size_ = static_cast<uint32_t>(__shfl_sync(kAllLanes, static_cast<int>(size), lane));
+  }
+
   // One symbol on every active head whose item (an Interval or an Entry) has a freq.
   template <bool kCareful, typename Item>
   __device__ __forceinline__ void Push(const Item& item, bool active = true) {

@@ -2,9 +2,8 @@
 //
 // A kernel for every pair of them would be hundreds. Instead each kind has two functions of its own on the device, and
 // a kernel, one for each coder, asks them through a switch that all its threads take alike.
-#include "../cuda/kernels.h"
 #include "chain.h"
-#include "cuda_call.h"
+#include "cuda_models.h"
 #include "families.h"
 #include "lazy_operands.h"
 #include "range.h"
@@ -36,6 +35,14 @@ JANS_APART Located LocateIn(const void* operands, int64_t b, int64_t i, uint32_t
 
 // The models of a call: the operands of one kind.
 struct DeviceModels {
+  struct Stream {
+    const DeviceModels& models;
+    int64_t b;
+
+    JANS_HD Interval Find(int64_t i, int32_t symbol) const { return models.Find(b, i, symbol); }
+    JANS_HD Located Locate(int64_t i, uint32_t quantile) const { return models.Locate(b, i, quantile); }
+  };
+
 #define JANS_SIZE(_, Operands) sizeof(Operands),
   static constexpr size_t kMostBytes = std::max({JANS_DEVICE_KINDS(JANS_SIZE) size_t{0}});
 #undef JANS_SIZE
@@ -49,6 +56,11 @@ struct DeviceModels {
     kind = of;
     new (operands) Operands(from);
   }
+  template <typename Operands>
+  const Operands& Get() const {
+    return *std::launder(reinterpret_cast<const Operands*>(operands));
+  }
+  JANS_HD Stream At(int64_t b) const { return {*this, b}; }
   // Of symbol i of stream b.
   JANS_HD Interval Find(int64_t b, int64_t i, int32_t symbol) const {
     switch (kind) {
@@ -185,72 +197,50 @@ ffi::Error LocateModel(cudaStream_t stream, AnyBuffer quantiles, ffi::RemainingA
 
 // ---- rANS ----
 
-struct ModelArrays {
-  cuda::SymbolArray symbols;
-  DeviceModels models;
-};
+using KindArrays = ModelArrays<DeviceModels, cuda::kFewBlocks>;
 
-// As the models of sources.h.
-template <typename Arrays>
-class AskedModel {
- public:
-  static constexpr int kBlocks = cuda::kFewBlocks;
-  struct Source {
-    cuda::Symbols<void> symbols;
-    const DeviceModels& models;
-    uint32_t stream;
+// The call of a mixture, if it has one component.
+template <typename V>
+bool AsSingles(const cuda::Call<V, KindArrays>& call, cuda::Call<V, cuda::SingleArrays>* singles) {
+  const DeviceModels& models = call.arrays.operands;
+  const bool logistic = models.kind == Kind::logistic_mixture;
+  if (!logistic && models.kind != Kind::gaussian_mixture) return false;
+  const MixtureOperands& mixture = logistic ? static_cast<const MixtureOperands&>(models.Get<LogisticMixtureFamily>())
+                                            : models.Get<GaussianMixtureFamily>();
+  if (mixture.components() != 1) return false;
+  const IntegerOperand &low = mixture.support.low, &high = mixture.support.high;
+  *singles = {call.coder,
+              {call.arrays.symbols,
+               logistic,
+               {mixture.logits, StrideOf(mixture.logits)},
+               {mixture.mean, StrideOf(mixture.mean)},
+               {mixture.scale, StrideOf(mixture.scale)},
+               {low.values, StrideOf(low.values)},
+               {high.values, StrideOf(high.values)}},
+              call.n};
+  return true;
+}
 
-    struct Fetched {
-      int64_t i;
-      int32_t symbol;
-    };
-    __device__ __forceinline__ Fetched Fetch(int64_t i) const { return {i, symbols.Load(i)}; }
-    __device__ __forceinline__ Interval Resolve(Fetched fetched) const {
-      return models.Find(stream, fetched.i, fetched.symbol);
-    }
-    __device__ __forceinline__ Located Locate(int64_t i, uint32_t quantile) const {
-      return models.Locate(stream, i, quantile);
-    }
-    __device__ __forceinline__ void Store(int64_t i, int32_t symbol) const { symbols.Store(i, symbol); }
-  };
-
-  __device__ AskedModel(const Arrays& arrays, int, int) : arrays_(arrays) {}
-  template <typename Body>
-  __device__ void Visit(uint32_t stream, const Body& body) const {
-    body(Source{{arrays_.symbols, stream}, arrays_.models, stream});
-  }
-
- private:
-  const Arrays& arrays_;
-};
-
-template <MakeModels kMake>
-ffi::Error PushModel(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                     AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
-                     Out status_out, int32_t variant, int32_t precision) {
-  Batch batch;
-  ModelArrays arrays;
-  int64_t n = 0;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(InitSymbols(batch, symbols, &arrays.symbols, &n));
-  JANS_RETURN_IF_ERROR(kMake(batch, operands, 0, n, precision, arrays.models));
-  return Push(stream, batch, head, tail, size, status, head_out, tail_out, size_out, status_out, variant, precision,
-              arrays, n, [stream](const auto& call) { return cuda::PushWith<AskedModel>(call, stream); });
+template <typename V>
+cudaError_t LaunchPush(const cuda::Call<V, KindArrays>& call, cudaStream_t stream) {
+  cuda::Call<V, cuda::SingleArrays> singles;
+  return AsSingles(call, &singles) ? cuda::PushSingles(singles, stream) : cuda::PushWith<OperandsModel>(call, stream);
+}
+template <typename V>
+cudaError_t LaunchPop(const cuda::Call<V, KindArrays>& call, cudaStream_t stream) {
+  cuda::Call<V, cuda::SingleArrays> singles;
+  return AsSingles(call, &singles) ? cuda::PopSingles(singles, stream) : cuda::PopWith<OperandsModel>(call, stream);
 }
 
 template <MakeModels kMake>
-ffi::Error PopModel(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                    ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols,
-                    int32_t variant, int32_t precision) {
-  Batch batch;
-  ModelArrays arrays;
-  int64_t n = 0;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(InitSymbols(batch, *symbols, &arrays.symbols, &n));
-  JANS_RETURN_IF_ERROR(kMake(batch, operands, 0, n, precision, arrays.models));
-  return Pop(stream, batch, head, tail, size, status, head_out, size_out, status_out, variant, precision, arrays, n,
-             [stream](const auto& call) { return cuda::PopWith<AskedModel>(call, stream); });
+ffi::Error MakeAll(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision,
+                   DeviceModels& models) {
+  return kMake(batch, args, 0, n, precision, models);
 }
+template <MakeModels kMake>
+constexpr auto PushModel = PushOperands<DeviceModels, MakeAll<kMake>, cuda::kFewBlocks>;
+template <MakeModels kMake>
+constexpr auto PopModel = PopOperands<DeviceModels, MakeAll<kMake>, cuda::kFewBlocks>;
 
 // ---- the chain coder ----
 

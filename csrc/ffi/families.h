@@ -115,10 +115,7 @@ struct BinnedGaussianFamily {
   }
 };
 
-template <typename Component>
-struct MixtureFamily {
-  using Model = Leaky<Mixture<Component>>;
-  static constexpr int64_t kCost = 32;
+struct MixtureOperands {
   Operand<const float> logits, mean, scale;
   SupportOperand support;
   int precision = 0;
@@ -131,14 +128,19 @@ struct MixtureFamily {
     if (mean.core[1] != logits.core[1] || scale.core[1] != logits.core[1]) {
       return Invalid("mixture parameters differ in their components");
     }
-    if (logits.core[1] < 1 || logits.core[1] > Mixture<Component>::kMaxComponents) {
-      return Invalid("a mixture has 1 to 16 components");
-    }
+    if (components() < 1 || components() > kMaxComponents) return Invalid("a mixture has 1 to 16 components");
     return support.Init(reader);
   }
+  JANS_HD int64_t components() const { return logits.core[1]; }
+};
+
+template <typename Component>
+struct MixtureFamily : MixtureOperands {
+  using Model = Leaky<Mixture<Component>>;
+  static constexpr int64_t kCost = 32;
+
   JANS_HD Model At(int64_t b) const {
-    return {{Rows(logits, b), Rows(mean, b), Rows(scale, b), static_cast<int>(logits.core[1]), support.At(b)},
-            precision};
+    return {{Rows(logits, b), Rows(mean, b), Rows(scale, b), static_cast<int>(components()), support.At(b)}, precision};
   }
 
  private:

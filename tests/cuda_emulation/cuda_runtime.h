@@ -262,6 +262,10 @@ inline int __any_sync(uint32_t mask, int predicate, int site = __builtin_LINE())
   return __ballot_sync(mask, predicate, -site) != 0;
 }
 
+inline int __shfl_sync(uint32_t mask, int value, int lane, int site = __builtin_LINE()) {
+  return static_cast<int>(simt::MeetWarp(mask, static_cast<uint32_t>(value), site).out[lane % simt::kWarp]);
+}
+
 inline int __shfl_xor_sync(uint32_t mask, int value, int distance, int site = __builtin_LINE()) {
   const simt::Meeting& warp = simt::MeetWarp(mask, static_cast<uint32_t>(value), site);
   return static_cast<int>(warp.out[(simt::block.running->thread ^ distance) % simt::kWarp]);
@@ -277,6 +281,8 @@ inline int __syncthreads_and(int predicate, int site = __builtin_LINE()) {
 inline void __syncthreads(int site = __builtin_LINE()) { __syncthreads_and(1, site); }
 
 inline int __popc(unsigned value) { return __builtin_popcount(value); }
+inline int __clz(int value) { return value == 0 ? 32 : __builtin_clz(static_cast<unsigned>(value)); }
+inline int __ffs(int value) { return __builtin_ffs(value); }
 
 // ---- the runtime ----
 
