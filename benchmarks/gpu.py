@@ -7,7 +7,7 @@ and ninja are on the PATH. Parts, in their order, each of which can be run alone
     calls     random calls, hostile ones among them, to the kernels and to the loops of the CPU: the same bits
     compare   coders x models x lanes through JAX, on the CPU and on the GPU: the same bits
     tests     golden messages, models and garbage of the test suite on the GPU, where pytest and hypothesis are at hand
-    time      rates beside the copy bandwidth of the same run
+    time      rates beside the copy bandwidth of the same run, where the GPU overtakes the CPU, and other libraries
     sanitize  a few of the random calls under compute-sanitizer, where there is one
 
 A report of all parts that have run goes to benchmarks/results/gpu-<device>.md.
@@ -86,7 +86,7 @@ def build(device: dict[str, str], _: argparse.Namespace) -> str:
 def random_calls(device: dict[str, str]) -> pathlib.Path:
     """The program of random calls, built for the GPU."""
     program = OUT / "random_calls"
-    kernels = [ROOT / "csrc" / "cuda" / f"{name}.cu" for name in ("push", "pop", "quantize")]
+    kernels = [ROOT / "csrc" / "cuda" / f"{name}.cu" for name in ("push", "pop", "singles", "quantize")]
     source = ROOT / "tests" / "cuda_emulation" / "random_calls.cc"
     if not program.exists() or program.stat().st_mtime < max(f.stat().st_mtime for f in ROOT.glob("csrc/*/*")):
         flags = [
@@ -107,7 +107,7 @@ def calls(device: dict[str, str], args: argparse.Namespace) -> str:
 
 
 def compare(_: dict[str, str], args: argparse.Namespace) -> str:
-    return _in_jax("compare", "--symbols", args.symbols)
+    return _in_jax("gpu_jax.py", "--symbols", args.symbols)
 
 
 def tests(_: dict[str, str], __: argparse.Namespace) -> str:
@@ -120,14 +120,14 @@ def tests(_: dict[str, str], __: argparse.Namespace) -> str:
 
 
 def measure(_: dict[str, str], args: argparse.Namespace) -> str:
-    return _in_jax("time", "--megabytes", args.megabytes)
+    return _in_jax("gpu_rates.py", "--megabytes", args.megabytes)
 
 
-def _in_jax(*words: object) -> str:
+def _in_jax(program: str, *words: object) -> str:
     """A part in a process of its own, which gives the GPU's memory back at its end."""
     text = OUT / "section.md"
     text.unlink(missing_ok=True)
-    run([sys.executable, ROOT / "benchmarks" / "gpu_jax.py", *words, "--out", text])
+    run([sys.executable, ROOT / "benchmarks" / program, *words, "--out", text])
     return text.read_text().strip()
 
 

@@ -1,6 +1,6 @@
-"""The parts of benchmarks/gpu.py that run in JAX: the same bits on the CPU and on the GPU, and rates.
+"""The part of benchmarks/gpu.py that compares through JAX: the same bits on the CPU and on the GPU.
 
-`python benchmarks/gpu_jax.py compare|time --out SECTION.md [--platform cpu]`; on the CPU it only rehearses itself.
+`python benchmarks/gpu_jax.py --out SECTION.md [--platform cpu] [--symbols N]`; on the CPU it only rehearses itself.
 """
 
 import argparse
@@ -8,7 +8,6 @@ import functools
 import itertools
 import math
 import pathlib
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -247,10 +246,10 @@ def symbol_codes(symbols: int):
         yield f"{name} queue", jax.vmap(on_queue), (x,)
 
 
-def compare(device: Any, args: argparse.Namespace) -> str:
+def compare(device: Any, symbols: int) -> str:
     places = jax.devices("cpu")[0], device
     count, coded, wrong = 0, 0, []
-    for name, function, arrays in comparisons(args.symbols):
+    for name, function, arrays in comparisons(symbols):
         begin = time.perf_counter()
         program = jax.jit(function)
         a, b = (list(map(np.asarray, jax.tree.leaves(program(*jax.device_put(arrays, place))))) for place in places)
@@ -264,146 +263,25 @@ def compare(device: Any, args: argparse.Namespace) -> str:
     return f"CPU and GPU through JAX: {count} programs, {coded:,} symbols there and back, every bit the same."
 
 
-# ---- rates ----
-
-
-def seconds(call: Callable[[], Any], least: float = 0.2) -> float:
-    """Median over five runs of as many calls, queued at once, as fill `least` seconds."""
-    jax.block_until_ready(call())
-    begin = time.perf_counter()
-    jax.block_until_ready(call())
-    calls = max(1, math.ceil(least / (time.perf_counter() - begin)))
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        for _ in range(calls):
-            result = call()
-        jax.block_until_ready(result)
-        times.append((time.perf_counter() - begin) / calls)
-    return statistics.median(times)
-
-
-def copy_bandwidth(megabytes: int) -> float:
-    """Bytes read and written by a kernel that changes every word, per second."""
-    words = jnp.zeros(megabytes * 2**18, jnp.uint32)
-    flip = jax.jit(lambda x: x ^ 1)
-    return 2 * words.nbytes / seconds(lambda: flip(words))
-
-
-def stream_rates(variant, lanes, precision, dtype, tables, megabytes):
-    """Symbols per second of push and of pop, and bytes that a symbol moves: itself, its index and its words."""
-    total = megabytes * 2**20 // np.dtype(dtype).itemsize
-    streams = max(1, (4096 if lanes == 32 else 65536) * megabytes // 256)
-    n = total // streams
-    widths = np.linspace(2, 20, tables) if tables > 1 else [6.0]
-    probs = np.stack([laplace(256, width) for width in widths])
-    cdf = jans.quantize.probs(jnp.asarray(probs), precision)
-    places = jnp.arange(2**precision, dtype=jnp.uint32)
-    symbol_at = jax.vmap(lambda row: jnp.searchsorted(row, places, side="right") - 1)(cdf).astype(dtype)
-
-    @jax.jit
-    def draw(key):
-        bits, choice = jax.random.split(key)
-        index = jax.random.randint(choice, (streams, n), 0, tables) if tables > 1 else jnp.zeros((), jnp.int32)
-        at = jax.random.bits(bits, (streams, n), jnp.uint32) >> (32 - precision)
-        return symbol_at[index, at], index
-
-    symbols, index = draw(jax.random.key(0))
-    empty = rans.init(0, lanes, variant)
-    capacity = int(n * 6.5 / (8 * empty.tail.dtype.itemsize)) + 1000
-    axes = (0, 0, 0 if tables > 1 else None)
-
-    def one_push(tail, x, i):
-        return rans.push(
-            rans.State(empty.head, tail, empty.size, empty.status, variant), models.Table(cdf, i, precision), x
-        )
-
-    push = jax.jit(jax.vmap(one_push, axes), donate_argnums=0)
-    pop = jax.jit(jax.vmap(lambda s, i: rans.pop(s, models.Table(cdf, i, precision), (n,), dtype)[1], (0, axes[2])))
-    held = [push(jnp.zeros((streams, capacity), empty.tail.dtype), symbols, index)]
-    jans.check(held[0])
-    if not bool(jnp.array_equal(pop(held[0], index), symbols)):
-        sys.exit(f"{variant} with {lanes} lanes does not pop what was pushed")
-    words = float(held[0].size.mean()) * empty.tail.dtype.itemsize / n
-    moved = np.dtype(dtype).itemsize + words + (4 if tables > 1 else 0)
-
-    def push_again():
-        held[0] = push(held[0].tail, symbols, index)
-        return held[0].size
-
-    rates = streams * n / seconds(push_again), streams * n / seconds(lambda: pop(held[0], index))
-    return (*rates, moved, f"{streams} x {n}")
-
-
-STEPS = 500
-
-
-def _many(step: Callable, *args: jax.Array) -> Callable:
-    """A step, many times over."""
-    return lambda state: jax.lax.scan(lambda s, _: (step(s, *args), None), state, length=STEPS)[0]
-
-
-def step_times() -> list[tuple[str, ...]]:
-    """Microseconds of a push and of a pop as steps of a scan, for chains side by side."""
-    rows = []
-    model = models.Table(jans.quantize.probs(jnp.asarray(laplace(256, 6.0))[None], 12), 0, 12)
-    for chains, n, capacity in ((1, 32, 2**16), (1, 32, 2**25), (1, 784, 2**20), (256, 784, 2**20)):
-        symbols = jnp.full((chains, n), 128, jnp.uint8)
-        push_all = jax.vmap(lambda s, x: rans.push(s, model, x))
-        pop_all = jax.vmap(lambda s, n=n: rans.pop(s, model, (n,), jnp.uint8)[0])
-        push, pop = jax.jit(_many(push_all, symbols)), jax.jit(_many(pop_all))
-        start = jax.vmap(lambda _, c=capacity: rans.init(c, 32, "rans32_16"))(jnp.arange(chains))
-        full = jax.block_until_ready(push(start))
-        each = [1e6 * seconds(lambda p=p, s=s: p(s)) / STEPS for p, s in ((push, start), (pop, full))]
-        rows.append((f"{chains}", f"{n}", f"{2 * capacity / 2**20:g}", *(f"{t:.1f}" for t in each)))
-    return rows
-
-
-def measure(device: Any, args: argparse.Namespace) -> str:
-    with jax.default_device(device):
-        bandwidth = copy_bandwidth(max(args.megabytes * 4, 1))
-        rows = []
-        for variant, lanes, precision, dtype, tables in (
-            ("rans32_16", 32, 12, jnp.uint8, 1),
-            ("rans32_16", 1, 12, jnp.uint8, 1),
-            ("rans64", 32, 24, jnp.uint8, 1),
-            ("rans64", 1, 24, jnp.uint8, 1),
-            ("rans32_16", 32, 15, jnp.int32, 256),
-            ("rans32_16", 1, 15, jnp.int32, 256),
-        ):
-            push, pop, moved, shape = stream_rates(variant, lanes, precision, dtype, tables, args.megabytes)
-            name = f"{variant}, {precision} bits, {np.dtype(dtype).name}"
-            model = "one table" if tables == 1 else f"an index into {tables} tables"
-            each = [f"{r / 1e9:.1f} ({100 * r * moved / bandwidth:.0f} %)" for r in (push, pop)]
-            rows.append((name, model, f"{lanes}", shape, *each))
-            print(rows[-1], flush=True)
-        header = ("coder", "model", "lanes", "streams x symbols", "push, Gsym/s", "pop, Gsym/s")
-        steps = markdown(("chains", "symbols", "MiB of tail", "push, us", "pop, us"), step_times())
-    return (
-        f"Copy bandwidth, read and written: {bandwidth / 1e9:.0f} GB/s. In brackets the part of it that symbols, "
-        f"indices and words take.\n\n{markdown(header, rows)}\n\nOne step of a scan, 32 lanes:\n\n{steps}"
-    )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("compare", "time"))
+def arguments(text: str | None, **numbers: int) -> tuple[argparse.Namespace, Any]:
+    """The arguments of a program, of which some are numbers with these defaults, and the device to run on."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True, help="where the section of the report goes")
     parser.add_argument("--platform", default="gpu", help="cpu rehearses this program where there is no GPU")
-    parser.add_argument("--symbols", type=int, default=10**8)
-    parser.add_argument("--megabytes", type=int, default=256)
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     try:
         device = jax.devices(args.platform)[0]
     except RuntimeError as error:
         sys.exit(f"JAX has no device of platform {args.platform!r}, so nothing was run: {error}")
     kernels = jans.devices()
-    if device.platform not in kernels or kernels[device.platform] == 0:
-        found = {name: count for name, count in kernels.items() if name in (device.platform, "cuda")}
-        if not any(found.values()):
-            sys.exit(f"jans has no kernels for {device}, only {kernels}. Run `python benchmarks/gpu.py build` first.")
-    args.out.write_text((compare if args.part == "compare" else measure)(device, args) + "\n")
+    found = {name: count for name, count in kernels.items() if name in (device.platform, "cuda")}
+    if not any(found.values()):
+        sys.exit(f"jans has no kernels for {device}, only {kernels}. Run `python benchmarks/gpu.py build` first.")
+    return args, device
 
 
 if __name__ == "__main__":
-    main()
+    given, on = arguments(__doc__, symbols=10**8)
+    given.out.write_text(compare(on, given.symbols) + "\n")

@@ -96,23 +96,26 @@ def our_tans_calls(cdf, index, symbols, precision: int, lanes: int) -> tuple[Cal
     return lambda: push(empty, k, x), lambda: pop(full, k)
 
 
-def peer_calls(cdf, index, symbols, precision: int, family: str, lanes: int) -> tuple[Callable, Callable]:
+def peer_calls(
+    cdf, index, symbols, precision: int, family: str, lanes: int, device: str = "cpu"
+) -> tuple[Callable, Callable]:
     """Its kernels on tables that are ready: for rANS with the guide that its own rule picks."""
     streams, n = symbols.shape
-    x, k = torch.tensor(symbols), torch.tensor(index.astype(np.int32))
-    rows = torch.tensor(cdf.astype(np.int32))
-    sizes = torch.full((len(cdf),), SYMBOLS + 1, dtype=torch.int32)
-    zeros = torch.zeros(len(cdf), dtype=torch.int32)
+    count = cdf.shape[1] - 1
+    x, k = torch.tensor(symbols, device=device), torch.tensor(index.astype(np.int32), device=device)
+    rows = torch.tensor(cdf.astype(np.int32), device=device)
+    sizes = torch.full((len(cdf),), count + 1, dtype=torch.int32, device=device)
+    zeros = torch.zeros(len(cdf), dtype=torch.int32, device=device)
     guided = {} if family.startswith("tans") else {"inverse_cdf_precision": "auto"}
     coder = TorchANSInterface(
-        family, bypass_coding=False, freq_precision=precision, num_interleaves=lanes, device="cpu", **guided
+        family, bypass_coding=False, freq_precision=precision, num_interleaves=lanes, device=device, **guided
     )
     options = {"freq_precision": precision, "bypass_coding": False, "bypass_precision": 4}
     if family.startswith("tans"):
         rows = coder._native.tans_build_tables(rows, sizes, precision)
         decode_one, more = coder.ans_decode_func, {}
     else:
-        bits = auto_inverse_cdf_precision(SYMBOLS + 1, precision, len(cdf))
+        bits = auto_inverse_cdf_precision(count + 1, precision, len(cdf))
         rows = build_cdf_with_inverse_table(rows, precision, bits)
         decode_one, more = coder._invcdf_decode_func, {"inverse_cdf_precision": bits}
     rows = rows.contiguous()
