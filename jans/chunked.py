@@ -25,6 +25,11 @@ from jans.status import CodingError, check
 
 LEAST, MOST, WANTED = 2**14, 2**16, 2**12
 """The least and the most symbols of a chunk where the caller leaves the choice, and how many chunks a GPU wants."""
+MOST_CHUNK = 2**24
+"""The most symbols of a chunk."""
+
+_MOST_SYMBOLS, _MOST_OF_A_BYTE = 2**28, 2**14
+"""What is decoded at once, in all or for each byte of the message."""
 
 _ENTRY = struct.Struct("<II")  # bytes and checksum of a chunk
 
@@ -84,7 +89,7 @@ def encode(
         model: a model whose shape broadcasts to that of the symbols.
         symbols: as for `jans.rans.push`.
         chunk: symbols of a chunk, static: few for access to small parts, many for a low rate. By default as many as
-            make 4096 chunks, from 16384 to 65536.
+            make 4096 chunks, from 16384 to 65536; at most 2**24.
         lanes, variant: as for `jans.rans.init`; by default "rans32_16" where the model's precision is 15 bits or less,
             "rans64" elsewhere.
         capacity: words of each stream; by default enough for models whose symbols take one interval each. For values
@@ -106,8 +111,8 @@ def encode(
     check_fit(model.shape, symbols.shape)
     n = symbols.size
     chunk = _default_chunk(n) if chunk is None else chunk
-    if chunk < 1:
-        raise ValueError(f"chunk must be at least 1 symbol, got {chunk}.")
+    if not 1 <= chunk <= MOST_CHUNK:
+        raise ValueError(f"chunk must be from 1 to {MOST_CHUNK} symbols, got {chunk}.")
     if variant is None:
         variant = "rans32_16" if model.precision <= find_variant("rans32_16").max_precision else "rans64"
     if capacity is None:
@@ -247,8 +252,10 @@ class Reader:
         wire.need(head, at + 4)
         (chunk,) = struct.unpack_from("<I", head, at)
         n = math.prod(layout.dims)
-        if chunk < 1 or n >= 2**48:
-            raise CodingError(f"these bytes are damaged or made up: {n} symbols in chunks of {chunk}.")
+        if not 1 <= chunk <= MOST_CHUNK or max(-(-n // chunk), 1) * layout.lanes >= 2**31:
+            raise CodingError(
+                f"these bytes are damaged or made up: {n} symbols in chunks of {chunk}, {layout.lanes} lanes each."
+            )
         self.shape, self.chunk = layout.dims, chunk
         self._layout, self._n, self._count = layout, n, -(-n // chunk)
         self._read_index(head[: at + 4])
@@ -298,7 +305,10 @@ class Reader:
         if begin == end:
             return jnp.zeros(0, dtype)
         left, symbols = _read(self._load(first, last), model, first, np.dtype(dtype))
-        check(left)
+        try:
+            check(left)
+        except CodingError as error:
+            raise CodingError(f"of chunks {first} to {last - 1}, {error}") from None
         rest = np.flatnonzero(~np.asarray(left.is_empty))
         if rest.size:
             raise CodingError(
@@ -308,6 +318,12 @@ class Reader:
 
     def _load(self, first: int, last: int) -> Message:
         """Chunks first, ..., last - 1."""
+        count = min(last * self.chunk, self._n) - first * self.chunk
+        if count > max(_MOST_SYMBOLS, _MOST_OF_A_BYTE * self.length):
+            raise CodingError(
+                f"these {self.length} bytes say that they hold {count} symbols, which may fill more memory than there "
+                f"is. Read them in parts, of {_MOST_SYMBOLS} symbols or less."
+            )
         strings = [self._chunk(k) for k in range(first, last)]
         whole = max(min(last, self._n // self.chunk) - first, 0)
         v = find_variant(self._layout.variant)

@@ -227,7 +227,9 @@ def with_head(offset, fmt, value):
             "than there was|goes on|none that",
         ),
         (lambda head, chunks: (head, [chunks[1], *chunks[1:]]), None),
-        (with_head(24, "<I", 0), "damaged or made up: 50 symbols in chunks of 0"),
+        (with_head(24, "<I", 0), "damaged or made up: 50 symbols in chunks of 0, 2 lanes"),
+        (with_head(24, "<I", 2**24 + 1), "damaged or made up: 50 symbols in chunks of 16777217"),
+        (with_head(8, "<I", 2**31), "damaged or made up: 50 symbols in chunks of 20, 2147483648 lanes"),
         (with_head(20, "<I", 2**32 - 1), "cut short: .* of an index are needed"),
         (with_head(5, "<B", 1), "of another coder. Read them with jans.from_bytes"),
         (with_head(5, "<B", 3), "name a coder that this jans does not have"),
@@ -258,11 +260,27 @@ def test_random_bytes_behind_a_good_index():
             chunked.Reader(remade(good, noise)).read(DECIMAL)
 
 
+def test_few_bytes_that_claim_many_symbols():
+    """They are read in parts, as honest ones are that hold long runs of what costs nothing."""
+    table = models.Table(np.array([[0, 2**12]]), 0, precision=12)
+    chunk, count = 2**24, 20
+    state = rans.init(4, 1, "rans32_16")
+    one = byte_strings.to_strings(jax.tree.map(lambda leaf: leaf[None], state))
+    head = b"JANS" + struct.pack("<BBBBIQII", 1, 2, 2, 1, 1, 0, chunk * count, chunk)
+    head += b"".join(struct.pack("<II", len(data), zlib.crc32(data)) for data in one * count)
+    data = head + struct.pack("<I", zlib.crc32(head)) + b"".join(one * count)
+    for read in (lambda: chunked.from_bytes(data), lambda: chunked.Reader(data).read(table)):
+        with pytest.raises(jans.CodingError, match=r"hold 335544320 symbols.* Read them in parts, of 268435456"):
+            read()
+    if cases.KERNELS:
+        assert chunked.Reader(data).read(table, 19 * chunk + 5, 19 * chunk + 9, np.uint8).tolist() == [0] * 4
+
+
 ERRORS = {
     "no chunk": (
         lambda: chunked.encode(DECIMAL, digits(5), chunk=0),
         ValueError,
-        "chunk must be at least 1",
+        "chunk must be from 1 to 16777216",
     ),
     "a model that does not fit": (
         lambda: chunked.encode(models.Uniform(np.array([3, 4])), digits(5)),
@@ -304,8 +322,8 @@ def test_reading_with_the_wrong_model_or_beyond_the_end(data):
     reader = chunked.Reader(data, fingerprint=7)
     with pytest.raises(ValueError, match="0 <= begin <= end <= 50 must hold, got 3 and 51"):
         reader.read(DECIMAL, 3, 51)
-    with pytest.raises(jans.CodingError):
-        reader.read(models.Uniform(9, precision=12))
+    with pytest.raises(jans.CodingError, match="of chunks 1 to 2, stream 0 of 2"):
+        reader.read(models.Uniform(999, precision=12), 30, 50)
     with pytest.raises(jans.CodingError, match="chunk 0 goes on after its last symbol"):
         reader.read(models.Uniform(2, precision=12))
     with pytest.raises(jans.CodingError, match="fingerprint 0x0000000000000007, the models at hand have 0x00000000"):
