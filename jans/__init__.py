@@ -11,11 +11,17 @@ from jans import rans as rans
 from jans import status as status
 from jans import tans as tans
 from jans.codecs import Codec as Codec
+from jans.codecs import ancestral as ancestral
+from jans.codecs import autoregressive as autoregressive
+from jans.codecs import bit_swap as bit_swap
 from jans.codecs import bits_back as bits_back
 from jans.codecs import check_codec as check_codec
+from jans.codecs import hierarchical as hierarchical
+from jans.codecs import multi_sample as multi_sample
 from jans.codecs import repeat as repeat
 from jans.codecs import serial as serial
 from jans.codecs import substack as substack
+from jans.codecs import vector_quantised as vector_quantised
 from jans.ffi.registry import devices as devices
 from jans.ffi.registry import export_checks as export_checks
 from jans.status import CodingError as CodingError

@@ -131,15 +131,171 @@ def test_chains_side_by_side():
         assert cases.content(jax.tree.map(lambda leaf, k=k: leaf[k], pushed)) == cases.content(alone)
 
 
-def test_a_hierarchy(state):
+# ---- several latents ----
+
+
+def gaussian(mean, scale):
+    return rans.codec(GRID.posterior(mean, jnp.full(LATENTS, scale), precision=PRECISION), shape=(LATENTS,))
+
+
+def below(latent):
+    """The codec of a latent, given the one above it."""
+    return gaussian(0.8 * GRID.value(latent), 0.6)
+
+
+def above(latent):
+    """The codec of a latent, given the one below it."""
+    return gaussian(0.5 * GRID.value(latent), 0.5)
+
+
+def cost(codec, state, data):
+    pushed = codec.push(state, data)
+    return float(rans.bits(pushed) - rans.bits(state)), pushed
+
+
+LADDER = [(likelihood, posterior), (below, above), (below, above)]
+
+
+def test_bit_swap(state):
     """Bits-back inside bits-back: the prior of one model is another model's codec."""
-    top = rans.codec(models.Uniform(4, precision=8), shape=(LATENTS,))
-    inner = jans.bits_back(
-        top,
-        lambda z: rans.codec(models.Uniform(2**GRID.bits, precision=8), shape=(LATENTS,)),
-        lambda latent: rans.codec(models.Uniform(1 + latent % 4, precision=8)),
-    )
-    jans.check_codec(jans.bits_back(inner, likelihood, posterior), state, jnp.asarray(IMAGES[0]))
+    codec = jans.bit_swap(PRIOR, LADDER)
+    for image in map(jnp.asarray, IMAGES):
+        jans.check_codec(codec, state, image)
+    nested = jans.bits_back(jans.bits_back(jans.bits_back(PRIOR, below, above), below, above), likelihood, posterior)
+    image = jnp.asarray(IMAGES[0])
+    assert cases.content(codec.push(state, image)) == cases.content(nested.push(state, image))
+
+
+def test_the_order_of_a_chain_does_not_change_its_price(state):
+    """Bit-Swap against BB-ANS, which pops all latents before it pushes anything: the same model, and the same net bits
+    but for a few percent, as in so small a model what was pushed last chooses much of what is popped next."""
+
+    def bottom_up(image):
+        codec = jans.ancestral([lambda: posterior(image), above, lambda _, middle: above(middle)])
+        return jans.Codec(
+            lambda s, latents: codec.push(s, latents[::-1]), lambda s: (lambda s, z: (s, z[::-1]))(*codec.pop(s))
+        )
+
+    prior = jans.ancestral([lambda: PRIOR, below, lambda _, middle: below(middle)])
+    at_once = jans.bits_back(prior, lambda latents: likelihood(latents[-1]), bottom_up)
+    images = jnp.asarray(np.tile(IMAGES, (500, 1)))
+    full = CODER.random(0, 40, 4000)
+    costs = [
+        cost(jans.repeat(codec, len(images)), full, images)[0] for codec in (jans.bit_swap(PRIOR, LADDER), at_once)
+    ]
+    assert costs[0] == pytest.approx(costs[1], rel=0.05)
+    jans.check_codec(at_once, state, images[0])
+
+
+def test_a_top_down_hierarchy(state):
+    """Latents on bins of equal mass under a prior that depends on those above: dynamic discretisation."""
+    spread = 0.7
+
+    def mean_of(top):
+        return 0.9 * GRID.value(top)
+
+    def value(top, low):
+        return mean_of(top) + spread * GRID.value(low)
+
+    def infer(image):
+        mean = (image[: 3 * LATENTS : 3] - 3.5) / 2
+        return [
+            lambda: gaussian(mean.astype(jnp.float32) / 2, 0.5),
+            lambda top: gaussian((mean - mean_of(top)) / spread, 0.4 / spread),
+        ]
+
+    def decode(latents):
+        mean = 3.5 + 2 * jnp.repeat(value(*latents), 3)[:PIXELS, None]
+        mixture = models.LogisticMixture(jnp.zeros_like(mean), mean, jnp.full_like(mean, 0.7), high=7, precision=16)
+        return rans.codec(mixture, shape=(PIXELS,))
+
+    codec = jans.hierarchical([lambda: PRIOR, lambda top: PRIOR], decode, infer)
+    for image in map(jnp.asarray, IMAGES):
+        jans.check_codec(codec, state, image)
+    jans.check_codec(jans.repeat(codec, len(IMAGES)), state, jnp.asarray(IMAGES))
+
+
+def test_ancestral_wants_a_part_for_each(state):
+    codec = jans.ancestral([lambda: PRIOR, below])
+    with pytest.raises(ValueError, match="data must be a tuple of 2 parts, one for each codec, got 1"):
+        codec.push(state, (jnp.zeros(LATENTS, jnp.int32),))
+
+
+def of_samples(n):
+    def choice(image, latents):
+        def log_weight(latent):
+            joint = likelihood_model(latent).log_prob(image).sum() - LATENTS * GRID.bits * np.log(2)
+            return joint - posterior_model(image).log_prob(latent).sum()
+
+        return rans.codec(models.Categorical(logits=jax.vmap(log_weight)(latents), precision=PRECISION))
+
+    if n == 1:  # nothing to choose
+        nothing = jans.Codec(lambda s, _: s, lambda s: (s, jnp.int32(0)))
+        return jans.multi_sample(PRIOR, likelihood, posterior, lambda *_: nothing, nothing, 1)
+    uniform = rans.codec(models.Uniform(n, PRECISION))
+    return jans.multi_sample(PRIOR, likelihood, posterior, choice, uniform, n)
+
+
+def test_more_samples_cost_less():
+    state = CODER.random(0, 60, 400)
+    images = jnp.asarray(np.tile(IMAGES, (20, 1)))
+    costs = []
+    for n in (1, 2, 6):
+        codec = of_samples(n)
+        jans.check_codec(codec, state, images[1])
+        costs.append(cost(jans.repeat(codec, len(images)), state, images)[0])
+    assert costs[0] == pytest.approx(cost(jans.repeat(VAE, len(images)), state, images)[0], rel=1e-6)
+    assert costs[0] > costs[1] > costs[2]
+
+
+def test_vector_quantised(state):
+    codec = jans.vector_quantised(PRIOR, likelihood, lambda image: image[: 3 * LATENTS : 3] * 4)
+    for image in map(jnp.asarray, IMAGES):
+        jans.check_codec(codec, state, image)
+    empty = CODER.init(100)
+    jans.check_codec(codec, empty, jnp.asarray(IMAGES[0]))
+
+
+# ---- one after the other ----
+
+WEIGHTS = np.random.default_rng(5).normal(0, 0.7, (3, 16, 16)).astype(np.float32)
+
+
+def recurrent(carry, previous):
+    """A network with a hidden state: logits of the next of 16 symbols."""
+    carry = jnp.tanh(carry @ WEIGHTS[0] + jax.nn.one_hot(previous, 16) @ WEIGHTS[1])
+    return carry, models.snap(carry @ WEIGHTS[2] * 2, 8)
+
+
+def text_codec(n):
+    def codec(logits):
+        return rans.codec(models.Categorical(logits=logits, precision=PRECISION))
+
+    return jans.autoregressive(recurrent, codec, jnp.zeros(16), jnp.int32(0), n)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 50])
+def test_autoregressive(state, n):
+    data = jnp.asarray(np.random.default_rng(n).integers(0, 16, n).astype(np.int32))
+    jans.check_codec(text_codec(n), state, data)
+    pushed = jax.jit(text_codec(n).push)(state, data)
+    popped, again = jax.jit(text_codec(n).pop)(pushed)
+    assert again.tolist() == data.tolist()
+    assert cases.content(popped) == cases.content(state)
+
+
+def test_autoregressive_costs_what_its_model_says(state):
+    """It is likely what the model itself would write, which is decoding noise."""
+    noise, written = text_codec(200).pop(CODER.random(3, 200, 300))
+    bits, _ = cost(text_codec(200), CODER.random(4, 20, 300), written)
+    carry, previous, expected = jnp.zeros(16), jnp.int32(0), 0.0
+    for symbol in written:
+        carry, logits = recurrent(carry, previous)
+        expected += float(models.Categorical(logits=logits, precision=PRECISION).bits(symbol))
+        previous = symbol
+    assert bits == pytest.approx(expected, rel=1e-3)
+    assert expected < 200 * 3.9
+    assert int(noise.status) == 0
 
 
 @pytest.mark.parametrize(
