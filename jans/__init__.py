@@ -10,6 +10,8 @@ from jans import range_coder as range_coder
 from jans import rans as rans
 from jans import status as status
 from jans import tans as tans
+from jans.accounting import account as account
+from jans.accounting import named as named
 from jans.codecs import Codec as Codec
 from jans.codecs import ancestral as ancestral
 from jans.codecs import autoregressive as autoregressive

@@ -8,6 +8,7 @@ from the first to the last; every head renormalises at once, so all lanes share 
 batches come from `jax.vmap`. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -91,7 +92,7 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     else:
         start, freq = model.interval(symbols)
         head, tail, size, status = calls.rans_push(*arrays, start.reshape(-1), freq.reshape(-1), **coder)
-    return State(head, tail, size, status, state.variant)
+    return dataclasses.replace(state, head=head, tail=tail, size=size, status=status)
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
@@ -127,7 +128,8 @@ def pop(
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
     coder |= _attributes(state, kernel)
     head, size, status, symbols = calls.POPS[kernel.kind](*arrays, *kernel.operands, **coder, n=n, dtype=inner)
-    return State(head, state.tail, size, status, state.variant), symbols.reshape(shape).astype(dtype)
+    state = dataclasses.replace(state, head=head, size=size, status=status)
+    return state, symbols.reshape(shape).astype(dtype)
 
 
 def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[State, jax.Array]:
@@ -177,7 +179,7 @@ def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> 
             f"{start.shape} and {freq.shape}."
         )
     head, size, status = calls.rans_advance(*arrays, start, freq, **coder)
-    return State(head, state.tail, size, status, state.variant)
+    return dataclasses.replace(state, head=head, size=size, status=status)
 
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:

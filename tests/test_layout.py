@@ -28,6 +28,7 @@ LAYERS = [
     "huffman",
     "tans",
     "wire",
+    "accounting",
     "byte_strings",
     "chunked",
     "table_coder",
