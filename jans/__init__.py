@@ -26,6 +26,7 @@ from jans.codecs import substack as substack
 from jans.codecs import vector_quantised as vector_quantised
 from jans.ffi.registry import devices as devices
 from jans.ffi.registry import export_checks as export_checks
+from jans.multisets import multiset as multiset
 from jans.status import CodingError as CodingError
 from jans.status import check as check
 from jans.status import check_inside as check_inside

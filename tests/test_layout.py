@@ -29,6 +29,7 @@ LAYERS = [
     "tans",
     "wire",
     "accounting",
+    "multisets",
     "byte_strings",
     "chunked",
     "table_coder",
