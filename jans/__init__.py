@@ -24,6 +24,7 @@ from jans.codecs import repeat as repeat
 from jans.codecs import serial as serial
 from jans.codecs import substack as substack
 from jans.codecs import vector_quantised as vector_quantised
+from jans.coupled import coupled_samples as coupled_samples
 from jans.ffi.registry import devices as devices
 from jans.ffi.registry import export_checks as export_checks
 from jans.multisets import multiset as multiset

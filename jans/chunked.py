@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import io
 import math
+import operator
 import struct
 import zlib
 from collections.abc import Callable
@@ -54,23 +55,24 @@ class Message:
     @property
     def streams(self) -> list[State]:
         """All streams in order, as batches."""
-        rest = [] if self.rest is None else [jax.tree.map(lambda leaf: leaf[None], self.rest)]
+        axis = self.chunks.size.ndim - 1
+        rest = [] if self.rest is None else [jax.tree.map(lambda leaf: jnp.expand_dims(leaf, axis), self.rest)]
         return [self.chunks, *rest]
 
     @property
     def status(self) -> jax.Array:
         """Of each stream, int32 [streams]: what `jans.check` looks at."""
-        return jnp.concatenate([state.status for state in self.streams])
+        return jnp.concatenate([state.status for state in self.streams], axis=-1)
 
     @property
     def stacks(self) -> tuple[tuple[jax.Array, int], ...]:
         """Size and capacity of each stream."""
-        return ((jnp.concatenate([state.size for state in self.streams]), self.chunks.capacity),)
+        return ((jnp.concatenate([state.size for state in self.streams], axis=-1), self.chunks.capacity),)
 
     @property
     def is_empty(self) -> jax.Array:
         """Whether all symbols were decoded, bool [streams]: after `decode` each should be."""
-        return jnp.concatenate([rans.is_empty(state) for state in self.streams])
+        return jnp.concatenate([rans.is_empty(state) for state in self.streams], axis=-1)
 
 
 @functools.partial(jax.jit, static_argnames=("chunk", "lanes", "variant", "capacity"))
@@ -110,14 +112,14 @@ def encode(
     symbols = check_symbols(symbols)
     check_fit(model.shape, symbols.shape)
     n = symbols.size
-    chunk = _default_chunk(n) if chunk is None else chunk
+    chunk = _default_chunk(n) if chunk is None else operator.index(chunk)
     if not 1 <= chunk <= MOST_CHUNK:
         raise ValueError(f"chunk must be from 1 to {MOST_CHUNK} symbols, got {chunk}.")
     if variant is None:
         variant = "rans32_16" if model.precision <= find_variant("rans32_16").max_precision else "rans64"
     if capacity is None:
         # No push more than doubles the number beyond what its bits say.
-        capacity = -(-chunk * (model.precision + 1) // find_variant(variant).word_bits) + lanes
+        capacity = -(-min(chunk, n) * (model.precision + 1) // find_variant(variant).word_bits) + lanes
     empty = rans.init(capacity, lanes, variant)
     whole = n // chunk * chunk
     flat, part = symbols.reshape(-1), _Cut(model, symbols.shape)
@@ -180,6 +182,11 @@ class _Cut:
 
     def map(self, code: Callable[..., Any], first: Any, count: int, chunk: int, arrays: Any) -> Any:
         """`code(model, arrays)` of chunks first, first + 1, ..., whose arrays lead with their number."""
+        if count == 0:
+            struct = lambda leaf, *lead: jax.ShapeDtypeStruct((*lead, *leaf.shape[1:]), leaf.dtype)
+            own = [struct(leaf, chunk) for leaf in self.own]
+            one = jax.eval_shape(lambda own, part: code(self.rebuilt(own), part), own, jax.tree.map(struct, arrays))
+            return jax.tree.map(lambda leaf: jnp.zeros((0, *leaf.shape), leaf.dtype), one)
         leaves = [leaf.reshape(count, chunk, *leaf.shape[1:]) for leaf in self._leaves(first * chunk, count * chunk)]
         return jax.vmap(lambda own, part: code(self.rebuilt(own), part), axis_size=count)(leaves, arrays)
 
@@ -214,6 +221,7 @@ def from_bytes(data: bytes, fingerprint: int = 0) -> Message:
     Raises:
         CodingError: as `Reader` does, and when there is more behind the message.
     """
+    data = bytes(memoryview(data))
     reader = Reader(data, fingerprint)
     if reader.length < len(data):
         raise CodingError(
@@ -251,10 +259,12 @@ class Reader:
         layout, at = wire.read_layout(head, wire.CHUNKED, fingerprint)
         wire.need(head, at + 4)
         (chunk,) = struct.unpack_from("<I", head, at)
-        n = math.prod(layout.dims)
-        if not 1 <= chunk <= MOST_CHUNK or max(-(-n // chunk), 1) * layout.lanes >= 2**31:
+        n, dims = math.prod(layout.dims), layout.dims
+        sound = 1 <= chunk <= MOST_CHUNK and math.prod(max(length, 1) for length in dims) < 2**62
+        if not sound or max(-(-n // chunk), 1) * layout.lanes >= 2**31:
             raise CodingError(
-                f"these bytes are damaged or made up: {n} symbols in chunks of {chunk}, {layout.lanes} lanes each."
+                f"these bytes are damaged or made up: symbols of shape {dims} in chunks of {chunk}, {layout.lanes} "
+                "lanes each."
             )
         self.shape, self.chunk = layout.dims, chunk
         self._layout, self._n, self._count = layout, n, -(-n // chunk)
@@ -263,7 +273,9 @@ class Reader:
     def _read_index(self, head: bytes) -> None:
         wanted = self._count * _ENTRY.size + 4
         # A made-up number of chunks must not ask for memory that no file of this size can fill.
-        there = self._file.seek(0, io.SEEK_END) - self._begin - len(head)
+        self._file.seek(0, io.SEEK_END)
+        self._there = self._file.tell() - self._begin
+        there = self._there - len(head)
         if there < wanted:
             raise CodingError(f"these bytes are cut short: {wanted} of an index are needed, {there} are there.")
         self._file.seek(self._begin + len(head))
@@ -297,7 +309,7 @@ class Reader:
         Raises:
             CodingError: when a chunk is cut short, damaged, or does not decode with this model.
         """
-        end = self._n if end is None else end
+        begin, end = operator.index(begin), self._n if end is None else operator.index(end)
         if not 0 <= begin <= end <= self._n:
             raise ValueError(f"0 <= begin <= end <= {self._n} must hold, got {begin} and {end}.")
         check_fit(model.shape, self.shape)
@@ -314,12 +326,15 @@ class Reader:
             raise CodingError(
                 f"chunk {first + int(rest[0])} goes on after its last symbol. Decode with the models that encoded it."
             )
-        return symbols[begin - first * self.chunk : end - first * self.chunk]
+        begin, end = begin - first * self.chunk, end - first * self.chunk
+        # On the host, as a device would compile a program for each length.
+        return symbols if end - begin == symbols.size else jnp.asarray(np.asarray(symbols)[begin:end])
 
     def _load(self, first: int, last: int) -> Message:
         """Chunks first, ..., last - 1."""
         count = min(last * self.chunk, self._n) - first * self.chunk
-        if count > max(_MOST_SYMBOLS, _MOST_OF_A_BYTE * self.length):
+        there = min(self.length, self._there)
+        if count > max(_MOST_SYMBOLS, _MOST_OF_A_BYTE * there):
             raise CodingError(
                 f"these {self.length} bytes say that they hold {count} symbols, which may fill more memory than there "
                 f"is. Read them in parts, of {_MOST_SYMBOLS} symbols or less."
@@ -328,7 +343,7 @@ class Reader:
         whole = max(min(last, self._n // self.chunk) - first, 0)
         v = find_variant(self._layout.variant)
         longest = max((len(data) for data in strings), default=0)
-        if longest * len(strings) > max(wire.MOST_BYTES, wire.MOST_PADDING * self.length):
+        if longest * len(strings) > max(wire.MOST_BYTES, wire.MOST_PADDING * there):
             raise CodingError(
                 f"the longest of {len(strings)} chunks has {longest} bytes: side by side they would fill far more "
                 "memory than they are worth. Read them one by one."
@@ -343,7 +358,7 @@ class Reader:
     def _chunk(self, k: int) -> bytes:
         begin, end = self._ends[k : k + 2].tolist()
         self._file.seek(self._begin + begin)
-        data = self._file.read(end - begin)
+        data = self._file.read(min(end, self._there) - begin) if begin < self._there else b""
         if len(data) < end - begin:
             raise CodingError(f"chunk {k} is cut short: {end - begin} bytes are needed, {len(data)} are there.")
         if zlib.crc32(data) != self._sums[k]:

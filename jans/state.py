@@ -112,9 +112,9 @@ status=Array(0, dtype=int32), variant='rans64')
     """
     v = find_variant(variant)
     check_layout(lanes, capacity)
-    heads, _ = plain.init(v, lanes)
+    head = _empty_head(v, lanes)
     return State(
-        head=jnp.asarray(split_heads(v, heads)),
+        head=jnp.asarray(np.broadcast_to(head, (lanes, *head.shape[1:]))),
         tail=jnp.zeros(capacity, _WORDS[v.word_bits]),
         size=jnp.int32(0),
         status=jnp.int32(0),
@@ -182,9 +182,14 @@ def bits(state: State) -> jax.Array | np.ndarray:
 
 def is_empty(state: State) -> jax.Array:
     """Whether a coder holds what `init` gives: nothing. After decoding everything this should be True."""
-    heads = split_heads(find_variant(state.variant), plain.init(find_variant(state.variant), state.lanes)[0])
-    core = tuple(range(-heads.ndim, 0))
-    return (state.size == 0) & (state.head == heads).all(axis=core)
+    head = _empty_head(find_variant(state.variant), state.lanes)
+    core = tuple(range(-head.ndim, 0))
+    return (state.size == 0) & (state.head == head).all(axis=core)
+
+
+def _empty_head(v: plain.Variant, lanes: int) -> np.ndarray:
+    """A head of an empty coder, as it lies in a state of one lane; all of them are alike."""
+    return split_heads(v, plain.init(v, min(lanes, 2))[0])[:1]
 
 
 def sound_heads(state: State) -> np.ndarray:

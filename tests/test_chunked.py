@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import mmap
 import struct
 import zlib
 
@@ -33,6 +34,38 @@ def test_every_model_is_cut(case):
     np.testing.assert_array_equal(again, symbols)
     assert jans.check(left).is_empty.all()
     np.testing.assert_array_equal(chunked.Reader(chunked.to_bytes(message)).read(model, 40, 99), symbols.ravel()[40:99])
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in cases.MODELS if "custom" in str(case) or "escape" in str(case)], ids=str
+)
+def test_messages_shorter_than_a_chunk(case):
+    model, symbols = case.draw(12, (4, 3))
+    message = chunked.encode(model, symbols, lanes=3)
+    assert message.chunks.size.shape == (0,)
+    assert message.chunks.capacity < 20
+    left, again = chunked.decode(message, model)
+    np.testing.assert_array_equal(again, symbols)
+    assert jans.check(left).is_empty.tolist() == [True]
+    np.testing.assert_array_equal(chunked.Reader(chunked.to_bytes(message)).read(model, 2, 7), symbols.ravel()[2:7])
+
+
+def test_messages_side_by_side():
+    """Of a `vmap`: each as if alone, and errors name message and chunk."""
+    symbols = digits(3 * 35).reshape(3, 35)
+    encode = jax.vmap(lambda x: chunked.encode(DECIMAL, x, chunk=10, lanes=2))
+    messages = jans.check(encode(symbols))
+    for k in range(3):
+        alone = chunked.encode(DECIMAL, symbols[k], chunk=10, lanes=2)
+        one = jax.tree.map(lambda leaf, k=k: leaf[k], messages)
+        assert chunked.to_bytes(one) == chunked.to_bytes(alone)
+    left, again = jax.vmap(lambda message: chunked.decode(message, DECIMAL))(messages)
+    np.testing.assert_array_equal(again, symbols)
+    assert left.is_empty.shape == (3, 4)
+    assert left.is_empty.all()
+    symbols[1, 34] = 10
+    with pytest.raises(jans.CodingError, match=r"stream \(1, 3\) of 12 \(1 at fault\): a symbol outside"):
+        jans.check(encode(symbols))
 
 
 @pytest.mark.parametrize("case", cases.thin(cases.SIMPLE), ids=str)
@@ -102,6 +135,19 @@ def test_only_what_is_asked_for_is_read():
     file.taken = 0
     np.testing.assert_array_equal(reader.read(DECIMAL, 41_990, 42_010, np.uint8), symbols[41_990:42_010])
     assert file.taken < 3 * len(data) / 100
+
+
+def test_sources_and_numbers_of_other_kinds(tmp_path):
+    symbols = digits(60)
+    data = chunked.to_bytes(chunked.encode(DECIMAL, symbols, chunk=np.int64(7)))
+    path = tmp_path / "message"
+    path.write_bytes(data)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        for source in (file, mapped, bytearray(data), memoryview(data)):
+            found = chunked.Reader(source).read(DECIMAL, np.uint32(3), np.uint32(59))
+            np.testing.assert_array_equal(found, symbols[3:59])
+    with pytest.raises(jans.CodingError, match="go on for 4 bytes"):
+        chunked.from_bytes(memoryview(data + bytes(4)))
 
 
 def test_dtypes_and_shapes():
@@ -227,9 +273,9 @@ def with_head(offset, fmt, value):
             "than there was|goes on|none that",
         ),
         (lambda head, chunks: (head, [chunks[1], *chunks[1:]]), None),
-        (with_head(24, "<I", 0), "damaged or made up: 50 symbols in chunks of 0, 2 lanes"),
-        (with_head(24, "<I", 2**24 + 1), "damaged or made up: 50 symbols in chunks of 16777217"),
-        (with_head(8, "<I", 2**31), "damaged or made up: 50 symbols in chunks of 20, 2147483648 lanes"),
+        (with_head(24, "<I", 0), r"damaged or made up: symbols of shape \(50,\) in chunks of 0, 2 lanes"),
+        (with_head(24, "<I", 2**24 + 1), r"made up: symbols of shape \(50,\) in chunks of 16777217"),
+        (with_head(8, "<I", 2**31), r"made up: symbols of shape \(50,\) in chunks of 20, 2147483648 lanes"),
         (with_head(20, "<I", 2**32 - 1), "cut short: .* of an index are needed"),
         (with_head(5, "<B", 1), "of another coder. Read them with jans.from_bytes"),
         (with_head(5, "<B", 3), "name a coder that this jans does not have"),
@@ -274,6 +320,27 @@ def test_few_bytes_that_claim_many_symbols():
             read()
     if cases.KERNELS:
         assert chunked.Reader(data).read(table, 19 * chunk + 5, 19 * chunk + 9, np.uint8).tolist() == [0] * 4
+
+
+def made(dims, chunk, lanes, index):
+    head = b"JANS" + struct.pack("<BBBBIQ", 1, 2, 0, len(dims), lanes, 0) + struct.pack(f"<{len(dims)}I", *dims)
+    head += struct.pack("<I", chunk) + b"".join(struct.pack("<II", *entry) for entry in index)
+    return head + struct.pack("<I", zlib.crc32(head))
+
+
+def test_shapes_of_no_symbols():
+    with pytest.raises(jans.CodingError, match="made up: symbols of shape"):
+        chunked.from_bytes(made((2**32 - 1, 2**32 - 1, 0), 5, 2, []))
+    # As many lanes as there may be, and none of them in memory.
+    message = chunked.from_bytes(made((0,), 5, 2**28, []))
+    assert message.is_empty.shape == (0,)
+
+
+def test_chunks_that_claim_to_be_long():
+    """What an index says of a chunk makes nothing of the others allowed, and asks for no memory."""
+    data = made((100,), 50, 1, [(16, zlib.crc32(bytes(16))), (2**32 - 1, 0)]) + bytes(16)
+    with pytest.raises(jans.CodingError, match="chunk 1 is cut short: 4294967295 bytes are needed, 0 are there"):
+        chunked.Reader(data).read(DECIMAL, 60, 70)
 
 
 ERRORS = {

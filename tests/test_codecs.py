@@ -221,14 +221,17 @@ def test_ancestral_wants_a_part_for_each(state):
         codec.push(state, (jnp.zeros(LATENTS, jnp.int32),))
 
 
+def choice(image, latents):
+    """In proportion to p(x, z) / q(z | x)."""
+
+    def log_weight(latent):
+        joint = likelihood_model(latent).log_prob(image).sum() - LATENTS * GRID.bits * np.log(2)
+        return joint - posterior_model(image).log_prob(latent).sum()
+
+    return rans.codec(models.Categorical(logits=jax.vmap(log_weight)(latents), precision=PRECISION))
+
+
 def of_samples(n):
-    def choice(image, latents):
-        def log_weight(latent):
-            joint = likelihood_model(latent).log_prob(image).sum() - LATENTS * GRID.bits * np.log(2)
-            return joint - posterior_model(image).log_prob(latent).sum()
-
-        return rans.codec(models.Categorical(logits=jax.vmap(log_weight)(latents), precision=PRECISION))
-
     if n == 1:  # nothing to choose
         nothing = jans.Codec(lambda s, _: s, lambda s: (s, jnp.int32(0)))
         return jans.multi_sample(PRIOR, likelihood, posterior, lambda *_: nothing, nothing, 1)
@@ -246,6 +249,33 @@ def test_more_samples_cost_less():
         costs.append(cost(jans.repeat(codec, len(images)), state, images)[0])
     assert costs[0] == pytest.approx(cost(jans.repeat(VAE, len(images)), state, images)[0], rel=1e-6)
     assert costs[0] > costs[1] > costs[2]
+
+
+def coupled(n):
+    return jans.coupled_samples(PRIOR, likelihood, posterior_model, choice, n)
+
+
+def test_coupled_samples_cost_as_little_with_the_bits_of_one():
+    state = CODER.random(0, 60, 400)
+    images = jnp.asarray(np.tile(IMAGES, (20, 1)))
+    plain, single = (cost(jans.repeat(c, len(images)), state, images)[0] for c in (of_samples(6), VAE))
+    several = jans.repeat(coupled(6), len(images))
+    jans.check_codec(coupled(6), state, images[1])
+    jans.check_codec(coupled(5), state, images[2])
+    bits, full = cost(several, state, images)
+    assert bits < 0.5 * (plain + single)
+    popped, again = several.pop(full)
+    assert again.tolist() == images.tolist()
+    assert cases.content(popped) == cases.content(state)
+    # Three quantiles of 16 bits and an index, where six samples take 6 times what one does.
+    few = CODER.random(1, 2, 100)
+    jans.check(coupled(6).push(few, images[0]))
+
+
+def test_coupled_samples_of_a_posterior_with_too_many_bits(state):
+    wide = jans.coupled_samples(PRIOR, likelihood, lambda _: GRID.posterior(0.0, 1.0, precision=31), choice, 2)
+    with pytest.raises(ValueError, match="at most 30 bits of precision, got 31"):
+        wide.push(state, jnp.asarray(IMAGES[0]))
 
 
 def test_vector_quantised(state):

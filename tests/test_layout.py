@@ -30,6 +30,7 @@ LAYERS = [
     "wire",
     "accounting",
     "multisets",
+    "coupled",
     "byte_strings",
     "chunked",
     "table_coder",

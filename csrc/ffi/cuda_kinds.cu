@@ -52,7 +52,7 @@ struct DeviceModels {
 
   template <typename Operands>
   void Set(Kind of, const Operands& from) {
-    static_assert(std::is_trivially_copyable_v<Operands>);
+    static_assert(std::is_trivially_copyable_v<Operands> && alignof(Operands) <= 8);
     kind = of;
     new (operands) Operands(from);
   }

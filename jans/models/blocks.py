@@ -52,6 +52,6 @@ def evaluate(function: Callable[..., jax.Array], parameters: tuple[jax.Array, ..
             return jax.lax.map(lambda i: run(pick(i), rows(i)), jnp.arange(size)), True
         full = [a if b else jnp.broadcast_to(a, (size, *a.shape)) for a, b in zip(arrays, batched[1], strict=True)]
         flat = tuple(a.reshape(math.prod(a.shape[:2]), *a.shape[2:]) for a in full)
-        return run(captured, flat).reshape(size, -1), True
+        return run(captured, flat).reshape(full[-1].shape[:2]), True
 
     return run(closed.consts, (*parameters, x))
