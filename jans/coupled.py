@@ -38,6 +38,12 @@ def coupled_samples(
         precision: bits for what lies within an interval, more than p by 8 or so; at most what the coder's variant has.
     """
 
+    def inferred(data):
+        model = posterior(data)
+        if model.precision > 30:
+            raise ValueError(f"the posterior must have at most 30 bits of precision, got {model.precision}.")
+        return model
+
     def samples(model, quantiles):
         """The latents, and the quantile of each: [n, *shape]."""
         if model.precision > 30:
@@ -55,7 +61,7 @@ def coupled_samples(
     one_of_n = rans.codec(Uniform(n, precision))
 
     def push(state, data):
-        model = posterior(data)
+        model = inferred(data)
         state, quantiles = raw(model).pop(state)
         latents, all_quantiles = samples(model, quantiles)
         state, j = choice(data, latents).pop(state)
@@ -70,7 +76,7 @@ def coupled_samples(
         state, latent = prior.pop(state)
         state, j = one_of_n.pop(state)
         state, data = likelihood(latent).pop(state)
-        model = posterior(data)
+        model = inferred(data)
         start, freq = model.interval(latent)
         state, within = rans.pop(state, Uniform(freq.astype(jnp.int32), precision))
         total = 2**model.precision

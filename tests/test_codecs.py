@@ -178,13 +178,13 @@ def test_the_order_of_a_chain_does_not_change_its_price(state):
 
     prior = jans.ancestral([lambda: PRIOR, below, lambda _, middle: below(middle)])
     at_once = jans.bits_back(prior, lambda latents: likelihood(latents[-1]), bottom_up)
-    images = jnp.asarray(np.tile(IMAGES, (500, 1)))
+    jans.check_codec(at_once, state, jnp.asarray(IMAGES[0]))
+    images = jnp.asarray(np.tile(IMAGES, (500 if cases.KERNELS else 3, 1)))
     full = CODER.random(0, 40, 4000)
     costs = [
         cost(jans.repeat(codec, len(images)), full, images)[0] for codec in (jans.bit_swap(PRIOR, LADDER), at_once)
     ]
-    assert costs[0] == pytest.approx(costs[1], rel=0.05)
-    jans.check_codec(at_once, state, images[0])
+    assert costs[0] == pytest.approx(costs[1], rel=0.05 if cases.KERNELS else 0.3)
 
 
 def test_a_top_down_hierarchy(state):
@@ -243,12 +243,12 @@ def test_more_samples_cost_less():
     state = CODER.random(0, 60, 400)
     images = jnp.asarray(np.tile(IMAGES, (20, 1)))
     costs = []
-    for n in (1, 2, 6):
+    for n in (1, 2, 6) if cases.KERNELS else (1, 6):
         codec = of_samples(n)
         jans.check_codec(codec, state, images[1])
         costs.append(cost(jans.repeat(codec, len(images)), state, images)[0])
     assert costs[0] == pytest.approx(cost(jans.repeat(VAE, len(images)), state, images)[0], rel=1e-6)
-    assert costs[0] > costs[1] > costs[2]
+    assert sorted(costs, reverse=True) == costs
 
 
 def coupled(n):
