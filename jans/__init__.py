@@ -31,6 +31,8 @@ from jans.multisets import multiset as multiset
 from jans.status import CodingError as CodingError
 from jans.status import check as check
 from jans.status import check_inside as check_inside
+from jans.streams import join as join
+from jans.streams import split as split
 from jans.table_coder import TableCoder as TableCoder
 from jans.wire import from_bytes as from_bytes
 from jans.wire import to_bytes as to_bytes

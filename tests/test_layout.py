@@ -31,6 +31,7 @@ LAYERS = [
     "accounting",
     "multisets",
     "coupled",
+    "streams",
     "byte_strings",
     "chunked",
     "table_coder",
