@@ -27,6 +27,7 @@ from jans.codecs import vector_quantised as vector_quantised
 from jans.coupled import coupled_samples as coupled_samples
 from jans.ffi.registry import devices as devices
 from jans.ffi.registry import export_checks as export_checks
+from jans.isolation import isolated as isolated
 from jans.multisets import multiset as multiset
 from jans.status import CodingError as CodingError
 from jans.status import check as check

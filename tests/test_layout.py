@@ -12,6 +12,7 @@ PACKAGE = ROOT / "jans"
 LAYERS = [
     "status",
     "shapes",
+    "isolation",
     "reference",
     "ffi",
     "quantize",

@@ -1,0 +1,139 @@
+"""Images in one file, by bits-back coding in chains: one jitted program from network to coders, and one back."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import training
+from flax import nnx
+from vae import VAE
+from weights import fingerprint
+
+import jans
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """How images lie in chains: the first ones on one stack, whose bytes the chains start with."""
+
+    count: int
+    height: int
+    width: int
+    chains: int
+    first: int  # images before there are chains
+    steps: int  # images of each chain
+    start: int  # bytes that a chain starts with
+
+    HEADER = struct.Struct("<7I")
+
+    def to_bytes(self) -> bytes:
+        """The header of a file."""
+        return self.HEADER.pack(*dataclasses.astuple(self))
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Layout:
+        """What the header of a file says."""
+        return cls(*cls.HEADER.unpack_from(blob))
+
+
+def plan(network: VAE, images: np.ndarray, chains: int) -> Layout:
+    """Enough images first that their bits give the first latents of all chains."""
+    count, height, width = images.shape
+    start = network.latents * network.config.latent_bits // 8 + 8
+    each = training.evaluate(network, images[:200], samples=1).mean() * images[0].size / 8  # bytes
+    first = min(count, int(np.ceil(1.5 * (chains - 1) * start / each)))
+    return Layout(count, height, width, chains, first, -(-(count - first) // chains), start)
+
+
+def programs(network: VAE, layout: Layout):
+    """encode(weights, state, images [n, pixels]) -> (states [chains], bits [n]), and decode(weights, states) ->
+    (state, images), one program each; the last images of n are blank where the count does not divide.
+
+    A scan over the images of a chain with the network inside, mapped over chains.
+    """
+    graph, weights = nnx.split(network)
+
+    def encode(weights, state, images):
+        codec = nnx.merge(graph, weights).codec()
+
+        def run(state, images):
+            def step(state, image):
+                pushed = codec.push(state, image)
+                return pushed, jans.rans.bits(pushed) - jans.rans.bits(state)
+
+            return jax.lax.scan(step, state, images, reverse=True)
+
+        state, first_bits = run(state, images[: layout.first])
+        states = jans.split(state, layout.chains, layout.start)
+        rest = images[layout.first :].reshape(layout.chains, layout.steps, -1)
+        states, bits = jax.vmap(run)(states, rest)
+        return states, jnp.concatenate([first_bits, bits.reshape(-1)])
+
+    def decode(weights, states):
+        codec = nnx.merge(graph, weights).codec()
+        states, rest = jax.vmap(jans.repeat(codec, layout.steps).pop)(states)
+        state, first = jans.repeat(codec, layout.first).pop(jans.join(states, layout.start))
+        return state, jnp.concatenate([first, rest.reshape(-1, rest.shape[-1])])
+
+    return jax.jit(encode), jax.jit(decode), weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """What the encoder made and measured."""
+
+    blob: bytes
+    seconds: float
+    compile_seconds: float
+    net_bits: float
+    bits_per_image: np.ndarray
+
+
+def encode(network: VAE, images: np.ndarray, chains: int) -> Encoded:
+    """The test images as bytes."""
+    layout = plan(network, images, chains)
+    flat = np.zeros((layout.first + chains * layout.steps, layout.height * layout.width), np.uint8)
+    flat[: layout.count] = images.reshape(layout.count, -1)
+    program, _, weights = programs(network, layout)
+    capacity = layout.start + (layout.first + layout.steps) * (flat.shape[-1] // 8 + 64)
+    state = jans.rans.random(jax.random.key(0), layout.start // 4, capacity)
+    initial = float(jans.rans.bits(state))
+
+    clock = time.perf_counter()
+    compiled = program.lower(weights, state, flat).compile()
+    compile_seconds = time.perf_counter() - clock
+    clock = time.perf_counter()
+    states, bits = jax.block_until_ready(compiled(weights, state, flat))
+    blob = layout.to_bytes() + jans.to_bytes(states, fingerprint(weights))
+    seconds = time.perf_counter() - clock
+    net = float(jans.rans.bits(states).sum()) - initial
+    return Encoded(blob, seconds, compile_seconds, net, np.asarray(bits)[: layout.count])
+
+
+def decode(path: Path, network: VAE) -> tuple[np.ndarray, float]:
+    """The images in a file, and the seconds that decoding took without compilation."""
+    blob = path.read_bytes()
+    layout = Layout.from_bytes(blob)
+    _, program, weights = programs(network, layout)
+    # Before the first image is off a stack its latents go on it, and then what the chains started with.
+    spare = layout.chains * layout.start
+    states = jans.from_bytes(blob[Layout.HEADER.size :], spare=spare, fingerprint=fingerprint(weights))
+    compiled = program.lower(weights, states).compile()
+    clock = time.perf_counter()
+    state, images = jax.block_until_ready(compiled(weights, states))
+    seconds = time.perf_counter() - clock
+    jans.check(state)
+    return np.asarray(images)[: layout.count].reshape(-1, layout.height, layout.width), seconds
+
+
+def account(network: VAE, images: np.ndarray) -> jans.accounting.Account:
+    """Where the bits of a few images go."""
+    flat = jnp.asarray(images.reshape(len(images), -1))
+    state = jans.rans.random(jax.random.key(0), network.latents, network.latents + flat.size)
+    return jans.account(network.codec(), state, flat, each=True)[1]
