@@ -42,12 +42,13 @@ class Layout:
         return cls(*cls.HEADER.unpack_from(blob))
 
 
-def plan(network: VAE, images: np.ndarray, chains: int) -> Layout:
-    """Enough images first that their bits give the first latents of all chains."""
+def plan(network: VAE, images: np.ndarray, chains: int, first: int | None = None) -> Layout:
+    """Enough images `first` that their bits give the first latents of all chains; with none these are random."""
     count, height, width = images.shape
     start = network.latents * network.config.latent_bits // 8 + 8
-    each = training.evaluate(network, images[:200], samples=1).mean() * images[0].size / 8  # bytes
-    first = min(count, int(np.ceil(1.5 * (chains - 1) * start / each)))
+    if first is None:
+        each = training.evaluate(network, images[:200], samples=1).mean() * images[0].size / 8  # bytes
+        first = min(count, int(np.ceil(1.5 * (chains - 1) * start / each)))
     return Layout(count, height, width, chains, first, -(-(count - first) // chains), start)
 
 
@@ -71,7 +72,7 @@ def programs(network: VAE, layout: Layout):
 
         state, first_bits = run(state, images[: layout.first])
         states = jans.split(state, layout.chains, layout.start)
-        rest = images[layout.first :].reshape(layout.chains, layout.steps, -1)
+        rest = images[layout.first :].reshape(layout.chains, layout.steps, images.shape[-1])
         states, bits = jax.vmap(run)(states, rest)
         return states, jnp.concatenate([first_bits, bits.reshape(-1)])
 
@@ -95,14 +96,15 @@ class Encoded:
     bits_per_image: np.ndarray
 
 
-def encode(network: VAE, images: np.ndarray, chains: int) -> Encoded:
-    """The test images as bytes."""
-    layout = plan(network, images, chains)
+def encode(network: VAE, images: np.ndarray, chains: int, first: int | None = None) -> Encoded:
+    """The images as bytes; `first` is for `plan`."""
+    layout = plan(network, images, chains, first)
     flat = np.zeros((layout.first + chains * layout.steps, layout.height * layout.width), np.uint8)
     flat[: layout.count] = images.reshape(layout.count, -1)
     program, _, weights = programs(network, layout)
-    capacity = layout.start + (layout.first + layout.steps) * (flat.shape[-1] // 8 + 64)
-    state = jans.rans.random(jax.random.key(0), layout.start // 4, capacity)
+    initial_words = layout.start // 4 if layout.first else layout.chains * layout.start // 4
+    capacity = initial_words + (layout.first + layout.steps) * (flat.shape[-1] // 8 + 64)
+    state = jans.rans.random(jax.random.key(0), initial_words, capacity)
     initial = float(jans.rans.bits(state))
 
     clock = time.perf_counter()

@@ -57,6 +57,10 @@ class Ladder(VAE):
         cut = image[..., rows, :][..., columns]  # [..., row, y, column, x]
         return cut.swapaxes(-3, -2).reshape(*batch, len(rows) * len(columns), -1)
 
+    def conditional(self, features: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation `[..., patches, local]` of the prior, given the features of the latent above."""
+        return gaussian(self.local_prior(nnx.silu(features)))
+
     def local_posterior(self, features: Array, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation `[..., patches, local]` in units of the prior, given the features of the latent
         above."""
@@ -65,7 +69,7 @@ class Ladder(VAE):
 
     def refined(self, features: Array, local: Array) -> Array:
         """The features with local latents `[..., patches, local]`, which are in units of their prior."""
-        mean, scale = gaussian(self.local_prior(nnx.silu(features)))
+        mean, scale = self.conditional(features)
         return self.mixing(features + self.into(mean + scale * local))
 
     def bits(self, key: Array, x: Array) -> Array:
