@@ -23,13 +23,12 @@ import numpy as np
 import report
 import vae as vae_lib
 from flax import nnx
-from weights import fingerprint
 
 import jans
 
 LATENT_BITS = 10
 LATENT_PRECISION = 24
-HEADER = struct.Struct("<4I")  # images, height, width, steps
+HEADER = struct.Struct("<4I")  # images, height, width, chains
 
 
 def image_codec(vae: vae_lib.VAE) -> jans.Codec:
@@ -72,6 +71,29 @@ def programs(vae: vae_lib.VAE, steps: int):
     return jax.jit(encode, donate_argnums=1), jax.jit(decode, donate_argnums=1), weights
 
 
+def random_bits(chains: int, n_words: int, capacity: int) -> jans.rans.State:
+    """Chains that hold random words, the same in every process."""
+    keys = jax.random.split(jax.random.key(0), chains)
+    return jax.vmap(lambda key: jans.rans.random(key, n_words, capacity))(keys)
+
+
+def initial_words(vae: vae_lib.VAE) -> int:
+    """Words that a chain takes its first latent from."""
+    return vae.config.latent * LATENT_BITS // 32
+
+
+def most_words(vae: vae_lib.VAE, steps: int) -> int:
+    """Words that the images of a chain may take."""
+    return steps * (vae.shape[0] * vae.shape[1] // 8 + 64)
+
+
+def canary(vae: vae_lib.VAE, chains: int) -> int:
+    """64 bits that stand for all that decoding computes here: what comes of random bits, two images from each chain."""
+    _, decode, weights = programs(vae, steps=2)
+    words = most_words(vae, steps=2)
+    return jans.fingerprint(decode(weights, random_bits(chains, words, words + vae.config.latent)))
+
+
 @dataclasses.dataclass(frozen=True)
 class Encoded:
     """What the encoder made and measured."""
@@ -91,10 +113,9 @@ def encode_images(vae: vae_lib.VAE, images: np.ndarray, chains: int) -> Encoded:
     flat[:count] = images.reshape(count, -1)
     flat = flat.reshape(chains, steps, -1)
     encode, _, weights = programs(vae, steps)
-    initial = vae.config.latent * LATENT_BITS // 32
-    capacity = initial + steps * (flat.shape[-1] // 8 + 64)
-    keys = jax.random.split(jax.random.key(0), chains)
-    start = jax.vmap(lambda key: jans.rans.random(key, initial, capacity))(keys)
+    initial = initial_words(vae)
+    start = random_bits(chains, initial, initial + most_words(vae, steps))
+    fingerprint = canary(vae, chains)
     before = jans.rans.bits(start)
 
     clock = time.perf_counter()
@@ -102,7 +123,7 @@ def encode_images(vae: vae_lib.VAE, images: np.ndarray, chains: int) -> Encoded:
     compile_seconds = time.perf_counter() - clock
     clock = time.perf_counter()
     state, bits = jax.block_until_ready(compiled(weights, start, flat))
-    blob = HEADER.pack(count, height, width, steps) + jans.to_bytes(state, fingerprint(weights))
+    blob = HEADER.pack(count, height, width, chains) + jans.to_bytes(state, fingerprint)
     seconds = time.perf_counter() - clock
     running = np.concatenate([np.asarray(bits), np.asarray(before)[:, None]], axis=1)
     each = (running[:, :-1] - running[:, 1:]).reshape(-1)[:count]
@@ -113,15 +134,15 @@ def encode_images(vae: vae_lib.VAE, images: np.ndarray, chains: int) -> Encoded:
 def decode_file(path: pathlib.Path, vae: vae_lib.VAE) -> tuple[np.ndarray, float]:
     """The images in a file, and the seconds that decoding took without compilation."""
     blob = path.read_bytes()
-    count, height, width, steps = HEADER.unpack_from(blob)
-    _, decode, weights = programs(vae, steps)
+    count, height, width, chains = HEADER.unpack_from(blob)
+    _, decode, weights = programs(vae, steps=-(-count // chains))
     # Before the first image is off the stack its latents go on it.
-    state = jans.from_bytes(blob[HEADER.size :], spare=vae.config.latent, fingerprint=fingerprint(weights))
+    state = jans.from_bytes(blob[HEADER.size :], spare=vae.config.latent, fingerprint=canary(vae, chains))
     compiled = decode.lower(weights, state).compile()
     clock = time.perf_counter()
     state, images = jax.block_until_ready(compiled(weights, state))
     seconds = time.perf_counter() - clock
-    jans.check(state)
+    jans.check_end(state, random_bits(chains, initial_words(vae), initial_words(vae)))
     return np.asarray(images).reshape(-1, height, width)[:count], seconds
 
 
