@@ -13,7 +13,6 @@ import numpy as np
 import training
 from flax import nnx
 from vae import VAE
-from weights import fingerprint
 
 import jans
 
@@ -85,6 +84,37 @@ def programs(network: VAE, layout: Layout):
     return jax.jit(encode), jax.jit(decode), weights
 
 
+def random_bits(n_words: int, capacity: int, chains: int | None = None) -> jans.rans.State:
+    """A stack, or one for each chain, that holds random words, the same in every process."""
+    if chains is None:
+        return jans.rans.random(jax.random.key(0), n_words, capacity)
+    keys = jax.random.split(jax.random.key(1), chains)
+    return jax.vmap(lambda key: jans.rans.random(key, n_words, capacity))(keys)
+
+
+def initial_words(layout: Layout) -> int:
+    """Words that the first latents are taken from."""
+    return layout.start // 4 * (1 if layout.first else layout.chains)
+
+
+def canary(network: VAE, layout: Layout) -> int:
+    """64 bits that stand for all that decoding computes here: what comes of random bits, with as many chains."""
+    short = dataclasses.replace(layout, first=1, steps=2)
+    _, decode, weights = programs(network, short)
+    words = most_words(short)
+    return jans.fingerprint(decode(weights, random_bits(words, words + spare(short), layout.chains)))
+
+
+def most_words(layout: Layout) -> int:
+    """Words that the images of one stack may take."""
+    return (layout.first + layout.steps) * (layout.height * layout.width // 8 + 64)
+
+
+def spare(layout: Layout) -> int:
+    """Words to come on a stack in decoding: latents before an image is off, then what the chains started with."""
+    return layout.chains * layout.start // 4 + layout.start
+
+
 @dataclasses.dataclass(frozen=True)
 class Encoded:
     """What the encoder made and measured."""
@@ -102,17 +132,17 @@ def encode(network: VAE, images: np.ndarray, chains: int, first: int | None = No
     flat = np.zeros((layout.first + chains * layout.steps, layout.height * layout.width), np.uint8)
     flat[: layout.count] = images.reshape(layout.count, -1)
     program, _, weights = programs(network, layout)
-    initial_words = layout.start // 4 if layout.first else layout.chains * layout.start // 4
-    capacity = initial_words + (layout.first + layout.steps) * (flat.shape[-1] // 8 + 64)
-    state = jans.rans.random(jax.random.key(0), initial_words, capacity)
+    n_words = initial_words(layout)
+    state = random_bits(n_words, n_words + most_words(layout))
     initial = float(jans.rans.bits(state))
+    fingerprint = canary(network, layout)
 
     clock = time.perf_counter()
     compiled = program.lower(weights, state, flat).compile()
     compile_seconds = time.perf_counter() - clock
     clock = time.perf_counter()
     states, bits = jax.block_until_ready(compiled(weights, state, flat))
-    blob = layout.to_bytes() + jans.to_bytes(states, fingerprint(weights))
+    blob = layout.to_bytes() + jans.to_bytes(states, fingerprint)
     seconds = time.perf_counter() - clock
     net = float(jans.rans.bits(states).sum()) - initial
     return Encoded(blob, seconds, compile_seconds, net, np.asarray(bits)[: layout.count])
@@ -123,14 +153,13 @@ def decode(path: Path, network: VAE) -> tuple[np.ndarray, float]:
     blob = path.read_bytes()
     layout = Layout.from_bytes(blob)
     _, program, weights = programs(network, layout)
-    # Before the first image is off a stack its latents go on it, and then what the chains started with.
-    spare = layout.chains * layout.start
-    states = jans.from_bytes(blob[Layout.HEADER.size :], spare=spare, fingerprint=fingerprint(weights))
+    states = jans.from_bytes(blob[Layout.HEADER.size :], spare=spare(layout), fingerprint=canary(network, layout))
     compiled = program.lower(weights, states).compile()
     clock = time.perf_counter()
     state, images = jax.block_until_ready(compiled(weights, states))
     seconds = time.perf_counter() - clock
-    jans.check(state)
+    n_words = initial_words(layout)
+    jans.check_end(state, random_bits(n_words, n_words))
     return np.asarray(images)[: layout.count].reshape(-1, layout.height, layout.width), seconds
 
 

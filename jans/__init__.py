@@ -12,6 +12,8 @@ from jans import status as status
 from jans import tans as tans
 from jans.accounting import account as account
 from jans.accounting import named as named
+from jans.agreement import check_end as check_end
+from jans.agreement import fingerprint as fingerprint
 from jans.codecs import Codec as Codec
 from jans.codecs import ancestral as ancestral
 from jans.codecs import autoregressive as autoregressive
