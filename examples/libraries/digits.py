@@ -85,22 +85,6 @@ def codec(weights, posterior, likelihood) -> jans.Codec:
     )
 
 
-def run(weights, keys):
-        return jax.lax.scan(step, (weights, optimiser.init(weights)), keys)[0][0]
-
-    return run(weights, jax.random.split(jax.random.key(0), STEPS))
-
-
-def codec(weights, posterior, likelihood) -> jans.Codec:
-    """Bits-back coding of one image."""
-    grid = models.NormalGrid(bits=10)
-    return jans.bits_back(
-        prior=rans.codec(grid.prior(), shape=(LATENT,)),
-        likelihood=lambda z: rans.codec(models.Categorical(logits=likelihood(weights, grid.value(z))), dtype=jnp.uint8),
-        posterior=lambda image: rans.codec(grid.posterior(*posterior(weights, image / 16))),
-    )
-
-
 def run(weights, posterior, likelihood) -> Result:
     """Trains, and sends the held-out digits through bytes: each way is one compiled program, from the network to the
     words of all chains."""
