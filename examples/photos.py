@@ -41,6 +41,19 @@ def load(spec: str | None = None) -> Photos:
     return _from_folder(Path(spec).expanduser())
 
 
+def of_each_package() -> Photos:
+    """All photographs that packages carry; every third of each package, from its second on, is to compress."""
+    train, test = [], {}
+    for package in sorted(TRAINED | COMPRESSED):
+        images = _read(sorted(_packaged({package: (TRAINED | COMPRESSED)[package]})))
+        for i, (name, image) in enumerate(images.items()):
+            if i % 3 == 1:
+                test[name] = image
+            else:
+                train.append(image)
+    return Photos("photographs of Python packages", train, test)
+
+
 def _from_folder(folder: Path) -> Photos:
     if not folder.is_dir():
         raise FileNotFoundError(
