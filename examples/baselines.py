@@ -41,6 +41,16 @@ def lossy(image: np.ndarray, kind: str, quality: int) -> tuple[int, np.ndarray]:
         return len(file.getvalue()), np.asarray(decoded.convert("RGB"))
 
 
+def lossless(image: np.ndarray) -> dict[str, int]:
+    """Sizes in bytes of an RGB image in formats without loss, at their strongest settings."""
+    picture = Image.fromarray(image)
+    return {
+        "PNG": _size(picture, "PNG", optimize=True),
+        "WebP": _size(picture, "WEBP", lossless=True, method=6, quality=100),
+        "JPEG 2000": _size(picture, "JPEG2000", irreversible=False, mct=1),
+    }
+
+
 def _size(image: Image.Image, kind: str, **options: object) -> int:
     file = io.BytesIO()
     image.save(file, kind, **options)

@@ -1,15 +1,15 @@
 """A network of photographs in Flax NNX that says how each pixel is distributed, given others that are known by then.
 
-An image is dealt into four planes, its pixels at even and odd places of even and odd rows. The first is an image of half
-the size, which is dealt again, and so on; each of the others is predicted, all pixels at once, from those before it:
+An image is dealt into four planes, its pixels at even and odd places of even and odd rows. The first is an image of
+half the size, which is dealt again, and so on; each of the others is predicted, all pixels at once, from those before:
 
     0 . 0 .      0 . 0 .      0 2 0 2      0 2 0 2
     . . . .      . 1 . 1      . 1 . 1      3 1 3 1
     0 . 0 .      0 . 0 .      0 2 0 2      0 2 0 2
     . . . .      . 1 . 1      . 1 . 1      3 1 3 1
 
-So a network sees its neighbours on all sides. It is a small one for each pixel (Reed et al. 2017, arXiv:1703.03664, for the
-order; Salimans et al. 2017, arXiv:1701.05517, for mixtures of logistics and colour after colour).
+So a network sees neighbours on all sides. It is a small one, the same for each pixel (Reed et al. 2017,
+arXiv:1703.03664, for the order; Salimans et al. 2017, arXiv:1701.05517, for mixtures, and colour after colour).
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ REPORT_EVERY = 50  # steps
 class Config:
     """The size of the network and the recipe it is trained with."""
 
-    neighbours: int = 24
-    hidden: int = 64
-    head: int = 32
-    components: int = 3
-    steps: int = 6000
+    neighbours: int = 32
+    hidden: int = 96
+    head: int = 48
+    components: int = 4
+    steps: int = 7000
     batch: int = 8
     patch: int = 44
     learning_rate: float = 3e-3
@@ -98,7 +98,7 @@ def apart(pixels: Array) -> Array:
 
 
 class Context(NamedTuple):
-    """What is known of pixels before any of their colours: features, and the centre and spread of what `apart` gives."""
+    """What is known of pixels before their colours: features, and centre and spread of what `apart` gives."""
 
     features: Array
     centre: Array

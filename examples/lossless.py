@@ -1,0 +1,193 @@
+"""Lossless compression of photographs with a network that predicts pixels from their neighbours: real files, and back.
+
+    python examples/lossless.py [--data folder of photographs | scikit-learn] [--weights out/lossless/weights.npz]
+    python examples/lossless.py encode --weights out/lossless/weights.npz photo.png
+    python examples/lossless.py decode --weights out/lossless/weights.npz photo.jans
+
+Without a command: trains (or takes --weights), compresses photographs that it was not trained on, one file each, starts
+a fresh process that decodes them all, compares every pixel, holds the bytes against PNG, WebP, JPEG 2000 and what the
+network promised, and draws where the bits go.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import lossless_codec as files
+import lossless_net as network
+import numpy as np
+import photos
+from baselines import lossless
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+from report import ACCENT, GREY, INK, PALE, tidy
+
+
+def encode_command(args: argparse.Namespace) -> None:
+    """Photographs to .jans files beside them, or in --out."""
+    compressor = files.Files(files.load(args.weights))
+    for path in args.files:
+        with Image.open(path) as image:
+            if image.mode != "RGB":
+                raise SystemExit(
+                    f"Wanted RGB photographs of 8 bits, but {path} is of mode {image.mode}. Convert it first; where it "
+                    "has transparency or more bits, that loses them."
+                )
+            blob = compressor.compress(np.asarray(image))
+        written = (args.out or path.parent) / f"{path.stem}.jans"
+        written.write_bytes(blob)
+        print(f"{written}: {len(blob):,} bytes")
+
+
+def decode_command(args: argparse.Namespace) -> None:
+    """Files to .png images beside them, or in --out."""
+    compressor = files.Files(files.load(args.weights))
+    for path in args.files:
+        image = compressor.decompress(path.read_bytes())
+        Image.fromarray(image).save((args.out or path.parent) / f"{path.stem}.png")
+
+
+def trained(args: argparse.Namespace, data: photos.Photos, path: Path) -> network.Lossless:
+    """The network in --weights, or a new one, saved."""
+    if args.weights:
+        return files.load(args.weights)
+    steps = {} if args.steps is None else {"steps": args.steps}
+    clock = time.perf_counter()
+    net = network.train(data.train, network.Config(**steps))
+    print(f"trained for {time.perf_counter() - clock:.0f} s")
+    files.save(path, net)
+    return net
+
+
+def decode_elsewhere(written: dict[Path, np.ndarray], weights: Path, out: Path) -> None:
+    """Decodes all files in a fresh process, and compares every pixel."""
+    command = [sys.executable, __file__, "decode", "--weights", weights, "--out", out, *written]
+    subprocess.run([str(part) for part in command], check=True)
+    for file, image in written.items():
+        with Image.open(file.with_suffix(".png")) as decoded:
+            if not np.array_equal(np.asarray(decoded), image):
+                raise SystemExit(f"{file} decodes to another image than was encoded")
+
+
+def demo_command(args: argparse.Namespace) -> None:
+    """Train, compress, decode elsewhere, compare, report."""
+    out = args.out or Path("out/lossless")
+    out.mkdir(parents=True, exist_ok=True)
+    data = photos.of_each_package() if args.data is None else photos.load(args.data)
+    pixels = sum(image.shape[0] * image.shape[1] for image in data.train)
+    print(f"{len(data.train)} photographs ({pixels / 1e6:.1f} megapixels) to train on, {len(data.test)} to compress")
+    path = args.weights or out / "weights.npz"
+    compressor = files.Files(trained(args, data, path))
+    blobs = {name: compressor.compress(image) for name, image in data.test.items()}
+    for name, blob in blobs.items():
+        (out / f"{name}.jans").write_bytes(blob)
+    print("decoding in a fresh process", flush=True)
+    decode_elsewhere({out / f"{name}.jans": image for name, image in data.test.items()}, path, out)
+    print(f"all {len(blobs)} files decoded exactly, every pixel\n")
+
+    maps = {name: compressor.bits(image) for name, image in data.test.items()}
+    sizes = {name: {"jans": len(blobs[name]), **lossless(image)} for name, image in data.test.items()}
+    rates = compare(data.test, sizes)
+    total, promised = (
+        sum(len(blob) for blob in blobs.values()),
+        sum(bits.sum(dtype=float) for bits in maps.values()) / 8,
+    )
+    print(f"{total:,} bytes in all, {total / promised:.4f} times what the network promised")
+    if abs(total / promised - 1) > args.within:
+        raise SystemExit(f"the files have {total / promised:.4f} times the bytes that the network promised")
+    measure_speed(compressor, data.test, blobs)
+    picture(out / "picture.png", data.test, maps, rates)
+    print(f"picture: {out / 'picture.png'}")
+
+
+def compare(images: dict[str, np.ndarray], sizes: dict[str, dict[str, int]]) -> dict[str, dict[str, float]]:
+    """Prints and returns bits per colour of a pixel, by format, for each image and for all."""
+    numbers = {name: image.size for name, image in images.items()}
+    rates = {name: {kind: 8 * size / numbers[name] for kind, size in row.items()} for name, row in sizes.items()}
+    kinds = list(next(iter(sizes.values())))
+    rates["all"] = {kind: 8 * sum(row[kind] for row in sizes.values()) / sum(numbers.values()) for kind in kinds}
+    print(f"{'bits per subpixel':<22}" + "".join(f"{kind:>11}" for kind in kinds))
+    for name, row in rates.items():
+        print(f"{name:<22}" + "".join(f"{rate:11.3f}" for rate in row.values()))
+    return rates
+
+
+def measure_speed(compressor: files.Files, images: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
+    """Says how fast files are written and read, after compilation."""
+    pixels = sum(image.size // 3 for image in images.values())
+    speeds = []
+    for work in (
+        lambda: [compressor.compress(image) for image in images.values()],
+        lambda: [compressor.decompress(blob) for blob in blobs.values()],
+    ):
+        work()
+        clock = time.perf_counter()
+        work()
+        speeds.append(f"{pixels / 1e6 / (time.perf_counter() - clock):.2f}")
+    print(f"megapixels a second: {speeds[0]} encoded, {speeds[1]} decoded, networks included")
+
+
+def picture(
+    path: Path, images: dict[str, np.ndarray], maps: dict[str, np.ndarray], rates: dict[str, dict[str, float]]
+) -> None:
+    """Draw `path`, a PNG: a photograph, the bits of each of its pixels, and the rates of all."""
+    figure = Figure(figsize=(11.5, 6.2), dpi=100, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15))
+    name = list(images)[-1]
+    bits = maps[name]
+    for place, shown, title, look in (
+        (grid[0, 0], images[name], name, {}),
+        (grid[1, 0], bits, "Bits of each pixel", {"cmap": "magma", "vmin": 0, "vmax": np.quantile(bits, 0.995)}),
+    ):
+        axes = figure.add_subplot(place)
+        drawn = axes.imshow(shown, interpolation="antialiased", **look)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        axes.set_title(title, loc="left", color=INK, fontsize=10.5)
+    bar = figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(color=PALE, labelcolor=INK)
+    _draw_rates(figure.add_subplot(grid[:, 1]), rates)
+    figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})
+
+
+def _draw_rates(axes: Axes, rates: dict[str, dict[str, float]]) -> None:
+    looks = {"jans": (ACCENT, "o"), "WebP": (INK, "s"), "JPEG 2000": (GREY, "D"), "PNG": (PALE, "o")}
+    for i, row in enumerate(reversed(rates.values())):
+        axes.plot([min(row.values()), max(row.values())], [i, i], color=PALE, linewidth=1, zorder=1)
+        for kind, (colour, marker) in looks.items():
+            axes.scatter(row[kind], i, color=colour, marker=marker, s=70 if kind == "jans" else 30, zorder=2,
+                         label=kind if i == 0 else None)  # fmt: skip
+    axes.set_yticks(range(len(rates)), [*reversed(rates)])
+    axes.get_yticklabels()[0].set_fontweight("bold")
+    tidy(axes, "Bits per subpixel, every byte of a file counted")
+    axes.tick_params(axis="y", length=0)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1.04), ncols=4, frameon=False, labelcolor=INK, borderpad=0)
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", nargs="?", choices=["demo", "encode", "decode"], default="demo")
+    parser.add_argument("files", nargs="*", type=Path, help="photographs to encode, or files to decode")
+    parser.add_argument("--data", help="a folder of photographs, or 'scikit-learn' for its two")
+    parser.add_argument("--weights", type=Path, help="weights of an earlier run, instead of training")
+    parser.add_argument("--steps", type=int, help="of training")
+    parser.add_argument("--within", type=float, default=0.01, help="of the promised bytes, else the demo fails")
+    parser.add_argument("--out", type=Path, help="folder for what is written")
+    args = parser.parse_intermixed_args()
+    if args.command == "demo":
+        demo_command(args)
+        return
+    if not args.weights or not args.files:
+        parser.error(f"{args.command} needs --weights and the names of files")
+    {"encode": encode_command, "decode": decode_command}[args.command](args)
+
+
+if __name__ == "__main__":
+    main()
