@@ -1,7 +1,7 @@
 """Photographs to files and back without loss, with a trained network: codecs of blocks, of planes and of images.
 
-Whatever the shape of an image, its pixels go through one compiled program, a block of as many at a time, one program for
-encoders and one for decoders. In both the network is isolated, so that it rounds alike.
+Whatever the shape of an image, its pixels go through one compiled program, a block of as many at a time: one program
+for encoders and one for decoders. In both the network is isolated, so that it rounds alike.
 """
 
 from __future__ import annotations
