@@ -22,11 +22,11 @@ import training
 from flax import nnx
 from jax import Array
 from matplotlib.figure import Figure
-from vae import LATENT_PRECISION, VAE, Block, Config, coded, divergence, gaussian, linear
+from vae import LATENT_PRECISION, VAE, Block, Config, Statistic, coded, divergence, gaussian, linear
 
 import jans
 
-REACH = 8.0  # bins of a latent lie between -REACH and REACH
+MARGIN = 6.0  # standard deviations from the means of the images to learn from to the outermost bins
 
 
 class Markov(VAE):
@@ -40,6 +40,7 @@ class Markov(VAE):
             return nnx.Sequential(Block(latent, width, rngs), linear(width, 2 * latent, rngs, gain=0.1))
 
         self.up, self.down = (nnx.List([network() for _ in range(depth - 1)]) for _ in range(2))
+        self.reach = Statistic(jnp.ones((depth - 1, latent)))
 
     def above(self, k: int, z: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of latent k + 1 given latent k; from an image where k is 0."""
@@ -48,6 +49,15 @@ class Markov(VAE):
     def below(self, k: int, z: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of latent k given latent k + 1."""
         return gaussian(self.down[k - 1](z))
+
+    def find_reach(self, images: np.ndarray) -> None:
+        """Set between which values the bins of all latents but the last lie, from images `[N, H, W]`."""
+        z, found = jnp.asarray(images.reshape(len(images), -1)), []
+        for k in range(len(self.up)):
+            mean, scale = self.above(k, z)
+            found.append((jnp.abs(mean) + MARGIN * scale).max(0))
+            z = mean
+        self.reach[...] = jnp.stack(found) if found else self.reach[...]
 
     def bits(self, key: Array, x: Array) -> Array:
         """As for the VAE."""
@@ -69,14 +79,21 @@ class Markov(VAE):
         """One image `[H * W]` in one of two orders: all latents first ("BB-ANS"), or one after the other."""
         depth, n = len(self.up) + 1, 2**self.config.latent_bits
         # What a latent of the middle is like given the one above is not known when it is chosen: its bins are fixed.
-        uniform = jnp.linspace(-REACH, REACH, n + 1)
-        values = (uniform[1:] + uniform[:-1]) / 2
+        uniform = jnp.linspace(-1.0, 1.0, n + 1)
+        middles = (uniform[1:] + uniform[:-1]) / 2
         grid = jans.models.NormalGrid(self.config.latent_bits)
-        edges = lambda k: grid.edges if k == depth else uniform
-        value = lambda k, bins: grid.value(bins) if k == depth else values[bins]
+
+        def value(k: int, bins: Array) -> Array:
+            return grid.value(bins) if k == depth else self.reach[k - 1] * middles[bins]
 
         def binned(k: int, network: Callable[[Array], tuple[Array, Array]]) -> Callable[[Array], jans.models.Model]:
-            model = lambda z: jans.models.BinnedGaussian(*network(z), edges(k), LATENT_PRECISION)
+            def model(z: Array) -> jans.models.Model:
+                mean, scale = network(z)
+                if k == depth:
+                    return grid.posterior(mean, scale, LATENT_PRECISION)
+                reach = self.reach[k - 1]
+                return jans.models.BinnedGaussian(mean / reach, scale / reach, uniform, LATENT_PRECISION)
+
             return jans.isolated(model)
 
         prior = jans.named(f"z{depth} with prior", jans.rans.codec(grid.prior(), shape=(self.config.latent,)))
@@ -181,6 +198,7 @@ def main() -> None:
     for depth in args.depths:
         network = Markov(data.train.shape[1:], data.levels, config, depth, nnx.Rngs(0))
         network = training.fit(network, data, config)
+        network.find_reach(data.draw(np.random.default_rng(0)))
         elbo = training.evaluate(network, images).mean()
         rows = {order: measure(network, order, images) for order in measured}
         for order, row in rows.items():
