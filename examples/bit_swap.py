@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import image_data
+import image_files
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +28,7 @@ from vae import LATENT_PRECISION, VAE, Block, Config, Statistic, coded, divergen
 import jans
 
 MARGIN = 6.0  # standard deviations from the means of the images to learn from to the outermost bins
+CHAINS = 20  # streams side by side
 
 
 class Markov(VAE):
@@ -140,22 +142,18 @@ class Measured:
     initial: float  # bits that an image needs on the stack, were it the first
 
 
-def measure(network: Markov, order: str, images: np.ndarray, chains: int = 20) -> Measured:
+def measure(network: Markov, order: str, images: np.ndarray) -> Measured:
     """Code and decode images `[N, H, W]` in chains, N a multiple of their number."""
-    data = jnp.asarray(images.reshape(chains, -1, images[0].size))
-    depth = len(network.up) + 1
-    words = depth * network.config.latent
-    capacity = words + data[0].size // 4
-    start = jax.vmap(lambda key: jans.rans.random(key, words, capacity))(jax.random.split(jax.random.key(0), chains))
+    chains = images.reshape(CHAINS, -1, images[0].size)
+    latents = (len(network.up) + 1) * network.config.latent
+    found = image_files.account(network.codec(order), chains, latents)
     graph, weights = nnx.split(network)
-    state, books = jans.account(nnx.merge(graph, weights).codec(order), start, data, each=True)
-    popped = jax.jit(lambda w, s: jax.vmap(jans.repeat(nnx.merge(graph, w).codec(order), data.shape[1]).pop)(s))
-    left, again = popped(weights, state)
-    if not np.array_equal(again, data) or not np.array_equal(jans.rans.bits(jans.check(left)), jans.rans.bits(start)):
+    popped = jax.jit(lambda w, s: jax.vmap(jans.repeat(nnx.merge(graph, w).codec(order), chains.shape[1]).pop)(s))
+    left, again = popped(weights, found.state)
+    jans.check_end(left, found.start)
+    if not np.array_equal(again, chains):
         raise SystemExit("the decoded images differ from the originals")
-    # The names come in the order of the pushes, so their running sum is the height of the stack.
-    lowest = np.minimum(np.cumsum(books.bits, axis=-1).min(-1), 0)
-    return Measured(books.bits.sum() / data.size, float(-lowest.mean()))
+    return Measured(found.net / images.size, found.initial)
 
 
 def picture(path: Path, depths: list[int], measured: dict[str, list[Measured]]) -> None:
@@ -191,7 +189,7 @@ def main() -> None:
     config = training.preset(data)
     if args.epochs:
         config = dataclasses.replace(config, epochs=args.epochs)
-    images = data.test[: args.images // 20 * 20]
+    images = data.test[: args.images // CHAINS * CHAINS]
     measured: dict[str, list[Measured]] = {"BB-ANS": [], "Bit-Swap": []}
     print(f"{data.name}, {len(images)} images, in bits per pixel; initial bits are those that the first image needs")
     print("latents   -ELBO   " + "   ".join(f"{order:>8}  initial" for order in measured) + "   difference")

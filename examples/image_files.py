@@ -163,8 +163,28 @@ def decode(path: Path, network: VAE) -> tuple[np.ndarray, float]:
     return np.asarray(images)[: layout.count].reshape(-1, layout.height, layout.width), seconds
 
 
-def account(network: VAE, images: np.ndarray) -> jans.accounting.Account:
-    """Where the bits of a few images go."""
-    flat = jnp.asarray(images.reshape(len(images), -1))
-    state = jans.rans.random(jax.random.key(0), network.latents, network.latents + flat.size)
-    return jans.account(network.codec(), state, flat, each=True)[1]
+@dataclasses.dataclass(frozen=True)
+class Accounted:
+    """What images cost in chains that each start with random bits."""
+
+    start: jans.rans.State
+    state: jans.rans.State
+    books: jans.accounting.Account
+
+    @property
+    def net(self) -> float:
+        """Bits of all images, without those that were there before."""
+        return float(self.books.bits.sum())
+
+    @property
+    def initial(self) -> float:
+        """Bits that an image needs to start with, on average."""
+        # The names come in the order of the pushes, so their running sum is the height of the stack.
+        height = np.cumsum(self.books.bits, axis=-1)
+        return float(-np.minimum(height.min(-1), 0).mean())
+
+
+def account(codec: jans.Codec, images: np.ndarray, latents: int) -> Accounted:
+    """Where the bits of images `[chains, steps, pixels]` go, whose latents are so many numbers."""
+    start = random_bits(latents, latents + images[0].size // 4, len(images))
+    return Accounted(start, *jans.account(codec, start, jnp.asarray(images), each=True))

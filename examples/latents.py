@@ -15,7 +15,6 @@ from pathlib import Path
 
 import image_data
 import image_files
-import jax
 import jax.numpy as jnp
 import numpy as np
 import report
@@ -99,20 +98,13 @@ def codec(network: Ladder, top_bins: Bins, local_bins: Bins, dynamic: bool) -> j
 
 def measure(network: Ladder, coder: jans.Codec, chains: np.ndarray) -> tuple[float, float]:
     """Bits per pixel of images `[chains, steps, pixels]`, and the bits that one of them needs to start with."""
-    words = network.latents
-    capacity = words + chains[0].size // 4
-    start = jax.vmap(lambda key: jans.rans.random(key, words, capacity))(
-        jax.random.split(jax.random.key(0), len(chains))
-    )
-    _, books = jans.account(coder, start, jnp.asarray(chains), each=True)
-    # The names come in the order of the pushes, so their running sum is the height of the stack.
-    lowest = np.minimum(np.cumsum(books.bits, axis=-1).min(-1), 0)
-    return books.bits.sum() / chains.size, float(-lowest.mean())
+    found = image_files.account(coder, chains, network.latents)
+    return found.net / chains.size, found.initial
 
 
 def study(network: Ladder, images: np.ndarray, all_bits: list[int]) -> dict[str, list[tuple[float, float]]]:
     """What `measure` says for each kind of bins and each of their numbers."""
-    chains = images.reshape(len(images) // 20, 20, -1)
+    chains = images.reshape(-1, 20, images[0].size)
     # How far fixed bins must reach, as an encoder would find from the images that it has.
     features = network.features(network.posterior(jnp.asarray(images.reshape(len(images), -1)))[0])
     mean, scale = network.conditional(features)
