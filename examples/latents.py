@@ -141,7 +141,6 @@ def draw(axes: Axes, title: str, x: Sequence[int], lines: dict[str, list[float]]
         axes.plot(x, values, color=colour, marker="o", markersize=3, label=name)
     report.tidy(axes, title)
     axes.set_xlabel(label, color=report.GREY)
-    axes.legend(frameon=False, fontsize=7.5, labelcolor=report.INK)
 
 
 def main() -> None:
@@ -165,6 +164,7 @@ def main() -> None:
     elbo = training.evaluate(network, images).mean()
     over = {name: [100 * (net / elbo - 1) for net, _ in rows] for name, rows in found.items()}
     initial = {name: [bits for _, bits in rows] for name, rows in found.items()}
+    print(f"-ELBO of {len(images)} images: {elbo:.4f} bits per pixel")
     for name in found:
         print(name)
         for bits, cost, needed in zip(args.bits, over[name], initial[name], strict=True):
@@ -180,6 +180,8 @@ def main() -> None:
     figure = Figure(figsize=(12, 3.6), dpi=130, facecolor="white", layout="constrained")
     rate, need, file = figure.subplots(1, 3)
     draw(rate, "Bits more than the ELBO, in %", args.bits, over, "bits of a latent")
+    for axes in (rate, file):
+        axes.legend(frameon=False, fontsize=7.5, labelcolor=report.INK)
     rate.set_yscale("symlog", linthresh=1)
     rate.axhline(0, color=report.PALE, linewidth=0.8)
     draw(need, "Initial bits", args.bits, initial, "bits of a latent")
