@@ -36,9 +36,18 @@ class Layout:
         return self.HEADER.pack(*dataclasses.astuple(self))
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> Layout:
-        """What the header of a file says."""
-        return cls(*cls.HEADER.unpack_from(blob))
+    def from_bytes(cls, blob: bytes, shape: tuple[int, int]) -> Layout:
+        """What the header of a file says, of images with a height and a width."""
+        if len(blob) >= cls.HEADER.size:
+            layout = cls(*cls.HEADER.unpack_from(blob))
+            blank = layout.first + layout.chains * layout.steps - layout.count
+            # Each chain has a head of eight bytes.
+            if (layout.height, layout.width) == shape and 0 <= blank < layout.chains <= len(blob) // 8:
+                return layout
+        raise ValueError(
+            f"Wanted a file with images of {shape[0]}x{shape[1]} pixels, as the network is for, but its header says "
+            "otherwise. Give the weights that it was written with, or a file that is whole."
+        )
 
 
 def plan(network: VAE, images: np.ndarray, chains: int, first: int | None = None) -> Layout:
@@ -151,7 +160,7 @@ def encode(network: VAE, images: np.ndarray, chains: int, first: int | None = No
 def decode(path: Path, network: VAE) -> tuple[np.ndarray, float]:
     """The images in a file, and the seconds that decoding took without compilation."""
     blob = path.read_bytes()
-    layout = Layout.from_bytes(blob)
+    layout = Layout.from_bytes(blob, network.shape)
     _, program, weights = programs(network, layout)
     states = jans.from_bytes(blob[Layout.HEADER.size :], spare=spare(layout), fingerprint=canary(network, layout))
     compiled = program.lower(weights, states).compile()
