@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import image_data
+import image_files
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,11 +23,12 @@ import training
 from flax import nnx
 from jax import Array
 from matplotlib.figure import Figure
-from vae import LATENT_PRECISION, VAE, Block, Config, coded, divergence, gaussian, linear
+from vae import LATENT_PRECISION, VAE, Block, Config, Statistic, coded, divergence, gaussian, linear
 
 import jans
 
-REACH = 8.0  # bins of a latent lie between -REACH and REACH
+MARGIN = 6.0  # standard deviations from the means of the images to learn from to the outermost bins
+CHAINS = 20  # streams side by side
 
 
 class Markov(VAE):
@@ -40,6 +42,7 @@ class Markov(VAE):
             return nnx.Sequential(Block(latent, width, rngs), linear(width, 2 * latent, rngs, gain=0.1))
 
         self.up, self.down = (nnx.List([network() for _ in range(depth - 1)]) for _ in range(2))
+        self.reach = Statistic(jnp.ones((depth - 1, latent)))
 
     def above(self, k: int, z: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of latent k + 1 given latent k; from an image where k is 0."""
@@ -48,6 +51,15 @@ class Markov(VAE):
     def below(self, k: int, z: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of latent k given latent k + 1."""
         return gaussian(self.down[k - 1](z))
+
+    def find_reach(self, images: np.ndarray) -> None:
+        """Set between which values the bins of all latents but the last lie, from images `[N, H, W]`."""
+        z, found = jnp.asarray(images.reshape(len(images), -1)), []
+        for k in range(len(self.up)):
+            mean, scale = self.above(k, z)
+            found.append((jnp.abs(mean) + MARGIN * scale).max(0))
+            z = mean
+        self.reach[...] = jnp.stack(found) if found else self.reach[...]
 
     def bits(self, key: Array, x: Array) -> Array:
         """As for the VAE."""
@@ -69,14 +81,21 @@ class Markov(VAE):
         """One image `[H * W]` in one of two orders: all latents first ("BB-ANS"), or one after the other."""
         depth, n = len(self.up) + 1, 2**self.config.latent_bits
         # What a latent of the middle is like given the one above is not known when it is chosen: its bins are fixed.
-        uniform = jnp.linspace(-REACH, REACH, n + 1)
-        values = (uniform[1:] + uniform[:-1]) / 2
+        uniform = jnp.linspace(-1.0, 1.0, n + 1)
+        middles = (uniform[1:] + uniform[:-1]) / 2
         grid = jans.models.NormalGrid(self.config.latent_bits)
-        edges = lambda k: grid.edges if k == depth else uniform
-        value = lambda k, bins: grid.value(bins) if k == depth else values[bins]
+
+        def value(k: int, bins: Array) -> Array:
+            return grid.value(bins) if k == depth else self.reach[k - 1] * middles[bins]
 
         def binned(k: int, network: Callable[[Array], tuple[Array, Array]]) -> Callable[[Array], jans.models.Model]:
-            model = lambda z: jans.models.BinnedGaussian(*network(z), edges(k), LATENT_PRECISION)
+            def model(z: Array) -> jans.models.Model:
+                mean, scale = network(z)
+                if k == depth:
+                    return grid.posterior(mean, scale, LATENT_PRECISION)
+                reach = self.reach[k - 1]
+                return jans.models.BinnedGaussian(mean / reach, scale / reach, uniform, LATENT_PRECISION)
+
             return jans.isolated(model)
 
         prior = jans.named(f"z{depth} with prior", jans.rans.codec(grid.prior(), shape=(self.config.latent,)))
@@ -123,22 +142,18 @@ class Measured:
     initial: float  # bits that an image needs on the stack, were it the first
 
 
-def measure(network: Markov, order: str, images: np.ndarray, chains: int = 20) -> Measured:
+def measure(network: Markov, order: str, images: np.ndarray) -> Measured:
     """Code and decode images `[N, H, W]` in chains, N a multiple of their number."""
-    data = jnp.asarray(images.reshape(chains, -1, images[0].size))
-    depth = len(network.up) + 1
-    words = depth * network.config.latent
-    capacity = words + data[0].size // 4
-    start = jax.vmap(lambda key: jans.rans.random(key, words, capacity))(jax.random.split(jax.random.key(0), chains))
+    chains = images.reshape(CHAINS, -1, images[0].size)
+    latents = (len(network.up) + 1) * network.config.latent
+    found = image_files.account(network.codec(order), chains, latents)
     graph, weights = nnx.split(network)
-    state, books = jans.account(nnx.merge(graph, weights).codec(order), start, data, each=True)
-    popped = jax.jit(lambda w, s: jax.vmap(jans.repeat(nnx.merge(graph, w).codec(order), data.shape[1]).pop)(s))
-    left, again = popped(weights, state)
-    if not np.array_equal(again, data) or not np.array_equal(jans.rans.bits(jans.check(left)), jans.rans.bits(start)):
+    popped = jax.jit(lambda w, s: jax.vmap(jans.repeat(nnx.merge(graph, w).codec(order), chains.shape[1]).pop)(s))
+    left, again = popped(weights, found.state)
+    jans.check_end(left, found.start)
+    if not np.array_equal(again, chains):
         raise SystemExit("the decoded images differ from the originals")
-    # The names come in the order of the pushes, so their running sum is the height of the stack.
-    lowest = np.minimum(np.cumsum(books.bits, axis=-1).min(-1), 0)
-    return Measured(books.bits.sum() / data.size, float(-lowest.mean()))
+    return Measured(found.net / images.size, found.initial)
 
 
 def picture(path: Path, depths: list[int], measured: dict[str, list[Measured]]) -> None:
@@ -174,13 +189,14 @@ def main() -> None:
     config = training.preset(data)
     if args.epochs:
         config = dataclasses.replace(config, epochs=args.epochs)
-    images = data.test[: args.images // 20 * 20]
+    images = data.test[: args.images // CHAINS * CHAINS]
     measured: dict[str, list[Measured]] = {"BB-ANS": [], "Bit-Swap": []}
     print(f"{data.name}, {len(images)} images, in bits per pixel; initial bits are those that the first image needs")
     print("latents   -ELBO   " + "   ".join(f"{order:>8}  initial" for order in measured) + "   difference")
     for depth in args.depths:
         network = Markov(data.train.shape[1:], data.levels, config, depth, nnx.Rngs(0))
         network = training.fit(network, data, config)
+        network.find_reach(data.draw(np.random.default_rng(0)))
         elbo = training.evaluate(network, images).mean()
         rows = {order: measure(network, order, images) for order in measured}
         for order, row in rows.items():

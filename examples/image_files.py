@@ -36,9 +36,18 @@ class Layout:
         return self.HEADER.pack(*dataclasses.astuple(self))
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> Layout:
-        """What the header of a file says."""
-        return cls(*cls.HEADER.unpack_from(blob))
+    def from_bytes(cls, blob: bytes, shape: tuple[int, int]) -> Layout:
+        """What the header of a file says, of images with a height and a width."""
+        if len(blob) >= cls.HEADER.size:
+            layout = cls(*cls.HEADER.unpack_from(blob))
+            blank = layout.first + layout.chains * layout.steps - layout.count
+            # Each chain has a head of eight bytes.
+            if (layout.height, layout.width) == shape and 0 <= blank < layout.chains <= len(blob) // 8:
+                return layout
+        raise ValueError(
+            f"Wanted a file with images of {shape[0]}x{shape[1]} pixels, as the network is for, but its header says "
+            "otherwise. Give the weights that it was written with, or a file that is whole."
+        )
 
 
 def plan(network: VAE, images: np.ndarray, chains: int, first: int | None = None) -> Layout:
@@ -151,7 +160,7 @@ def encode(network: VAE, images: np.ndarray, chains: int, first: int | None = No
 def decode(path: Path, network: VAE) -> tuple[np.ndarray, float]:
     """The images in a file, and the seconds that decoding took without compilation."""
     blob = path.read_bytes()
-    layout = Layout.from_bytes(blob)
+    layout = Layout.from_bytes(blob, network.shape)
     _, program, weights = programs(network, layout)
     states = jans.from_bytes(blob[Layout.HEADER.size :], spare=spare(layout), fingerprint=canary(network, layout))
     compiled = program.lower(weights, states).compile()
@@ -163,8 +172,28 @@ def decode(path: Path, network: VAE) -> tuple[np.ndarray, float]:
     return np.asarray(images)[: layout.count].reshape(-1, layout.height, layout.width), seconds
 
 
-def account(network: VAE, images: np.ndarray) -> jans.accounting.Account:
-    """Where the bits of a few images go."""
-    flat = jnp.asarray(images.reshape(len(images), -1))
-    state = jans.rans.random(jax.random.key(0), network.latents, network.latents + flat.size)
-    return jans.account(network.codec(), state, flat, each=True)[1]
+@dataclasses.dataclass(frozen=True)
+class Accounted:
+    """What images cost in chains that each start with random bits."""
+
+    start: jans.rans.State
+    state: jans.rans.State
+    books: jans.accounting.Account
+
+    @property
+    def net(self) -> float:
+        """Bits of all images, without those that were there before."""
+        return float(self.books.bits.sum())
+
+    @property
+    def initial(self) -> float:
+        """Bits that an image needs to start with, on average."""
+        # The names come in the order of the pushes, so their running sum is the height of the stack.
+        height = np.cumsum(self.books.bits, axis=-1)
+        return float(-np.minimum(height.min(-1), 0).mean())
+
+
+def account(codec: jans.Codec, images: np.ndarray, latents: int) -> Accounted:
+    """Where the bits of images `[chains, steps, pixels]` go, whose latents are so many numbers."""
+    start = random_bits(latents, latents + images[0].size // 4, len(images))
+    return Accounted(start, *jans.account(codec, start, jnp.asarray(images), each=True))

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import image_data
 import image_files
-import jax
 import jax.numpy as jnp
 import numpy as np
 import report
@@ -99,20 +98,13 @@ def codec(network: Ladder, top_bins: Bins, local_bins: Bins, dynamic: bool) -> j
 
 def measure(network: Ladder, coder: jans.Codec, chains: np.ndarray) -> tuple[float, float]:
     """Bits per pixel of images `[chains, steps, pixels]`, and the bits that one of them needs to start with."""
-    words = network.latents
-    capacity = words + chains[0].size // 4
-    start = jax.vmap(lambda key: jans.rans.random(key, words, capacity))(
-        jax.random.split(jax.random.key(0), len(chains))
-    )
-    _, books = jans.account(coder, start, jnp.asarray(chains), each=True)
-    # The names come in the order of the pushes, so their running sum is the height of the stack.
-    lowest = np.minimum(np.cumsum(books.bits, axis=-1).min(-1), 0)
-    return books.bits.sum() / chains.size, float(-lowest.mean())
+    found = image_files.account(coder, chains, network.latents)
+    return found.net / chains.size, found.initial
 
 
 def study(network: Ladder, images: np.ndarray, all_bits: list[int]) -> dict[str, list[tuple[float, float]]]:
     """What `measure` says for each kind of bins and each of their numbers."""
-    chains = images.reshape(len(images) // 20, 20, -1)
+    chains = images.reshape(-1, 20, images[0].size)
     # How far fixed bins must reach, as an encoder would find from the images that it has.
     features = network.features(network.posterior(jnp.asarray(images.reshape(len(images), -1)))[0])
     mean, scale = network.conditional(features)
@@ -149,7 +141,6 @@ def draw(axes: Axes, title: str, x: Sequence[int], lines: dict[str, list[float]]
         axes.plot(x, values, color=colour, marker="o", markersize=3, label=name)
     report.tidy(axes, title)
     axes.set_xlabel(label, color=report.GREY)
-    axes.legend(frameon=False, fontsize=7.5, labelcolor=report.INK)
 
 
 def main() -> None:
@@ -173,6 +164,7 @@ def main() -> None:
     elbo = training.evaluate(network, images).mean()
     over = {name: [100 * (net / elbo - 1) for net, _ in rows] for name, rows in found.items()}
     initial = {name: [bits for _, bits in rows] for name, rows in found.items()}
+    print(f"-ELBO of {len(images)} images: {elbo:.4f} bits per pixel")
     for name in found:
         print(name)
         for bits, cost, needed in zip(args.bits, over[name], initial[name], strict=True):
@@ -188,6 +180,8 @@ def main() -> None:
     figure = Figure(figsize=(12, 3.6), dpi=130, facecolor="white", layout="constrained")
     rate, need, file = figure.subplots(1, 3)
     draw(rate, "Bits more than the ELBO, in %", args.bits, over, "bits of a latent")
+    for axes in (rate, file):
+        axes.legend(frameon=False, fontsize=7.5, labelcolor=report.INK)
     rate.set_yscale("symlog", linthresh=1)
     rate.axhline(0, color=report.PALE, linewidth=0.8)
     draw(need, "Initial bits", args.bits, initial, "bits of a latent")

@@ -90,7 +90,9 @@ def demo_command(args: argparse.Namespace) -> None:
         picture, images, encoded.bits_per_image, net=net, file=file, elbo=elbo, baselines=others, name=data.name
     )
     books = args.out / "account.png"
-    report.account(books, image_files.account(network, images[:ACCOUNTED]), images[0].size)
+    shown = images[:ACCOUNTED].reshape(1, -1, images[0].size)
+    accounted = image_files.account(network.codec(), shown, network.latents)
+    report.account(books, accounted.books, images[0].size)
     print(f"pictures: {picture}, {books}")
 
 

@@ -135,7 +135,9 @@ class Account:
             column = bits[:, k]
             axes.bar(place, column, 0.9, np.where(column >= 0, high, low), label=f"{name}  {column.mean():.2f}")
             high, low = high + np.maximum(column, 0), low + np.minimum(column, 0)
-        axes.step(place, bits.sum(1), where="mid", color="black", linewidth=1, label=f"net  {bits.sum(1).mean():.2f}")
+        net = bits.sum(1)
+        edges = np.arange(len(bits) + 1) - 0.5
+        axes.stairs(net, edges, baseline=None, color="black", linewidth=1, label=f"net  {net.mean():.2f}")
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set(ylabel=unit, xlabel="datum")
         axes.margins(x=0.01)

@@ -39,6 +39,8 @@ def isolated(function: Callable[..., Any]) -> Callable[..., Any]:
         leaves, tree = jax.tree.flatten(args)
         if not leaves:
             raise ValueError("an isolated function needs an argument that holds an array, got none.")
+        if any(jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key) for leaf in leaves):
+            raise TypeError("an isolated function takes numbers, got a random key. Give it jax.random.key_data(key).")
         flat = lambda *leaves: function(*jax.tree.unflatten(tree, leaves))
         closed, shapes = jax.make_jaxpr(flat, return_shape=True)(*leaves)
         run = _in_a_loop(lambda captured, leaves: jaxpr_as_fun(closed.replace(consts=captured))(*leaves))
@@ -50,7 +52,8 @@ def isolated(function: Callable[..., Any]) -> Callable[..., Any]:
 def _in_a_loop(function: Callable[[list, list], list]) -> Callable[[list, list], list]:
     @custom_vmap
     def run(captured: list, leaves: list) -> list:
-        captured, leaves = jax.lax.optimization_barrier((captured, leaves))
+        # One by one, as some may differ between devices and others not.
+        captured, leaves = jax.tree.map(jax.lax.optimization_barrier, (captured, leaves))
         # There is one turn, but XLA cannot know, and in another one the leaves would be different.
         last = (jax.lax.population_count(_word(leaves[0])) > 32).astype(jnp.int32)
 
@@ -58,7 +61,7 @@ def _in_a_loop(function: Callable[[list, list], list]) -> Callable[[list, list],
             i, leaves, _ = carry
             return i + 1, [_other(leaf) for leaf in leaves], function(captured, leaves)
 
-        nothing = [jnp.zeros(x.shape, x.dtype) for x in jax.eval_shape(function, captured, leaves)]
+        nothing = [jnp.zeros_like(x) for x in jax.eval_shape(function, captured, leaves)]
         return jax.lax.while_loop(lambda carry: carry[0] <= last, turn, (jnp.int32(0), leaves, nothing))[2]
 
     @run.def_vmap

@@ -9,7 +9,9 @@ from jans import rans
 from jans.models import Uniform
 from jans.status import BAD_DATA, UNDERFLOW
 
-_BYTE = Uniform(256, precision=8)
+
+def _byte() -> Uniform:
+    return Uniform(256, precision=8)
 
 
 def split(state: rans.State, n: int, n_bytes: int) -> rans.State:
@@ -39,12 +41,12 @@ def split(state: rans.State, n: int, n_bytes: int) -> rans.State:
     if n < 1:
         raise ValueError(f"n must be at least 1 stream, got {n}.")
     _check_bytes(n_bytes)
-    state, data = rans.pop(state, _BYTE, shape=(n - 1, n_bytes), dtype=jnp.uint8)
+    state, data = rans.pop(state, _byte(), shape=(n - 1, n_bytes), dtype=jnp.uint8)
     # The single head of rans64 is a number, and may give zeros for ever.
     spent = jnp.where(rans.is_empty(state), UNDERFLOW, 0) if data.size else 0
     state = dataclasses.replace(state, status=state.status | spent)
     empty = rans.init(state.capacity, state.lanes, state.variant)
-    others = jax.vmap(lambda row: rans.push(empty, _BYTE, row))(data)
+    others = jax.vmap(lambda row: rans.push(empty, _byte(), row))(data)
     return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), state, others)
 
 
@@ -63,10 +65,10 @@ def join(states: rans.State, n_bytes: int) -> rans.State:
         raise ValueError(f"states must be one axis of streams, as split gives them, got shape {states.size.shape}.")
     _check_bytes(n_bytes)
     first, rest = jax.tree.map(lambda leaf: leaf[0], states), jax.tree.map(lambda leaf: leaf[1:], states)
-    others, data = jax.vmap(lambda one: rans.pop(one, _BYTE, shape=(n_bytes,), dtype=jnp.uint8))(rest)
+    others, data = jax.vmap(lambda one: rans.pop(one, _byte(), shape=(n_bytes,), dtype=jnp.uint8))(rest)
     bad = jnp.where(rans.is_empty(others), others.status, others.status | BAD_DATA)
     status = jnp.bitwise_or.reduce(bad, initial=0) | first.status
-    return rans.push(dataclasses.replace(first, status=status), _BYTE, data)
+    return rans.push(dataclasses.replace(first, status=status), _byte(), data)
 
 
 def _check_bytes(n_bytes: int) -> None:

@@ -1,6 +1,6 @@
 """Runs what a page says.
 
-    python tests/pages.py docs/tutorial.md docs/pictures    # in that folder, where the page's pictures are then
+python tests/pages.py docs/tutorial.md docs/pictures    # in that folder, where the page's pictures are then
 """
 
 import os

@@ -150,7 +150,7 @@ class Axes:
     def bar(self, place, height, width, bottom, label):
         self.bars[label.split()[0]] = (np.array(height), np.array(bottom))
 
-    def step(self, place, values, **_):
+    def stairs(self, values, edges, **_):
         self.steps = list(values)
 
     def __getattr__(self, name):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, PartitionSpec
 
 import jans
 from jans import models
@@ -78,6 +79,21 @@ def test_vmap_over_what_is_held_and_what_comes():
 def test_it_is_a_loop_that_is_gone_through_once():
     program = jax.jit(jans.isolated(lambda x: network(WEIGHTS, SPREAD, x))).lower(jnp.ones((2, 40))).compile()
     assert program.as_text().count("while(") == 1, "the compiler has seen through the loop"
+
+
+@pytest.mark.parametrize("check_vma", [True, False])
+def test_shard_map(check_vma):
+    mesh = jax.make_mesh((8,), ("rows",), axis_types=(AxisType.Auto,))
+    x = jnp.asarray(random.normal(size=(8, 40)), jnp.float32)
+    known = jax.vmap(jans.isolated(lambda x: network(WEIGHTS, SPREAD, x)))
+    rows = PartitionSpec("rows")
+    spread = jax.shard_map(known, mesh=mesh, in_specs=rows, out_specs=rows, check_vma=check_vma)
+    chex.assert_trees_all_close(jax.jit(spread)(x), known(x), rtol=1e-4)
+
+
+def test_random_keys():
+    with pytest.raises(TypeError, match="takes numbers, got a random key"):
+        jans.isolated(lambda x, key: x)(jnp.ones(3), jax.random.key(0))
 
 
 def test_without_arguments():
