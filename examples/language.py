@@ -26,6 +26,8 @@ from flax import nnx
 from language_report import picture
 from text_baselines import Size, baselines
 
+import jans
+
 
 def encode_command(args: argparse.Namespace) -> None:
     """Texts to .jans files beside them, or in --out."""
@@ -70,7 +72,7 @@ def refuse_others(compressor: files.Compressor, blob: bytes) -> None:
     other.net.mix[...] = other.net.mix[...].at[0, 0].add(2.0**-model.GRID)
     try:
         files.Files(other).decompress(blob)
-    except ValueError as error:
+    except jans.CodingError as error:
         print(f"with one weight of another value: {error}")
     else:
         raise SystemExit("a file was decoded with other weights than those that it was made with")
@@ -118,7 +120,7 @@ def demo_command(args: argparse.Namespace) -> None:
     print(f"{'jans, the file':<30}{'':>13}{rate:18.3f}   {len(blob):,} bytes, every one counted")
     print(f"{'-log2 of its probabilities':<30}{'':>13}{bits.sum() / len(data.test):18.3f}")
     best = min(others, key=lambda size: size.primed)
-    print(f"\n{100 * (1 - len(blob) / best.primed):.1f} % below {best.name} after the rest")
+    print(f"\n{100 * (len(blob) / best.primed - 1):+.1f} % against {best.name} after the rest")
     print(f"encoded {len(data.test) / encode:,.0f} bytes/s, decoded {len(data.test) / decode:,.0f} bytes/s")
     print(f"not in the file: the network and the text it remembers, {path.stat().st_size:,} bytes of weights")
     spelled = [coder.subwords.spelling[token] for token in tokens]
@@ -134,7 +136,7 @@ def main() -> None:
     parser.add_argument("--data", default="kjv", help="'kjv', 'pydoc' or a text file; its last twentieth is compressed")
     parser.add_argument("--weights", type=Path, help="weights of an earlier run, instead of training")
     parser.add_argument("--steps", type=int, default=model.Config.steps, help="of training")
-    parser.add_argument("--streams", type=int, help="coded side by side; by default one for 2048 tokens, 32 at most")
+    parser.add_argument("--streams", type=int, default=1, help="coded side by side: faster, and larger files")
     parser.add_argument("--out", type=Path, help="folder for what is written")
     args = parser.parse_intermixed_args()
     args.config = model.Config(steps=args.steps)

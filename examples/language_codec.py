@@ -1,8 +1,8 @@
 """Text to bytes and back with a trained language model: encoded in one pass, decoded in one scan.
 
-A text is cut into streams of equal length, which are coded side by side: each step of the scan takes the next token of
-every stream. All of them share one memory, so that each learns from what the others have read. The integers of the
-memory and the exact sums of the network are the same in the pass and in the scan, and on every machine.
+The integers of the memory and the exact sums of the network are the same in the pass and in the scan, and on every
+machine. For speed a text can be cut into streams of equal length, which are coded side by side: each step of the scan
+takes the next token of every stream. All of them share one memory, so that each learns from what the others have read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ from subwords import Subwords
 import jans
 
 HEADER = struct.Struct("<2I")  # tokens, streams
-STREAM, MOST_STREAMS = 2048, 32  # tokens that are worth a stream of their own, and how many streams there are at most
 
 
 class Shared(nnx.Variable):
@@ -97,34 +97,40 @@ class Files:
         self.graph, self.parameters = nnx.split(compressor.net)
         self.fingerprint = weights.fingerprint(nnx.state(compressor))
 
-    def compress(self, text: bytes, streams: int | None = None) -> bytes:
+    def compress(self, text: bytes, streams: int = 1) -> bytes:
         """Any bytes as a file."""
         count, data = self._arrange(text, streams)
         # No token takes more than the 24 bits of its model.
         state = self._encode(self.parameters, self._memory(data), jans.rans.init(capacity=data.size + 2), data)
-        return HEADER.pack(count, data.shape[1]) + jans.to_bytes(state, self.fingerprint)
+        header = HEADER.pack(count, data.shape[1])
+        return header + jans.to_bytes(state, self._fingerprint(header))
 
     def decompress(self, blob: bytes) -> bytes:
         """The bytes in a file."""
         if len(blob) < HEADER.size:
             raise ValueError(f"A file begins with {HEADER.size} bytes of header, but this one has {len(blob)} in all.")
         count, streams = HEADER.unpack_from(blob)
-        state = jans.from_bytes(blob[HEADER.size :], fingerprint=self.fingerprint)
+        state = jans.from_bytes(blob[HEADER.size :], fingerprint=self._fingerprint(blob[: HEADER.size]))
         empty = np.zeros((-(-count // streams), streams), np.int32)
         state, data = self._decode(self.parameters, self._memory(empty), state, empty.shape)
         jans.check(state)
         return self.subwords.decode(np.asarray(data).T.reshape(-1)[:count])
 
-    def bits(self, text: bytes, streams: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def bits(self, text: bytes, streams: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """The tokens of a text, and the bits that each takes."""
         count, data = self._arrange(text, streams)
         bits = self._measure(self.parameters, self._memory(data), data)
         return data.T.reshape(-1)[:count], np.asarray(bits).T.reshape(-1)[:count]
 
-    def _arrange(self, text: bytes, streams: int | None) -> tuple[int, np.ndarray]:
+    def _fingerprint(self, header: bytes) -> int:
+        """Stands for the network and the header, so that a damaged one is an error, too."""
+        return self.fingerprint ^ zlib.crc32(header)
+
+    def _arrange(self, text: bytes, streams: int) -> tuple[int, np.ndarray]:
         """How many tokens a text has, and these in streams, `[steps, streams]`, with a few zeros behind the last."""
+        if streams < 1:
+            raise ValueError(f"streams must be at least 1, got {streams}.")
         tokens = self.subwords.encode(text)
-        streams = streams or min(MOST_STREAMS, 1 + len(tokens) // STREAM)
         data = np.zeros((streams, -(-len(tokens) // streams)), np.int32)
         data.reshape(-1)[: len(tokens)] = tokens
         return len(tokens), np.ascontiguousarray(data.T)
