@@ -23,7 +23,7 @@ def picture(
 ) -> None:
     """Draw `path`, a PNG, of a text's tokens, the bits of each, and the sizes of the text after compressors."""
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
-    figure = Figure(figsize=(11.5, 4.6), dpi=110, facecolor="white", layout=layout)
+    figure = Figure(figsize=(11.5, 4.6), dpi=100, facecolor="white", layout=layout)
     passage, bars = figure.subplots(1, 2, width_ratios=(1.5, 1))
     _draw_passage(passage, spelled, bits, name)
     length = sum(map(len, spelled))
