@@ -14,18 +14,21 @@ from PIL import Image
 def baselines(images: np.ndarray) -> list[tuple[str, int]]:
     """Names and sizes in bytes of `images`, uint8 `[N, H, W]`, after compressors at strong settings.
 
-    gzip, bz2 and xz see all the images as one string of pixels, without any header. PNG and WebP compress every image
+    gzip, bz2 and xz see all the images as one string of pixels, without any header, eight to a byte where they are 0
+    and 1. PNG and WebP compress every image
     to a file of its own, as they are meant to; WebP's `quality=100` gains it another 0.7 % on MNIST, for twenty times
     the time.
     """
-    raw = np.ascontiguousarray(images, np.uint8).tobytes()
+    binary = images.max() <= 1
+    raw = np.packbits(images).tobytes() if binary else np.ascontiguousarray(images, np.uint8).tobytes()
+    pictures = [Image.fromarray(255 * image).convert("1") if binary else Image.fromarray(image) for image in images]
     return [
         ("raw", len(raw)),
         ("gzip -9", len(gzip.compress(raw, 9))),
         ("bz2 -9", len(bz2.compress(raw, 9))),
         ("xz -9e", len(lzma.compress(raw, preset=9 | lzma.PRESET_EXTREME))),
-        ("PNG each", sum(_size(image, "PNG", optimize=True) for image in images)),
-        ("WebP each", sum(_size(image, "WEBP", lossless=True, method=6) for image in images)),
+        ("PNG each", sum(_size(image, "PNG", optimize=True) for image in pictures)),
+        ("WebP each", sum(_size(image, "WEBP", lossless=True, method=6) for image in pictures)),
     ]
 
 
@@ -38,7 +41,7 @@ def lossy(image: np.ndarray, kind: str, quality: int) -> tuple[int, np.ndarray]:
         return len(file.getvalue()), np.asarray(decoded.convert("RGB"))
 
 
-def _size(image: np.ndarray, kind: str, **options: object) -> int:
+def _size(image: Image.Image, kind: str, **options: object) -> int:
     file = io.BytesIO()
-    Image.fromarray(image).save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.tell()

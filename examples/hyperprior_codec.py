@@ -157,7 +157,7 @@ class Files:
 
     def __init__(self, codec: Codec) -> None:
         self.codec, self.coder = codec, codec.coder()
-        self.fingerprint = weights.fingerprint(nnx.state(codec)) & 0xFFFFFFFF
+        self.fingerprint = jans.fingerprint(nnx.state(codec)) & 0xFFFFFFFF
 
     def compress(self, image: np.ndarray, quality: int) -> tuple[bytes, float, np.ndarray]:
         """A photograph as a file; then the bits that the likelihood promised, and the image as the receiver has it."""

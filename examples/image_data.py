@@ -23,6 +23,12 @@ class Dataset:
     train: np.ndarray  # uint8 [N, H, W]
     test: np.ndarray  # uint8 [M, H, W]
     levels: int  # pixels are 0 .. levels - 1
+    grey: int = 0  # levels of the images to learn from, where each use draws black or white of them
+
+    def draw(self, random: np.random.Generator, chosen: np.ndarray | None = None) -> np.ndarray:
+        """Images to learn from, all or the `chosen`, with pixels 0 .. levels - 1."""
+        images = self.train if chosen is None else self.train[chosen]
+        return _black_or_white(images, self.grey, random) if self.grey else images
 
 
 def load(spec: str | None = None) -> Dataset:
@@ -46,6 +52,16 @@ def load(spec: str | None = None) -> Dataset:
         f"Wanted the path of an mnist.npz, a folder of images, or one of {', '.join(map(repr, _PACKAGED))}, but there "
         f"is nothing at {str(path)!r}. Check the path, or name no data to use what is at hand."
     )
+
+
+def binarised(dataset: Dataset) -> Dataset:
+    """The same images in black and white: a pixel is white with the probability that its grey level says."""
+    test = _black_or_white(dataset.test, dataset.levels, np.random.default_rng(0))
+    return Dataset(f"{dataset.name}, binarised", dataset.train, test, 2, grey=dataset.levels)
+
+
+def _black_or_white(images: np.ndarray, levels: int, random: np.random.Generator) -> np.ndarray:
+    return (images > random.integers(0, levels - 1, images.shape, np.uint8)).astype(np.uint8)
 
 
 def _find_mnist() -> Path | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,25 +94,25 @@ class Files:
         self.subwords = Subwords(np.asarray(compressor.merges[...]))
         self.text = np.asarray(compressor.text[...], np.int32)
         self.graph, self.parameters = nnx.split(compressor.net)
-        self.fingerprint = weights.fingerprint(nnx.state(compressor))
+        self.shared = nnx.state(compressor)
 
     def compress(self, text: bytes, streams: int = 1) -> bytes:
         """Any bytes as a file."""
         count, data = self._arrange(text, streams)
         # No token takes more than the 24 bits of its model.
         state = self._encode(self.parameters, self._memory(data), jans.rans.init(capacity=data.size + 2), data)
-        header = HEADER.pack(count, data.shape[1])
-        return header + jans.to_bytes(state, self._fingerprint(header))
+        streams = data.shape[1]
+        return HEADER.pack(count, streams) + jans.to_bytes(state, self._fingerprint(count, streams))
 
     def decompress(self, blob: bytes) -> bytes:
         """The bytes in a file."""
         if len(blob) < HEADER.size:
             raise ValueError(f"A file begins with {HEADER.size} bytes of header, but this one has {len(blob)} in all.")
         count, streams = HEADER.unpack_from(blob)
-        state = jans.from_bytes(blob[HEADER.size :], fingerprint=self._fingerprint(blob[: HEADER.size]))
+        state = jans.from_bytes(blob[HEADER.size :], fingerprint=self._fingerprint(count, streams))
         empty = np.zeros((-(-count // streams), streams), np.int32)
         state, data = self._decode(self.parameters, self._memory(empty), state, empty.shape)
-        jans.check(state)
+        jans.check_end(state, jans.rans.init(capacity=0))
         return self.subwords.decode(np.asarray(data).T.reshape(-1)[:count])
 
     def bits(self, text: bytes, streams: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -122,9 +121,9 @@ class Files:
         bits = self._measure(self.parameters, self._memory(data), data)
         return data.T.reshape(-1)[:count], np.asarray(bits).T.reshape(-1)[:count]
 
-    def _fingerprint(self, header: bytes) -> int:
-        """Stands for the network and the header, so that a damaged one is an error, too."""
-        return self.fingerprint ^ zlib.crc32(header)
+    def _fingerprint(self, count: int, streams: int) -> int:
+        """Stands for all that is shared and the header, so that a damaged one is an error, too."""
+        return jans.fingerprint((self.shared, np.array([count, streams], np.uint32)))
 
     def _arrange(self, text: bytes, streams: int) -> tuple[int, np.ndarray]:
         """How many tokens a text has, and these in streams, `[steps, streams]`, with a few zeros behind the last."""

@@ -1,13 +1,11 @@
-"""Weights of a network in a file without pickles, and what stands for them in the files that it compresses."""
+"""Weights of a network in a file without pickles."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -37,14 +35,6 @@ def fill(network: nnx.Module, path: str | Path) -> None:
         )
     for name, variable in variables.items():
         variable[...] = jnp.asarray(arrays[name])
-
-
-def fingerprint(weights: Any) -> int:
-    """64 bits that stand for the network in a file, so that other weights are an error and not noise."""
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(weights):
-        digest.update(np.asarray(leaf).tobytes())
-    return int.from_bytes(digest.digest()[:8], "little")
 
 
 def _named(network: nnx.Module) -> dict[str, nnx.Variable]:

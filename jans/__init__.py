@@ -12,6 +12,8 @@ from jans import status as status
 from jans import tans as tans
 from jans.accounting import account as account
 from jans.accounting import named as named
+from jans.agreement import check_end as check_end
+from jans.agreement import fingerprint as fingerprint
 from jans.codecs import Codec as Codec
 from jans.codecs import ancestral as ancestral
 from jans.codecs import autoregressive as autoregressive
@@ -27,10 +29,13 @@ from jans.codecs import vector_quantised as vector_quantised
 from jans.coupled import coupled_samples as coupled_samples
 from jans.ffi.registry import devices as devices
 from jans.ffi.registry import export_checks as export_checks
+from jans.isolation import isolated as isolated
 from jans.multisets import multiset as multiset
 from jans.status import CodingError as CodingError
 from jans.status import check as check
 from jans.status import check_inside as check_inside
+from jans.streams import join as join
+from jans.streams import split as split
 from jans.table_coder import TableCoder as TableCoder
 from jans.wire import from_bytes as from_bytes
 from jans.wire import to_bytes as to_bytes

@@ -3,11 +3,13 @@
 import dataclasses
 import functools
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from jans.codecs import Codec
 from jans.state import State, find_variant, pytree
@@ -133,7 +135,9 @@ class Account:
             column = bits[:, k]
             axes.bar(place, column, 0.9, np.where(column >= 0, high, low), label=f"{name}  {column.mean():.2f}")
             high, low = high + np.maximum(column, 0), low + np.minimum(column, 0)
-        axes.step(place, bits.sum(1), where="mid", color="black", linewidth=1, label=f"net  {bits.sum(1).mean():.2f}")
+        net = bits.sum(1)
+        edges = np.arange(len(bits) + 1) - 0.5
+        axes.stairs(net, edges, baseline=None, color="black", linewidth=1, label=f"net  {net.mean():.2f}")
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set(ylabel=unit, xlabel="datum")
         axes.margins(x=0.01)
@@ -169,7 +173,9 @@ def account(codec: Codec, state: State, data: Any, each: bool = False) -> tuple[
     states, all_data = widened(state), widened(data)
     lead = 2 if each else 1
     names = _names(codec, _structs(states, 1), _structs(all_data, lead))
-    after, *counts = jax.jit(jax.vmap(functools.partial(_push, codec, names, each)))(states, all_data)
+    after, *counts = _with_constants_as_arguments(jax.vmap(functools.partial(_push, codec, names, each)))(
+        states, all_data
+    )
     word = find_variant(state.variant).word_bits
     booked, held = (word * np.asarray(words, float) + _UNIT * np.asarray(units, float) for words, units in counts)
     start = held[:, -1]
@@ -197,6 +203,18 @@ def _push(codec: Codec, names: tuple[str, ...], each: bool, state: State, data: 
     # In the order of data: what the first one leaves comes first, and last what was there before all.
     books, contents = jax.tree.map(lambda head, rest: jnp.concatenate([head[None], rest]), last, before)
     return State(end.head, end.tail, end.size, end.status, end.variant), books, contents
+
+
+def _with_constants_as_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, jitted, with the arrays that it holds as arguments: the weights of a network within a codec would
+    otherwise be constants of the program, which compile to other floats than weights that come as arguments do."""
+
+    def run(*args: Any) -> Any:
+        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+        program = jax.jit(lambda constants, leaves: jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, constants))(*leaves))
+        return jax.tree.unflatten(jax.tree.structure(shapes), program(closed.consts, jax.tree.leaves(args)))
+
+    return run
 
 
 def _names(codec: Codec, state: Any, data: Any) -> tuple[str, ...]:

@@ -296,10 +296,10 @@ def check_codec(codec: Codec, state: Any, data: Any) -> None:
     pushed = codec.push(state, data)
     popped, again = codec.pop(pushed)
     _assert_same("data", data, again)
-    _assert_same("state", _content(state), _content(popped))
+    _assert_same("state", content(state), content(popped))
 
 
-def _content(state: Any) -> Any:
+def content(state: Any) -> Any:
     """A pytree with unused words blanked, for states that have any."""
 
     blank = lambda part: part.blank() if hasattr(part, "blank") else part

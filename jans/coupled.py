@@ -46,10 +46,6 @@ def coupled_samples(
 
     def samples(model, quantiles):
         """The latents, and the quantile of each: [n, *shape]."""
-        if model.precision > 30:
-            raise ValueError(
-                f"the posterior of coupled samples has at most 30 bits of precision, got {model.precision}."
-            )
         total = 2**model.precision
         steps = jnp.arange(n, dtype=jnp.int32) * (total // n)
         all_quantiles = (quantiles + steps.reshape(n, *(1,) * quantiles.ndim)) % total

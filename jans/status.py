@@ -86,15 +86,20 @@ one has 0).
         status = status | np.where((size < 0) | (size > capacity) & ~dropped, BAD_STATE, 0)
     if not status.any():
         return state
-    stream = np.argwhere(status)[0]
-    at = tuple(int(i) for i in stream)
+    at, name = first_fault(status)
     ahead = int(np.asarray(state.ahead)[at]) if hasattr(state, "ahead") else 0
     sizes = [(int(size[at]) + ahead, capacity) for size, capacity in stacks]
     text = sentence(int(status[at]), *max(sizes, key=lambda stack: stack[0] - stack[1]))
+    raise CodingError(name + text)
+
+
+def first_fault(fault: np.ndarray) -> tuple[tuple[int, ...], str]:
+    """Where in a batch the first stream is that is at fault (not zero), and the beginning of a sentence about it."""
+    at = tuple(int(i) for i in np.argwhere(fault)[0])
     if not at:
-        raise CodingError(text)
+        return at, ""
     name = at[0] if len(at) == 1 else at
-    raise CodingError(f"stream {name} of {status.size} ({int((status != 0).sum())} at fault): {text}")
+    return at, f"stream {name} of {fault.size} ({np.count_nonzero(fault)} at fault): "
 
 
 def check_inside(state: Any) -> Any:

@@ -163,7 +163,8 @@ def read_layout(blob: bytes, coder: int, fingerprint: int) -> tuple[Layout, int]
     if fingerprint and found and found != fingerprint:
         raise CodingError(
             f"these bytes were written with models of fingerprint {found:#018x}, the models at hand have "
-            f"{fingerprint:#018x}: symbols would decode to noise. Load the models that the encoder used."
+            f"{fingerprint:#018x}: symbols would decode to noise. Load the models that the encoder used, and "
+            "compute with them at its batch shape."
         )
     dims = struct.unpack_from(f"<{rank}I", blob, _PREFIX.size)
     return Layout(coder, list(plain.VARIANTS)[number], lanes, found, dims), end

@@ -6,6 +6,7 @@ import pathlib
 import pkgutil
 import re
 
+import pages
 import pytest
 
 import jans
@@ -23,10 +24,10 @@ def test_docstrings(name):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_pages(path):
-    namespace: dict = {}
-    for block in re.findall(r"^```python\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
-        exec(compile(block, str(path), "exec"), namespace)
+def test_pages(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    pages.run(path)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

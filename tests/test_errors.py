@@ -171,6 +171,11 @@ VALUE = {
         "high must be from -4194304 to 4194304, got 4194305",
     ),
     "wide support": (lambda: models.LogisticMixture(jnp.zeros(1), 0.0, 1.0, precision=7), "256 symbols do not fit"),
+    "another start": (
+        lambda: jans.check_end(STATE, rans.init(4)),
+        r"start must be as the encoder had it, variant rans64 of 2 lanes in a batch of shape \(\) like state, got "
+        r"variant rans64 of 1 lanes",
+    ),
     "quantize": (lambda: quantize.probs(jnp.ones(300), 8), "300 symbols do not fit a precision of 8 bits"),
     "quantize precision": (lambda: quantize.logits(jnp.ones(3), 33), "from 1 to 32 bits, got 33"),
     "quantize nothing": (lambda: quantize.probs(jnp.ones((3, 0)), 8), r"probs needs a symbol or more .* \(3, 0\)"),
@@ -218,6 +223,24 @@ TYPE = {
         ),
         r"operand 4 of jans_rans_pop_uniform has shape \(2, 1\), batch \(\)",
     ),
+    "end of no coder": (lambda: jans.check_end(STATE, 0), "state and start must be of type jans.rans.State, got int"),
+    "end inside jit": (
+        lambda: jax.jit(lambda state: jans.check_end(state, STATE))(STATE),
+        "jans.check_end looks at values and cannot run inside jit, vmap or scan. Call it on the result outside",
+    ),
+    "fingerprint inside jit": (
+        lambda: jax.jit(jans.fingerprint)(FIVE),
+        "jans.fingerprint looks at values and cannot run inside jit",
+    ),
+    "fingerprint of a function": (
+        lambda: jans.fingerprint({"net": [FIVE, jax.nn.relu]}),
+        "the leaves of tree must be arrays or numbers, got .* at 'net/1'. Leave it out",
+    ),
+    "fingerprint of a key": (
+        lambda: jans.fingerprint(jax.random.key(0)),
+        "got PRNGKeyArray at ''. Leave it out, or take jax.random.key_data",
+    ),
+    "fingerprint of a large number": (lambda: jans.fingerprint(2**70), "arrays or numbers, got int at ''"),
     "an abstract model": (lambda: models.Model(), "abstract"),
 }
 

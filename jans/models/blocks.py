@@ -1,8 +1,7 @@
 """A function of one symbol, computed in blocks of one shape, so that all programs that call it round alike.
 
-XLA may fuse a product and a sum, or take another routine, when the same expression is part of another program, has
-another length or constant operands. An encoder has all symbols at hand and a decoder as many as lanes; so both compute
-blocks of 128, in a loop that neither `vmap` nor fusion reaches into. (Other kinds of machines round differently still.)
+An encoder has all symbols at hand and a decoder as many as lanes; so both compute blocks of 128, each isolated from
+what is around it, and from `vmap`. (Other kinds of machines round differently still.)
 """
 
 import math
@@ -13,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+
+from jans.isolation import isolated
 
 BLOCK = 128
 
@@ -25,23 +26,12 @@ def evaluate(function: Callable[..., jax.Array], parameters: tuple[jax.Array, ..
 
     @custom_vmap
     def run(captured: list[Any], arrays: tuple[jax.Array, ...]) -> jax.Array:
-        def block(values):
-            # The body of a loop is a program of its own to XLA, whose operands are nothing it could have prepared for:
-            # it cannot know that there is one turn (x is never infinite), nor that they are not reversed in another.
-            def turn(carry):
-                i, values, _ = carry
-                (result,) = jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, captured))(*values)
-                return i + 1, tuple(value[::-1] for value in values), result
-
-            last = jnp.isinf(values[-1][0]).astype(jnp.int32)
-            start = jnp.int32(0), values, jnp.zeros(BLOCK, closed.out_avals[0].dtype)
-            return jax.lax.while_loop(lambda carry: carry[0] <= last, turn, start)[2]
-
+        block = isolated(jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, captured)))
         n = arrays[0].shape[0]
         turns = -(-n // BLOCK)
         fill = [(0, turns * BLOCK - n)]
         padded = [jnp.pad(a, fill + [(0, 0)] * (a.ndim - 1)).reshape(turns, BLOCK, *a.shape[1:]) for a in arrays]
-        return jax.lax.map(block, tuple(padded)).reshape(-1)[:n]
+        return jax.lax.map(lambda values: block(*values)[0], tuple(padded)).reshape(-1)[:n]
 
     @run.def_vmap
     def run_batch(size, batched, captured, arrays):
