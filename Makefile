@@ -1,11 +1,11 @@
-# `make demo`, `make hyperprior`, `make lossless` and `make test` need Python, pip and a C++17 compiler; all else goes into a virtual environment of its own.
+# Examples and tests need Python, pip and a C++17 compiler; all else goes into a virtual environment of its own.
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jans csrc -name '*.py' -o -name '*.h' -o -name '*.inc' -o -name '*.cc' -o -name '*.cu')
 
-.PHONY: demo hyperprior lossless test lint bench bench-scaling bench-memory bench-tables neon gpu clean
+.PHONY: demo hyperprior lossless language test lint bench bench-scaling bench-memory bench-tables neon gpu clean
 
 demo: $(VENV)/has-examples
 	$(VENV)/bin/python examples/mnist.py $(ARGS)
@@ -15,6 +15,9 @@ hyperprior: $(VENV)/has-photos
 
 lossless: $(VENV)/has-photos
 	$(VENV)/bin/python examples/lossless.py $(ARGS)
+
+language: $(VENV)/has-text
+	$(VENV)/bin/python examples/language.py $(ARGS)
 
 test: $(VENV)/has-test
 	$(VENV)/bin/pytest -n 2 $(ARGS)

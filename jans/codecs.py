@@ -90,16 +90,21 @@ def ancestral(codecs: Sequence[Callable[..., Codec]]) -> Codec:
 
 
 def autoregressive(
-    step: Callable[[Any, Any], tuple[Any, Any]], codec: Callable[[Any], Codec], start: Any, first: Any, n: int
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    codec: Callable[[Any], Codec],
+    start: Any,
+    first: Any,
+    n: int,
+    parallel: Callable[[Any], Any] | None = None,
 ) -> Codec:
     """n data, each by a codec whose parameters a model computes from those before it.
 
         carry = start                      previous = first
         carry, parameters = step(carry, previous);  previous = data coded with codec(parameters);  and so on
 
-    Pushes run the model over the data that they know, as a scan, and then code from the last to the first; pops run it
-    datum by datum. Both compute the same parameters only where the model gives the same floats in both programs:
-    `jans.models.snap` makes it so, up to margins.
+    Pushes run the model over the data that they know, as a scan or by `parallel`, and then code from the last to the
+    first; pops run it datum by datum. Both compute the same parameters only where the model gives the same floats in
+    both programs: `jans.models.snap` makes it so, up to margins, and a model whose sums are all exact without any.
 
     Args:
         step: from a carry (a hidden state, a cache) and the datum before to the next carry and the parameters.
@@ -107,6 +112,8 @@ def autoregressive(
         start: the first carry.
         first: what stands before the first datum; of its shape and dtype.
         n: how many; the leaves of data lead with an axis of this length.
+        parallel: for models that see all data at once, as transformers do: from what stands before each datum to the
+            parameters of all, which are those of `step`; leaves lead with an axis of length n.
     """
 
     # Barriers keep what surrounds the model out of how it is compiled.
@@ -116,7 +123,10 @@ def autoregressive(
     def push(state, data):
         before = lambda head, rest: jnp.concatenate([jnp.asarray(head)[None], rest])[:-1]
         previous = jax.tree.map(before, first, data)
-        _, parameters = jax.lax.scan(guarded, start, previous, length=n)
+        if parallel is None:
+            _, parameters = jax.lax.scan(guarded, start, previous, length=n)
+        else:
+            parameters = jax.lax.optimization_barrier(parallel(jax.lax.optimization_barrier(previous)))
         return jax.lax.scan(
             lambda s, part: (codec(part[0]).push(s, part[1]), None), state, (parameters, data), length=n, reverse=True
         )[0]

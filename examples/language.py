@@ -1,0 +1,152 @@
+"""Lossless compression of text with a small language model: encoded in one pass, decoded in a scan, elsewhere.
+
+    python examples/language.py [--data kjv | pydoc | file] [--weights out/language/weights.npz]
+    python examples/language.py encode --weights out/language/weights.npz letter.txt
+    python examples/language.py decode --weights out/language/weights.npz letter.txt.jans
+
+Without a command: trains (or takes --weights) on all of a text but its end, compresses the end, starts a fresh process
+that decodes the file, compares every byte, and prints what it cost beside gzip, bz2, xz, zstd, brotli and PPMd.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import language_codec as files
+import language_model as model
+import subwords
+import text_data
+from flax import nnx
+from language_report import picture
+from text_baselines import Size, baselines
+
+import jans
+
+
+def encode_command(args: argparse.Namespace) -> None:
+    """Texts to .jans files beside them, or in --out."""
+    compressor = files.Files(files.load(args.weights))
+    for path in args.files:
+        written = (args.out or path.parent) / f"{path.name}.jans"
+        written.write_bytes(compressor.compress(path.read_bytes(), args.streams))
+        print(f"{written}: {written.stat().st_size:,} bytes")
+
+
+def decode_command(args: argparse.Namespace) -> None:
+    """Files to texts beside them, or in --out, without the .jans and with .out at the end."""
+    compressor = files.Files(files.load(args.weights))
+    for path in args.files:
+        text = compressor.decompress(path.read_bytes())
+        ((args.out or path.parent) / f"{path.stem}.out").write_bytes(text)
+
+
+def trained(args: argparse.Namespace, text: bytes, path: Path) -> files.Compressor:
+    """What is in --weights, or a new network, saved."""
+    if args.weights:
+        return files.load(args.weights)
+    vocabulary = subwords.learn(text, args.config.tokens)
+    config = dataclasses.replace(args.config, tokens=len(vocabulary))
+    tokens = vocabulary.encode(text)
+    compressor = files.Compressor(model.train(tokens, config), vocabulary.merges, tokens)
+    files.save(path, compressor)
+    return compressor
+
+
+def decode_elsewhere(path: Path, weights: Path, out: Path, text: bytes) -> None:
+    """Decodes a file in a fresh process, and compares what comes out."""
+    command = [sys.executable, __file__, "decode", "--weights", weights, "--out", out, path]
+    subprocess.run([str(part) for part in command], check=True)
+    if (out / f"{path.stem}.out").read_bytes() != text:
+        raise SystemExit("the decoded text differs from the original")
+
+
+def refuse_others(compressor: files.Compressor, blob: bytes) -> None:
+    """A network of which one weight is another by a hair must be an error."""
+    other = nnx.clone(compressor)
+    other.net.mix[...] = other.net.mix[...].at[0, 0].add(2.0**-model.GRID)
+    try:
+        files.Files(other).decompress(blob)
+    except jans.CodingError as error:
+        print(f"with one weight of another value: {error}")
+    else:
+        raise SystemExit("a file was decoded with other weights than those that it was made with")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes, when it is compiled."""
+    work()
+    clock = time.perf_counter()
+    work()
+    return time.perf_counter() - clock
+
+
+def demo_command(args: argparse.Namespace) -> None:
+    """Train, compress, decode elsewhere, compare, report."""
+    out = args.out or Path("out/language")
+    out.mkdir(parents=True, exist_ok=True)
+    data = text_data.load(args.data)
+    print(f"{data.name}: {len(data.train):,} bytes to learn from, the last {len(data.test):,} to compress")
+    path = args.weights or out / "weights.npz"
+    wall, processor = time.perf_counter(), time.process_time()
+    compressor = trained(args, data.train, path)
+    if not args.weights:
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        print(f"trained for {wall:.0f} s, {processor:.0f} s of processors")
+
+    coder = files.Files(compressor)
+    blob = coder.compress(data.test, args.streams)
+    written = out / "text.jans"
+    written.write_bytes(blob)
+    print("decoding in a fresh process", flush=True)
+    decode_elsewhere(written, path, out, data.test)
+    print(f"all {len(data.test):,} bytes decoded exactly")
+    refuse_others(compressor, blob)
+    encode = seconds(lambda: coder.compress(data.test, args.streams))
+    decode = seconds(lambda: coder.decompress(blob))
+
+    print("measuring the other compressors", flush=True)
+    tokens, bits = coder.bits(data.test, args.streams)
+    others = baselines(data.train, data.test)
+    print(f"\nbits per byte of {len(data.test):,} bytes{'alone':>14}{'after the rest':>18}")
+    for name, alone, primed in others:
+        print(f"{name:<30}{8 * alone / len(data.test):13.3f}{8 * primed / len(data.test):18.3f}")
+    rate = 8 * len(blob) / len(data.test)
+    print(f"{'jans, the file':<30}{'':>13}{rate:18.3f}   {len(blob):,} bytes, every one counted")
+    print(f"{'-log2 of its probabilities':<30}{'':>13}{bits.sum() / len(data.test):18.3f}")
+    best = min(others, key=lambda size: size.primed)
+    print(f"\n{100 * (len(blob) / best.primed - 1):+.1f} % against {best.name} after the rest")
+    print(f"encoded {len(data.test) / encode:,.0f} bytes/s, decoded {len(data.test) / decode:,.0f} bytes/s")
+    print(f"not in the file: the network and the text it remembers, {path.stat().st_size:,} bytes of weights")
+    spelled = [coder.subwords.spelling[token] for token in tokens]
+    picture(out / "picture.png", spelled, bits, [*others, Size("jans", 0, len(blob))], data.name)
+    print(f"picture: {out / 'picture.png'}")
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", nargs="?", choices=["demo", "encode", "decode"], default="demo")
+    parser.add_argument("files", nargs="*", type=Path, help="texts to encode, or files to decode")
+    parser.add_argument("--data", default="kjv", help="'kjv', 'pydoc' or a text file; its last twentieth is compressed")
+    parser.add_argument("--weights", type=Path, help="weights of an earlier run, instead of training")
+    parser.add_argument("--steps", type=int, default=model.Config.steps, help="of training")
+    parser.add_argument("--streams", type=int, default=1, help="coded side by side: faster, and larger files")
+    parser.add_argument("--out", type=Path, help="folder for what is written")
+    args = parser.parse_intermixed_args()
+    args.config = model.Config(steps=args.steps)
+    if args.command == "demo":
+        demo_command(args)
+        return
+    if not args.weights or not args.files:
+        parser.error(f"{args.command} needs --weights and the names of files")
+    {"encode": encode_command, "decode": decode_command}[args.command](args)
+
+
+if __name__ == "__main__":
+    main()
