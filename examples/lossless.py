@@ -78,7 +78,7 @@ def demo_command(args: argparse.Namespace) -> None:
     """Train, compress, decode elsewhere, compare, report."""
     out = args.out or Path("out/lossless")
     out.mkdir(parents=True, exist_ok=True)
-    data = photos.of_each_package() if args.data is None else photos.load(args.data)
+    data = photos.of_each_package(args.fold) if args.data is None else photos.load(args.data)
     pixels = sum(image.shape[0] * image.shape[1] for image in data.train)
     print(f"{len(data.train)} photographs ({pixels / 1e6:.1f} megapixels) to train on, {len(data.test)} to compress")
     path = args.weights or out / "weights.npz"
@@ -179,6 +179,9 @@ def main() -> None:
     parser.add_argument("command", nargs="?", choices=["demo", "encode", "decode"], default="demo")
     parser.add_argument("files", nargs="*", type=Path, help="photographs to encode, or files to decode")
     parser.add_argument("--data", help="a folder of photographs, or 'scikit-learn' for its two")
+    parser.add_argument(
+        "--fold", type=int, choices=range(3), default=1, help="which third of the packages' photographs to compress"
+    )
     parser.add_argument("--weights", type=Path, help="weights of an earlier run, instead of training")
     parser.add_argument("--steps", type=int, help="of training")
     parser.add_argument("--within", type=float, default=0.01, help="of the promised bytes, else the demo fails")

@@ -53,6 +53,20 @@ def _pop(step: Step, state: rans.State, seen: Array, level: Array, count: Array)
     return state, jnp.stack([red, green, blue], -1).astype(jnp.uint8)
 
 
+@jax.jit
+def _told(step: Step, seen: Array, level: Array, known: tuple[Array, ...]) -> list[tuple[Array, ...]]:
+    """What the network says of each colour, rounded as in the codec of a block."""
+    context = jans.isolated(step.context)(seen, level)
+    return [jans.isolated(step.colour)(context, *known[:i]) for i in range(3)]
+
+
+def _canary(step: Step, neighbours: int) -> list[tuple[Array, ...]]:
+    """`_told` of a block that looks like noise and is the same everywhere."""
+    noise = (np.arange(BLOCK * (neighbours + 1) * 3, dtype=np.uint32) * np.uint32(2654435761)) >> 24
+    seen, pixels = np.split(noise.astype(np.uint8).reshape(BLOCK, -1, 3), [neighbours], 1)
+    return _told(step, seen, jnp.int32(0), network.in_turn(pixels[:, 0]))
+
+
 _bits = jax.jit(Step.bits)
 
 
@@ -68,6 +82,7 @@ class Files:
 
     def __init__(self, net: Lossless) -> None:
         self.net, self.weights = net, nnx.state(net)
+        self.canary = [_canary(step, net.config.neighbours) for step in net.steps]
 
     def compress(self, image: np.ndarray) -> bytes:
         """A photograph as a file."""
@@ -80,7 +95,7 @@ class Files:
         if len(blob) < HEADER.size:
             raise ValueError(f"A file begins with {HEADER.size} bytes of header, but this one has {len(blob)} in all.")
         height, width = HEADER.unpack_from(blob)
-        fingerprint = self._fingerprint(height, width)  # refuses other weights, and a header that was damaged
+        fingerprint = self._fingerprint(height, width)
         state = jans.from_bytes(blob[HEADER.size :], _capacity(height, width), fingerprint=fingerprint)
         state, image = self._codec(height, width).pop(state)
         jans.check_end(state, rans.init(0, LANES))
@@ -138,7 +153,8 @@ class Files:
         return network.windows(planes, shape, count).reshape(-1, count, 3)
 
     def _fingerprint(self, height: int, width: int) -> int:
-        return jans.fingerprint((self.weights, np.array([height, width], np.uint32)))
+        """Refuses other weights, a machine that makes other floats of them, and a header that was damaged."""
+        return jans.fingerprint((self.weights, self.canary, np.array([height, width], np.uint32)))
 
 
 def _dealt(height: int, width: int, level: int) -> bool:

@@ -41,13 +41,13 @@ def load(spec: str | None = None) -> Photos:
     return _from_folder(Path(spec).expanduser())
 
 
-def of_each_package() -> Photos:
-    """All photographs that packages carry; every third of each package, from its second on, is to compress."""
+def of_each_package(fold: int) -> Photos:
+    """All photographs that packages carry; of each package those at places `fold` + 3n are to compress."""
     train, test = [], {}
     for package in sorted(TRAINED | COMPRESSED):
         images = _read(sorted(_packaged({package: (TRAINED | COMPRESSED)[package]})))
         for i, (name, image) in enumerate(images.items()):
-            if i % 3 == 1:
+            if i % 3 == fold:
                 test[name] = image
             else:
                 train.append(image)
