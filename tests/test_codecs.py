@@ -297,19 +297,54 @@ def recurrent(carry, previous):
     return carry, models.snap(carry @ WEIGHTS[2] * 2, 8)
 
 
-def text_codec(n):
-    def codec(logits):
-        return rans.codec(models.Categorical(logits=logits, precision=PRECISION))
-
-    return jans.autoregressive(recurrent, codec, jnp.zeros(16), jnp.int32(0), n)
+def recurrent_codec(n):
+    return jans.autoregressive(recurrent, symbol, jnp.zeros(16), jnp.int32(0), n)
 
 
+def symbol(logits):
+    return rans.codec(models.Categorical(logits=logits, precision=PRECISION))
+
+
+def transformer_codec(n):
+    """What is carried is the cache of keys and values."""
+
+    @jans.isolated
+    def attend(cache, position, previous):
+        x = jnp.asarray(WEIGHTS)[0, previous] + jnp.sin(position * jnp.arange(16))
+        cache = cache.at[position].set(jnp.stack([x @ WEIGHTS[1], x @ WEIGHTS[2]]))
+        scores = jnp.where(jnp.arange(len(cache)) <= position, cache[:, 0] @ x, -jnp.inf)
+        return cache, jax.nn.softmax(scores) @ cache[:, 1]
+
+    def step(carry, previous):
+        cache, position = carry
+        cache, logits = attend(cache, position, previous)
+        return (cache, position + 1), logits
+
+    return jans.autoregressive(step, symbol, (jnp.zeros((max(n, 1), 2, 16)), jnp.int32(0)), jnp.int32(0), n)
+
+
+def pixel_codec(n):
+    """What is carried is the image so far, of rows of seven pixels."""
+    width = 7
+    network = jans.isolated(lambda window: jnp.tanh(window.reshape(10) @ WEIGHTS[0][:10]) @ WEIGHTS[1])
+
+    def step(carry, previous):
+        seen, place = carry
+        seen = seen.at[1 + (place - 1) // width, 2 + (place - 1) % width].set(previous)
+        window = jax.lax.dynamic_slice(seen, (place // width, place % width), (2, 5))
+        return (seen, place + 1), network(window)
+
+    start = (jnp.zeros((2 + n // width, width + 4)), jnp.int32(0))
+    return jans.autoregressive(step, symbol, start, jnp.int32(0), n)
+
+
+@pytest.mark.parametrize("codec", [recurrent_codec, transformer_codec, pixel_codec])
 @pytest.mark.parametrize("n", [0, 1, 2, 50])
-def test_autoregressive(state, n):
+def test_autoregressive(state, codec, n):
     data = jnp.asarray(np.random.default_rng(n).integers(0, 16, n).astype(np.int32))
-    jans.check_codec(text_codec(n), state, data)
-    pushed = jax.jit(text_codec(n).push)(state, data)
-    popped, again = jax.jit(text_codec(n).pop)(pushed)
+    jans.check_codec(codec(n), state, data)
+    pushed = jax.jit(codec(n).push)(state, data)
+    popped, again = jax.jit(codec(n).pop)(pushed)
     assert again.tolist() == data.tolist()
     assert cases.content(popped) == cases.content(state)
 
@@ -325,20 +360,17 @@ def test_autoregressive_in_one_pass_writes_what_the_scan_writes(state):
         before = jnp.concatenate([jnp.zeros(1, jnp.int32), previous[:-1]])
         return logits[before, previous]
 
-    def codec(logits):
-        return rans.codec(models.Categorical(logits=logits, precision=PRECISION))
-
     data = jnp.asarray(np.random.default_rng(7).integers(0, 16, 50).astype(np.int32))
-    by_step = jans.autoregressive(step, codec, jnp.int32(0), jnp.int32(0), 50)
-    at_once = jans.autoregressive(step, codec, jnp.int32(0), jnp.int32(0), 50, parallel)
+    by_step = jans.autoregressive(step, symbol, jnp.int32(0), jnp.int32(0), 50)
+    at_once = jans.autoregressive(step, symbol, jnp.int32(0), jnp.int32(0), 50, parallel)
     jans.check_codec(at_once, state, data)
     assert cases.content(jax.jit(at_once.push)(state, data)) == cases.content(by_step.push(state, data))
 
 
 def test_autoregressive_costs_what_its_model_says(state):
     """It is likely what the model itself would write, which is decoding noise."""
-    noise, written = text_codec(200).pop(CODER.random(3, 200, 300))
-    bits, _ = cost(text_codec(200), CODER.random(4, 20, 300), written)
+    noise, written = recurrent_codec(200).pop(CODER.random(3, 200, 300))
+    bits, _ = cost(recurrent_codec(200), CODER.random(4, 20, 300), written)
     carry, previous, expected = jnp.zeros(16), jnp.int32(0), 0.0
     for symbol in written:
         carry, logits = recurrent(carry, previous)
