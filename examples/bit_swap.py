@@ -13,13 +13,12 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import image_data
 import image_files
 import jax
 import jax.numpy as jnp
 import numpy as np
-import report
 import training
+from common import image_data, report
 from flax import nnx
 from jax import Array
 from matplotlib.figure import Figure

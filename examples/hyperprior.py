@@ -12,16 +12,14 @@ likelihood promised, and draws rate and distortion beside JPEG and WebP.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import hyperprior_codec as files
 import hyperprior_net as network
 import numpy as np
-import photos
-from baselines import lossy
+from common import command_line, photos
+from common.baselines import lossy
 from hyperprior_report import Point, mean, picture, point
 from PIL import Image
 
@@ -40,17 +38,12 @@ def encode_command(args: argparse.Namespace) -> None:
     for path in args.files:
         with Image.open(path) as image:
             blob, *_ = compressor.compress(np.asarray(image.convert("RGB")), args.quality)
-        written = (args.out or path.parent) / f"{path.stem}.jans"
-        written.write_bytes(blob)
-        print(f"{written}: {len(blob):,} bytes")
+        command_line.write(command_line.written(args, path, f"{path.stem}.jans"), blob)
 
 
 def decode_command(args: argparse.Namespace) -> None:
     """Files to .png images beside them, or in --out."""
-    compressor = files.Files(files.load(args.weights))
-    for path in args.files:
-        image = compressor.decompress(path.read_bytes())
-        Image.fromarray(image).save((args.out or path.parent) / f"{path.stem}.png")
+    command_line.write_photos(args, files.Files(files.load(args.weights)).decompress)
 
 
 def trained(args: argparse.Namespace, data: photos.Photos, path: Path) -> files.Codec:
@@ -84,16 +77,6 @@ def compress_all(
     return ours, written, np.array(promises)
 
 
-def decode_elsewhere(written: dict[Path, np.ndarray], weights: Path, out: Path) -> None:
-    """Decodes all files in a fresh process, and compares what that has painted."""
-    command = [sys.executable, __file__, "decode", "--weights", weights, "--out", out, *written]
-    subprocess.run([str(part) for part in command], check=True)
-    for file, painted in written.items():
-        with Image.open(file.with_suffix(".png")) as decoded:
-            if not np.array_equal(np.asarray(decoded), painted):
-                raise SystemExit(f"{file} decodes to another image than its encoder painted")
-
-
 def compare(ours: list[list[Point]], promises: np.ndarray) -> float:
     """Prints rates, PSNR and promises; returns bytes of all files, as a multiple of what was promised."""
     print(f"{'quality':<9}{'bits/pixel':>11}{'PSNR, dB':>10}{'bytes':>11}{'promised':>12}{'ratio':>9}")
@@ -119,9 +102,8 @@ def demo_command(args: argparse.Namespace) -> None:
     if not args.weights:
         print(f"trained for {time.perf_counter() - clock:.0f} s")
     ours, written, promises = compress_all(compressor, data, out)
-    print("decoding in a fresh process", flush=True)
-    decode_elsewhere(written, path, out)
-    print(f"all {len(written)} files decoded exactly, every pixel\n")
+    command_line.decode_elsewhere(path, out, written)
+    command_line.compare_photos(written)
     ratio = compare(ours, promises)
     if abs(ratio - 1) > args.within:
         raise SystemExit(f"the files have {ratio:.4f} times the bytes that the likelihood promised")
@@ -144,36 +126,19 @@ def measure_speed(compressor: files.Files, data: photos.Photos, quality: int) ->
     """Says how fast files are written and read, after compilation."""
     name, image = next(iter(data.test.items()))
     blob, *_ = compressor.compress(image, quality)
-    compressor.decompress(blob)
-    times = []
-    for work in (lambda: compressor.compress(image, quality), lambda: compressor.decompress(blob)):
-        clock = time.perf_counter()
-        for _ in range(5):
-            work()
-        times.append((time.perf_counter() - clock) / 5)
+    encode = 1e3 * command_line.seconds(lambda: compressor.compress(image, quality), 5)
+    decode = 1e3 * command_line.seconds(lambda: compressor.decompress(blob), 5)
     h, w = image.shape[:2]
-    encode, decode = (f"{1e3 * seconds:.0f} ms" for seconds in times)
-    print(f"\n{name}, {w}x{h}: encoded in {encode} and decoded in {decode}, networks included")
+    print(f"\n{name}, {w}x{h}: encoded in {encode:.0f} ms and decoded in {decode:.0f} ms, networks included")
 
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", nargs="?", choices=["demo", "encode", "decode"], default="demo")
-    parser.add_argument("files", nargs="*", type=Path, help="photographs to encode, or files to decode")
+    parser = command_line.parser(__doc__, "photographs")
     parser.add_argument("--data", help="a folder of photographs, or 'scikit-learn' for its two")
-    parser.add_argument("--weights", type=Path, help="weights of an earlier run, instead of training")
-    parser.add_argument("--steps", type=int, help="of training")
     parser.add_argument("--quality", type=int, default=1, help="0 for the smallest files")
     parser.add_argument("--within", type=float, default=0.01, help="of the promised bytes, else the demo fails")
-    parser.add_argument("--out", type=Path, help="folder for what is written")
-    args = parser.parse_intermixed_args()
-    if args.command == "demo":
-        demo_command(args)
-        return
-    if not args.weights or not args.files:
-        parser.error(f"{args.command} needs --weights and the names of files")
-    {"encode": encode_command, "decode": decode_command}[args.command](args)
+    command_line.run(parser, demo_command, encode_command, decode_command)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 import hyperprior_net as network
 import jax.numpy as jnp
 import numpy as np
-import weights
+from common import weights
 from flax import nnx
 from jax import Array
 

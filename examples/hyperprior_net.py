@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from common.photos import Photos
+from common.progress import Progress
 from flax import nnx
 from jax import Array, lax
-from photos import Photos
-from progress import Progress
 
 STRIDE, HYPER_STRIDE = 16, 2  # pixels for a place of y, places of y for a place of z, in each direction
 SCALES, SCALE_LOW, SCALE_HIGH = 64, 0.04, 24.0  # of the tables, at equal distances of their logarithms

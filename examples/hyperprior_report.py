@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from common.report import ACCENT, GREY, INK, PALE, tidy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from report import ACCENT, GREY, INK, PALE, tidy
 
 NAMES = {"JPEG": "JPEG", "WEBP": "WebP"}
 COLOURS = {"JPEG": "#c2590c", "WEBP": GREY}

@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import language_codec as files
 import language_model as model
 import subwords
-import text_data
+from common import command_line, text_data
+from common.text_baselines import Size, baselines
 from flax import nnx
 from language_report import picture
-from text_baselines import Size, baselines
 
 import jans
 
@@ -33,9 +30,8 @@ def encode_command(args: argparse.Namespace) -> None:
     """Texts to .jans files beside them, or in --out."""
     compressor = files.Files(files.load(args.weights))
     for path in args.files:
-        written = (args.out or path.parent) / f"{path.name}.jans"
-        written.write_bytes(compressor.compress(path.read_bytes(), args.streams))
-        print(f"{written}: {written.stat().st_size:,} bytes")
+        blob = compressor.compress(path.read_bytes(), args.streams)
+        command_line.write(command_line.written(args, path, f"{path.name}.jans"), blob)
 
 
 def decode_command(args: argparse.Namespace) -> None:
@@ -43,27 +39,20 @@ def decode_command(args: argparse.Namespace) -> None:
     compressor = files.Files(files.load(args.weights))
     for path in args.files:
         text = compressor.decompress(path.read_bytes())
-        ((args.out or path.parent) / f"{path.stem}.out").write_bytes(text)
+        command_line.written(args, path, f"{path.stem}.out").write_bytes(text)
 
 
 def trained(args: argparse.Namespace, text: bytes, path: Path) -> files.Compressor:
     """What is in --weights, or a new network, saved."""
     if args.weights:
         return files.load(args.weights)
-    vocabulary = subwords.learn(text, args.config.tokens)
-    config = dataclasses.replace(args.config, tokens=len(vocabulary))
+    config = model.Config() if args.steps is None else model.Config(steps=args.steps)
+    vocabulary = subwords.learn(text, config.tokens)
+    config = dataclasses.replace(config, tokens=len(vocabulary))
     tokens = vocabulary.encode(text)
     compressor = files.Compressor(model.train(tokens, config), vocabulary.merges, tokens)
     files.save(path, compressor)
     return compressor
-
-
-def decode_elsewhere(path: Path, weights: Path, out: Path, text: bytes) -> None:
-    """Decodes a file in a fresh process, and compares what comes out."""
-    command = [sys.executable, __file__, "decode", "--weights", weights, "--out", out, path]
-    subprocess.run([str(part) for part in command], check=True)
-    if (out / f"{path.stem}.out").read_bytes() != text:
-        raise SystemExit("the decoded text differs from the original")
 
 
 def refuse_others(compressor: files.Compressor, blob: bytes) -> None:
@@ -76,14 +65,6 @@ def refuse_others(compressor: files.Compressor, blob: bytes) -> None:
         print(f"with one weight of another value: {error}")
     else:
         raise SystemExit("a file was decoded with other weights than those that it was made with")
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long it takes, when it is compiled."""
-    work()
-    clock = time.perf_counter()
-    work()
-    return time.perf_counter() - clock
 
 
 def demo_command(args: argparse.Namespace) -> None:
@@ -103,12 +84,13 @@ def demo_command(args: argparse.Namespace) -> None:
     blob = coder.compress(data.test, args.streams)
     written = out / "text.jans"
     written.write_bytes(blob)
-    print("decoding in a fresh process", flush=True)
-    decode_elsewhere(written, path, out, data.test)
+    command_line.decode_elsewhere(path, out, [written])
+    if (out / f"{written.stem}.out").read_bytes() != data.test:
+        raise SystemExit("the decoded text differs from the original")
     print(f"all {len(data.test):,} bytes decoded exactly")
     refuse_others(compressor, blob)
-    encode = seconds(lambda: coder.compress(data.test, args.streams))
-    decode = seconds(lambda: coder.decompress(blob))
+    encode = command_line.seconds(lambda: coder.compress(data.test, args.streams))
+    decode = command_line.seconds(lambda: coder.decompress(blob))
 
     print("measuring the other compressors", flush=True)
     tokens, bits = coder.bits(data.test, args.streams)
@@ -130,22 +112,10 @@ def demo_command(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", nargs="?", choices=["demo", "encode", "decode"], default="demo")
-    parser.add_argument("files", nargs="*", type=Path, help="texts to encode, or files to decode")
+    parser = command_line.parser(__doc__, "texts")
     parser.add_argument("--data", default="kjv", help="'kjv', 'pydoc' or a text file; its last twentieth is compressed")
-    parser.add_argument("--weights", type=Path, help="weights of an earlier run, instead of training")
-    parser.add_argument("--steps", type=int, default=model.Config.steps, help="of training")
     parser.add_argument("--streams", type=int, default=1, help="coded side by side: faster, and larger files")
-    parser.add_argument("--out", type=Path, help="folder for what is written")
-    args = parser.parse_intermixed_args()
-    args.config = model.Config(steps=args.steps)
-    if args.command == "demo":
-        demo_command(args)
-        return
-    if not args.weights or not args.files:
-        parser.error(f"{args.command} needs --weights and the names of files")
-    {"encode": encode_command, "decode": decode_command}[args.command](args)
+    command_line.run(parser, demo_command, encode_command, decode_command)
 
 
 if __name__ == "__main__":

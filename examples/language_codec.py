@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import language_model as model
 import numpy as np
 import recall
-import weights
+from common import weights
 from flax import nnx
 from jax import Array
 from subwords import Subwords

@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from common.progress import Progress
 from flax import nnx
 from jax import Array
-from progress import Progress
 from recall import Memory, recall, remember
 
 from jans.models import snap

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from common.report import ACCENT, GREY, INK, PALE, tidy
+from common.text_baselines import Size
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
-from report import ACCENT, GREY, INK, PALE, tidy
-from text_baselines import Size
 
 COLUMNS, LINES = 64, 18
 MOST_BITS = 16.0  # of a token, in the darkest colour

@@ -13,17 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import image_data
 import image_files
 import jax.numpy as jnp
 import numpy as np
-import report
 import training
+from common import image_data, report
+from common.progress import Progress
 from jax import Array
 from ladder import Ladder
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from progress import Progress
 from vae import LATENT_PRECISION, coded
 
 import jans

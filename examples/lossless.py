@@ -12,20 +12,18 @@ network promised, and draws where the bits go.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import lossless_codec as files
 import lossless_net as network
 import numpy as np
-import photos
-from baselines import lossless
+from common import command_line, photos
+from common.baselines import lossless
+from common.report import ACCENT, GREY, INK, PALE, tidy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
-from report import ACCENT, GREY, INK, PALE, tidy
 
 
 def encode_command(args: argparse.Namespace) -> None:
@@ -39,17 +37,12 @@ def encode_command(args: argparse.Namespace) -> None:
                     "has transparency or more bits, that loses them."
                 )
             blob = compressor.compress(np.asarray(image))
-        written = (args.out or path.parent) / f"{path.stem}.jans"
-        written.write_bytes(blob)
-        print(f"{written}: {len(blob):,} bytes")
+        command_line.write(command_line.written(args, path, f"{path.stem}.jans"), blob)
 
 
 def decode_command(args: argparse.Namespace) -> None:
     """Files to .png images beside them, or in --out."""
-    compressor = files.Files(files.load(args.weights))
-    for path in args.files:
-        image = compressor.decompress(path.read_bytes())
-        Image.fromarray(image).save((args.out or path.parent) / f"{path.stem}.png")
+    command_line.write_photos(args, files.Files(files.load(args.weights)).decompress)
 
 
 def trained(args: argparse.Namespace, data: photos.Photos, path: Path) -> network.Lossless:
@@ -64,16 +57,6 @@ def trained(args: argparse.Namespace, data: photos.Photos, path: Path) -> networ
     return net
 
 
-def decode_elsewhere(written: dict[Path, np.ndarray], weights: Path, out: Path) -> None:
-    """Decodes all files in a fresh process, and compares every pixel."""
-    command = [sys.executable, __file__, "decode", "--weights", weights, "--out", out, *written]
-    subprocess.run([str(part) for part in command], check=True)
-    for file, image in written.items():
-        with Image.open(file.with_suffix(".png")) as decoded:
-            if not np.array_equal(np.asarray(decoded), image):
-                raise SystemExit(f"{file} decodes to another image than was encoded")
-
-
 def demo_command(args: argparse.Namespace) -> None:
     """Train, compress, decode elsewhere, compare, report."""
     out = args.out or Path("out/lossless")
@@ -86,9 +69,9 @@ def demo_command(args: argparse.Namespace) -> None:
     blobs = {name: compressor.compress(image) for name, image in data.test.items()}
     for name, blob in blobs.items():
         (out / f"{name}.jans").write_bytes(blob)
-    print("decoding in a fresh process", flush=True)
-    decode_elsewhere({out / f"{name}.jans": image for name, image in data.test.items()}, path, out)
-    print(f"all {len(blobs)} files decoded exactly, every pixel\n")
+    written = {out / f"{name}.jans": image for name, image in data.test.items()}
+    command_line.decode_elsewhere(path, out, written)
+    command_line.compare_photos(written)
 
     maps = {name: compressor.bits(image) for name, image in data.test.items()}
     sizes = {name: {"jans": len(blobs[name]), **lossless(image)} for name, image in data.test.items()}
@@ -120,16 +103,11 @@ def compare(images: dict[str, np.ndarray], sizes: dict[str, dict[str, int]]) -> 
 def measure_speed(compressor: files.Files, images: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
     """Says how fast files are written and read, after compilation."""
     pixels = sum(image.size // 3 for image in images.values())
-    speeds = []
-    for work in (
-        lambda: [compressor.compress(image) for image in images.values()],
-        lambda: [compressor.decompress(blob) for blob in blobs.values()],
-    ):
-        work()
-        clock = time.perf_counter()
-        work()
-        speeds.append(f"{pixels / 1e6 / (time.perf_counter() - clock):.2f}")
-    print(f"megapixels a second: {speeds[0]} encoded, {speeds[1]} decoded, networks included")
+    encode = command_line.seconds(lambda: [compressor.compress(image) for image in images.values()])
+    decode = command_line.seconds(lambda: [compressor.decompress(blob) for blob in blobs.values()])
+    print(
+        f"megapixels a second: {pixels / 1e6 / encode:.2f} encoded, {pixels / 1e6 / decode:.2f} decoded, all included"
+    )
 
 
 def picture(
@@ -175,24 +153,13 @@ def _draw_rates(axes: Axes, rates: dict[str, dict[str, float]]) -> None:
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", nargs="?", choices=["demo", "encode", "decode"], default="demo")
-    parser.add_argument("files", nargs="*", type=Path, help="photographs to encode, or files to decode")
+    parser = command_line.parser(__doc__, "photographs")
     parser.add_argument("--data", help="a folder of photographs, or 'scikit-learn' for its two")
     parser.add_argument(
         "--fold", type=int, choices=range(3), default=1, help="which third of the packages' photographs to compress"
     )
-    parser.add_argument("--weights", type=Path, help="weights of an earlier run, instead of training")
-    parser.add_argument("--steps", type=int, help="of training")
     parser.add_argument("--within", type=float, default=0.01, help="of the promised bytes, else the demo fails")
-    parser.add_argument("--out", type=Path, help="folder for what is written")
-    args = parser.parse_intermixed_args()
-    if args.command == "demo":
-        demo_command(args)
-        return
-    if not args.weights or not args.files:
-        parser.error(f"{args.command} needs --weights and the names of files")
-    {"encode": encode_command, "decode": decode_command}[args.command](args)
+    command_line.run(parser, demo_command, encode_command, decode_command)
 
 
 if __name__ == "__main__":

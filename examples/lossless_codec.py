@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import lossless_net as network
 import numpy as np
-import weights
+from common import weights
 from flax import nnx
 from jax import Array
 from lossless_net import Config, Lossless, Step

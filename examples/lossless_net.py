@@ -23,9 +23,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from common.progress import Progress
 from flax import nnx
 from jax import Array
-from progress import Progress
 
 from jans import models
 

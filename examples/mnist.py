@@ -13,12 +13,10 @@ import subprocess
 import sys
 import time
 
-import baselines
-import image_data
 import image_files
 import numpy as np
-import report
 import training
+from common import baselines, image_data, report
 
 ACCOUNTED = 12  # images in the picture of where the bits go
 

@@ -9,6 +9,7 @@ import sys
 
 import jax.numpy as jnp
 import numpy as np
+from common.report import GREY, INK, PALE
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -16,7 +17,6 @@ from matplotlib.ticker import MaxNLocator
 
 from jans import models
 
-INK, GREY, PALE = "#24292f", "#8c959f", "#d0d7de"
 SHADES = ("#0b7285", "#66d9e8")
 PRECISION = 12
 HIGH = 24

@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import weights
+from common import weights
+from common.image_data import Dataset
+from common.progress import Progress
 from flax import nnx
-from image_data import Dataset
 from jax import Array, lax
 from ladder import Ladder
-from progress import Progress
 from vae import VAE, Config
 
 Progressing = Callable[[str, int, int], Callable[[int, str], None]]

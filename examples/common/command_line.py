@@ -1,0 +1,79 @@
+"""The command line of the examples that write files: a demonstration, and `encode` and `decode` with its weights."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+Command = Callable[[argparse.Namespace], None]
+
+
+def parser(about: str | None, kind: str) -> argparse.ArgumentParser:
+    """What all of them understand; `kind` is what they encode."""
+    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("command", nargs="?", choices=["demo", "encode", "decode"], default="demo")
+    made.add_argument("files", nargs="*", type=Path, help=f"{kind} to encode, or files to decode")
+    made.add_argument("--weights", type=Path, help="weights of an earlier run, instead of training")
+    made.add_argument("--steps", type=int, help="of training")
+    made.add_argument("--out", type=Path, help="folder for what is written")
+    return made
+
+
+def run(arguments: argparse.ArgumentParser, demo: Command, encode: Command, decode: Command) -> None:
+    """Does what the command line says."""
+    args = arguments.parse_intermixed_args()
+    if args.command == "demo":
+        demo(args)
+        return
+    if not args.weights or not args.files:
+        arguments.error(f"{args.command} needs --weights and the names of files")
+    {"encode": encode, "decode": decode}[args.command](args)
+
+
+def written(args: argparse.Namespace, path: Path, name: str) -> Path:
+    """A file beside `path`, or in --out."""
+    return (args.out or path.parent) / name
+
+
+def write(path: Path, blob: bytes) -> None:
+    """Writes a compressed file, and says so."""
+    path.write_bytes(blob)
+    print(f"{path}: {len(blob):,} bytes")
+
+
+def write_photos(args: argparse.Namespace, decompress: Callable[[bytes], np.ndarray]) -> None:
+    """Files to .png images beside them, or in --out."""
+    for path in args.files:
+        Image.fromarray(decompress(path.read_bytes())).save(written(args, path, f"{path.stem}.png"))
+
+
+def decode_elsewhere(weights: Path, out: Path, files: Iterable[Path]) -> None:
+    """Decodes files in a fresh process of the program that runs."""
+    print("decoding in a fresh process", flush=True)
+    command = [sys.executable, sys.argv[0], "decode", "--weights", weights, "--out", out, *files]
+    subprocess.run([str(part) for part in command], check=True)
+
+
+def compare_photos(images: dict[Path, np.ndarray]) -> None:
+    """Compares every pixel of what was decoded with that of the images, by file."""
+    for file, image in images.items():
+        with Image.open(file.with_suffix(".png")) as decoded:
+            if not np.array_equal(np.asarray(decoded), image):
+                raise SystemExit(f"{file} decodes to another image than was encoded")
+    print(f"all {len(images)} files decoded exactly, every pixel\n")
+
+
+def seconds(work: Callable[[], object], times: int = 1) -> float:
+    """How long it takes, when it is compiled."""
+    work()
+    clock = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - clock) / times
