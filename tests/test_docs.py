@@ -13,7 +13,7 @@ import jans
 
 ROOT = pathlib.Path(__file__).parents[1]
 MODULES = ["jans", *(m.name for m in pkgutil.walk_packages(jans.__path__, "jans.") if ".lib" not in m.name)]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
