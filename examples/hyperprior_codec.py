@@ -102,7 +102,9 @@ class Codec(nnx.Module):
         z = jnp.clip(z, -network.Z_HIGH, network.Z_HIGH)
         hidden = drop(integer_conv(z, self.kernels[0][...]) + self.biases[0][...], self.shifts[0])
         hidden = network.widen(jnp.clip(hidden, 0, network.HIDDEN_HIGH << HIDDEN_BITS))
-        places = drop(integer_conv(hidden, self.kernels[1][...]) + self.biases[1][...][quality], self.shifts[1])
+        places = drop(
+            integer_conv(hidden, self.kernels[1][...]) + self.biases[1][...][quality][:, None, None], self.shifts[1]
+        )
         return jnp.clip(places, 0, network.SCALES - 1)
 
     def z_rows(self, shape: tuple[int, ...], quality: int) -> Array:
@@ -157,7 +159,7 @@ class Files:
 
     def __init__(self, codec: Codec) -> None:
         self.codec, self.coder = codec, codec.coder()
-        self.fingerprint = jans.fingerprint(nnx.state(codec)) & 0xFFFFFFFF
+        self.shared = nnx.state(codec)
 
     def compress(self, image: np.ndarray, quality: int) -> tuple[bytes, float, np.ndarray]:
         """A photograph as a file; then the bits that the likelihood promised, and the image as the receiver has it."""
@@ -169,7 +171,7 @@ class Files:
         state = self.coder.init(capacity=z.size + residual.size + 16)
         state = self.coder.push(state, residual.reshape(-1), rows_of_y(self.codec, z, jnp.array([quality])).reshape(-1))
         state = self.coder.push(state, z.reshape(-1), self.codec.z_rows(z_shape, quality).reshape(-1))
-        blob = HEADER.pack(self.fingerprint, height, width, quality) + self.coder.finish(state)
+        blob = self._header(height, width, quality) + self.coder.finish(state)
         painted = synthesise(self.codec, z, residual, jnp.array([quality]))
         return blob, float(bits), np.asarray(painted)[0, :height, :width]
 
@@ -177,9 +179,11 @@ class Files:
         """The image in a file."""
         if len(blob) < HEADER.size:
             raise ValueError(f"A file begins with {HEADER.size} bytes of header, but this one has {len(blob)} in all.")
-        fingerprint, height, width, quality = HEADER.unpack_from(blob)
-        if fingerprint != self.fingerprint or quality >= len(self.codec.net.config.prices):
-            raise ValueError("The file was made with other weights, or is no such file. Give the weights that made it.")
+        _, height, width, quality = HEADER.unpack_from(blob)
+        if blob[: HEADER.size] != self._header(height, width, quality) or quality >= len(self.codec.net.config.prices):
+            raise ValueError(
+                "The file was made with other weights, or is damaged. Give the weights that made it, or another copy."
+            )
         y_shape, z_shape = self.codec.shapes(height, width)
         state = self.coder.open(blob[HEADER.size :])
         state, z = self.coder.pop(state, self.codec.z_rows(z_shape, quality).reshape(-1))
@@ -188,6 +192,11 @@ class Files:
         self.coder.close(state)
         painted = synthesise(self.codec, z, residual.reshape(y_shape), jnp.array([quality]))
         return np.asarray(painted)[0, :height, :width]
+
+    def _header(self, height: int, width: int, quality: int) -> bytes:
+        """With a fingerprint of all that is shared and of the rest of the header."""
+        fingerprint = jans.fingerprint((self.shared, np.array([height, width, quality], np.uint32)))
+        return HEADER.pack(fingerprint & 0xFFFFFFFF, height, width, quality)
 
 
 def save(path: str | Path, codec: Codec) -> None:

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from common.photos import Photos
+from common.photos import Photos, halved, random_patches
 from common.progress import Progress
 from flax import nnx
 from jax import Array, lax
@@ -198,17 +198,6 @@ def to_floats(images: Array) -> Array:
     return images.astype(jnp.float32) / 255 - 0.5
 
 
-def patches(images: list[np.ndarray], config: Config, random: np.random.Generator) -> np.ndarray:
-    """Random patches `[batch, patch, patch, 3]` of images, flipped and turned."""
-    weights = np.array([np.sqrt(image.shape[0] * image.shape[1]) for image in images])
-    side, made = config.patch, []
-    for i in random.choice(len(images), config.batch, p=weights / weights.sum()):
-        y, x = (random.integers(length - side + 1) for length in images[i].shape[:2])
-        patch = images[i][y : y + side, x : x + side]
-        made.append(np.rot90(patch[:, :: random.choice((-1, 1))], random.integers(4)))
-    return np.stack(made)
-
-
 def cosine_sizes(images: list[np.ndarray], count: int) -> np.ndarray:
     """Mean magnitudes `[count]` of the lowest cosines in images."""
     sums, blocks = np.zeros(count), 0
@@ -217,12 +206,6 @@ def cosine_sizes(images: list[np.ndarray], count: int) -> np.ndarray:
         cosine = np.abs(to_blocks(to_floats(image[None, :h, :w])) @ cosines(count))
         sums, blocks = sums + cosine.sum((0, 1, 2)), blocks + cosine[0, :, :, 0].size
     return sums / blocks
-
-
-def halved(photo: np.ndarray) -> np.ndarray:
-    """The image at half its size."""
-    h, w = photo.shape[0] // 2, photo.shape[1] // 2
-    return np.round(photo[: 2 * h, : 2 * w].reshape(h, 2, w, 2, 3).mean((1, 3))).astype(np.uint8)
 
 
 def train(
@@ -255,7 +238,7 @@ def train(
     report = progress("training", config.steps, max(1, config.steps // 20))
     carry = (parameters, optimiser.init(parameters))
     for i in range(1, config.steps + 1):
-        carry, (rate, error) = step(carry, patches(images, config, random))
+        carry, (rate, error) = step(carry, random_patches(images, config.batch, config.patch, random))
         if i % REPORT_EVERY == 0 or i == config.steps:
             psnr = 10 * jnp.log10(255**2 / error)
             each = (

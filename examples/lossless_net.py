@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from common.photos import halved, random_patches
 from common.progress import Progress
 from flax import nnx
 from jax import Array
@@ -178,25 +179,13 @@ def lessons(
     """Neighbours `[n, neighbours, 3]` and pixels `[n, 3]` for each step, from patches that were dealt `level` times."""
     side, step = config.patch, 2**level
     large = [image for image in images if min(image.shape[:2]) >= side * step]
-    weights = np.array([np.sqrt(image.shape[0] * image.shape[1]) for image in large])
-    patches = []
-    for i in random.choice(len(large), config.batch, p=weights / weights.sum()):
-        y, x = (random.integers(length - side * step + 1) for length in large[i].shape[:2])
-        patch = large[i][y : y + side * step : step, x : x + side * step : step]
-        patches.append(np.rot90(patch[:, :: random.choice((-1, 1))], random.integers(4)))
-    planes = split(np.stack(patches))
+    planes = split(random_patches(large, config.batch, side, random, step))
     inner = (slice(None), slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
     made = []
     for k in range(1, len(PLACES)):
         seen = windows(planes[:k], planes[k].shape[1:3], config.neighbours)[inner]
         made.append((seen.reshape(-1, *seen.shape[-2:]), planes[k][inner].reshape(-1, 3)))
     return made
-
-
-def halved(photo: np.ndarray) -> np.ndarray:
-    """The image at half its size."""
-    h, w = photo.shape[0] // 2, photo.shape[1] // 2
-    return np.round(photo[: 2 * h, : 2 * w].reshape(h, 2, w, 2, 3).mean((1, 3))).astype(np.uint8)
 
 
 def train(

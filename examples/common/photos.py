@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,25 @@ def of_each_package(fold: int) -> Photos:
             else:
                 train.append(image)
     return Photos("photographs of Python packages", train, test)
+
+
+def random_patches(
+    images: Sequence[np.ndarray], count: int, side: int, random: np.random.Generator, step: int = 1
+) -> np.ndarray:
+    """Patches `[count, side, side, 3]` of every `step`-th pixel of images that are large enough, flipped and turned."""
+    weights = np.array([np.sqrt(image.shape[0] * image.shape[1]) for image in images])
+    reach, made = side * step, []
+    for i in random.choice(len(images), count, p=weights / weights.sum()):
+        y, x = (random.integers(length - reach + 1) for length in images[i].shape[:2])
+        patch = images[i][y : y + reach : step, x : x + reach : step]
+        made.append(np.rot90(patch[:, :: random.choice((-1, 1))], random.integers(4)))
+    return np.stack(made)
+
+
+def halved(image: np.ndarray) -> np.ndarray:
+    """The image at half its size."""
+    h, w = image.shape[0] // 2, image.shape[1] // 2
+    return np.round(image[: 2 * h, : 2 * w].reshape(h, 2, w, 2, 3).mean((1, 3))).astype(np.uint8)
 
 
 def _from_folder(folder: Path) -> Photos:
