@@ -85,8 +85,8 @@ def test_files_come_back_as_they_were_painted(codec, frozen, sides):
         blob, bits, painted = files.compress(image, quality)
         assert painted.shape == image.shape
         assert (files.decompress(blob) == painted).all()
-        head = 64
-        assert abs(8 * (len(blob) - codec.HEADER.size) - bits) < head + 0.05 * bits
+        head = 64  # and an escape may cost less than what the likelihood says of so rare a value
+        assert 8 * (len(blob) - codec.HEADER.size) - bits < head + 0.05 * bits
 
 
 def test_damaged_headers_and_other_weights_are_refused(codec, frozen):
