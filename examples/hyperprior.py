@@ -2,7 +2,7 @@
 
     python examples/hyperprior.py [--data folder of photographs | scikit-learn] [--weights out/hyperprior/weights.npz]
     python examples/hyperprior.py encode --weights out/hyperprior/weights.npz --quality 2 photo.png
-    python examples/hyperprior.py decode --weights out/hyperprior/weights.npz photo.jans
+    python examples/hyperprior.py decode --weights out/hyperprior/weights.npz photo.png.jans
 
 Without a command: trains (or takes --weights), compresses photographs that it was not trained on at every quality, one
 file each, starts a fresh process that decodes them all, compares every pixel, holds the bytes against what the
@@ -38,7 +38,7 @@ def encode_command(args: argparse.Namespace) -> None:
     for path in args.files:
         with Image.open(path) as image:
             blob, *_ = compressor.compress(np.asarray(image.convert("RGB")), args.quality)
-        command_line.write(command_line.written(args, path, f"{path.stem}.jans"), blob)
+        command_line.write(args, path, blob)
 
 
 def decode_command(args: argparse.Namespace) -> None:

@@ -163,6 +163,9 @@ class Files:
 
     def compress(self, image: np.ndarray, quality: int) -> tuple[bytes, float, np.ndarray]:
         """A photograph as a file; then the bits that the likelihood promised, and the image as the receiver has it."""
+        qualities = len(self.codec.net.config.prices)
+        if not 0 <= quality < qualities:
+            raise ValueError(f"quality must be 0 ... {qualities - 1}, got {quality}.")
         height, width = image.shape[:2]
         y_shape, z_shape = self.codec.shapes(height, width)
         margin = ((0, y_shape[1] * network.STRIDE - height), (0, y_shape[2] * network.STRIDE - width), (0, 0))
@@ -206,8 +209,7 @@ def save(path: str | Path, codec: Codec) -> None:
 
 def load(path: str | Path) -> Codec:
     """Read what `save` has written."""
-    config = weights.about(path)["config"]
-    config["prices"] = tuple(config["prices"])
-    codec = Codec(network.Hyperprior(network.Config(**config), nnx.Rngs(0)))
+    config, _ = weights.about(path, network.Config)
+    codec = Codec(network.Hyperprior(config, nnx.Rngs(0)))
     weights.fill(codec, path)
     return codec

@@ -31,15 +31,15 @@ def encode_command(args: argparse.Namespace) -> None:
     compressor = files.Files(files.load(args.weights))
     for path in args.files:
         blob = compressor.compress(path.read_bytes(), args.streams)
-        command_line.write(command_line.written(args, path, f"{path.name}.jans"), blob)
+        command_line.write(args, path, blob)
 
 
 def decode_command(args: argparse.Namespace) -> None:
-    """Files to texts beside them, or in --out, without the .jans and with .out at the end."""
+    """Files to texts beside them, or in --out."""
     compressor = files.Files(files.load(args.weights))
     for path in args.files:
         text = compressor.decompress(path.read_bytes())
-        command_line.written(args, path, f"{path.stem}.out").write_bytes(text)
+        command_line.decoded(path, ".txt", args.out).write_bytes(text)
 
 
 def trained(args: argparse.Namespace, text: bytes, path: Path) -> files.Compressor:
@@ -85,7 +85,7 @@ def demo_command(args: argparse.Namespace) -> None:
     written = out / "text.jans"
     written.write_bytes(blob)
     command_line.decode_elsewhere(path, out, [written])
-    if (out / f"{written.stem}.out").read_bytes() != data.test:
+    if command_line.decoded(written, ".txt", out).read_bytes() != data.test:
         raise SystemExit("the decoded text differs from the original")
     print(f"all {len(data.test):,} bytes decoded exactly")
     refuse_others(compressor, blob)

@@ -168,9 +168,8 @@ def save(path: str | Path, compressor: Compressor) -> None:
 
 def load(path: str | Path) -> Compressor:
     """Read what `save` has written."""
-    about = weights.about(path)
-    config = model.Config(**about["config"] | {"orders": tuple(about["config"]["orders"])})
+    config, sizes = weights.about(path, model.Config)
     net = model.Language(config, nnx.Rngs(0))
-    compressor = Compressor(net, np.zeros((about["merges"], 2)), np.zeros(about["text"]))
+    compressor = Compressor(net, np.zeros((sizes["merges"], 2)), np.zeros(sizes["text"]))
     weights.fill(compressor, path)
     return compressor

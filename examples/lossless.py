@@ -2,7 +2,7 @@
 
     python examples/lossless.py [--data folder of photographs | scikit-learn] [--weights out/lossless/weights.npz]
     python examples/lossless.py encode --weights out/lossless/weights.npz photo.png
-    python examples/lossless.py decode --weights out/lossless/weights.npz photo.jans
+    python examples/lossless.py decode --weights out/lossless/weights.npz photo.png.jans
 
 Without a command: trains (or takes --weights), compresses photographs that it was not trained on, one file each, starts
 a fresh process that decodes them all, compares every pixel, holds the bytes against PNG, WebP, JPEG 2000 and what the
@@ -37,7 +37,7 @@ def encode_command(args: argparse.Namespace) -> None:
                     "has transparency or more bits, that loses them."
                 )
             blob = compressor.compress(np.asarray(image))
-        command_line.write(command_line.written(args, path, f"{path.stem}.jans"), blob)
+        command_line.write(args, path, blob)
 
 
 def decode_command(args: argparse.Namespace) -> None:

@@ -174,6 +174,7 @@ def save(path: str | Path, net: Lossless) -> None:
 
 def load(path: str | Path) -> Lossless:
     """Read what `save` has written."""
-    net = Lossless(Config(**weights.about(path)["config"]), nnx.Rngs(0))
+    config, _ = weights.about(path, Config)
+    net = Lossless(config, nnx.Rngs(0))
     weights.fill(net, path)
     return net

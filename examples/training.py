@@ -112,7 +112,7 @@ def save(path: str | Path, network: VAE) -> None:
 
 def load(path: str | Path) -> VAE:
     """Read what `save` has written."""
-    about = weights.about(path)
-    network = build(tuple(about["shape"]), about["levels"], Config(**about["config"]))
+    config, about = weights.about(path, Config)
+    network = build(tuple(about["shape"]), about["levels"], config)
     weights.fill(network, path)
     return network

@@ -89,6 +89,12 @@ def test_files_come_back_as_they_were_painted(codec, frozen, sides):
         assert 8 * (len(blob) - codec.HEADER.size) - bits < head + 0.05 * bits
 
 
+def test_qualities_that_are_not_there_are_refused(codec, frozen):
+    for quality in (-1, 4):
+        with pytest.raises(ValueError, match=f"quality must be 0 ... 3, got {quality}"):
+            codec.Files(frozen).compress(np.zeros((32, 32, 3), np.uint8), quality)
+
+
 def test_damaged_headers_and_other_weights_are_refused(codec, frozen):
     files = codec.Files(frozen)
     blob, *_ = files.compress(np.zeros((32, 32, 3), np.uint8), 1)

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import jans
+
 Command = Callable[[argparse.Namespace], None]
 
 
@@ -34,24 +36,30 @@ def run(arguments: argparse.ArgumentParser, demo: Command, encode: Command, deco
         return
     if not args.weights or not args.files:
         arguments.error(f"{args.command} needs --weights and the names of files")
-    {"encode": encode, "decode": decode}[args.command](args)
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        {"encode": encode, "decode": decode}[args.command](args)
+    except (OSError, ValueError, jans.CodingError) as error:
+        raise SystemExit(str(error)) from error
 
 
-def written(args: argparse.Namespace, path: Path, name: str) -> Path:
-    """A file beside `path`, or in --out."""
-    return (args.out or path.parent) / name
+def write(args: argparse.Namespace, path: Path, blob: bytes) -> None:
+    """Writes what `path` was compressed to beside it, or to --out, and says so."""
+    written = (args.out or path.parent) / f"{path.name}.jans"
+    written.write_bytes(blob)
+    print(f"{written}: {len(blob):,} bytes")
 
 
-def write(path: Path, blob: bytes) -> None:
-    """Writes a compressed file, and says so."""
-    path.write_bytes(blob)
-    print(f"{path}: {len(blob):,} bytes")
+def decoded(path: Path, kind: str, folder: Path | None) -> Path:
+    """Where what is in a compressed file goes, beside it or to a folder: never over what was compressed."""
+    return (folder or path.parent) / f"{path.name.removesuffix('.jans')}.decoded{kind}"
 
 
 def write_photos(args: argparse.Namespace, decompress: Callable[[bytes], np.ndarray]) -> None:
     """Files to .png images beside them, or in --out."""
     for path in args.files:
-        Image.fromarray(decompress(path.read_bytes())).save(written(args, path, f"{path.stem}.png"))
+        Image.fromarray(decompress(path.read_bytes())).save(decoded(path, ".png", args.out))
 
 
 def decode_elsewhere(weights: Path, out: Path, files: Iterable[Path]) -> None:
@@ -64,8 +72,8 @@ def decode_elsewhere(weights: Path, out: Path, files: Iterable[Path]) -> None:
 def compare_photos(images: dict[Path, np.ndarray]) -> None:
     """Compares every pixel of what was decoded with that of the images, by file."""
     for file, image in images.items():
-        with Image.open(file.with_suffix(".png")) as decoded:
-            if not np.array_equal(np.asarray(decoded), image):
+        with Image.open(decoded(file, ".png", None)) as again:
+            if not np.array_equal(np.asarray(again), image):
                 raise SystemExit(f"{file} decodes to another image than was encoded")
     print(f"all {len(images)} files decoded exactly, every pixel\n")
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+
+Config = TypeVar("Config")
 
 
 def save(path: str | Path, network: nnx.Module, **about: Any) -> None:
@@ -17,24 +21,41 @@ def save(path: str | Path, network: nnx.Module, **about: Any) -> None:
     np.savez_compressed(path, about=json.dumps(about), **arrays)
 
 
-def about(path: str | Path) -> dict[str, Any]:
-    """What `save` was told about the network."""
-    with np.load(path, allow_pickle=False) as file:
-        return json.loads(str(file["about"]))
+def about(path: str | Path, config: type[Config]) -> tuple[Config, dict[str, Any]]:
+    """The configuration of the network in a file, and what else `save` was told about it."""
+    try:
+        told = json.loads(str(_read(path)["about"]))
+        values = told.pop("config")
+        # JSON has no tuples.
+        return config(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}), told
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _refusal(path) from error
 
 
 def fill(network: nnx.Module, path: str | Path) -> None:
     """Give a network of the same build the weights that `save` has written."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files if name != "about"}
-    variables = _named(network)
+    arrays, variables = _read(path), _named(network)
+    arrays.pop("about", None)
     if arrays.keys() != variables.keys() or any(arrays[k].shape != v.shape for k, v in variables.items()):
-        raise ValueError(
-            f"The weights in {path} do not fit the network that the same file describes: it was written by another "
-            "version of this example or is damaged. Train the network again."
-        )
+        raise _refusal(path)
     for name, variable in variables.items():
         variable[...] = jnp.asarray(arrays[name])
+
+
+def _read(path: str | Path) -> dict[str, np.ndarray]:
+    with open(path, "rb") as opened:
+        try:
+            with np.load(opened, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+            raise _refusal(path) from error
+
+
+def _refusal(path: str | Path) -> ValueError:
+    return ValueError(
+        f"Wanted weights that this version of the program has saved, but {path} holds others or is damaged. Give "
+        "another file, or train again."
+    )
 
 
 def _named(network: nnx.Module) -> dict[str, nnx.Variable]:
