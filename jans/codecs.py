@@ -104,7 +104,8 @@ def autoregressive(
 
     Pushes run the model over the data that they know, as a scan or by `parallel`, and then code from the last to the
     first; pops run it datum by datum. Both compute the same parameters only where the model gives the same floats in
-    both programs: `jans.models.snap` makes it so, up to margins, and a model whose sums are all exact without any.
+    both programs. `jans.isolated` around the network in `step` (without large caches, which it would copy) makes it so
+    on one kind of machine, `jans.models.snap` up to margins, and exact sums on all.
 
     Args:
         step: from a carry (a hidden state, a cache) and the datum before to the next carry and the parameters.
