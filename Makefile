@@ -50,9 +50,16 @@ neon:
 gpu:
 	$(PYTHON) benchmarks/gpu.py $(ARGS)
 
-$(VENV)/has-%: $(SOURCES)
+# Built once for all that is installed beside it.
+$(VENV)/wheel: $(SOURCES)
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -q ".[$*]"
+	rm -rf $@
+	$(VENV)/bin/python -m pip wheel -q --no-deps -w $@ .
+	$(VENV)/bin/python -m pip install -q --no-deps --force-reinstall $@/jans-*.whl
+	touch $@
+
+$(VENV)/has-%: $(VENV)/wheel
+	$(VENV)/bin/python -m pip install -q "$$(ls $(VENV)/wheel/jans-*.whl)[$*]"
 	touch $@
 
 clean:
