@@ -54,6 +54,7 @@ gpu:
 $(VENV)/wheel: $(SOURCES)
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	rm -rf $@
+	@echo "compiling the library: a minute, and several more for CUDA kernels where nvcc is at hand"
 	$(VENV)/bin/python -m pip wheel -q --no-deps -w $@ .
 	$(VENV)/bin/python -m pip install -q --no-deps --force-reinstall $@/jans-*.whl
 	touch $@
