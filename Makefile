@@ -5,6 +5,16 @@ ARGS ?=
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jans csrc -name '*.py' -o -name '*.h' -o -name '*.inc' -o -name '*.cc' -o -name '*.cu')
 
+# What the build is about to compile, and about how long that takes on two cores; CMakeLists.txt decides as this does.
+GPU := $(shell test -n "$$JANS_CUDA" || nvidia-smi --query-gpu=name --format=csv,noheader 2> /dev/null | head -n 1)
+ifeq ($(JANS_CUDA),1)
+  KERNELS := CPU and CUDA kernels, about half an hour for all GPUs (JANS_CUDA_ARCHITECTURES=90 compiles for one)
+else ifneq ($(and $(GPU),$(shell command -v nvcc)),)
+  KERNELS := CPU kernels and CUDA kernels for the $(GPU), about 12 minutes (JANS_CUDA=0 leaves them out)
+else
+  KERNELS := CPU kernels, about 5 minutes (JANS_CUDA=1 adds those for GPUs)
+endif
+
 .PHONY: demo hyperprior lossless language test lint bench bench-scaling bench-memory bench-tables neon gpu clean
 
 demo: $(VENV)/has-examples
@@ -54,7 +64,7 @@ gpu:
 $(VENV)/wheel: $(SOURCES)
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	rm -rf $@
-	@echo "compiling the library: a minute, and several more for CUDA kernels where nvcc is at hand"
+	@echo "Compiling jans: $(KERNELS)."
 	$(VENV)/bin/python -m pip wheel -q --no-deps -w $@ .
 	$(VENV)/bin/python -m pip install -q --no-deps --force-reinstall $@/jans-*.whl
 	touch $@

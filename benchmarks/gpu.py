@@ -68,9 +68,9 @@ def find(tool: str) -> str | None:
 
 
 def build(device: dict[str, str], _: argparse.Namespace) -> str:
-    arguments = f"{os.environ.get('CMAKE_ARGS', '')} -DJANS_CUDA_ARCHITECTURES={device['architecture']}"
     pip = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--force-reinstall", "."]
-    run(pip, CMAKE_ARGS=arguments, PIP_BREAK_SYSTEM_PACKAGES="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    wanted = {"JANS_CUDA": "1", "JANS_CUDA_ARCHITECTURES": device["architecture"]}
+    run(pip, **wanted, PIP_BREAK_SYSTEM_PACKAGES="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
     versions = "import jax, jans, sys; print('Python', sys.version.split()[0], 'jax', jax.__version__, jans.devices())"
     # From another folder, so that the installed package is the one imported.
     found = subprocess.run([sys.executable, "-c", versions], capture_output=True, text=True, check=True, cwd="/")

@@ -157,8 +157,8 @@ print("lowered", *sorted(names))
 
 
 def test_the_library_loads_registers_and_lowers():
-    if not library("cuda").exists() and shutil.which("nvcc") is None:
-        pytest.skip("the CUDA library was not built: there is no nvcc on this machine")
-    assert library("cuda").exists(), "nvcc is here, but libjans_cuda.so was not installed: install jans again"
+    if not library("cuda").exists():
+        assert os.environ.get("JANS_CUDA") != "1", "JANS_CUDA=1, but libjans_cuda.so was not installed: install again"
+        pytest.skip("jans was installed without CUDA kernels; JANS_CUDA=1 adds them")
     output = run(sys.executable, "-P", "-c", LOWER, ROOT / "tests", JAX_PLATFORMS="cpu")
     assert f"lowered {' '.join(sorted(calls.TARGETS.keys() - CPU_ONLY))}" in output
