@@ -52,7 +52,7 @@ def stream_calls(variant: str, lanes: int, precision: int, dtype, probs, symbols
         held["state"] = push(state)
         return held["state"]
 
-    return encode, lambda: pop(full), float(rans.bits(full)) / n
+    return encode, lambda: pop(full), float(rans.content_bits(full)) / n
 
 
 def static_table(repetitions: int, programs: list[str]) -> list[tuple[str, ...]]:

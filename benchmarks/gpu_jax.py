@@ -46,7 +46,7 @@ def there_and_back(precision: int, index_axis: int | None, cdf_axis: int | None)
         model = models.Table(cdf, index, precision)
         pushed = rans.push(state, model, symbols)
         popped, again = rans.pop(pushed, model, symbols.shape, symbols.dtype)
-        return pushed.blank(), popped.blank(), again
+        return pushed.canonical(), popped.canonical(), again
 
     return jax.vmap(one, (0, 0, cdf_axis, index_axis))
 
@@ -63,7 +63,7 @@ def by_steps(precision: int) -> Callable:
             return rans.advance(s, *model.interval(found), precision), found
 
         popped, again = jax.lax.scan(step, pushed, length=symbols.size // state.lanes)
-        return pushed.blank(), popped.blank(), again
+        return pushed.canonical(), popped.canonical(), again
 
     return jax.vmap(one)
 
@@ -191,7 +191,7 @@ def model_comparisons(symbols: int):
         def on_stack(state, *parameters, model_of=model_of, precision):
             model = model_of(precision, *parameters)
             popped, found = rans.pop(state, model, (each,))
-            return popped.blank(), rans.push(popped, model, found).blank(), found
+            return popped.canonical(), rans.push(popped, model, found).canonical(), found
 
         for number, (variant, lanes) in enumerate(itertools.product(VARIANTS, LANES)):
             precision = VARIANTS[variant][number % 2]
@@ -204,13 +204,13 @@ def model_comparisons(symbols: int):
         def on_chain(words, *parameters, model_of=model_of):
             model = model_of(16, *parameters)
             popped, found = jans.chain.pop(jans.chain.init(words, lanes=3, precision=16), model, (each,))
-            return popped.blank(), jans.chain.push(popped, model, found).blank(), found
+            return popped.canonical(), jans.chain.push(popped, model, found).canonical(), found
 
         def on_queue(words, *parameters, model_of=model_of):
             model = model_of(24, *parameters)
             _, found = jans.range_coder.decode(jans.range_coder.decoder(words), model, (each,))
             encoded = jans.range_coder.encode(jans.range_coder.encoder(2 * each), model, found)
-            return encoded.blank(), jans.range_coder.decode(jans.range_coder.finish(encoded), model, (each,))[1]
+            return encoded.canonical(), jans.range_coder.decode(jans.range_coder.finish(encoded), model, (each,))[1]
 
         words = rng.integers(0, 2**32, (STREAMS, each + 9), np.uint32)
         yield f"chain coder: {name}", jax.vmap(on_chain), (words, *parameters)
@@ -229,18 +229,18 @@ def symbol_codes(symbols: int):
     def on_tables(x, index):
         pushed = jans.tans.push(jans.tans.init(each, 8), tables, x, index)
         popped, again = jans.tans.pop(pushed, tables, x.shape, index)
-        return pushed.blank(), popped.blank(), again
+        return pushed.canonical(), popped.canonical(), again
 
     yield "table ANS", jax.vmap(on_tables), (x, index)
     for name, code in (("Huffman", book), ("exp-Golomb", jans.huffman.ExpGolomb(2))):
 
         def on_stack(x, code=code):
-            pushed = jans.huffman.push(jans.bits.stack(each), code, x)
-            return pushed.blank(), jans.huffman.pop(pushed, code, x.shape)[1]
+            pushed = jans.huffman.push(jans.huffman.stack(each), code, x)
+            return pushed.canonical(), jans.huffman.pop(pushed, code, x.shape)[1]
 
         def on_queue(x, code=code):
-            written = jans.huffman.encode(jans.bits.queue(each), code, x)
-            return written.blank(), jans.huffman.decode(jans.bits.reader(written), code, x.shape)[1]
+            written = jans.huffman.encode(jans.huffman.queue(each), code, x)
+            return written.canonical(), jans.huffman.decode(jans.huffman.reader(written), code, x.shape)[1]
 
         yield f"{name} stack", jax.vmap(on_stack), (x,)
         yield f"{name} queue", jax.vmap(on_queue), (x,)

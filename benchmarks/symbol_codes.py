@@ -74,7 +74,7 @@ def writer(write, empty, code, symbols):
     held = {"words": empty.words}
 
     def call():
-        bits = step(type(empty)(empty.rest + 0, held["words"], empty.size + 0, empty.status + 0))
+        bits = step(type(empty)(empty.partial_word + 0, held["words"], empty.size + 0, empty.status + 0))
         held["words"] = bits.words
         return bits
 

@@ -96,7 +96,7 @@ def send(model: Model, coder: str, side: np.ndarray, values: np.ndarray) -> tupl
     stack = rans.from_words(words, capacity=len(words) + model.samples)  # values go on a stack either way
     stack = rans.push(stack, model.likelihood(latents), jnp.asarray(values))
     stack = rans.push(stack, model.prior, latents)
-    return rans.to_words(stack), float(rans.bits(stack))
+    return rans.to_words(stack), float(rans.content_bits(stack))
 
 
 def receive(model: Model, coder: str, message: np.ndarray, words: int) -> tuple[np.ndarray, ...]:

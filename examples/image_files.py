@@ -74,7 +74,7 @@ def programs(network: VAE, layout: Layout):
         def run(state, images):
             def step(state, image):
                 pushed = codec.push(state, image)
-                return pushed, jans.rans.bits(pushed) - jans.rans.bits(state)
+                return pushed, jans.rans.content_bits(pushed) - jans.rans.content_bits(state)
 
             return jax.lax.scan(step, state, images, reverse=True)
 
@@ -143,7 +143,7 @@ def encode(network: VAE, images: np.ndarray, chains: int, first: int | None = No
     program, _, weights = programs(network, layout)
     n_words = initial_words(layout)
     state = random_bits(n_words, n_words + most_words(layout))
-    initial = float(jans.rans.bits(state))
+    initial = float(jans.rans.content_bits(state))
     fingerprint = canary(network, layout)
 
     clock = time.perf_counter()
@@ -153,7 +153,7 @@ def encode(network: VAE, images: np.ndarray, chains: int, first: int | None = No
     states, bits = jax.block_until_ready(compiled(weights, state, flat))
     blob = layout.to_bytes() + jans.to_bytes(states, fingerprint)
     seconds = time.perf_counter() - clock
-    net = float(jans.rans.bits(states).sum()) - initial
+    net = float(jans.rans.content_bits(states).sum()) - initial
     return Encoded(blob, seconds, compile_seconds, net, np.asarray(bits)[: layout.count])
 
 
@@ -178,7 +178,7 @@ class Accounted:
 
     start: jans.rans.State
     state: jans.rans.State
-    books: jans.accounting.Account
+    books: jans.Account
 
     @property
     def net(self) -> float:

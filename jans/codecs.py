@@ -301,10 +301,9 @@ def check_codec(codec: Codec, state: Any, data: Any) -> None:
 
 
 def content(state: Any) -> Any:
-    """A pytree with unused words blanked, for states that have any."""
-
-    blank = lambda part: part.blank() if hasattr(part, "blank") else part
-    return jax.tree.map(blank, state, is_leaf=lambda part: hasattr(part, "blank"))
+    """A pytree with zeros for the words of coders that are not in use."""
+    canonical = lambda part: part.canonical() if hasattr(part, "canonical") else part
+    return jax.tree.map(canonical, state, is_leaf=lambda part: hasattr(part, "canonical"))
 
 
 def _assert_same(what: str, before: Any, after: Any) -> None:

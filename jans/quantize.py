@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.ffi import calls
-from jans.shapes import Shape, check_precision
+from jans._checks import Shape, check_precision
+from jans.ffi import targets
 
 
 def probs(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
@@ -35,7 +35,7 @@ def probs(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     >>> probs(jnp.array([1.0, 2.0, 1.0]), 4, mask=jnp.array([True, False, True]))
     Array([ 0,  8,  8, 16], dtype=uint32)
     """
-    return _rows(calls.quantize_probs, "probs", values, precision, mask, (np.float32, np.float64))
+    return _rows(targets.maps.quantize_probs, "probs", values, precision, mask, (np.float32, np.float64))
 
 
 def perfect(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
@@ -54,7 +54,7 @@ def perfect(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     >>> perfect(jnp.array([8.0, 1.0, 1.0, 0.0]), 5)
     Array([ 0, 25, 28, 31, 32], dtype=uint32)
     """
-    return _rows(calls.quantize_perfect, "probs", values, precision, mask, (np.float32, np.float64))
+    return _rows(targets.maps.quantize_perfect, "probs", values, precision, mask, (np.float32, np.float64))
 
 
 def logits(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
@@ -71,7 +71,7 @@ def logits(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     Returns:
         As `probs`; rows with a NaN or plus infinity, or of minus infinities only, are refused.
     """
-    return _rows(calls.quantize_logits, "logits", values, precision, mask, (np.float32,))
+    return _rows(targets.maps.quantize_logits, "logits", values, precision, mask, (np.float32,))
 
 
 TIES = ("even", "away")
@@ -113,7 +113,7 @@ def nearest(values: jax.Array, precision: int, sizes: Any = None, ties: str = "e
     batch = values.shape[:-1]
     size = _check_sizes(values.shape[-1] if sizes is None else sizes, batch)
     size = size.reshape(1) if math.prod(size.shape) == 1 else jnp.broadcast_to(size, batch).reshape(-1)
-    return _quantized(calls.quantize_nearest, values, size, precision=precision, away=TIES.index(ties))
+    return _quantized(targets.maps.quantize_nearest, values, size, precision=precision, away=TIES.index(ties))
 
 
 def _check_sizes(sizes: Any, batch: Shape) -> jax.Array:

@@ -81,14 +81,14 @@ one has 0).
         )
     status = np.asarray(state.status)
     dropped = status & OVERFLOW != 0
-    stacks = [(np.asarray(size), capacity) for size, capacity in state.stacks]
+    stacks = [(np.asarray(size), capacity) for size, capacity in state.usage]
     for size, capacity in stacks:
         status = status | np.where((size < 0) | (size > capacity) & ~dropped, BAD_STATE, 0)
     if not status.any():
         return state
     at, name = first_fault(status)
-    ahead = int(np.asarray(state.ahead)[at]) if hasattr(state, "ahead") else 0
-    sizes = [(int(size[at]) + ahead, capacity) for size, capacity in stacks]
+    reserve = int(np.broadcast_to(np.asarray(state.reserve), status.shape)[at])
+    sizes = [(int(size[at]) + reserve, capacity) for size, capacity in stacks]
     text = sentence(int(status[at]), *max(sizes, key=lambda stack: stack[0] - stack[1]))
     raise CodingError(name + text)
 
@@ -118,9 +118,9 @@ def check_inside(state: Any) -> Any:
     for bit, text in SENTENCES.items():
         failed = state.status & bit != 0
         if bit == OVERFLOW:
-            for size, capacity in state.stacks[:-1]:
+            for size, capacity in state.usage[:-1]:
                 _check_room(checkify, failed & (size > capacity), size, capacity)
-            _check_room(checkify, failed, *state.stacks[-1])
+            _check_room(checkify, failed, *state.usage[-1])
         else:
             checkify.check(~failed.any(), f"jans: {text}")
     return state

@@ -16,7 +16,8 @@ import numpy as np
 
 import jans
 from jans import models, tans
-from jans.reference import plain
+from jans._variants import RANS
+from jans.reference import spec
 
 KERNELS = os.environ.get("JANS_KERNELS") != "0"
 """Whether kernels serve the calls; without them every compilation takes ten times as long."""
@@ -42,8 +43,8 @@ class Coder:
         return f"{self.variant}-{self.lanes}"
 
     @property
-    def spec(self) -> plain.Variant:
-        return plain.VARIANTS[self.variant]
+    def spec(self) -> spec.rans.Variant:
+        return RANS[self.variant]
 
     def init(self, capacity: int) -> jans.rans.State:
         return jans.rans.init(capacity, self.lanes, self.variant)
@@ -60,7 +61,7 @@ class Coder:
 
 PRECISIONS = {"rans64": 24, "rans64_ryg": 16, "rans32_16": 12, "rans32": 18}
 LANES = (1, 3, 32)
-CODERS = [Coder(variant, lanes, PRECISIONS[variant]) for variant in plain.VARIANTS for lanes in LANES]
+CODERS = [Coder(variant, lanes, PRECISIONS[variant]) for variant in RANS for lanes in LANES]
 
 
 # ---- models ----
@@ -334,13 +335,13 @@ def _split(precision, shape, rng):
 def _escape(precision, _shape, rng):
     """Drawn symbols lie below, inside and above of 10 ... 19."""
     mixture = models.LogisticMixture(np.float32([0.0]), np.float32([14.0]), np.float32([3.0]), 10, 19, precision)
-    return mixture.escape(), np.ones(30, bool)
+    return models.escape(mixture), np.ones(30, bool)
 
 
 def _escape_each(precision, shape, rng):
     model, support = _table_each(precision, shape, rng)
     last = np.argmax(np.cumsum(support, axis=0), axis=0)
-    return model.escape(), np.concatenate([support, np.zeros_like(support)]) | (
+    return models.escape(model), np.concatenate([support, np.zeros_like(support)]) | (
         np.arange(40).reshape(-1, *((1,) * len(shape))) > last
     )
 
@@ -473,7 +474,7 @@ def content(state: jans.rans.State) -> tuple[list, list, list, list]:
     return head.tolist(), used, size.tolist(), status.tolist()
 
 
-def integers(state: jans.rans.State) -> plain.Coder:
+def integers(state: jans.rans.State) -> spec.rans.Coder:
     """One stream as the reference has it: heads and words in Python integers."""
     head = np.asarray(state.head).tolist()
     heads = head if state.head.ndim == 1 else [low + (high << 32) for low, high in head]
@@ -507,6 +508,6 @@ def alike_with_own_tables(own, shared, index, both, symbols, empty):
         left, popped = pop(state, tables, rows)
         assert (popped == symbols).all()
         assert tans.is_empty(jans.check(left)).all()
-        states.append(state.blank())
+        states.append(state.canonical())
     assert all((a == b).all() for a, b in zip(*map(jax.tree.leaves, states), strict=True))
     return states[0]

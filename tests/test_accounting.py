@@ -56,7 +56,7 @@ def test_every_name_has_the_bits_of_its_models(coder):
     }
     for name, bits in expected.items():
         assert books.total[name] == pytest.approx(bits, abs=0.02), name
-    assert float(books.initial) == pytest.approx(float(rans.bits(state)), abs=1e-3)
+    assert float(books.initial) == pytest.approx(float(rans.content_bits(state)), abs=1e-3)
 
 
 def test_each_datum_has_its_line_and_the_lines_sum_up():
@@ -87,7 +87,7 @@ def test_a_batch_of_chains_and_their_file():
     assert list(rows) == ["posterior", "pixels", "prior", "other", "initial bits", "format"]
     # 20 bytes, a batch dimension, the size of each stream and a checksum; and heads have 64 bits each.
     header = 8 * (20 + 4 + 2 * 4 + 4)
-    heads = sum(64 - (float(held) - 32 * int(n)) for held, n in zip(rans.bits(after), after.size, strict=True))
+    heads = sum(64 - (float(held) - 32 * int(n)) for held, n in zip(rans.content_bits(after), after.size, strict=True))
     assert rows["format"] == pytest.approx(header + heads, abs=1e-3)
 
 
@@ -119,7 +119,7 @@ def test_long_books_stay_exact():
     codec = jans.named("bit", rans.codec(models.Bernoulli(0.01, precision=12)))
     bits = jnp.zeros(20_000, jnp.int32)
     after, books = jans.account(jans.repeat(codec, 20_000), state, bits)
-    assert books.total["bit"] == pytest.approx(float(rans.bits(after) - rans.bits(state)), abs=1e-3)
+    assert books.total["bit"] == pytest.approx(float(rans.content_bits(after) - rans.content_bits(state)), abs=1e-3)
     assert books.total["other"] == 0
 
 

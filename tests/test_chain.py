@@ -15,10 +15,11 @@ from jax.experimental import checkify
 
 import jans
 from jans import chain, models, status
-from jans.reference import plain_chain as plain
+from jans._variants import CHAIN
+from jans.reference import spec
 
 peer, peer_models = constriction.stream.chain, constriction.stream.model
-VARIANTS = list(plain.VARIANTS.values())
+VARIANTS = list(CHAIN.values())
 PRECISIONS = {"chain64": [24, 12, 1, 17, 31, 32], "chain32_16": [12, 16, 5, 15]}
 DATA = np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32)
 PROBS = np.array([[0.1, 0.7, 0.1, 0.1], [0.2, 0.2, 0.1, 0.5], [0.2, 0.1, 0.4, 0.3]])
@@ -34,7 +35,7 @@ def content(state):
     halves = np.asarray(state.head).reshape(state.lanes, -1).astype(object)
     heads = tuple(int(sum(int(h) << 32 * k for k, h in enumerate(half))) for half in halves)
     return (
-        (int(state.rest), used(state.compressed, state.compressed_size)),
+        (int(state.partial_word), used(state.compressed, state.compressed_size)),
         (heads, used(state.remainders, state.remainders_size)),
         int(state.status),
     )
@@ -57,20 +58,20 @@ def test_coder_is_that_of_the_specification(variant, draw):
     seal = draw.draw(st.booleans()) or words[-1] == 0 or words[-2] == 0
 
     left = list(words)
-    head = plain.fill(variant, 1 if seal else left.pop(), left, most)
+    head = spec.chain.fill(variant, 1 if seal else left.pop(), left, most)
     compressed, remainders, expected = (1, tuple(left)), ((head,), ()), []
     for _ in range(n):
-        compressed, q = plain.take(variant, compressed, precision)
+        compressed, q = spec.chain.take(variant, compressed, precision)
         symbol = max(s for s in range(len(cdf) - 1) if cdf[s] <= q)
         freq = cdf[symbol + 1] - cdf[symbol]
         if freq == 2**32:
             return
-        remainders = plain.keep(variant, remainders, 0, q - cdf[symbol], freq, most)
+        remainders = spec.chain.keep(variant, remainders, 0, q - cdf[symbol], freq, most)
         expected.append(symbol)
 
     array = jnp.asarray(np.array(words, f"uint{variant.word_bits}"))
     model = models.Table(np.array([cdf]), 0, precision)
-    start = chain.init(array, seal, variant=variant.name, precision=most)
+    start = (chain.init if seal else chain.init_compressed)(array, variant=variant.name, precision=most)
     state, symbols = chain.pop(start, model, shape=(n,))
     assert symbols.tolist() == expected
     assert content(state) == (compressed, remainders, 0)
@@ -79,7 +80,10 @@ def test_coder_is_that_of_the_specification(variant, draw):
         np.concatenate(chain.to_remainders(state)), capacity=20, variant=variant.name, precision=most
     )
     assert content(again)[1] == ((remainders[0]), compressed[1] + remainders[1])
-    assert np.concatenate(chain.to_data(chain.push(again, model, symbols), unseal=seal)).tolist() == words
+    assert (
+        np.concatenate((chain.to_data if seal else chain.to_compressed)(chain.push(again, model, symbols))).tolist()
+        == words
+    )
 
 
 @pytest.mark.parametrize("case", cases.thin(cases.MODELS, 3), ids=str)
@@ -118,7 +122,7 @@ def test_a_change_of_one_model_changes_one_symbol(seed, k, loc, scale):
 def test_a_change_of_one_part_changes_one_symbol():
     """A composite takes all of its bits, whether its parts need them or not."""
     words = data(np.random.default_rng(3), 60)
-    base = lambda loc: models.Gaussian(loc, jnp.full(8, 2.0), -4, 4).escape()
+    base = lambda loc: models.escape(models.Gaussian(loc, jnp.full(8, 2.0), -4, 4))
     read = lambda loc: chain.pop(chain.init(words), base(loc))[1].tolist()
     before, after = read(jnp.zeros(8)), read(jnp.zeros(8).at[3].set(3.0))
     assert [a != b for a, b in zip(before, after, strict=True)] == [k == 3 for k in range(8)]
@@ -174,11 +178,11 @@ def test_unsealed_data_of_the_peer():
         theirs = peer.ChainCoder(words, seal=False)
         uniform = peer_models.Uniform(1000)
         symbols = theirs.decode(uniform, 20)
-        state, ours = chain.pop(chain.init(words, seal=False), models.Uniform(1000), shape=(20,))
+        state, ours = chain.pop(chain.init_compressed(words), models.Uniform(1000), shape=(20,))
         assert ours.tolist() == symbols.tolist()
         assert [a.tolist() for a in chain.to_remainders(state)] == [a.tolist() for a in theirs.get_remainders()]
         back = chain.push(state, models.Uniform(1000), ours)
-        assert np.concatenate(chain.to_data(back, unseal=False)).tolist() == words.tolist()
+        assert np.concatenate(chain.to_compressed(back)).tolist() == words.tolist()
 
 
 # ---- as any value ----
@@ -204,11 +208,11 @@ def test_lanes_of_the_remainders(variant, lanes, precision):
     (_, used), (heads, remainders), _ = content(start)
     expected, compressed = (heads, remainders), (1, used)
     for i in range(n):
-        compressed, q = plain.take(variant, compressed, precision)
+        compressed, q = spec.chain.take(variant, compressed, precision)
         width = 2**precision // 7
         symbol = min(q // width, 6)
         freq = width if symbol < 6 else 2**precision - 6 * width
-        expected = plain.keep(variant, expected, i % lanes, q - symbol * width, freq, precision)
+        expected = spec.chain.keep(variant, expected, i % lanes, q - symbol * width, freq, precision)
     assert content(state) == (compressed, expected, 0)
     assert content(chain.push(state, model, symbols)) == content(start)
     again = chain.init_remainders(np.concatenate(chain.to_remainders(state)), capacity=150, lanes=lanes, **coder)
@@ -293,7 +297,7 @@ def test_the_stack_that_is_too_small_is_named_inside_jit():
 
 @pytest.mark.parametrize("words", [np.zeros(0, np.uint32), np.zeros(3, np.uint32)])
 def test_unsealed_data_that_ends_with_zero(words):
-    for state in (chain.init(words, seal=False), chain.init_remainders(words, capacity=1)):
+    for state in (chain.init_compressed(words), chain.init_remainders(words, capacity=1)):
         assert int(state.status) == status.BAD_STATE
 
 
@@ -326,16 +330,15 @@ def test_a_fraction_of_a_word():
         ),
         (lambda: chain.init(DATA, lanes=5), ValueError, "5 lanes take 5 words, got 4"),
         (lambda: chain.init(DATA, lanes=0), ValueError, "lanes must be at least 1, got 0"),
-        (lambda: chain.init(DATA, seal=False, lanes=2), ValueError, "lanes must be 1 with seal=False, got 2"),
-        (lambda: chain.to_data(chain.init(DATA, lanes=2), unseal=False), ValueError, "call to_data with unseal=True"),
+        (lambda: chain.to_compressed(chain.init(DATA, lanes=2)), ValueError, "of 2 lanes was made by jans.chain.init"),
         (lambda: chain.init(DATA, precision=33), ValueError, "precision must be an integer from 1 to 32"),
         (
             lambda: chain.init(DATA.astype(np.uint16), variant="chain32_16", precision=24),
             ValueError,
             "variant chain32_16 has at most 16 bits of precision, got 24",
         ),
-        (lambda: chain.init(DATA[None]), TypeError, r"words of variant chain64 are one axis of uint32, got uint32 of"),
-        (lambda: chain.init_remainders(DATA[:2] / 2, 3), TypeError, "are one axis of uint32, got float32"),
+        (lambda: chain.init(DATA[None]), TypeError, r"words must be one axis of uint32, got uint32 of shape"),
+        (lambda: chain.init_remainders(DATA[:2] / 2, 3), TypeError, "words must be one axis of uint32, got float32"),
         (
             lambda: chain.pop(chain.init(DATA, precision=12), models.Uniform(9), (2,)),
             ValueError,

@@ -182,7 +182,7 @@ def test_the_default_capacity_holds_the_dearest_symbols(variant):
 
 
 def test_a_low_capacity_says_what_is_needed():
-    far = DECIMAL.escape()
+    far = models.escape(DECIMAL)
     symbols = np.full(300, 10**6)
     message = chunked.encode(far, symbols, chunk=100, lanes=2)
     with pytest.raises(jans.CodingError, match=r"stream 0 of 3 \(3 at fault\): the tail is full") as error:

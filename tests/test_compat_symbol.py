@@ -132,7 +132,7 @@ def test_words_are_those_of_arrays():
     for s in symbols:
         encoder.encode_symbol(s, tree)
     queue = jans.huffman.encode(jans.huffman.queue(100), book, symbols)
-    assert compressed(encoder) == (jans.huffman.to_words(queue).tolist(), int(jans.huffman.n_bits(queue)))
+    assert compressed(encoder) == (jans.huffman.to_words(queue).tolist(), int(jans.huffman.content_bits(queue)))
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ class BothCoders(stateful.RuleBasedStateMachine):
     def words_are_equal(self):
         assert rans.to_words(self.ours).tolist() == self.theirs.get_compressed().tolist()
         assert bool(rans.is_empty(self.ours)) == self.theirs.is_empty()
-        assert (int(self.ours.size), jans.state.join_heads(self.ours)[0]) == self.theirs.pos()
+        assert (int(self.ours.size), jans.coders._rans_state.join_heads(self.ours)[0]) == self.theirs.pos()
 
 
 def test_words_are_equal_at_every_step():

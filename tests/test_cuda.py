@@ -11,7 +11,7 @@ import sys
 import jax
 import pytest
 
-from jans.ffi import calls, registry
+from jans.ffi import registry, targets
 
 ROOT = pathlib.Path(__file__).parent.parent
 EMULATION = ROOT / "tests" / "cuda_emulation"
@@ -19,7 +19,7 @@ KERNELS = sorted(ROOT.glob("csrc/cuda/*.cu"))
 HANDLERS = sorted(ROOT.glob("csrc/ffi/*.cu"), key=lambda path: -path.stat().st_size)
 SOURCES = [*HANDLERS, *KERNELS]
 APART = {ROOT / "csrc" / "ffi" / "cuda_kinds.cu"}
-CPU_ONLY = {"table_alias", "table_remap", "quantize_perfect", "addresses"}
+CPU_ONLY = {"table_alias", "table_remap", "quantize_perfect"}
 HOST = [os.environ.get("CXX", "g++"), "-std=c++17", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
 HOST += ["-Wno-unknown-pragmas", f"-I{EMULATION}"]
 SANITIZE = ["-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -56,8 +56,8 @@ def test_targets_agree_with_those_of_the_cpu(tmp_path):
     """The whole library as one for the host: garbage of all shapes to every target, golden messages, and models with
     all coders, as they run on a GPU."""
     library = build_emulated(tmp_path)
-    targets = sorted(f"jans_{name}" for name in calls.TARGETS if name not in CPU_ONLY)
-    assert f"all as on the CPU: {' '.join(targets)}" in run_emulated(EMULATION / "any_call.py", library)
+    names = sorted(f"jans_{name}" for name in targets.TARGETS if name not in CPU_ONLY)
+    assert f"all as on the CPU: {' '.join(names)}" in run_emulated(EMULATION / "any_call.py", library)
     files = [ROOT / "tests" / f"test_{name}.py" for name in ("vectors", "families", "bypass")]
     output = run_emulated("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files, JANS_TEST_LIBRARY=str(library))
     assert " passed" in output
@@ -131,7 +131,7 @@ import functools, re, sys
 sys.path.insert(0, sys.argv[1])
 import hypothesis, jax
 import test_fuzz
-from jans.ffi import calls, registry
+from jans.ffi import targets, registry
 registry.platforms = lambda: ["cpu", "cuda"]  # as on a machine with a GPU
 
 @hypothesis.settings(max_examples=1, database=None)
@@ -139,17 +139,17 @@ registry.platforms = lambda: ["cpu", "cuda"]  # as on a machine with a GPU
 def lower(name, data):
     name, args, params = data.draw(test_fuzz.any_call((name,)))
     with jax.enable_x64(any(a.dtype == "float64" for a in args)):
-        call = jax.jit(functools.partial(calls.CALLS[name], **params))
+        call = jax.jit(functools.partial(targets.CALLS[name], **params))
         text = call.trace(*args).lower(lowering_platforms=("cuda",)).as_text()
     (line,) = (line for line in text.splitlines() if "custom_call @jans" in line)
     attributes = set(re.findall(r"(\\w+) = -?\\d+ : i32", line))
     aliases = re.findall(r"output_tuple_indices = \\[(\\d*)\\], operand_index = (\\d+)", line)
-    target = calls.TARGETS[name]
+    target = targets.TARGETS[name]
     assert f"custom_call @jans_{name}(" in line
     assert attributes == set(target.attributes), (name, attributes)
     assert {int(k): int(r or 0) for r, k in aliases} == target.aliases, (name, aliases)
 
-names = [name for name in calls.TARGETS if f"jans_{name}" in registry.targets("cuda")]
+names = [name for name in targets.TARGETS if f"jans_{name}" in registry.targets("cuda")]
 for name in names:
     lower(name)
 print("lowered", *sorted(names))
@@ -161,4 +161,4 @@ def test_the_library_loads_registers_and_lowers():
         assert os.environ.get("JANS_CUDA") != "1", "JANS_CUDA=1, but libjans_cuda.so was not installed: install again"
         pytest.skip("jans was installed without CUDA kernels; JANS_CUDA=1 adds them")
     output = run(sys.executable, "-P", "-c", LOWER, ROOT / "tests", JAX_PLATFORMS="cpu")
-    assert f"lowered {' '.join(sorted(calls.TARGETS.keys() - CPU_ONLY))}" in output
+    assert f"lowered {' '.join(sorted(targets.TARGETS.keys() - CPU_ONLY))}" in output

@@ -9,8 +9,8 @@ from jax.experimental import checkify
 
 import jans
 from jans import models, quantize, rans, status
-from jans.ffi import calls
-from jans.reference import plain
+from jans.ffi import targets
+from jans.reference import spec
 
 EVEN = models.Uniform(10)
 STATE = rans.init(4, lanes=2)
@@ -214,11 +214,11 @@ TYPE = {
     ),
     "half logits": (lambda: quantize.logits(jnp.ones(2, jnp.float16), 8), "logits must be float32, got float16"),
     "operands": (
-        lambda: calls.quantize_probs(FIVE, FIVE, FIVE, precision=8),
+        lambda: targets.maps.quantize_probs(FIVE, FIVE, FIVE, precision=8),
         "jans_quantize_probs takes 2 operands, not 3",
     ),
     "batches": (
-        lambda: calls.FAMILIES["uniform"].pop(
+        lambda: targets.maps.FAMILIES["uniform"].pop(
             *rans_arrays(), jnp.ones((2, 1)), variant=0, precision=8, n=1, dtype=np.int32
         ),
         r"operand 4 of jans_rans_pop_uniform has shape \(2, 1\), batch \(\)",
@@ -385,7 +385,7 @@ def test_what_cannot_be_coded_is_left_out(coder):
     expected = cases.integers(state)
     for i in reversed(np.flatnonzero(with_bad >= 0).tolist()):
         interval = int(start[i]), int(freq[i])
-        expected = plain.push_one(coder.spec, expected, i % coder.lanes, *interval, coder.precision)
+        expected = spec.rans.push_one(coder.spec, expected, i % coder.lanes, *interval, coder.precision)
     assert cases.integers(pushed) == expected
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import jans
 from jans import models, rans, status
-from jans.models.escape import Number
+from jans.models._escape import Number
 
 LEAST, MOST = -(2**31), 2**31 - 1
 EVERY = jnp.array([LEAST, LEAST + 1, -70000, -9, -1, 0, 1, 2, 5, 39, 40, 300, 65536, 2**30, MOST - 1, MOST])
@@ -37,12 +37,12 @@ def ends_of(model, shape):
 @pytest.mark.parametrize("coder", cases.CODERS, ids=str)
 def test_every_coder_codes_every_integer(coder):
     for model in (
-        models.Uniform(3, 12).escape("both"),
-        models.LogisticMixture(jnp.zeros(1), 1.0, 2.0, -4, 4, 12).escape(),
+        models.escape(models.Uniform(3, 12), "both"),
+        models.escape(models.LogisticMixture(jnp.zeros(1), 1.0, 2.0, -4, 4, 12)),
     ):
         jans.check_codec(rans.codec(model, EVERY.shape), coder.random(0, 10, 200), EVERY)
         state = coder.random(1, 10, 200)
-        grown = rans.bits(jans.check(rans.push(state, model, EVERY))) - rans.bits(state)
+        grown = rans.content_bits(jans.check(rans.push(state, model, EVERY))) - rans.content_bits(state)
         grain = 2 * len(EVERY) * 2.0 ** (12 - coder.spec.lower_bits)
         assert grown == pytest.approx(float(cases.bits(model, EVERY).sum()), abs=grain)
 
@@ -64,7 +64,7 @@ def test_every_model_is_widened(case):
         extra = np.where(is_high | is_low, list(map(price, distance, most)), 0)
         expected = np.asarray(cases.bits(model, jnp.asarray(inner, jnp.int32))) + extra
         # The pieces of 11 bits of the longest distances are equal to 1 count in 2**11, but for the very last ones.
-        paid = np.asarray(cases.bits(model.escape(ends), EVERY))
+        paid = np.asarray(cases.bits(models.escape(model, ends), EVERY))
         np.testing.assert_allclose(paid[1:-1], expected[1:-1], atol=0.03)
         assert (paid <= expected + 1).all()
 
@@ -78,7 +78,7 @@ def test_any_integers_come_back(symbols, ends):
         models.Uniform(jnp.array([1, 2, 3, 4, 5, 6, 2**20])),
         models.LogisticMixture(jnp.zeros(1), 0.0, 9.0, -30, 30),
     ):
-        model = base.escape("both" if ends is None and base.ends == "both" else ends)
+        model = models.escape(base, "both" if ends is None and base.ends == "both" else ends)
         coded = symbols if model.opened == "both" else jnp.maximum(symbols, 0)
         state = rans.push(rans.init(40), model, coded)
         popped, again = rans.pop(jans.check(state), model, shape=(7,))
@@ -87,8 +87,13 @@ def test_any_integers_come_back(symbols, ends):
 
 
 def test_the_default_is_where_the_tails_are():
-    assert HALF.escape().opened == models.Uniform(4).escape().opened == models.Bernoulli(0.5).escape().opened == "high"
-    assert models.LogisticMixture(jnp.zeros(1), 0.0, 1.0).escape().opened == "both"
+    assert (
+        models.escape(HALF).opened
+        == models.escape(models.Uniform(4)).opened
+        == models.escape(models.Bernoulli(0.5)).opened
+        == "high"
+    )
+    assert models.escape(models.LogisticMixture(jnp.zeros(1), 0.0, 1.0)).opened == "both"
 
 
 def test_the_ends_of_a_table_have_an_interval():
@@ -101,13 +106,13 @@ def test_the_ends_of_a_table_have_an_interval():
 
 
 def test_an_end_that_is_closed_refuses_what_lies_beyond():
-    model = HALF.escape("high")
+    model = models.escape(HALF, "high")
     assert np.isposinf(model.bits(jnp.array([-1, 0]))).tolist() == [True, False]
     assert int(rans.push(rans.init(9), model, jnp.array([-1, 0])).status) == status.BAD_SYMBOL
 
 
 def test_no_distribution_is_told():
-    model = models.Categorical(jnp.array([jnp.nan, 1, 1])).escape()
+    model = models.escape(models.Categorical(jnp.array([jnp.nan, 1, 1])))
     state = rans.push(rans.init(9), model, jnp.array([1, 2, 7]))
     assert int(state.status) == status.BAD_MODEL
     assert int(rans.pop(rans.init(9), model, shape=(3,))[0].status) == status.BAD_MODEL
@@ -116,7 +121,7 @@ def test_no_distribution_is_told():
 def test_without_end_symbols_the_stream_is_that_of_the_model():
     symbols = jnp.array([0, 1, 1, 0, 0])
     state = rans.init(9, lanes=2)
-    assert cases.same(rans.push(state, HALF.escape(), symbols), rans.push(state, HALF, symbols))
+    assert cases.same(rans.push(state, models.escape(HALF), symbols), rans.push(state, HALF, symbols))
 
 
 def test_batches_give_what_each_stream_alone_gives():
@@ -126,7 +131,7 @@ def test_batches_give_what_each_stream_alone_gives():
     state = rans.init(30, lanes=2)
 
     def both(mean, symbols):
-        model = models.LogisticMixture(jnp.zeros(1), mean, 2.0, -5, 5).escape()
+        model = models.escape(models.LogisticMixture(jnp.zeros(1), mean, 2.0, -5, 5))
         pushed = rans.push(state, model, symbols)
         return pushed, rans.pop(pushed, model, shape=(3,))
 
@@ -137,9 +142,11 @@ def test_batches_give_what_each_stream_alone_gives():
 
 
 def test_inside_scan_and_bits_back():
-    likelihood = lambda z: rans.codec(models.LogisticMixture(jnp.zeros(1), z[0] * 1.0, 2.0, -5, 5).escape(), shape=(3,))
-    posterior = lambda x: rans.codec(models.Uniform(4).escape(), shape=(1,))
-    codec = jans.repeat(jans.bits_back(rans.codec(models.Uniform(9).escape(), (1,)), likelihood, posterior), 3)
+    likelihood = lambda z: rans.codec(
+        models.escape(models.LogisticMixture(jnp.zeros(1), z[0] * 1.0, 2.0, -5, 5)), shape=(3,)
+    )
+    posterior = lambda x: rans.codec(models.escape(models.Uniform(4)), shape=(1,))
+    codec = jans.repeat(jans.bits_back(rans.codec(models.escape(models.Uniform(9)), (1,)), likelihood, posterior), 3)
     state = cases.CODERS[1].random(0, 50, 200)
     jans.check_codec(codec, state, jnp.array([[0, 1, 2], [-600, 5, 5], [MOST, LEAST, 0]]))
     jitted = jans.Codec(jax.jit(codec.push), jax.jit(codec.pop))
@@ -151,7 +158,7 @@ def test_gradients_reach_the_model():
 
     def loss(mean, symbols, widen):
         model = models.LogisticMixture(jnp.zeros(1), mean, 2.0, -5, 5)
-        return (model.escape() if widen else model).bits(symbols).sum()
+        return (models.escape(model) if widen else model).bits(symbols).sum()
 
     grad = jax.jit(jax.grad(loss), static_argnums=2)
     assert float(grad(0.5, jnp.array([9, -100, 2]), True)) == pytest.approx(
@@ -175,7 +182,7 @@ def test_any_bits_are_numbers_that_give_them_back(most, seed):
 @given(st.lists(integers, min_size=3, max_size=3))
 def test_parts_are_split_and_joined(symbols):
     symbols = jnp.array(symbols)
-    model = models.Uniform(6).escape("both")
+    model = models.escape(models.Uniform(6), "both")
     parts = model.split(symbols)
     assert len(parts) == model.parts
     assert cases.same(model.join(parts), symbols)
@@ -186,7 +193,7 @@ def test_parts_are_split_and_joined(symbols):
 @pytest.mark.parametrize("symbols", [[0, 0, 0], [0, 6, 0]])
 def test_parts_are_skipped_only_where_that_changes_nothing(symbols):
     """The same coder without skipping gives the same state."""
-    model, symbols = models.Uniform(6).escape(), jnp.array(symbols)
+    model, symbols = models.escape(models.Uniform(6)), jnp.array(symbols)
     state = cases.CODERS[1].random(0, 5, 30)
 
     def push(state, model, symbols):
@@ -210,12 +217,24 @@ class Nowhere(models.Model):
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        (lambda: HALF.escape("top"), ValueError, "ends must be one of low, high, both, got 'top'"),
-        (lambda: Nowhere().escape(), TypeError, "Nowhere does not say where its support ends. Give it a property"),
-        (lambda: HALF.escape().escape(), TypeError, "Escape does not say where its support ends"),
-        (lambda: HALF.escape().interval(EVERY), TypeError, "Escape has no interval: its symbols are coded in 2 parts"),
-        (lambda: HALF.escape().locate(EVERY), TypeError, "Escape has no locate: its symbols are coded in 2 parts"),
-        (lambda: HALF.escape().bits(jnp.zeros(3)), TypeError, "symbols must be integers, got float32"),
+        (lambda: models.escape(HALF, "top"), ValueError, "ends must be one of low, high, both, got 'top'"),
+        (
+            lambda: models.escape(Nowhere()),
+            TypeError,
+            "Nowhere does not say where its support ends. Give it a",
+        ),
+        (lambda: models.escape(models.escape(HALF)), TypeError, "Escape does not say where its support ends"),
+        (
+            lambda: models.escape(HALF).interval(EVERY),
+            TypeError,
+            "Escape has no interval: its symbols are coded in 2",
+        ),
+        (
+            lambda: models.escape(HALF).locate(EVERY),
+            TypeError,
+            "Escape has no locate: its symbols are coded in 2",
+        ),
+        (lambda: models.escape(HALF).bits(jnp.zeros(3)), TypeError, "symbols must be integers, got float32"),
     ],
 )
 def test_errors(wrong, error, message):

@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jans import models, rans, status
-from jans.ffi import calls
-from jans.state import check_stream
+from jans._variants import RANS
+from jans.coders._rans_state import check_stream
+from jans.ffi import targets
 
 MODELS = 16  # at a time
 TINY = 2.0**-126
@@ -216,9 +217,9 @@ def test_a_single_component(kind, precision):
     variant = "rans32_16" if precision == 9 else "rans64"
     for lanes in (1, 32):
         state = rans.push(rans.init(2 * n, lanes, variant), single, symbols)
-        coder = {"variant": rans.NUMBERS[variant], "precision": precision}
+        coder = {"variant": RANS[variant].number, "precision": precision}
         empty = check_stream(rans.init(2 * n, lanes, variant))
-        head, tail, size, bad = calls.rans_push(*empty, start, freq, **coder)
+        head, tail, size, bad = targets.rans.push(*empty, start, freq, **coder)
         assert cases.content(state) == cases.content(rans.State(head, tail, size, bad, variant))
         assert not bad
         assert (rans.pop(state, single)[1] == symbols).all()

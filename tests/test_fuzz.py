@@ -16,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jans
-from jans.ffi import calls
-from jans.reference import plain, plain_chain
+from jans._variants import CHAIN, RANS
+from jans.ffi import targets
 
 EXAMPLES = int(os.environ.get("JANS_FUZZ", 300 if cases.KERNELS else 10))
 LANES = (1, 2, 3, 5, 31, 32, 33)
 KNOWN = sum(jans.status.SENTENCES)
-VARIANTS = list(plain.VARIANTS.values())
-TARGETS = [name for name in calls.TARGETS if name != "addresses"]
+VARIANTS = list(RANS.values())
+TARGETS = list(targets.TARGETS)
 # Which result has words; its size follows.
 WORDS = (
     {"rans_push": 1, "chain_push": 1, "chain_keep": 1, "chain_pop": 3, "range_encode": 2}
@@ -161,7 +161,7 @@ def any_call(draw, targets=tuple(TARGETS)):
         first = (*first[:4], *(a.astype(np.int32) for a in first[4:]))
         params |= {"dtype": np.dtype(np.int32)} if name.startswith("rans_pop") else {}
         return name, (*first, *tables, *rows), params
-    family = max((f for f in calls.FAMILIES if name.endswith(f)), key=len)
+    family = max((f for f in targets.maps.FAMILIES if name.endswith(f)), key=len)
     kinds = cases.FAMILY_OPERANDS[family]
     parts = operand(each, draw(st.integers(1, 16)))
     single = operand(each)
@@ -178,7 +178,7 @@ def any_call(draw, targets=tuple(TARGETS)):
 
 def chain_state(draw, name, batch):
     number = draw(st.integers(0, 1))
-    v = list(plain_chain.VARIANTS.values())[number]
+    v = list(CHAIN.values())[number]
     most = draw(st.integers(1, v.max_precision))
     lanes = draw(st.sampled_from(LANES))
     words = lambda: draw(garbage((*batch, draw(st.integers(0, 70))), f"u{v.word_bits // 8}"))
@@ -231,7 +231,7 @@ def damaged_books(draw, batch):
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     exponents = rng.integers(-100, 100, (*batch, size)) * draw(st.sampled_from([0, 1]))
     probs = jnp.asarray(rng.random((*batch, size)) * 2.0**exponents, jnp.float32)
-    books = [np.array(a) for a in calls.huffman_codebook(probs)]
+    books = [np.array(a) for a in targets.bits.huffman_codebook(probs)]
     damage(draw, books, 3 * size + 1, draw(st.integers(0, 3)))
     return books
 
@@ -252,14 +252,16 @@ def rows_with_guides(draw, batch, precision):
     if precision > 24 or draw(st.booleans()):
         return cdf, np.zeros((*cdf.shape[:-1], 0), np.uint32)
     bits = draw(st.integers(0, min(precision, 9)))
-    return cdf, np.asarray(calls.table_guide(cdf, precision=precision, bits=bits)[0])
+    return cdf, np.asarray(targets.maps.table_guide(cdf, precision=precision, bits=bits)[0])
 
 
 def rows_with_alias(draw, batch, precision):
     """A table with its buckets and quantiles, of which some may be anything."""
     shared = tuple(draw(st.sampled_from([1, length])) for length in batch)
     cdf = any_rows(draw, (*shared, draw(st.integers(1, 3))), draw(st.integers(1, 40)), precision)
-    tables = [np.array(make(cdf, precision=precision)[0]) for make in (calls.table_alias, calls.table_remap)]
+    tables = [
+        np.array(make(cdf, precision=precision)[0]) for make in (targets.maps.table_alias, targets.maps.table_remap)
+    ]
     damage(draw, tables, 2 ** (precision + 1), draw(st.integers(0, 3)))
     return cdf, *tables
 
@@ -277,7 +279,7 @@ def any_tans_call(draw, name, batch, n, dtype):
     bypass = draw(st.sampled_from([0, *range(17)]))
     if not bypass:
         escape = np.full_like(escape, size)
-    tables = [np.array(a) for a in calls.tans_tables(cdf, escape, precision=precision)]
+    tables = [np.array(a) for a in targets.tans.tables(cdf, escape, precision=precision)]
     damage(draw, tables, 2 ** (precision + 1), draw(st.integers(0, 3)))
     codes, states, decoder, escape = tables
     offset = draw(garbage((*shared, draw(st.sampled_from([0, count]))), np.int32))
@@ -313,12 +315,12 @@ def garbage_like(draw, array):
 
 def run(name, args, params):
     with jax.enable_x64(any(a.dtype == np.float64 for a in args)):
-        return [np.asarray(a) for a in calls.CALLS[name](*map(jnp.asarray, args), **params)]
+        return [np.asarray(a) for a in targets.CALLS[name](*map(jnp.asarray, args), **params)]
 
 
 def core_rank(name, params):
     """Dimensions of one stream's part of the first operand."""
-    return calls.TARGETS[name].ranks(**params)[0]
+    return targets.TARGETS[name].ranks(**params)[0]
 
 
 def assert_same(name, ours, theirs):
@@ -336,8 +338,8 @@ def assert_same(name, ours, theirs):
 def test_nothing_crashes(call):
     name, args, params = call
     results = run(name, args, params)
-    if calls.TARGETS[name].aliases:
-        operand, result = list(calls.TARGETS[name].aliases.items())[-1]
+    if targets.TARGETS[name].aliases:
+        operand, result = list(targets.TARGETS[name].aliases.items())[-1]
         status, before = results[result], args[operand]
         assert ((status & ~before & ~KNOWN) == 0).all()
         assert ((status & before) == before).all()
@@ -349,14 +351,14 @@ def test_kernels_give_what_plain_jax_gives(call):
     name, args, params = call
     ours = run(name, args, params)
     with jax.enable_x64(True):
-        reference = functools.partial(calls.TARGETS[name].reference, **params)
+        reference = functools.partial(targets.TARGETS[name].reference, **params)
         batch_rank = args[0].ndim - core_rank(name, params)
         for _ in range(batch_rank):
             reference = jax.vmap(reference)
         lengths = args[0].shape[:batch_rank]
         full = [np.broadcast_to(a, (*lengths, *a.shape[batch_rank:])) for a in args]
         others = [jax.jit(reference)(*full)]
-    if calls.TARGETS[name].steps is not None:
-        others.append(calls.TARGETS[name].steps(*map(jnp.asarray, args), **params))
+    if targets.TARGETS[name].steps is not None:
+        others.append(targets.TARGETS[name].steps(*map(jnp.asarray, args), **params))
     for theirs in others:
         assert_same(name, ours, theirs)

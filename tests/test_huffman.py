@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import jans
 from jans import huffman, status
-from jans.huffman import ExpGolomb
-from jans.reference import plain_huffman as plain
+from jans.coders.huffman import ExpGolomb
+from jans.reference import spec
 
 peer = constriction.symbol
 PROBS = np.array([0.3, 0.2, 0.4, 0.1], np.float32)
@@ -32,23 +32,23 @@ def make(probs):
 def spell(book):
     """The code words of a codebook, from its tree."""
     tree = np.asarray(book.tree)
-    return plain.codewords([tuple(row) for row in tree[(len(tree) + 1) // 2 :, 1:].tolist()])
+    return spec.huffman.codewords([tuple(row) for row in tree[(len(tree) + 1) // 2 :, 1:].tolist()])
 
 
 def specified(probs):
     with np.errstate(over="ignore"):
-        return plain.codewords(plain.children(list(probs)))
+        return spec.huffman.codewords(spec.huffman.children(list(probs)))
 
 
 def written(bits):
     """Words and rest of a string, as the specification writes it."""
     words = []
-    rest = plain.append(1, words, bits)
+    rest = spec.huffman.append(1, words, bits)
     return rest, words
 
 
 def content(state):
-    return int(state.rest), np.asarray(state.words)[: int(state.size)].tolist()
+    return int(state.partial_word), np.asarray(state.words)[: int(state.size)].tolist()
 
 
 def skewed(n, dtype=np.float32):
@@ -123,7 +123,7 @@ def test_probabilities_that_are_none(bad, n):
     for start, take in ((huffman.reader(full), huffman.decode), (huffman.from_words(full), huffman.pop)):
         state, symbols = take(start, book, (3,))
         assert (symbols.tolist(), int(state.status)) == ([0, 0, 0], status.BAD_MODEL)
-        assert huffman.n_bits(state) == huffman.n_bits(start)
+        assert huffman.content_bits(state) == huffman.content_bits(start)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
@@ -152,14 +152,14 @@ def check_code(book, codewords, symbols):
     for repetition in (1, 2):
         queue = huffman.encode(queue, book, symbols)
         assert content(queue) == written(half * repetition)
-    assert int(huffman.n_bits(queue)) == 2 * len(half)
+    assert int(huffman.content_bits(queue)) == 2 * len(half)
     for reader in (huffman.reader(queue), huffman.reader(huffman.to_words(queue))):
         rest = deque(huffman.to_words(queue).tolist())
         filled = 32 * len(rest) - 2 * len(half)
         for left in (1, 0):
             reader, decoded = huffman.decode(reader, book, symbols.shape, symbols.dtype)
             assert (decoded.dtype, decoded.tolist()) == (symbols.dtype, symbols.tolist())
-            assert int(huffman.n_bits(reader)) == left * len(half) + filled
+            assert int(huffman.content_bits(reader)) == left * len(half) + filled
         assert int(reader.status) == 0
 
     backwards = "".join(codewords[s][::-1] for s in symbols[::-1])
@@ -186,7 +186,7 @@ def test_code_words_of_any_length(dtype, n):
     size = sum(int(length) for length in book.lengths[symbols]) // 32
     assert (int(full.status), int(full.size)) == (status.OVERFLOW, size)
     wide = huffman.encode(huffman.queue(size), book, symbols)
-    assert (int(full.rest), full.words.tolist()) == (int(wide.rest), wide.words[:3].tolist())
+    assert (int(full.partial_word), full.words.tolist()) == (int(wide.partial_word), wide.words[:3].tolist())
 
 
 def test_long_code_words_stay_within_their_stream():
@@ -216,8 +216,17 @@ def test_the_bits_of_the_examples_of_exp_golomb():
     """Of the documentation of constriction's crate."""
     state = huffman.encode(huffman.queue(1), ExpGolomb(), jnp.array([3, 7, 0, 1]))
     assert f"{int(huffman.to_words(state)[0]):032b}"[::-1] == "00100000100010100000000000000000"
-    assert [plain.golomb(n, 0) for n in range(8)] == ["1", "010", "011", "00100", "00101", "00110", "00111", "0001000"]
-    assert plain.golomb(2**32 - 2, 0) == "0" * 31 + "1" * 31 + "1"
+    assert [spec.huffman.golomb(n, 0) for n in range(8)] == [
+        "1",
+        "010",
+        "011",
+        "00100",
+        "00101",
+        "00110",
+        "00111",
+        "0001000",
+    ]
+    assert spec.huffman.golomb(2**32 - 2, 0) == "0" * 31 + "1" * 31 + "1"
 
 
 @given(
@@ -226,7 +235,7 @@ def test_the_bits_of_the_examples_of_exp_golomb():
 def test_exp_golomb_codes(k, symbols, last):
     code = ExpGolomb(k)
     symbols = np.array(symbols + [2**31 - 1] * last, np.int32)
-    codewords = {s: plain.golomb(s, k) for s in symbols.tolist()}
+    codewords = {s: spec.huffman.golomb(s, k) for s in symbols.tolist()}
     check_code(code, codewords, symbols)
     assert code.bits(symbols).tolist() == [len(codewords[s]) for s in symbols.tolist()]
 
@@ -241,11 +250,11 @@ def test_bits_that_are_no_exp_golomb_code_word(k, zeros):
     for start, take in ((queue, huffman.decode), (stack, huffman.pop)):
         state, symbols = take(start, ExpGolomb(k), (1,))
         try:
-            expected = plain.find_golomb(k, iter(map(int, bits)))
+            expected = spec.huffman.find_golomb(k, iter(map(int, bits)))
             assert (int(symbols[0]), int(state.status)) == (expected, 0)
-        except plain.InvalidCodewordError:
+        except spec.huffman.InvalidCodewordError:
             assert (int(symbols[0]), int(state.status)) == (0, status.BAD_DATA)
-            assert huffman.n_bits(state) == huffman.n_bits(start)
+            assert huffman.content_bits(state) == huffman.content_bits(start)
 
 
 # ---- constriction ----
@@ -255,8 +264,8 @@ def test_the_examples_of_its_documentation():
     book = huffman.codebook(PROBS)
     queue = huffman.encode(huffman.queue(2), book, MESSAGE)
     stack = huffman.push(huffman.stack(2), book, MESSAGE)
-    assert (huffman.to_words(queue).tolist(), int(huffman.n_bits(queue))) == ([3756389791, 61358], 48)
-    assert (huffman.to_words(stack).tolist(), int(huffman.n_bits(stack))) == ([2818274807, 129455], 48)
+    assert (huffman.to_words(queue).tolist(), int(huffman.content_bits(queue))) == ([3756389791, 61358], 48)
+    assert (huffman.to_words(stack).tolist(), int(huffman.content_bits(stack))) == ([2818274807, 129455], 48)
 
 
 @pytest.mark.parametrize("n", cases.thin([1, 2, 3, 5, 31, 256], 3))
@@ -285,7 +294,7 @@ def test_words_are_those_of_the_peer(n, dtype):
         stack = huffman.push(huffman.stack(200 * n // 32 + 1), book, symbols)
         for ours, other in ((queue, theirs), (stack, stacked)):
             words, bits = other.get_compressed_and_bitrate()
-            assert (huffman.to_words(ours).tolist(), int(huffman.n_bits(ours))) == (words.tolist(), bits)
+            assert (huffman.to_words(ours).tolist(), int(huffman.content_bits(ours))) == (words.tolist(), bits)
         reader = peer.QueueDecoder(huffman.to_words(queue))
         assert [reader.decode_symbol(decoder) for _ in symbols] == symbols.tolist()
         words = theirs.get_compressed_and_bitrate()[0]
@@ -309,8 +318,8 @@ def test_a_thousand_streams_with_codes_of_their_own_or_a_shared_one():
         )
         assert (out == symbols).all()
         assert (read == symbols).all()
-        assert not huffman.n_bits(popped).any()
-        assert huffman.n_bits(reader).max() < 32
+        assert not huffman.content_bits(popped).any()
+        assert huffman.content_bits(reader).max() < 32
         full = np.asarray(queue.size) > 3
         assert (np.asarray(queue.status) == np.where(full, status.OVERFLOW, 0)).all()
         for k in (0, 3, 999):
@@ -358,7 +367,7 @@ def test_too_little_room():
         with pytest.raises(jans.CodingError, match=r"capacity of at least 4 words \(this one has 1\)"):
             huffman.to_words(state)
     more = huffman.encode(huffman.queue(4), book, jnp.tile(MESSAGE, 3))
-    assert (int(more.rest), int(more.status)) == (int(queue.rest), 0)
+    assert (int(more.partial_word), int(more.status)) == (int(queue.partial_word), 0)
     reader, _ = huffman.decode(huffman.reader(queue), book, (5,))
     assert int(reader.status) == status.OVERFLOW
 
@@ -372,11 +381,11 @@ def test_reading_past_the_end():
         state, symbols = take(start, book, (40,))
         assert symbols[:3].tolist() == MESSAGE[:3].tolist()
         assert symbols[-3:].tolist() == [zeros] * 3
-        assert (int(huffman.n_bits(state)), int(state.status)) == (0, status.UNDERFLOW)
+        assert (int(huffman.content_bits(state)), int(state.status)) == (0, status.UNDERFLOW)
         with pytest.raises(jans.CodingError, match="more was popped or decoded than there was"):
             jans.check(state)
         state, symbols = take(start, ExpGolomb(20), (9,))
-        assert (int(state.status), int(huffman.n_bits(state))) == (status.UNDERFLOW, 0)
+        assert (int(state.status), int(huffman.content_bits(state))) == (status.UNDERFLOW, 0)
 
 
 def test_symbols_without_a_code_word():
@@ -406,7 +415,7 @@ def test_a_damaged_codebook():
     assert (content(state), int(state.status)) == ((1, []), status.BAD_MODEL)
     looping = huffman.Codebook(book.codewords, jnp.where(tree[:, 1:2] >= 0, jnp.array([0, 6, 6]), tree))
     state, symbols = huffman.decode(huffman.reader(np.ones(2, np.uint32)), looping, (3,))
-    assert (int(state.status), int(huffman.n_bits(state)), symbols.tolist()) == (status.BAD_MODEL, 64, [0, 0, 0])
+    assert (int(state.status), int(huffman.content_bits(state)), symbols.tolist()) == (status.BAD_MODEL, 64, [0, 0, 0])
 
 
 def test_no_words():
@@ -453,7 +462,11 @@ def test_no_words():
         (lambda: huffman.pop(huffman.queue(1), ExpGolomb(), (1,)), TypeError, "stack must be a .*Stack, got Queue"),
         (lambda: huffman.to_words(3), TypeError, "queue must be a .*Queue, got int"),
         (lambda: huffman.reader(huffman.stack(1)), TypeError, "a reader reads a queue or its words, got Stack"),
-        (lambda: huffman.n_bits(3), TypeError, "bits must be a queue, a stack or a reader of jans.huffman, got int"),
+        (
+            lambda: huffman.content_bits(3),
+            TypeError,
+            "bits must be a queue, a stack or a reader of jans.huffman, got int",
+        ),
         (
             lambda: jax.vmap(huffman.codebook)(jnp.ones((2, 3))).bits(jnp.arange(3)),
             ValueError,

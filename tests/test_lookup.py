@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import jans
 from jans import chain, models, range_coder, rans
-from jans.ffi import calls
+from jans.ffi import targets
 from jans.models import table
 
 N = 500
@@ -55,7 +55,7 @@ def test_every_quantile(bits):
     quantiles = np.arange(2**10, dtype=np.uint32)
     for k in range(3):
         model = models.Table(cdf, k, 10)
-        (guide,) = calls.table_guide(model.cdf, precision=10, bits=bits)
+        (guide,) = targets.maps.table_guide(model.cdf, precision=10, bits=bits)
         start, freq = model.interval(model.locate(quantiles))
         state = rans.State(
             head=jnp.stack([jnp.asarray(quantiles + np.uint32(2**31)), jnp.zeros(2**10, jnp.uint32)], axis=-1),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import jans
 from jans import models, quantize, rans, status
-from jans.models.rows import Rows
+from jans.models._rows import Rows
 
 TINY = 2.0**-126  # the smallest normal float32
 

@@ -43,7 +43,7 @@ def test_the_order_costs_nothing(most):
     state = random()
     inside = jax.jit(jans.multiset(BYTE, 200, precision=24).push)(state, jnp.asarray(values))
     outside = jans.repeat(BYTE, 200).push(state, jnp.asarray(values))
-    saved = float(rans.bits(outside) - rans.bits(inside))
+    saved = float(rans.content_bits(outside) - rans.content_bits(inside))
     assert saved == pytest.approx(orders(values) / math.log(2), abs=1)
 
 

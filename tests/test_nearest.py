@@ -16,7 +16,7 @@ from test_vectors import torch_ans as torch_ans
 from vectors import nearest as golden
 
 from jans import models, quantize, rans, status, tans
-from jans.models.rows import Rows
+from jans.models._rows import Rows
 
 TIES = pytest.mark.parametrize("ties", ["even", "away"])
 

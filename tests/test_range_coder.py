@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import jans
 from jans import models, range_coder, status
-from jans.reference import plain_range as plain
+from jans.reference import spec
 
 queue, peer_models = constriction.stream.queue, constriction.stream.model
 TOP = 2**24
@@ -31,8 +31,8 @@ def number(halves):
 def content(encoder):
     """What an encoder holds, as in the specification."""
     words = tuple(np.asarray(encoder.words)[: int(encoder.size)].tolist())
-    count = int(encoder.held)
-    held = (int(encoder.first), *(2**32 - 1,) * (count - 1)) if count else ()
+    count = int(encoder.pending_words)
+    held = (int(encoder.pending_first), *(2**32 - 1,) * (count - 1)) if count else ()
     return number(encoder.lower), number(encoder.range), held, words
 
 
@@ -52,15 +52,15 @@ def test_coder_is_that_of_the_specification(draw):
     if draw.draw(st.booleans()):
         symbols[5:30] = [coded[-1]] * 25
 
-    expected = plain.START
+    expected = spec.range_coder.START
     for s in symbols:
-        expected = plain.encode(expected, cdf[s], cdf[s + 1] - cdf[s], precision)
-    message = plain.finish(expected)
+        expected = spec.range_coder.encode(expected, cdf[s], cdf[s + 1] - cdf[s], precision)
+    message = spec.range_coder.finish(expected)
     model = models.Table(np.array([cdf]), 0, precision)
     state = range_coder.encode(range_coder.encoder(60), model, jnp.array(symbols))
     assert content(state) == expected
     assert tuple(range_coder.to_words(state).tolist()) == message
-    assert plain.decode(list(message), cdf, 40, precision) == symbols
+    assert spec.range_coder.decode(list(message), cdf, 40, precision) == symbols
     left, decoded = range_coder.decode(range_coder.finish(state), model, shape=(40,))
     assert decoded.tolist() == symbols
     assert int(left.status) == 0
@@ -88,7 +88,7 @@ def test_words_wait_for_a_carry():
         for n in range(1, 12):
             symbols = np.array([1, 1, *(2,) * n, last, 1], np.int32)
             state = range_coder.encode(range_coder.encoder(20), model, symbols[: n + 2])
-            most = max(most, int(state.held))
+            most = max(most, int(state.pending_words))
             words = range_coder.to_words(range_coder.encode(state, model, symbols[n + 2 :]))
             theirs = queue.RangeEncoder()
             theirs.encode(symbols, peer)

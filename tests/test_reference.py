@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import jans
 from jans import rans
-from jans.ffi import calls
-from jans.reference import plain
+from jans._variants import RANS
+from jans.ffi import targets
+from jans.reference import spec
 
 coders = pytest.mark.parametrize("coder", cases.CODERS, ids=str)
 
@@ -34,7 +35,7 @@ def scenes(draw, coder, n):
     symbols = draw(st.lists(st.sampled_from(legal), min_size=n, max_size=n))
     v = coder.spec
     if draw(st.booleans()):
-        return precision, cdf, symbols, plain.init(v, coder.lanes)
+        return precision, cdf, symbols, spec.rans.init(v, coder.lanes)
     words = draw(st.lists(st.integers(0, 2**v.word_bits - 1), max_size=20))
     heads = draw(st.lists(st.integers(v.lower, 2**v.top_bits - 1), min_size=coder.lanes, max_size=coder.lanes))
     return precision, cdf, symbols, (tuple(heads), tuple(words))
@@ -60,12 +61,12 @@ def test_coder_is_that_of_the_specification(coder):
     def run(scene):
         precision, cdf, symbols, start = scene
         model = jans.models.Table(np.array([cdf]), 0, precision)
-        expected = plain.push(coder.spec, start, cdf, symbols, precision)
+        expected = spec.rans.push(coder.spec, start, cdf, symbols, precision)
         pushed = rans.push(to_state(coder, start, capacity), model, jnp.array(symbols, jnp.int32))
         assert cases.integers(pushed) == expected
-        assert rans.to_words(pushed).tolist() == plain.words(coder.spec, expected)
+        assert rans.to_words(pushed).tolist() == spec.rans.words(coder.spec, expected)
         popped, again = rans.pop(pushed, model, shape=(n,))
-        assert (cases.integers(popped), again.tolist()) == plain.pop(coder.spec, expected, cdf, n, precision)
+        assert (cases.integers(popped), again.tolist()) == spec.rans.pop(coder.spec, expected, cdf, n, precision)
         assert (cases.integers(popped), again.tolist()) == (start, symbols)
         assert int(popped.status) == 0
 
@@ -101,9 +102,9 @@ def test_arguments_of_wide_scales_come_from_a_grid(family):
         loc, scale = rng.normal(0, 1e6, n), 2.0 ** rng.uniform(36.01, 45, n)
         symbols = jnp.asarray(rng.integers(-half, half, n, np.int32))
         operands = jnp.asarray(loc), jnp.asarray(scale), jnp.full(1, -half, jnp.int32), jnp.full(1, half, jnp.int32)
-        target = calls.TARGETS[f"interval_{family}"]
+        target = targets.TARGETS[f"interval_{family}"]
         expected = jax.jit(functools.partial(target.reference, precision=32))(symbols, *operands)
-        assert cases.same(calls.CALLS[target.name](symbols, *operands, precision=32), expected)
+        assert cases.same(targets.CALLS[target.name](symbols, *operands, precision=32), expected)
         assert (np.asarray(expected[1]) > 0).all()
 
 
@@ -117,7 +118,7 @@ def test_pops_from_any_words_are_those_of_the_specification(coder):
         precision, cdf, _, start = scene
         model = jans.models.Table(np.array([cdf]), 0, precision)
         popped, symbols = rans.pop(to_state(coder, start, 20), model, shape=(n,))
-        assert (cases.integers(popped), symbols.tolist()) == plain.pop(coder.spec, start, cdf, n, precision)
+        assert (cases.integers(popped), symbols.tolist()) == spec.rans.pop(coder.spec, start, cdf, n, precision)
 
     run()
 
@@ -125,7 +126,7 @@ def test_pops_from_any_words_are_those_of_the_specification(coder):
 @coders
 def test_steps_of_one_lane_are_those_of_the_specification(coder):
     """`push_one`, `quantile` and `pop_one` with intervals, as user-made models are coded."""
-    state, spec = coder.init(50), (plain.init(coder.spec, coder.lanes))
+    state, ours = coder.init(50), spec.rans.init(coder.spec, coder.lanes)
     rng = np.random.default_rng(0)
     (case,) = (c for c in cases.MODELS if c.name == "user-each")
     model, symbols = case.draw(coder.precision, (coder.lanes,))
@@ -133,15 +134,15 @@ def test_steps_of_one_lane_are_those_of_the_specification(coder):
     for _ in range(3):
         state = rans.push(state, model, jnp.asarray(symbols))
         for lane in reversed(range(coder.lanes)):
-            spec = plain.push_one(coder.spec, spec, lane, int(start[lane]), int(freq[lane]), coder.precision)
-        assert cases.integers(state) == spec
+            ours = spec.rans.push_one(coder.spec, ours, lane, int(start[lane]), int(freq[lane]), coder.precision)
+        assert cases.integers(state) == ours
     n = int(rng.integers(1, coder.lanes + 1))
     quantiles = rans.peek(state, coder.precision, n)
-    assert quantiles.tolist() == [plain.quantile(spec, lane, coder.precision) for lane in range(n)]
+    assert quantiles.tolist() == [spec.rans.quantile(ours, lane, coder.precision) for lane in range(n)]
     state = rans.advance(state, start[:n], freq[:n], coder.precision)
     for lane in range(n):
-        spec = plain.pop_one(coder.spec, spec, lane, int(start[lane]), int(freq[lane]), coder.precision)
-    assert cases.integers(state) == spec
+        ours = spec.rans.pop_one(coder.spec, ours, lane, int(start[lane]), int(freq[lane]), coder.precision)
+    assert cases.integers(state) == ours
 
 
 # ---- plain JAX, on hostile input ----
@@ -202,10 +203,10 @@ def edges(rng, n):
 
 def both(name, *args, **params):
     """Results of a call, through its kernel and from the plain function, stream by stream."""
-    kernel = jax.jit(functools.partial(calls.CALLS[name], **params))
+    kernel = jax.jit(functools.partial(targets.CALLS[name], **params))
     ours = [np.asarray(a) for a in kernel(*args)]
     with jax.enable_x64(True):
-        reference = jax.jit(jax.vmap(functools.partial(calls.TARGETS[name].reference, **params)))
+        reference = jax.jit(jax.vmap(functools.partial(targets.TARGETS[name].reference, **params)))
         return ours, [np.asarray(a) for a in reference(*args)]
 
 
@@ -225,11 +226,11 @@ def assert_equal_states(ours, theirs):
 
 
 def limits(coder):
-    return {"variant": rans.NUMBERS[coder.variant], "precision": coder.spec.max_precision}
+    return {"variant": RANS[coder.variant].number, "precision": coder.spec.max_precision}
 
 
 def usual(coder):
-    return {"variant": rans.NUMBERS[coder.variant], "precision": coder.precision}
+    return {"variant": RANS[coder.variant].number, "precision": coder.precision}
 
 
 SETTINGS = [(c, make(c)) for make in (usual, limits) for c in cases.CODERS]
@@ -319,13 +320,13 @@ families = pytest.mark.parametrize("family", list(cases.FAMILY_OPERANDS))
 
 
 def test_the_families_are_those_of_the_kernels():
-    assert list(cases.FAMILY_OPERANDS) == list(calls.FAMILIES)
+    assert list(cases.FAMILY_OPERANDS) == list(targets.maps.FAMILIES)
 
 
 @families
 def test_pop_with_a_family(family):
     rng = np.random.default_rng(5)
-    number = list(calls.FAMILIES).index(family)
+    number = list(targets.maps.FAMILIES).index(family)
     for coder, params in cases.thin(SETTINGS[number % 8 :: 8]):
         dtype = np.dtype([np.uint8, np.uint16, np.int32][coder.lanes % 3])
         args = (*hostile_state(rng, coder), *family_operands(rng, family, N))
@@ -335,7 +336,7 @@ def test_pop_with_a_family(family):
 @families
 def test_push_with_a_family(family):
     rng = np.random.default_rng(6)
-    number = list(calls.FAMILIES).index(family)
+    number = list(targets.maps.FAMILIES).index(family)
     for coder, params in cases.thin(SETTINGS[(number + 3) % 8 :: 8]):
         dtype = np.dtype([np.uint8, np.uint16, np.int32][coder.lanes % 3])
         symbols = rng.integers(-10 if dtype.kind == "i" else 0, 45, (STREAMS, N)).astype(dtype)

@@ -9,7 +9,7 @@ import jax
 import pytest
 
 import jans
-from jans.ffi import calls, registry
+from jans.ffi import registry, targets
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess:
@@ -23,7 +23,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess:
 
 
 def test_all_targets_of_the_table_are_registered():
-    names = {f"jans_{name}" for name in calls.TARGETS}
+    names = {f"jans_{name}" for name in targets.TARGETS}
     assert registry.targets("cpu") == (names if cases.KERNELS else frozenset())
     assert jans.devices() == {"cpu": len(names) if cases.KERNELS else 0}
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jans import models, rans
-from jans.ffi import calls
-from jans.reference import plain
+from jans._variants import RANS
+from jans.ffi import targets
+from jans.reference import spec
 
 VARIANTS = {"rans64": (0, 14, 24), "rans64_ryg": (1, 13, 24), "rans32_16": (2, 10, 15)}
 """Numbers, and the precisions that steps side by side are made for."""
@@ -40,7 +41,7 @@ def draw_calls(data, streams, lanes, n, variants=tuple(VARIANTS), shared=False):
     symbols are of one row if `shared`."""
     variant = data.draw(st.sampled_from(variants))
     number, least, most = VARIANTS[variant]
-    v = plain.VARIANTS[variant]
+    v = RANS[variant]
     precision = data.draw(st.integers(least - 2, most))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     some = lambda *choices: data.draw(st.sampled_from(choices))
@@ -52,7 +53,7 @@ def draw_calls(data, streams, lanes, n, variants=tuple(VARIANTS), shared=False):
             array[rng.integers(streams), rng.integers(array.shape[1])] = some(-1, 3, SYMBOLS, 2**31 - 1)
     symbols = symbols.astype(some(np.uint8, np.uint16, np.int32))
     state = draw_state(data, rng, v, streams, lanes, n)
-    (guide,) = calls.table_guide(cdf, precision=precision, bits=min(6, precision))
+    (guide,) = targets.maps.table_guide(cdf, precision=precision, bits=min(6, precision))
     escape = np.array(some([19, 20, 5, 0], [0, 19, 1, 19], [30, 19, 30, -1]), np.int32)
     offset = np.array([0, some(-7, 2**31 - 3), -(2**31), 1], np.int32)
     wild = np.where(rng.random((streams, n)) < some(0, 0.01, 0.3), 2**20, rng.integers(0, 19, (streams, n)))
@@ -86,8 +87,8 @@ def agree(name, found, expected, capacity):
 def check(name, arrays, params):
     with jax.enable_x64(True):
         operands = [jnp.asarray(a) for a in arrays]
-        expected = calls.TARGETS[name].reference(*operands, **params)
-        agree(name, calls.CALLS[name](*operands, **params), expected, arrays[1].shape[0])
+        expected = targets.TARGETS[name].reference(*operands, **params)
+        agree(name, targets.CALLS[name](*operands, **params), expected, arrays[1].shape[0])
 
 
 def check_one_stream(drawn):
@@ -113,7 +114,7 @@ def draw_model_calls(data, lanes, n):
     precision = data.draw(st.integers(least - 2, most))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     some = lambda *choices: data.draw(st.sampled_from(choices))
-    state = draw_state(data, rng, plain.VARIANTS[variant], 1, lanes, n)
+    state = draw_state(data, rng, RANS[variant], 1, lanes, n)
     dtype = some(np.float32, np.float64)
     location = rng.normal(0, some(1, 8, 1e9), (1, some(1, n, n))).astype(dtype)
     scale = np.exp(rng.normal(some(-3, 0, 2), 1, location.shape)).astype(dtype)
@@ -177,7 +178,7 @@ def test_streams_together(data):
         shared = data.draw(st.booleans())
         axes = (*[0] * len(own), None, None if shared else 0, *[None] * len(more))
         operands = [jnp.asarray(a) for a in (*own, cdf, index[0] if shared else index, *more)]
-        call = lambda *operands, name=name, params=params: calls.CALLS[name](*operands, **params)
+        call = lambda *operands, name=name, params=params: targets.CALLS[name](*operands, **params)
         together = jax.vmap(call, in_axes=axes)(*operands)
         for b in range(streams):
             alone = call(*[a if axis is None else a[b] for a, axis in zip(operands, axes, strict=True)])
@@ -194,7 +195,7 @@ FEW = 32
 def test_quotients_at_their_limits(variant, streams, lanes, shared):
     """Heads next to multiples of the freq, at both ends of their range: there rounded quotients are off."""
     _, least, most = VARIANTS[variant]
-    v = plain.VARIANTS[variant]
+    v = RANS[variant]
     rng = np.random.default_rng(0)
     n = lanes if max(streams, lanes) > 4 else FEW
     for precision in sorted({least, min(16, most), most}):
@@ -217,6 +218,6 @@ def test_quotients_at_their_limits(variant, streams, lanes, shared):
                 for b in range(streams):
                     coder = (tuple(int(x) for x in some[b]), ())
                     for i in reversed(range(n)):
-                        coder = plain.push_one(v, coder, i % lanes, 0, freq, precision)
+                        coder = spec.rans.push_one(v, coder, i % lanes, 0, freq, precision)
                     one = jax.tree.map(lambda leaf, b=b: leaf[b], pushed)
-                    assert rans.to_words(one).tolist() == list(plain.words(v, coder))
+                    assert rans.to_words(one).tolist() == list(spec.rans.words(v, coder))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import jans
 from jans import models, rans, status
-from jans.models import spans
+from jans.models import _spans
 
 KINDS = [models.Custom, cases.SearchedCustom]
 kinds = pytest.mark.parametrize("kind", KINDS)
@@ -60,7 +60,7 @@ def test_shares_are_exact(fraction, places):
     assert int(SHARE(np.uint32(fraction), np.uint32(places))) == fraction * places >> 31
 
 
-SHARE = jax.jit(spans.share)
+SHARE = jax.jit(_spans.share)
 
 
 # ---- Custom ----
@@ -208,7 +208,7 @@ def test_custom_agrees_with_the_model_of_the_same_function():
     ],
 )
 def test_coding_has_no_derivative(make, high):
-    loss = lambda p: rans.bits(rans.push(rans.init(20), make(p, high), jnp.array([1, 2])))
+    loss = lambda p: rans.content_bits(rans.push(rans.init(20), make(p, high), jnp.array([1, 2])))
     with pytest.raises(TypeError, match="push, pop and quantised frequencies have no derivative"):
         jax.grad(loss)(3.0)
 

@@ -14,7 +14,7 @@ from vectors import tans as golden
 
 import jans
 from jans import models, quantize, status, tans
-from jans.reference import plain_tans as plain
+from jans.reference import spec
 
 LANES = (1, 2, 3, 4, 5, 8, 32, 33)
 CDF = np.array([[0, 3, 10, 16], [0, 0, 1, 16]])
@@ -24,8 +24,8 @@ MESSAGE = jnp.array([1, 0, 2, 1, 1, 2, 0, 1, 2])
 
 def content(state):
     """Heads and bits of a state, as in the specification."""
-    bits = 1 << 32 * int(state.size) + int(state.rest).bit_length() - 1
-    bits |= (int(state.rest) << 32 * int(state.size)) & bits - 1
+    bits = 1 << 32 * int(state.size) + int(state.partial_word).bit_length() - 1
+    bits |= (int(state.partial_word) << 32 * int(state.size)) & bits - 1
     bits |= int.from_bytes(np.asarray(state.words)[: int(state.size)].astype("<u4").tobytes(), "little")
     return tuple(state.head.tolist()), bits
 
@@ -57,7 +57,7 @@ def test_tables_are_those_of_the_specification(data):
     precision = data.draw(st.integers(1, 9))
     (cdf,) = data.draw(tables_of(precision, data.draw(st.integers(1, 12)), 1))
     table = tans.tables(np.array(cdf), precision=precision)
-    symbols = plain.spread(cdf, precision)
+    symbols = spec.tans.spread(cdf, precision)
     assert sorted(symbols) == [s for s in range(len(cdf) - 1) for _ in range(cdf[s], cdf[s + 1])]
     assert (np.asarray(table.decoder)[0] & 0xFFFF).tolist() == symbols
     numbers = [symbols.count(s) + symbols[:u].count(s) for u, s in enumerate(symbols)]
@@ -71,18 +71,18 @@ def test_bits_are_those_of_the_specification(data):
     lanes = data.draw(st.sampled_from([1, 3, 4]))
     cdf = np.array(data.draw(tables_of(precision, 6, 3)))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    table, spreads = tans.tables(cdf, precision=precision), [plain.spread(row, precision) for row in cdf.tolist()]
-    state, coder = tans.init(20, lanes, precision), plain.init(lanes, precision)
+    table, spreads = tans.tables(cdf, precision=precision), [spec.tans.spread(row, precision) for row in cdf.tolist()]
+    state, coder = tans.init(20, lanes, precision), spec.tans.init(lanes, precision)
     sent = []
     for _ in range(2):
         index, symbols = random_message(rng, cdf, 25)
         state = tans.push(state, table, symbols, index)
-        coder = plain.push(coder, spreads, index.tolist(), symbols.tolist())
+        coder = spec.tans.push(coder, spreads, index.tolist(), symbols.tolist())
         assert content(state) == coder
         sent.append((index, symbols))
     for index, symbols in reversed(sent):
         state, popped = tans.pop(state, table, (25,), index)
-        coder, again = plain.pop(coder, spreads, index.tolist())
+        coder, again = spec.tans.pop(coder, spreads, index.tolist())
         assert popped.tolist() == again == symbols.tolist()
         assert content(state) == coder
     assert tans.is_empty(jans.check(state))
@@ -97,19 +97,26 @@ def test_many_symbols(dtype, lanes):
     rng = np.random.default_rng(lanes)
     for precision in cases.thin([12, 15, 6], 3):
         cdf = random_table(rng, precision, 40, 3)
-        table, spreads = tans.tables(cdf, precision=precision), [plain.spread(row, precision) for row in cdf.tolist()]
+        table, spreads = (
+            tans.tables(cdf, precision=precision),
+            [spec.tans.spread(row, precision) for row in cdf.tolist()],
+        )
         below, (index, symbols) = random_message(rng, cdf, 7), random_message(rng, cdf, 403)
         start = tans.push(tans.init(300, lanes, precision), table, below[1].astype(dtype), below[0])
         full = tans.push(start, table, symbols.astype(dtype), index)
         if precision == 6:
-            coder = plain.push(plain.init(lanes, precision), spreads, below[0].tolist(), below[1].tolist())
-            assert content(full) == plain.push(coder, spreads, index.tolist(), symbols.tolist())
+            coder = spec.tans.push(spec.tans.init(lanes, precision), spreads, below[0].tolist(), below[1].tolist())
+            assert content(full) == spec.tans.push(coder, spreads, index.tolist(), symbols.tolist())
         size = int(full.size)
-        tight = tans.State(start.head, start.rest, start.words[:size], start.size, start.status, precision)
+        tight = tans.State(start.head, start.partial_word, start.words[:size], start.size, start.status, precision)
         assert content(jans.check(tans.push(tight, table, symbols.astype(dtype), index))) == content(full)
-        less = tans.State(start.head, start.rest, start.words[: size - 1], start.size, start.status, precision)
+        less = tans.State(start.head, start.partial_word, start.words[: size - 1], start.size, start.status, precision)
         less = tans.push(less, table, symbols.astype(dtype), index)
-        assert (int(less.status), int(less.size), int(less.rest)) == (status.OVERFLOW, size, int(full.rest))
+        assert (int(less.status), int(less.size), int(less.partial_word)) == (
+            status.OVERFLOW,
+            size,
+            int(full.partial_word),
+        )
         assert (less.words == full.words[: size - 1]).all()
         left, popped = tans.pop(full, table, (403,), index, dtype)
         assert (popped.dtype, popped.tolist()) == (dtype, symbols.tolist())
@@ -218,7 +225,7 @@ def test_bytes_there_and_back(data):
     word_bits = data.draw(st.sampled_from([8, 16]))
     heads = data.draw(st.lists(st.integers(2**precision, 2 ** (precision + 1) - 1), min_size=lanes, max_size=lanes))
     bits = data.draw(st.integers(1, 2**100))
-    encoded = plain.to_bytes((tuple(heads), bits), word_bits)
+    encoded = spec.tans.to_bytes((tuple(heads), bits), word_bits)
     state = tans.from_bytes(encoded, precision, lanes, word_bits, capacity=5)
     assert content(state) == (tuple(heads), bits)
     assert tans.to_bytes(state, word_bits) == encoded
@@ -321,7 +328,7 @@ def test_reading_past_the_end():
         left, popped = tans.pop(tans.push(tans.init(2, 1, 4), ROWS, MESSAGE), ROWS, (n,))
         assert popped[:9].tolist() == MESSAGE.tolist()
         assert int(left.status) == (status.UNDERFLOW if n > 10 else int(left.status))
-        assert (int(left.size), int(left.rest)) == (0, 1)
+        assert (int(left.size), int(left.partial_word)) == (0, 1)
     with pytest.raises(jans.CodingError, match="more was popped or decoded than there was"):
         jans.check(left)
 
@@ -329,7 +336,7 @@ def test_reading_past_the_end():
 def test_states_that_no_coder_has():
     good = tans.push(tans.init(9, 2, 4), ROWS, MESSAGE)
     for head in ([15, 16], [16, 32], [0, 2**31]):
-        bad = tans.State(jnp.array(head, jnp.uint32), good.rest, good.words, good.size, good.status, 4)
+        bad = tans.State(jnp.array(head, jnp.uint32), good.partial_word, good.words, good.size, good.status, 4)
         for state in (tans.push(bad, ROWS, MESSAGE), tans.pop(bad, ROWS, (2,))[0]):
             assert int(state.status) == status.BAD_STATE
             assert (state.head >> 4 == 1).all()

@@ -11,7 +11,7 @@ from test_tans import content, random_table
 
 import jans
 from jans import status, tans
-from jans.reference import plain_tans as plain
+from jans.reference import spec
 
 LEAST, MOST = -(2**31), 2**31 - 1
 CDF = np.array([[0, 3, 10, 16], [0, 5, 15, 16]])
@@ -31,10 +31,10 @@ class Scene:
         self.escape = np.array([self.rng.choice(np.flatnonzero(row)) for row in self.freqs])
         self.offset = self.rng.integers(-50, 50, count)
         self.table = tans.tables(self.cdf, precision, self.escape + 1, self.offset, digit_bits)
-        self.bypass = plain.Bypass(digit_bits, self.escape.tolist(), self.offset.tolist())
+        self.bypass = spec.tans.Bypass(digit_bits, self.escape.tolist(), self.offset.tolist())
 
     def spreads(self):
-        return [plain.spread(row, self.precision) for row in self.cdf.tolist()]
+        return [spec.tans.spread(row, self.precision) for row in self.cdf.tolist()]
 
     def message(self, n, share=0.3):
         """Row indices, some of no row, and symbols; a share of them lies outside of the alphabets."""
@@ -60,17 +60,17 @@ def test_bits_are_those_of_the_specification(data):
     precision = data.draw(st.sampled_from(cases.thin([4, 1, 7], 3)))
     lanes, digit_bits = data.draw(st.sampled_from([1, 2, 3, 4])), data.draw(st.integers(1, 16))
     scene = Scene(data.draw(st.integers(0, 2**32)), precision, digit_bits)
-    state, coder = tans.init(150, lanes, precision), plain.init(lanes, precision)
+    state, coder = tans.init(150, lanes, precision), spec.tans.init(lanes, precision)
     sent = []
     for _ in range(2):
         index, symbols = scene.message(25)
         state = tans.push(state, scene.table, symbols, index)
-        coder = plain.push(coder, scene.spreads(), index.tolist(), symbols.tolist(), scene.bypass)
+        coder = spec.tans.push(coder, scene.spreads(), index.tolist(), symbols.tolist(), scene.bypass)
         assert content(state) == coder
         sent.append((index, symbols))
     for index, symbols in reversed(sent):
         state, popped = tans.pop(state, scene.table, (25,), index)
-        coder, again = plain.pop(coder, scene.spreads(), index.tolist(), scene.bypass)
+        coder, again = spec.tans.pop(coder, scene.spreads(), index.tolist(), scene.bypass)
         assert popped.tolist() == again == symbols.tolist()
         assert content(state) == coder
     assert tans.is_empty(jans.check(state))
@@ -87,14 +87,18 @@ def test_many_symbols(lanes, digit_bits):
         below, (index, symbols) = scene.message(7), scene.message(397, share)
         start = tans.push(tans.init(1200, lanes, 6), scene.table, below[1], below[0])
         full = tans.push(start, scene.table, symbols, index)
-        coder = plain.push(plain.init(lanes, 6), scene.spreads(), *map(np.ndarray.tolist, below), scene.bypass)
-        assert content(full) == plain.push(coder, scene.spreads(), index.tolist(), symbols.tolist(), scene.bypass)
+        coder = spec.tans.push(spec.tans.init(lanes, 6), scene.spreads(), *map(np.ndarray.tolist, below), scene.bypass)
+        assert content(full) == spec.tans.push(coder, scene.spreads(), index.tolist(), symbols.tolist(), scene.bypass)
         size = int(full.size)
-        tight = tans.State(start.head, start.rest, start.words[:size], start.size, start.status, 6)
+        tight = tans.State(start.head, start.partial_word, start.words[:size], start.size, start.status, 6)
         assert content(jans.check(tans.push(tight, scene.table, symbols, index))) == content(full)
-        less = tans.State(start.head, start.rest, start.words[: size - 1], start.size, start.status, 6)
+        less = tans.State(start.head, start.partial_word, start.words[: size - 1], start.size, start.status, 6)
         less = tans.push(less, scene.table, symbols, index)
-        assert (int(less.status), int(less.size), int(less.rest)) == (status.OVERFLOW, size, int(full.rest))
+        assert (int(less.status), int(less.size), int(less.partial_word)) == (
+            status.OVERFLOW,
+            size,
+            int(full.partial_word),
+        )
         assert (less.words == full.words[: size - 1]).all()
         left, popped = tans.pop(full, scene.table, (397,), index)
         assert popped.tolist() == symbols.tolist()
@@ -249,13 +253,13 @@ def test_as_a_codec():
 def with_digits(*digits, before=(), after=()):
     """An escape symbol of row 0 in front of such digits of three bits, the first one read first; between symbols of row
     0 that come before and after it."""
-    spreads, beside = [plain.spread(CDF[0].tolist(), 4)], plain.Bypass(3, [9], [-1])
-    heads, bits = plain.push(plain.init(1, 4), spreads, [0] * len(after), after, beside)
+    spreads, beside = [spec.tans.spread(CDF[0].tolist(), 4)], spec.tans.Bypass(3, [9], [-1])
+    heads, bits = spec.tans.push(spec.tans.init(1, 4), spreads, [0] * len(after), after, beside)
     for digit in reversed(digits):
-        bits = plain.write(bits, digit, 3)
+        bits = spec.tans.write(bits, digit, 3)
     places = [*before, 1]
-    coder = plain.push((heads, bits), spreads, [0] * len(places), places, beside)
-    return tans.from_bytes(plain.to_bytes(coder, 8), 4, 1, 8)
+    coder = spec.tans.push((heads, bits), spreads, [0] * len(places), places, beside)
+    return tans.from_bytes(spec.tans.to_bytes(coder, 8), 4, 1, 8)
 
 
 def digits_of(number):
@@ -327,7 +331,7 @@ def test_reading_past_the_end(lanes):
         left, popped = tans.pop(tans.push(tans.init(40, lanes, 4), table, symbols), table, (n + 2 * lanes + 20,))
         assert popped[:n].tolist() == symbols.tolist()
         assert int(left.status) & status.UNDERFLOW
-        assert (int(left.size), int(left.rest)) == (0, 1)
+        assert (int(left.size), int(left.partial_word)) == (0, 1)
 
 
 @given(st.data())
@@ -338,12 +342,12 @@ def test_what_pops_from_anything_pushes_back(data):
     heads = tuple(rng.integers(2**precision, 2 ** (precision + 1), lanes).tolist())
     numbers = (rng.integers(0, 256, 400) >> rng.integers(0, 9)).astype(np.uint8)
     coder = heads, int.from_bytes([*numbers.tolist(), 1], "little")
-    state = tans.from_bytes(plain.to_bytes(coder, 16), precision, lanes, 16, capacity=200)
+    state = tans.from_bytes(spec.tans.to_bytes(coder, 16), precision, lanes, 16, capacity=200)
     index = rng.integers(-1, 3, n)
     left, popped = tans.pop(state, scene.table, (n,), index)
     assert int(left.status) & ~(status.UNDERFLOW | status.BAD_DATA) == 0
     if int(left.status) == 0:
-        assert plain.pop(coder, scene.spreads(), index.tolist(), scene.bypass)[1] == popped.tolist()
+        assert spec.tans.pop(coder, scene.spreads(), index.tolist(), scene.bypass)[1] == popped.tolist()
         assert content(tans.push(left, scene.table, popped, index)) == coder
 
 

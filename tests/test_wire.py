@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jans
-from jans import rans, wire, words
+from jans import rans
+from jans.coders import _words
+from jans.formats import container
 
 coders = pytest.mark.parametrize("coder", cases.CODERS, ids=str)
 
@@ -42,11 +44,11 @@ def test_round_trip(coder, batch):
 def test_compacted_words_are_those_of_the_streams(coder, batch):
     """What `to_bytes` takes from a device that is not the host."""
     state = filled(coder, batch) if 0 not in batch else jax.tree.map(lambda x: x[:0], filled(coder, (1,)))
-    expected = words.tails(state)
+    expected = _words.tails(state)
     assert expected == [
         row[:n].tobytes() for row, n in zip(np.asarray(state.tail).reshape(-1, 20), np.ravel(state.size), strict=True)
     ]
-    assert words._compacted(state, np.ravel(state.size)) == expected
+    assert _words._compacted(state, np.ravel(state.size)) == expected
     if len(batch) == 1:
         flat, ends = rans.compact(state)
         np.testing.assert_array_equal(ends, np.cumsum(state.size))
@@ -141,17 +143,17 @@ def test_sentences(data, sentence):
 
 
 def test_a_few_bytes_do_not_become_much_memory():
-    streams, words = 40_000, 30_000
+    streams, _words = 40_000, 30_000
     sizes = np.zeros(streams, "<i4")
-    sizes[0] = words
+    sizes[0] = _words
     heads = np.full(streams, 2**33, "<u8")
-    body = header(rank=1, batch=(streams,)) + sizes.tobytes() + heads.tobytes() + bytes(4 * words)
+    body = header(rank=1, batch=(streams,)) + sizes.tobytes() + heads.tobytes() + bytes(4 * _words)
     with pytest.raises(jans.CodingError, match="far more memory than they are worth"):
         jans.from_bytes(sealed(body))
 
 
 def test_room_is_the_wish_of_the_caller(blob, monkeypatch):
-    monkeypatch.setattr(wire, "MOST_BYTES", 1000)
+    monkeypatch.setattr(container, "MOST_BYTES", 1000)
     assert jans.from_bytes(blob, capacity=10**5).capacity == 10**5
     assert jans.from_bytes(blob, spare=10**5).capacity > 10**5
 

@@ -103,27 +103,11 @@ ffi::Error Compact(ffi::ThreadPool pool, AnyBuffer rows, AnyBuffer ends, Out wor
   });
 }
 
-// Where the tail lies before and after a call that updates it: four halves, low first. Tests hold them against each
-// other.
-ffi::Error Addresses(AnyBuffer tail, Out tail_out, ffi::ResultBufferR1<ffi::U32> addresses) {
-  auto in = reinterpret_cast<uintptr_t>(tail.untyped_data()),
-       out = reinterpret_cast<uintptr_t>(tail_out->untyped_data());
-  KeepBuffer(tail, tail_out);
-  if (addresses->element_count() != 4) return Invalid("addresses has four entries");
-  uint32_t* halves = addresses->typed_data();
-  halves[0] = static_cast<uint32_t>(in);
-  halves[1] = static_cast<uint32_t>(static_cast<uint64_t>(in) >> 32);
-  halves[2] = static_cast<uint32_t>(out);
-  halves[3] = static_cast<uint32_t>(static_cast<uint64_t>(out) >> 32);
-  return ffi::Error::Success();
-}
-
 }  // namespace
 
 JANS_HANDLER(rans_push, RansPush, BIND STATE ARG(start) ARG(freq) PUSHED CODER)
 JANS_HANDLER(rans_advance, RansAdvance, BIND STATE ARG(start) ARG(freq) ADVANCED CODER)
 JANS_HANDLER(compact, Compact, BIND ARG(rows) ARG(ends) RET(words))
-JANS_HANDLER(addresses, Addresses, ffi::Ffi::Bind().Arg<AnyBuffer>().Ret<AnyBuffer>().Ret<ffi::BufferR1<ffi::U32>>())
 
 }  // namespace jans
 

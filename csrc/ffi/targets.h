@@ -40,12 +40,11 @@
   X(tans_push)              \
   X(tans_pop)
 
-// What is made once for a model, or asked for by tests: a GPU has plain JAX for them.
+// Made once for a model: a GPU has plain JAX for them.
 #define JANS_CPU_TARGETS(X) \
   X(table_alias)            \
   X(table_remap)            \
-  X(quantize_perfect)       \
-  X(addresses)
+  X(quantize_perfect)
 
 // Models in closed form: X(name, its arguments in families.h).
 #define JANS_FAMILIES(X)                          \

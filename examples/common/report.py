@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from jans.accounting import Account
+from jans.recipes.accounting import Account
 
 INK, GREY, PALE, ACCENT = "#24292f", "#8c959f", "#d0d7de", "#0b7285"
 SHOWN = 14  # images in the top row

@@ -111,7 +111,7 @@ def run(weights, posterior, likelihood) -> Result:
     left, decoded = decode(weights, opened)
     jans.check_end(left, start)
 
-    rate = (rans.bits(state) - rans.bits(start)).sum() / held_out.size
+    rate = (rans.content_bits(state) - rans.content_bits(start)).sum() / held_out.size
     often = jnp.tile(jnp.asarray(held_out), (16, 1))
     bound = jax.jit(lambda weights: mean_neg_elbo(weights, posterior, likelihood, often, jax.random.key(1)))
     return Result(float(rate), float(bound(weights)), held_out, np.asarray(decoded).reshape(held_out.shape))

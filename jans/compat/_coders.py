@@ -8,12 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from jans import byte_strings, rans
+from jans.coders import rans
+from jans.coders._rans_state import find_variant
 from jans.compat._host import on_host
 from jans.compat._tables import Rows
+from jans.formats import byte_strings
 from jans.models import Bypass
 from jans.models.bypass import LEFT_OUT
-from jans.state import find_variant
 from jans.status import OVERFLOW, check
 
 _SPARE_WORDS = 16

@@ -23,9 +23,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import byte_strings, quantize, tans
+from jans import quantize
+from jans.coders import tans
 from jans.compat import _coders, _tables
 from jans.compat._host import on_host
+from jans.formats import byte_strings
 from jans.models.bypass import LEFT_OUT
 
 

@@ -1,5 +1,5 @@
 """One JAX primitive for every kernel: shapes, aliasing, batching and fallback, for all of them in this file. Which
-kernels there are stands in `jans.ffi.calls`.
+kernels there are stands in `jans.ffi.targets`.
 
 Batches. Every operand has the same number of leading batch dimensions. The first operands of a call, those it updates
 or maps over, carry the whole batch; each later one may have length 1 in a batch dimension, which means that all streams
@@ -8,7 +8,7 @@ share it. `vmap` therefore adds a dimension of length 1 to a shared table and ne
 Aliasing. What a call updates is aliased in and out, so that inside a donated `jit`, a `scan` or a `while_loop` it
 happens in place.
 
-Platforms. A call lowers to the kernel where the platform has one and to `jans.reference.xla` everywhere else.
+Platforms. A call lowers to the kernel where the platform has one and to `jans.reference.jax` everywhere else.
 """
 
 import dataclasses

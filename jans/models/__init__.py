@@ -1,8 +1,9 @@
 """Entropy models: every symbol owns an integer interval of [0, 2**precision)."""
 
-from jans.models.base import Composite as Composite
-from jans.models.base import Kernel as Kernel
-from jans.models.base import Model as Model
+from jans.models._base import Composite as Composite
+from jans.models._base import Kernel as Kernel
+from jans.models._base import Model as Model
+from jans.models._escape import escape as escape
 from jans.models.bypass import Bypass as Bypass
 from jans.models.categorical import Bernoulli as Bernoulli
 from jans.models.categorical import Categorical as Categorical

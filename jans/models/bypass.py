@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.models import base
+from jans._checks import MAX_DIGIT_BITS, Shape, check_rows
+from jans.models import _base
 from jans.models.table import Table
-from jans.shapes import MOST_DIGIT_BITS, Shape, check_rows
 
 LEFT_OUT = -1
 
 
-class Bypass(base.Model):
+class Bypass(_base.Model):
     """A table for all int32 values: the last symbol of a row's alphabet says that a number follows.
 
     A value stands at place `v = value - offset[k]` of its row k, whose escape symbol has place `e = sizes[k] - 1`.
@@ -24,8 +24,8 @@ class Bypass(base.Model):
     their count, which itself is in digits, as many of `2**b - 1` as it has and then what is left.
 
     `jans.rans` codes it; with variants "rans64_ryg", "rans32_16" and "rans32" the words are those of torch_ans, with
-    "rans64_ryg" and 4 bits those of CompressAI. `Model.escape` widens any model for every coder, in a format of this
-    library.
+    "rans64_ryg" and 4 bits those of CompressAI. `jans.models.escape` widens any model for every coder, in a format of
+    this library.
 
     Args:
         table: the rows, and the index of each symbol's row. An index of -1 leaves a place out: nothing is coded there,
@@ -54,9 +54,9 @@ class Bypass(base.Model):
         if type(table) is not Table:
             raise TypeError(f"bypass coding is for a jans.models.Table, got {type(table).__name__}.")
         count, n = table.cdf.shape[0], table.cdf.shape[1] - 1
-        if not isinstance(bypass_precision, int | np.integer) or not 1 <= bypass_precision <= MOST_DIGIT_BITS:
+        if not isinstance(bypass_precision, int | np.integer) or not 1 <= bypass_precision <= MAX_DIGIT_BITS:
             raise ValueError(
-                f"bypass_precision must be an integer from 1 to {MOST_DIGIT_BITS}, got {bypass_precision!r}."
+                f"bypass_precision must be an integer from 1 to {MAX_DIGIT_BITS}, got {bypass_precision!r}."
             )
         self.table, self.precision, self.bypass_precision = table, table.precision, int(bypass_precision)
         self.escape_place = check_rows("sizes", n if sizes is None else sizes, count) - 1
@@ -72,18 +72,18 @@ class Bypass(base.Model):
         model.table = self.table.at(index)
         return model
 
-    def stack_kernel(self, shape: Shape) -> base.Kernel:
+    def stack_kernel(self, shape: Shape) -> _base.Kernel:
         cdf, index = self.table.rows(shape)
         alias, remap, guide = self.table.alias, self.table.remap, self.table.guide
         last, attributes = (self.escape_place, self.offset), {"digit": self.bypass_precision}
         if alias is not None and remap is not None:
-            return base.Kernel("bypass_alias", (cdf, index, alias, remap, *last), attributes)
+            return _base.Kernel("bypass_alias", (cdf, index, alias, remap, *last), attributes)
         guide = jnp.zeros((cdf.shape[0], 0), jnp.uint32) if guide is None else guide
-        return base.Kernel("bypass", (cdf, index, guide, *last), attributes)
+        return _base.Kernel("bypass", (cdf, index, guide, *last), attributes)
 
     def bits(self, symbols: jax.Array) -> jax.Array:
         """Exact code length of each value, in bits (float32); infinite where there is no code."""
-        symbols = base.check_symbols(symbols, self.shape)
+        symbols = _base.check_symbols(symbols, self.shape)
         index = jnp.broadcast_to(self.table.index, symbols.shape)
         row = jnp.clip(index, 0, self.offset.shape[0] - 1)
         escape, v = self.escape_place[row], symbols - self.offset[row]
@@ -110,5 +110,5 @@ class Bypass(base.Model):
 
 _REFUSAL = (
     "bypass coding writes digits between symbols, so that values have no single interval: only jans.rans codes it. For "
-    "other coders widen the table with table.escape()."
+    "other coders widen the table with jans.models.escape(table)."
 )

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from jans import quantize
-from jans.models import base, family, rows
-from jans.shapes import Shape, check_fit, check_precision
+from jans._checks import Shape, check_fit, check_precision
+from jans.models import _base, _family, _rows
 
 RULES = ("fast", "lazy", "perfect")
 
 
-class Categorical(rows.RowsModel):
+class Categorical(_rows.RowsModel):
     """Symbols 0 ... n - 1 with given probabilities.
 
     Args:
@@ -48,7 +48,7 @@ class Categorical(rows.RowsModel):
         logits: Any = None,
         rule: str = "fast",
         mask: Any = None,
-        precision: int = base.DEFAULT_PRECISION,
+        precision: int = _base.DEFAULT_PRECISION,
     ):
         if (probs is None) == (logits is None):
             raise TypeError("Categorical takes either probs or logits.")
@@ -59,7 +59,7 @@ class Categorical(rows.RowsModel):
                 f"rule {rule!r} is for probs. Pass jax.nn.softmax(logits) as probs, or leave out the rule."
             )
         name = "logits" if probs is None else "probs"
-        values = base.check_single(name, logits) if probs is None else base.check_floats(name, probs)
+        values = _base.check_single(name, logits) if probs is None else _base.check_floats(name, probs)
         if values.ndim < 1 or values.shape[-1] < 2:
             raise ValueError(f"{name} needs two symbols or more along its last axis, got shape {values.shape}.")
         self.precision = check_precision(precision, values.shape[-1])
@@ -99,31 +99,31 @@ class Categorical(rows.RowsModel):
         return 0, self._given.shape[-1] - 1
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
-        return rows.flat_rows(base.constant(self.cdf, (self.probs, self.logits)), shape)
+        return _rows.flat_rows(_base.constant(self.cdf, (self.probs, self.logits)), shape)
 
     def _sums(self, shape: Shape) -> tuple[jax.Array, ...] | None:
         """Probabilities that are summed without a table, where each row is for one symbol."""
         if self.table is not None or math.prod(self.shape) != math.prod(shape):
             return None
         assert self.probs is not None
-        return base.flat_parameters(self.shape, shape, self.probs)
+        return _base.flat_parameters(self.shape, shape, self.probs)
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
-        symbols = base.check_symbols(symbols, self.shape)
+        symbols = _base.check_symbols(symbols, self.shape)
         sums = self._sums(symbols.shape)
-        return super().interval(symbols) if sums is None else family.interval("lazy", sums, symbols, self.precision)
+        return super().interval(symbols) if sums is None else _family.interval("lazy", sums, symbols, self.precision)
 
     def locate(self, quantiles: jax.Array) -> jax.Array:
         check_fit(self.shape, jnp.shape(quantiles))
         sums = self._sums(jnp.shape(quantiles))
-        return super().locate(quantiles) if sums is None else family.locate("lazy", sums, quantiles, self.precision)
+        return super().locate(quantiles) if sums is None else _family.locate("lazy", sums, quantiles, self.precision)
 
-    def kernel(self, shape: Shape) -> base.Kernel:
+    def kernel(self, shape: Shape) -> _base.Kernel:
         sums = self._sums(shape)
-        return super().kernel(shape) if sums is None else base.Kernel("lazy", sums)
+        return super().kernel(shape) if sums is None else _base.Kernel("lazy", sums)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
+        symbols = _base.check_symbols(symbols, self.shape)
         if self.probs is not None:
             allowed = self.probs if self.mask is None else jnp.where(self.mask, self.probs, 0.0)
             # With the largest as one, no sum leaves the range of floats.
@@ -138,7 +138,7 @@ class Categorical(rows.RowsModel):
         inside = (symbols >= 0) & (symbols < n)
         if self.mask is not None:
             inside = inside & _take(self.mask, at)
-        return family.log_floored(taken, count, self.precision, inside)
+        return _family.log_floored(taken, count, self.precision, inside)
 
 
 def _take(values: jax.Array, at: jax.Array) -> jax.Array:
@@ -146,7 +146,7 @@ def _take(values: jax.Array, at: jax.Array) -> jax.Array:
     return jnp.take_along_axis(jnp.broadcast_to(values, (*at.shape[:-1], values.shape[-1])), at, axis=-1)[..., 0]
 
 
-def Bernoulli(prob: Any, precision: int = base.DEFAULT_PRECISION) -> Categorical:  # noqa: N802
+def Bernoulli(prob: Any, precision: int = _base.DEFAULT_PRECISION) -> Categorical:  # noqa: N802
     """Symbols 0 and 1, 1 with the given probability: `Categorical([1 - prob, prob])`.
 
     Args:
@@ -156,5 +156,5 @@ def Bernoulli(prob: Any, precision: int = base.DEFAULT_PRECISION) -> Categorical
     >>> Bernoulli(0.25, precision=8).interval(jnp.arange(2))
     (Array([  0, 191], dtype=uint32), Array([191,  65], dtype=uint32))
     """
-    prob = base.check_floats("prob", prob)
+    prob = _base.check_floats("prob", prob)
     return Categorical(jnp.stack([1 - prob, prob], axis=-1), precision=precision)

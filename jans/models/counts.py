@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import betaln, gammaincc, gammaln
 
-from jans.models import base, family
-from jans.models.family import Bound
-from jans.shapes import Shape
+from jans._checks import Shape
+from jans.models import _base, _family
+from jans.models._family import Bound
 
 MOST_SUMMED = 2**16 - 1
 
 
-class CountModel(family.FamilyModel):
+class CountModel(_family.FamilyModel):
     """A model on 0 ... most, given as an int for all symbols or as an int32 array with a value for each."""
 
     static = ("known", "precision")
@@ -24,7 +24,7 @@ class CountModel(family.FamilyModel):
     @property
     def most(self) -> Bound:
         """The highest symbol."""
-        return family.joined(self.known[0], self.most_leaf)
+        return _family.joined(self.known[0], self.most_leaf)
 
     @property
     def bounds(self) -> tuple[Bound, Bound]:
@@ -32,10 +32,10 @@ class CountModel(family.FamilyModel):
 
     def set_most(self, name: str, most: Any, limit: int, precision: int, *parameters: jax.Array) -> list[jax.Array]:
         """Takes the highest symbol, and returns the parameters in the shape that all have together."""
-        bound = family.check_integer(name, most, 0, limit)
-        self.precision = family.check_size(name, bound + 1 if isinstance(bound, int) else None, precision)
-        shape, together = family.broadcast((bound,), *(p.shape for p in parameters))
-        self.known, (self.most_leaf,) = family.split(*together)
+        bound = _family.check_integer(name, most, 0, limit)
+        self.precision = _family.check_size(name, bound + 1 if isinstance(bound, int) else None, precision)
+        shape, together = _family.broadcast((bound,), *(p.shape for p in parameters))
+        self.known, (self.most_leaf,) = _family.split(*together)
         return [jnp.broadcast_to(p, shape) for p in parameters]
 
     @property
@@ -44,17 +44,17 @@ class CountModel(family.FamilyModel):
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
         parameters = (getattr(self, name) for name in self.leaves[1:])
-        return family.flat(self.shape, shape, self.most), *base.flat_parameters(self.shape, shape, *parameters)
+        return _family.flat(self.shape, shape, self.most), *_base.flat_parameters(self.shape, shape, *parameters)
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
         """Log probability of symbols of the support, smooth in the parameters."""
         raise NotImplementedError
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
+        symbols = _base.check_symbols(symbols, self.shape)
         inside = (symbols >= 0) & (symbols <= self.most)
         mass = jnp.exp(self.log_mass(jnp.clip(symbols, 0, self.most)))
-        return family.log_floored(mass, self.most + 1, self.precision, inside)
+        return _family.log_floored(mass, self.most + 1, self.precision, inside)
 
 
 def _log_choose(n: Bound, k: jax.Array) -> jax.Array:
@@ -85,8 +85,8 @@ class Binomial(CountModel):
     family = "binomial"
     leaves = ("most_leaf", "prob")
 
-    def __init__(self, trials: Any, prob: Any, precision: int = base.DEFAULT_PRECISION):
-        (self.prob,) = self.set_most("trials", trials, 2**31 - 2, precision, base.check_floats("prob", prob))
+    def __init__(self, trials: Any, prob: Any, precision: int = _base.DEFAULT_PRECISION):
+        (self.prob,) = self.set_most("trials", trials, 2**31 - 2, precision, _base.check_floats("prob", prob))
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
         k = symbols.astype(self.prob.dtype)
@@ -111,8 +111,8 @@ class BetaBinomial(CountModel):
     family = "beta_binomial"
     leaves = ("most_leaf", "alpha", "beta")
 
-    def __init__(self, trials: Any, alpha: Any, beta: Any, precision: int = base.DEFAULT_PRECISION):
-        parameters = base.check_floats("alpha", alpha), base.check_floats("beta", beta)
+    def __init__(self, trials: Any, alpha: Any, beta: Any, precision: int = _base.DEFAULT_PRECISION):
+        parameters = _base.check_floats("alpha", alpha), _base.check_floats("beta", beta)
         self.alpha, self.beta = self.set_most("trials", trials, MOST_SUMMED, precision, *parameters)
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
@@ -139,8 +139,8 @@ class Poisson(CountModel):
     family = "poisson"
     leaves = ("most_leaf", "rate")
 
-    def __init__(self, rate: Any, high: Any, precision: int = base.DEFAULT_PRECISION):
-        (self.rate,) = self.set_most("high", high, MOST_SUMMED, precision, base.check_floats("rate", rate))
+    def __init__(self, rate: Any, high: Any, precision: int = _base.DEFAULT_PRECISION):
+        (self.rate,) = self.set_most("high", high, MOST_SUMMED, precision, _base.check_floats("rate", rate))
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
         k = symbols.astype(self.rate.dtype)
@@ -173,8 +173,8 @@ class Geometric(CountModel):
     family = "geometric"
     leaves = ("most_leaf", "prob")
 
-    def __init__(self, prob: Any, high: Any, precision: int = base.DEFAULT_PRECISION):
-        (self.prob,) = self.set_most("high", high, 2**31 - 2, precision, base.check_floats("prob", prob))
+    def __init__(self, prob: Any, high: Any, precision: int = _base.DEFAULT_PRECISION):
+        (self.prob,) = self.set_most("high", high, 2**31 - 2, precision, _base.check_floats("prob", prob))
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
         k = symbols.astype(self.prob.dtype)

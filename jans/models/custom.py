@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.models import base, blocks, spans
-from jans.shapes import Shape
+from jans._checks import Shape
+from jans.models import _base, _blocks, _spans
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
 SLACK = 2.0**-20
 """A cdf may fall by so much, or leave [0, 1]: sums and special functions in float32 do, by rounding."""
-_SLACK_FIXED = np.uint32(SLACK * spans.ONE)
+_SLACK_FIXED = np.uint32(SLACK * _spans.ONE)
 
 
 def _always_compiled(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,7 +30,7 @@ def _always_compiled(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class Custom(spans.SpanModel):
+class Custom(_spans.SpanModel):
     """Integers low ... high with a cumulative distribution function of your own; the tails belong to the end symbols.
 
     `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for 0 < k < n, the rule of constriction's leaky
@@ -64,7 +64,7 @@ class Custom(spans.SpanModel):
         low: int,
         high: int,
         ranks: int | Sequence[int] = 0,
-        precision: int = base.DEFAULT_PRECISION,
+        precision: int = _base.DEFAULT_PRECISION,
     ):
         self.set_span(low, high, precision)
         arrays = [jnp.asarray(p) for p in parameters]
@@ -91,17 +91,17 @@ class Custom(spans.SpanModel):
     def _flat(self, symbols: Shape) -> tuple[jax.Array, ...]:
         """The parameters of each of the symbols, one after the other."""
         n = math.prod(symbols)
-        flat = base.flat_parameters(self.shape, symbols, *self.parameters)
+        flat = _base.flat_parameters(self.shape, symbols, *self.parameters)
         return tuple(jnp.broadcast_to(p, (n, *p.shape[1:])) for p in flat)
 
     def _fraction(self, k: jax.Array) -> tuple[jax.Array, jax.Array]:
         """F below symbols low + k as a fixed-point number, and where it is a probability."""
         x = (k + self.low).astype(jnp.float32) - 0.5
         parameters = jax.lax.stop_gradient(self._flat(k.shape))
-        p = blocks.evaluate(functools.partial(_call, self.cdf), parameters, x.reshape(-1)).reshape(k.shape)
+        p = _blocks.evaluate(functools.partial(_call, self.cdf), parameters, x.reshape(-1)).reshape(k.shape)
         legal = (p >= -SLACK) & (p <= 1 + SLACK)
         # Scaling by a power of two is exact, and so is the conversion but for bits below 2**-31.
-        return (jnp.where(legal, jnp.clip(p, 0.0, 1.0), 0.0) * jnp.float32(spans.ONE)).astype(jnp.uint32), legal
+        return (jnp.where(legal, jnp.clip(p, 0.0, 1.0), 0.0) * jnp.float32(_spans.ONE)).astype(jnp.uint32), legal
 
     @property
     def _free(self) -> int:
@@ -115,7 +115,7 @@ class Custom(spans.SpanModel):
         k = jnp.arange(1, n)
         each = jnp.broadcast_to(k.reshape(-1, *(1,) * len(self.shape)), (n - 1, *self.shape))
         fraction, legal = self._fraction(each)
-        ends = [jnp.full((1, *self.shape), end, jnp.uint32) for end in (0, spans.ONE)]
+        ends = [jnp.full((1, *self.shape), end, jnp.uint32) for end in (0, _spans.ONE)]
         level = jnp.concatenate([ends[0], fraction, ends[1]])
         edges = np.array([0, n])
         while len(edges) <= n:
@@ -126,9 +126,9 @@ class Custom(spans.SpanModel):
             edges = np.union1d(edges, middle)
         level = level[1:-1]
         wrong = jnp.maximum(level, fraction) - jnp.minimum(level, fraction) > _SLACK_FIXED
-        left = spans.share(level, self._free) + each.astype(jnp.uint32)
-        sealed = spans.seal(jnp.moveaxis(left, 0, -1), (legal & ~wrong).all(0), self.precision)
-        return base.constant(sealed, self.parameters)
+        left = _spans.share(level, self._free) + each.astype(jnp.uint32)
+        sealed = _spans.seal(jnp.moveaxis(left, 0, -1), (legal & ~wrong).all(0), self.precision)
+        return _base.constant(sealed, self.parameters)
 
     def _walk(self, shape: Shape, is_right: Callable[[jax.Array, jax.Array], jax.Array]) -> Any:
         """Bisects the support down to one symbol: its k, start and freq, and whether F was a distribution on the way.
@@ -144,7 +144,7 @@ class Custom(spans.SpanModel):
             fraction, sane = self._fraction(middle)
             level = jnp.clip(fraction, below, above)
             wrong = jnp.maximum(level, fraction) - jnp.minimum(level, fraction) > _SLACK_FIXED
-            goes_right = is_right(middle, spans.share(level, self._free) + middle.astype(jnp.uint32))
+            goes_right = is_right(middle, _spans.share(level, self._free) + middle.astype(jnp.uint32))
             right, left = (middle > first) & goes_right, (middle > first) & ~goes_right
             return (
                 jnp.where(right, middle, first),
@@ -154,19 +154,19 @@ class Custom(spans.SpanModel):
                 legal & ((middle == first) | sane & ~wrong),
             )
 
-        values = ((0, jnp.int32), (self.size, jnp.int32), (0, jnp.uint32), (spans.ONE, jnp.uint32), (True, bool))
+        values = ((0, jnp.int32), (self.size, jnp.int32), (0, jnp.uint32), (_spans.ONE, jnp.uint32), (True, bool))
         start = tuple(jnp.full(shape, value, dtype) for value, dtype in values)
         first, end, below, above, legal = jax.lax.fori_loop(0, (self.size - 1).bit_length(), turn, start)
         left, right = (
-            spans.share(fraction, self._free) + k.astype(jnp.uint32) for fraction, k in ((below, first), (above, end))
+            _spans.share(fraction, self._free) + k.astype(jnp.uint32) for fraction, k in ((below, first), (above, end))
         )
-        return base.constant((first, left, right - left, legal), self.parameters)
+        return _base.constant((first, left, right - left, legal), self.parameters)
 
     @_always_compiled
     def search_interval(self, k: jax.Array) -> tuple[jax.Array, jax.Array]:
         _, start, freq, legal = self._walk(k.shape, lambda middle, _: middle <= k)
-        inside = base.refuse((k >= 0) & (k < self.size), (start, freq), BAD_SYMBOL)
-        return base.refuse(legal, inside, BAD_MODEL)
+        inside = _base.refuse((k >= 0) & (k < self.size), (start, freq), BAD_SYMBOL)
+        return _base.refuse(legal, inside, BAD_MODEL)
 
     @_always_compiled
     def search_locate(self, quantiles: jax.Array) -> jax.Array:
@@ -174,7 +174,7 @@ class Custom(spans.SpanModel):
         return jnp.where(legal, k, 0)
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
+        symbols = _base.check_symbols(symbols, self.shape)
         x = jnp.clip(symbols, self.low, self.high)
         cdf = jax.vmap(functools.partial(_call, self.cdf))
         below, above = (cdf(*self._flat(x.shape), x.reshape(-1) + half).reshape(x.shape) for half in (-0.5, 0.5))

@@ -7,8 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.models import base
+from jans.models import _base
 from jans.models.categorical import Bernoulli, Categorical
+from jans.models.counts import BetaBinomial, Binomial, Geometric, Poisson
+from jans.models.integers import Cauchy, Gaussian, Laplace, Logistic
+from jans.models.mixture import GaussianMixture, LogisticMixture
 from jans.models.uniform import Uniform
 
 WRAPPERS = {"Independent", "ExpandedDistribution"}
@@ -16,8 +19,8 @@ WRAPPERS = {"Independent", "ExpandedDistribution"}
 
 
 def from_distribution(
-    distribution: Any, *, low: int | None = None, high: int | None = None, precision: int = base.DEFAULT_PRECISION
-) -> base.Model:
+    distribution: Any, *, low: int | None = None, high: int | None = None, precision: int = _base.DEFAULT_PRECISION
+) -> _base.Model:
     """A distribution of distrax, numpyro or TensorFlow Probability as the model of the same probabilities.
 
     Args:
@@ -55,11 +58,8 @@ class _Options:
     def __init__(self, name: str, low: int | None, high: int | None, precision: int):
         self.name, self.low, self.high, self.precision = name, low, high, precision
 
-    def make(self, kind: str, *parameters: Any, **bounds: int) -> base.Model:
-        """The model named, which lives in a file that stands beside this one."""
-        from jans import models
-
-        return getattr(models, kind)(*parameters, **bounds, precision=self.precision)
+    def make(self, model: Callable[..., _base.Model], *parameters: Any, **bounds: int) -> _base.Model:
+        return model(*parameters, **bounds, precision=self.precision)
 
     def ends(self, *names: str) -> dict[str, int]:
         given = {name: getattr(self, name) for name in names}
@@ -100,21 +100,21 @@ def _prob(distribution: Any) -> jax.Array:
     return values if name == "probs" else jax.nn.sigmoid(values)
 
 
-def _categorical(d: Any, options: _Options) -> base.Model:
+def _categorical(d: Any, options: _Options) -> _base.Model:
     name, values = _parameter(d)
     if name == "probs":
         return Categorical(values, precision=options.precision)
     return Categorical(logits=values, precision=options.precision)
 
 
-def _bernoulli(d: Any, options: _Options) -> base.Model:
+def _bernoulli(d: Any, options: _Options) -> _base.Model:
     name, values = _parameter(d)
     if name == "probs":
         return Bernoulli(values, options.precision)
     return Categorical(logits=jnp.stack([jnp.zeros_like(values), values], axis=-1), precision=options.precision)
 
 
-def _located(kind: str) -> Callable[[Any, _Options], base.Model]:
+def _located(kind: Callable[..., _base.Model]) -> Callable[[Any, _Options], _base.Model]:
     return lambda d, options: options.make(kind, _floats(d.loc), _floats(d.scale), **options.ends("low", "high"))
 
 
@@ -122,32 +122,32 @@ def _trials(d: Any) -> Any:
     return jnp.asarray(d.total_count).astype(jnp.int32)
 
 
-def _binomial(d: Any, options: _Options) -> base.Model:
-    return options.make("Binomial", _trials(d), _prob(d))
+def _binomial(d: Any, options: _Options) -> _base.Model:
+    return options.make(Binomial, _trials(d), _prob(d))
 
 
-def _beta_binomial(d: Any, options: _Options) -> base.Model:
-    return options.make("BetaBinomial", _trials(d), _floats(d.concentration1), _floats(d.concentration0))
+def _beta_binomial(d: Any, options: _Options) -> _base.Model:
+    return options.make(BetaBinomial, _trials(d), _floats(d.concentration1), _floats(d.concentration0))
 
 
-def _poisson(d: Any, options: _Options) -> base.Model:
-    return options.make("Poisson", _floats(d.rate), **options.ends("high"))
+def _poisson(d: Any, options: _Options) -> _base.Model:
+    return options.make(Poisson, _floats(d.rate), **options.ends("high"))
 
 
-def _geometric(d: Any, options: _Options) -> base.Model:
-    return options.make("Geometric", _prob(d), **options.ends("high"))
+def _geometric(d: Any, options: _Options) -> _base.Model:
+    return options.make(Geometric, _prob(d), **options.ends("high"))
 
 
-def _discrete_uniform(d: Any, options: _Options) -> base.Model:
+def _discrete_uniform(d: Any, options: _Options) -> _base.Model:
     if np.any(np.asarray(d.low) != 0):
         raise ValueError(f"Uniform models count from 0, got low={d.low}. Code symbols - low with models.Uniform.")
     return Uniform(jnp.asarray(d.high).astype(jnp.int32) + 1, options.precision)
 
 
-def _mixture(d: Any, options: _Options) -> base.Model:
+def _mixture(d: Any, options: _Options) -> _base.Model:
     name, values = _parameter(_first(d, "mixing_distribution", "mixture_distribution"))
     parts = _first(d, "component_distribution", "components_distribution")
-    kinds = {"Logistic": "LogisticMixture", "Normal": "GaussianMixture"}
+    kinds: dict[str, Callable[..., _base.Model]] = {"Logistic": LogisticMixture, "Normal": GaussianMixture}
     kind = type(parts).__name__
     if kind not in kinds:
         raise TypeError(f"mixtures of {', '.join(kinds)} have a model, got one of {kind}.")
@@ -155,9 +155,9 @@ def _mixture(d: Any, options: _Options) -> base.Model:
     return options.make(kinds[kind], logits, _floats(parts.loc), _floats(parts.scale), **options.ends("low", "high"))
 
 
-def _quantized(d: Any, options: _Options) -> base.Model:
+def _quantized(d: Any, options: _Options) -> _base.Model:
     """There, symbol k is what lies from k - 1 to k; here, what rounds to k."""
-    kinds = {"Logistic": "Logistic", "Normal": "Gaussian", "Laplace": "Laplace", "Cauchy": "Cauchy"}
+    kinds = {"Logistic": Logistic, "Normal": Gaussian, "Laplace": Laplace, "Cauchy": Cauchy}
     kind = type(d.distribution).__name__
     if kind not in kinds:
         raise TypeError(f"quantized {', '.join(kinds)} have a model, got {kind}.")
@@ -166,14 +166,14 @@ def _quantized(d: Any, options: _Options) -> base.Model:
     return options.make(kinds[kind], _floats(d.distribution.loc) + 0.5, _floats(d.distribution.scale), **given)
 
 
-KNOWN: dict[str, Callable[[Any, _Options], base.Model]] = {
+KNOWN: dict[str, Callable[[Any, _Options], _base.Model]] = {
     "Categorical": _categorical,
     "Bernoulli": _bernoulli,
     "DiscreteUniform": _discrete_uniform,
-    "Normal": _located("Gaussian"),
-    "Laplace": _located("Laplace"),
-    "Logistic": _located("Logistic"),
-    "Cauchy": _located("Cauchy"),
+    "Normal": _located(Gaussian),
+    "Laplace": _located(Laplace),
+    "Logistic": _located(Logistic),
+    "Cauchy": _located(Cauchy),
     "Binomial": _binomial,
     "BetaBinomial": _beta_binomial,
     "Poisson": _poisson,

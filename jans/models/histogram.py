@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import quantize
-from jans.models import base, rows, spans
-from jans.shapes import Shape
+from jans._checks import Shape
+from jans.models import _base, _rows, _spans
 
 
-class Histogram(spans.SpanModel):
+class Histogram(_spans.SpanModel):
     """Integers `edges[0] ... edges[-1] - 1`; symbol x is in the bin b with `edges[b] <= x < edges[b + 1]`.
 
     A bin of width w and mass m gets `floor(M * (2**precision - n)) + w` places in turn, M being m's share of all as a
@@ -34,8 +34,8 @@ class Histogram(spans.SpanModel):
     leaves = ("masses", "places")
     static = ("edges", "low", "high", "precision")
 
-    def __init__(self, edges: Sequence[int] | np.ndarray, masses: Any, precision: int = base.DEFAULT_PRECISION):
-        self.masses = base.check_floats("masses", masses)
+    def __init__(self, edges: Sequence[int] | np.ndarray, masses: Any, precision: int = _base.DEFAULT_PRECISION):
+        self.masses = _base.check_floats("masses", masses)
         whole = [int(edge) for edge in edges]
         if len(whole) < 2 or any(a >= b for a, b in itertools.pairwise(whole)) or list(edges) != whole:
             raise ValueError(f"edges must be two or more ascending integers, got {edges}.")
@@ -49,8 +49,8 @@ class Histogram(spans.SpanModel):
         self.set_span(whole[0], whole[-1] - 1, precision)
         self.edges = tuple(whole)
         shares = quantize.probs(jax.lax.stop_gradient(self.masses), 31)
-        places = spans.share(shares, 2**self.precision - self.size) + jnp.asarray(self._first, jnp.uint32)
-        self.places = jnp.where(shares[..., -1:] == spans.ONE, places, jnp.uint32(2**32 - 1))
+        places = _spans.share(shares, 2**self.precision - self.size) + jnp.asarray(self._first, jnp.uint32)
+        self.places = jnp.where(shares[..., -1:] == _spans.ONE, places, jnp.uint32(2**32 - 1))
 
     @property
     def shape(self) -> Shape:
@@ -66,20 +66,20 @@ class Histogram(spans.SpanModel):
         return np.diff(self._first)
 
     def _rows(self, symbols: Shape) -> tuple[jax.Array, jax.Array]:
-        return rows.flat_rows(base.constant(self.places, self.masses), symbols)
+        return _rows.flat_rows(_base.constant(self.places, self.masses), symbols)
 
     def table(self) -> jax.Array:
         k = jnp.arange(1, self.size)
         each = jnp.broadcast_to(k.reshape(-1, *(1,) * len(self.shape)), (self.size - 1, *self.shape))
         left = jnp.moveaxis(self.search_interval(each)[0], 0, -1)
-        return spans.seal(left, self.places[..., 0] == 0, self.precision)
+        return _spans.seal(left, self.places[..., 0] == 0, self.precision)
 
     def _bin(self, k: jax.Array) -> jax.Array:
         return jnp.searchsorted(jnp.asarray(self._first), k, side="right").astype(jnp.int32) - 1
 
     def search_interval(self, k: jax.Array) -> tuple[jax.Array, jax.Array]:
         at = self._bin(k)
-        start, mass = rows.interval(*self._rows(k.shape), at, self.precision)
+        start, mass = _rows.interval(*self._rows(k.shape), at, self.precision)
         inner = jnp.clip(at, 0, len(self._widths) - 1)
         width = jnp.asarray(self._widths, jnp.uint32)[inner]
         i = (k - jnp.asarray(self._first)[inner]).astype(jnp.uint32)
@@ -88,8 +88,8 @@ class Histogram(spans.SpanModel):
 
     def search_locate(self, quantiles: jax.Array) -> jax.Array:
         table, index = self._rows(quantiles.shape)
-        at = rows.locate(table, index, quantiles)
-        start, mass = rows.interval(table, index, at, self.precision)
+        at = _rows.locate(table, index, quantiles)
+        start, mass = _rows.interval(table, index, at, self.precision)
         width = jnp.asarray(self._widths, jnp.uint32)[at]
         each, more = jnp.maximum(mass // width, 1), mass % width
         place, larger = quantiles - start, more * (each + 1)
@@ -97,7 +97,7 @@ class Histogram(spans.SpanModel):
         return jnp.where(mass == 0, 0, jnp.asarray(self._first)[at] + i.astype(jnp.int32))
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
+        symbols = _base.check_symbols(symbols, self.shape)
         at = self._bin(jnp.clip(symbols, self.low, self.high) - self.low)
         # With the largest as one, no sum leaves the range of floats.
         scaled = self.masses / jax.lax.stop_gradient(self.masses.max(-1, keepdims=True))

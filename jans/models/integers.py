@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
-from jans.models import base, family
-from jans.models.family import Bound
-from jans.shapes import Shape
+from jans._checks import Shape
+from jans.models import _base, _family
+from jans.models._family import Bound
 
 
-class SupportModel(family.FamilyModel):
+class SupportModel(_family.FamilyModel):
     """A model on the integers low ... high, given as ints for all symbols or as int32 arrays with bounds for each."""
 
     low: jax.Array | None
@@ -24,7 +24,7 @@ class SupportModel(family.FamilyModel):
     @property
     def bounds(self) -> tuple[Bound, Bound]:
         """The lowest and the highest symbol."""
-        return family.joined(self.support[0], self.low), family.joined(self.support[1], self.high)
+        return _family.joined(self.support[0], self.low), _family.joined(self.support[1], self.high)
 
     @property
     def size(self) -> Bound:
@@ -35,18 +35,18 @@ class SupportModel(family.FamilyModel):
     def set_support(self, low: Any, high: Any, precision: int, *shapes: Shape) -> Shape:
         """Takes the support, and returns its common shape with those of the parameters."""
         bounds = (
-            family.check_integer("low", low, *self.limits),
-            family.check_integer("high", high, *self.limits),
+            _family.check_integer("low", low, *self.limits),
+            _family.check_integer("high", high, *self.limits),
         )
         size = bounds[1] - bounds[0] + 1 if isinstance(bounds[0], int) and isinstance(bounds[1], int) else None
-        self.precision = family.check_size(f"the support {low} ... {high}", size, precision)
-        shape, together = family.broadcast(bounds, *shapes)
-        self.support, (self.low, self.high) = family.split(*together)
+        self.precision = _family.check_size(f"the support {low} ... {high}", size, precision)
+        shape, together = _family.broadcast(bounds, *shapes)
+        self.support, (self.low, self.high) = _family.split(*together)
         return shape
 
     def support_operands(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         low, high = self.bounds
-        return family.flat(self.shape, shape, low), family.flat(self.shape, shape, high)
+        return _family.flat(self.shape, shape, low), _family.flat(self.shape, shape, high)
 
     @staticmethod
     @abc.abstractmethod
@@ -58,14 +58,14 @@ class SupportModel(family.FamilyModel):
         """The probability of symbols (int32) before quantisation; the first and the last have the tails."""
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
+        symbols = _base.check_symbols(symbols, self.shape)
         low, high = self.bounds
         mass = self.mass(symbols, symbols <= low, symbols >= high)
-        return family.log_floored(mass, self.size, self.precision, (symbols >= low) & (symbols <= high))
+        return _family.log_floored(mass, self.size, self.precision, (symbols >= low) & (symbols <= high))
 
     def mass_around(self, centre: jax.Array, scale: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
         """What a distribution of a scale has within 1/2 of a distance from its location."""
-        return family.mass_between(self.cdf, (centre - 0.5) / scale, (centre + 0.5) / scale, first, last)
+        return _family.mass_between(self.cdf, (centre - 0.5) / scale, (centre + 0.5) / scale, first, last)
 
 
 RULE = """
@@ -88,8 +88,8 @@ class LocationScale(SupportModel):
     leaves = ("loc", "scale", "low", "high")
     static = ("support", "precision")
 
-    def __init__(self, loc: Any, scale: Any, low: Any, high: Any, precision: int = base.DEFAULT_PRECISION):
-        loc, scale = base.check_floats("loc", loc), base.check_floats("scale", scale)
+    def __init__(self, loc: Any, scale: Any, low: Any, high: Any, precision: int = _base.DEFAULT_PRECISION):
+        loc, scale = _base.check_floats("loc", loc), _base.check_floats("scale", scale)
         shape = self.set_support(low, high, precision, loc.shape, scale.shape)
         self.loc, self.scale = jnp.broadcast_to(loc, shape), jnp.broadcast_to(scale, shape)
 
@@ -98,13 +98,13 @@ class LocationScale(SupportModel):
         return self.loc.shape
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
-        return *base.flat_parameters(self.shape, shape, self.loc, self.scale), *self.support_operands(shape)
+        return *_base.flat_parameters(self.shape, shape, self.loc, self.scale), *self.support_operands(shape)
 
     def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
         return self.mass_around(symbols.astype(self.loc.dtype) - self.loc, self.scale, first, last)
 
 
-@family.documented(RULE)
+@_family.documented(RULE)
 class Gaussian(LocationScale):
     """A Gaussian on integers: F(z) = (1 + erf(z / sqrt(2))) / 2, z = (x - mean) / scale.
 
@@ -116,7 +116,7 @@ class Gaussian(LocationScale):
     cdf = staticmethod(ndtr)
 
 
-@family.documented(RULE)
+@_family.documented(RULE)
 class Laplace(LocationScale):
     """A Laplace distribution on integers: F(z) = exp(z) / 2 for z <= 0, F(-z) = 1 - F(z)."""
 
@@ -128,7 +128,7 @@ class Laplace(LocationScale):
         return jnp.where(z <= 0, half, 1 - half)
 
 
-@family.documented(RULE)
+@_family.documented(RULE)
 class Logistic(LocationScale):
     """A logistic distribution on integers: F(z) = 1 / (1 + exp(-z))."""
 
@@ -136,7 +136,7 @@ class Logistic(LocationScale):
     cdf = staticmethod(jax.nn.sigmoid)
 
 
-@family.documented(RULE)
+@_family.documented(RULE)
 class Cauchy(LocationScale):
     """A Cauchy distribution on integers: F(z) = atan(z) / pi + 1/2."""
 

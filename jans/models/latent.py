@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
-from jans.models import base, family
+from jans._checks import Shape, check_precision
+from jans.models import _base, _family
 from jans.models.uniform import Uniform
 from jans.reference import tables
-from jans.shapes import Shape, check_precision
 
 
-class BinnedGaussian(family.FamilyModel):
+class BinnedGaussian(_family.FamilyModel):
     """Symbols are the bins between fixed edges, with the mass that a Gaussian has there.
 
     `left(k) = floor(Phi((edge_k - mean) / scale) * (2**precision - n)) + k`, Phi in fixed point (`csrc/core/fixed.h`).
@@ -34,9 +34,11 @@ class BinnedGaussian(family.FamilyModel):
     shared = ("edges",)
     ends = "high"
 
-    def __init__(self, mean: Any, scale: Any, edges: Any, precision: int = base.DEFAULT_PRECISION):
-        self.mean, self.scale = jnp.broadcast_arrays(base.check_single("mean", mean), base.check_single("scale", scale))
-        self.edges = base.check_single("edges", edges)
+    def __init__(self, mean: Any, scale: Any, edges: Any, precision: int = _base.DEFAULT_PRECISION):
+        self.mean, self.scale = jnp.broadcast_arrays(
+            _base.check_single("mean", mean), _base.check_single("scale", scale)
+        )
+        self.edges = _base.check_single("edges", edges)
         if self.edges.ndim != 1 or self.edges.size < 3:
             raise ValueError(f"edges must be one axis of three or more, got shape {self.edges.shape}.")
         if not isinstance(self.edges, jax.core.Tracer):
@@ -54,18 +56,18 @@ class BinnedGaussian(family.FamilyModel):
         return 0, self.edges.size - 2
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
-        return *base.flat_parameters(self.shape, shape, self.mean, self.scale), self.edges
+        return *_base.flat_parameters(self.shape, shape, self.mean, self.scale), self.edges
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = base.check_symbols(symbols, self.shape)
+        symbols = _base.check_symbols(symbols, self.shape)
         n = self.edges.size - 1
         at = jnp.clip(symbols, 0, n - 1)
         # Infinite edges stay out of the arithmetic: their derivatives would be no numbers.
         edges = self.edges.at[jnp.array([0, n])].set(0.0)
         first, last = at == 0, at == n - 1
         low, high = (edges[at] - self.mean) / self.scale, (edges[at + 1] - self.mean) / self.scale
-        mass = family.mass_between(ndtr, low, high, first, last)
-        return family.log_floored(mass, n, self.precision, (symbols >= 0) & (symbols < n))
+        mass = _family.mass_between(ndtr, low, high, first, last)
+        return _family.log_floored(mass, n, self.precision, (symbols >= 0) & (symbols < n))
 
 
 class NormalGrid:
@@ -92,7 +94,7 @@ class NormalGrid:
         """The standard normal on this grid: all bins equally likely."""
         return Uniform(2**self.bits, precision=self.bits)
 
-    def posterior(self, mean: Any, scale: Any, precision: int = base.DEFAULT_PRECISION) -> BinnedGaussian:
+    def posterior(self, mean: Any, scale: Any, precision: int = _base.DEFAULT_PRECISION) -> BinnedGaussian:
         """Gaussians on this grid, one for each latent."""
         return BinnedGaussian(mean, scale, self.edges, precision)
 

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
-from jans.models import base, family
+from jans._checks import Shape
+from jans.models import _base, _family
 from jans.models.integers import SupportModel
-from jans.shapes import Shape
 
 MAX_COMPONENTS = 16
 
@@ -36,10 +36,16 @@ class Mixture(SupportModel):
     limits = (-(2**22), 2**22)
 
     def __init__(
-        self, logits: Any, mean: Any, scale: Any, low: Any = 0, high: Any = 255, precision: int = base.DEFAULT_PRECISION
+        self,
+        logits: Any,
+        mean: Any,
+        scale: Any,
+        low: Any = 0,
+        high: Any = 255,
+        precision: int = _base.DEFAULT_PRECISION,
     ):
         arrays = jnp.broadcast_arrays(
-            base.check_single("logits", logits), base.check_single("mean", mean), base.check_single("scale", scale)
+            _base.check_single("logits", logits), _base.check_single("mean", mean), _base.check_single("scale", scale)
         )
         if arrays[0].ndim < 1 or not 1 <= arrays[0].shape[-1] <= MAX_COMPONENTS:
             raise ValueError(
@@ -52,7 +58,7 @@ class Mixture(SupportModel):
 
     @classmethod
     def single(
-        cls, mean: Any, scale: Any, low: Any = 0, high: Any = 255, precision: int = base.DEFAULT_PRECISION
+        cls, mean: Any, scale: Any, low: Any = 0, high: Any = 255, precision: int = _base.DEFAULT_PRECISION
     ) -> Self:
         """One component: a distribution for every symbol in fixed point, the one that is coded fastest.
 
@@ -64,7 +70,7 @@ class Mixture(SupportModel):
         >>> model.interval(jnp.array([0, 9]))
         (Array([20227, 41327], dtype=uint32), Array([25081,  7660], dtype=uint32))
         """
-        mean, scale = base.check_single("mean", mean)[..., None], base.check_single("scale", scale)[..., None]
+        mean, scale = _base.check_single("mean", mean)[..., None], _base.check_single("scale", scale)[..., None]
         return cls(jnp.zeros((1,), jnp.float32), mean, scale, low, high, precision)
 
     @property
@@ -75,9 +81,9 @@ class Mixture(SupportModel):
         logits = self.logits
         if logits.shape[-1] == 1:
             logits = jnp.zeros((1, 1), jnp.float32)  # its weight is 1
-            mean, scale = base.flat_parameters(self.shape, shape, self.mean, self.scale)
+            mean, scale = _base.flat_parameters(self.shape, shape, self.mean, self.scale)
         else:
-            logits, mean, scale = base.flat_parameters(self.shape, shape, logits, self.mean, self.scale)
+            logits, mean, scale = _base.flat_parameters(self.shape, shape, logits, self.mean, self.scale)
         return logits, mean, scale, *self.support_operands(shape)
 
     def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
@@ -86,7 +92,7 @@ class Mixture(SupportModel):
         return (jax.nn.softmax(self.logits, -1) * masses).sum(-1)
 
 
-@family.documented(RULE)
+@_family.documented(RULE)
 class LogisticMixture(Mixture):
     """Mixtures of discretised logistics (Salimans et al. 2017, arXiv:1701.05517).
 
@@ -99,7 +105,7 @@ class LogisticMixture(Mixture):
     cdf = staticmethod(jax.nn.sigmoid)
 
 
-@family.documented(RULE)
+@_family.documented(RULE)
 class GaussianMixture(Mixture):
     """Mixtures of Gaussians on integers."""
 

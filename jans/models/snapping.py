@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jans.models import base
+from jans.models import _base
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -40,7 +40,7 @@ def snap(values: Any, bits: int = 8) -> jax.Array:
     >>> snap(jnp.array([0.3, -1.26, 7.0]), bits=2)
     Array([ 0.25, -1.25,  7.  ], dtype=float32)
     """
-    return _snapped(base.check_single("values", values), _check_bits(bits))
+    return _snapped(_base.check_single("values", values), _check_bits(bits))
 
 
 def snap_margin(values: Any, bits: int = 8) -> jax.Array:
@@ -54,7 +54,7 @@ def snap_margin(values: Any, bits: int = 8) -> jax.Array:
     >>> snap_margin(jnp.array([0.25, 0.36, 0.375]), bits=2)
     Array([0.125     , 0.01499999, 0.        ], dtype=float32)
     """
-    single = base.check_single("values", values)
+    single = _base.check_single("values", values)
     return 2.0 ** -(_check_bits(bits) + 1) - jnp.abs(single - snap(single, bits))
 
 

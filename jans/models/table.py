@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.ffi import calls
-from jans.models import base, rows
-from jans.shapes import Shape, check_precision
+from jans._checks import Shape, check_precision
+from jans.ffi import targets
+from jans.models import _base, _rows
 
 LOOKUPS = ("auto", "search", "guide", "dense", "alias")
 _GUIDED, _ALIASED = (24, 2**16), (31, 2**24)
@@ -18,7 +18,7 @@ _GUIDE_BYTES = 2**19
 """What all guides of a table may take together: half of what the second cache of a core has today."""
 
 
-class Table(rows.RowsModel):
+class Table(_rows.RowsModel):
     """Symbols coded with row `index` of a table of cumulative frequencies.
 
     Args:
@@ -44,7 +44,7 @@ class Table(rows.RowsModel):
     leaves = ("cdf", "index", "guide", "alias", "remap")
     shared = ("cdf", "guide", "alias", "remap")
 
-    def __init__(self, cdf: Any, index: Any = 0, precision: int = base.DEFAULT_PRECISION):
+    def __init__(self, cdf: Any, index: Any = 0, precision: int = _base.DEFAULT_PRECISION):
         shape = jnp.shape(cdf)
         if len(shape) != 2 or shape[0] < 1 or shape[1] < 2 or not jnp.issubdtype(jnp.result_type(cdf), jnp.integer):
             raise ValueError(
@@ -104,14 +104,14 @@ class Table(rows.RowsModel):
         if lookup == "search" or not fits:
             return prepared
         if lookup == "alias":
-            (prepared.alias,) = calls.table_alias(self.cdf, precision=self.precision)
-            (prepared.remap,) = calls.table_remap(self.cdf, precision=self.precision)
+            (prepared.alias,) = targets.maps.table_alias(self.cdf, precision=self.precision)
+            (prepared.remap,) = targets.maps.table_remap(self.cdf, precision=self.precision)
             # What is no distribution has no place 0, and not even those of its symbols are coded that look like any.
             bad = prepared.remap[:, -prepared.alias.shape[1] // 2] != 0
             prepared.cdf = jnp.where(bad[:, None], jnp.uint32(1), self.cdf)
             return prepared
         bits = self.precision if lookup == "dense" else _guide_bits(count, n, self.precision)
-        (prepared.guide,) = calls.table_guide(self.cdf, precision=self.precision, bits=bits)
+        (prepared.guide,) = targets.maps.table_guide(self.cdf, precision=self.precision, bits=bits)
         return prepared
 
     def at(self, index: Any) -> "Table":
@@ -120,15 +120,15 @@ class Table(rows.RowsModel):
         table.index = _check_index(index)
         return table
 
-    def kernel(self, shape: Shape) -> base.Kernel:
+    def kernel(self, shape: Shape) -> _base.Kernel:
         if self.guide is None:
             return super().kernel(shape)
-        return base.Kernel("table", (*self.rows(shape), self.guide))
+        return _base.Kernel("table", (*self.rows(shape), self.guide))
 
-    def stack_kernel(self, shape: Shape) -> base.Kernel:
+    def stack_kernel(self, shape: Shape) -> _base.Kernel:
         if self.alias is None or self.remap is None:
             return self.kernel(shape)
-        return base.Kernel("alias", (*self.rows(shape), self.alias, self.remap))
+        return _base.Kernel("alias", (*self.rows(shape), self.alias, self.remap))
 
     @property
     def shape(self) -> Shape:
@@ -141,7 +141,7 @@ class Table(rows.RowsModel):
         return first.astype(jnp.int32)[self.index], after.astype(jnp.int32)[self.index] - 1
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
-        return self.cdf, base.flat_parameters(self.shape, shape, self.index)[0]
+        return self.cdf, _base.flat_parameters(self.shape, shape, self.index)[0]
 
 
 def _check_index(index: Any) -> jax.Array:

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.models import base
-from jans.models.family import FamilyModel
-from jans.shapes import Shape, check_precision
+from jans._checks import Shape, check_precision
+from jans.models import _base
+from jans.models._family import FamilyModel
 
 
 class Uniform(FamilyModel):
@@ -28,7 +28,7 @@ class Uniform(FamilyModel):
     leaves = ("size",)
     ends = "high"
 
-    def __init__(self, size: Any, precision: int = base.DEFAULT_PRECISION):
+    def __init__(self, size: Any, precision: int = _base.DEFAULT_PRECISION):
         self.precision = check_precision(precision)
         if isinstance(size, int | np.integer):
             if not 1 <= size < 2**31:
@@ -52,7 +52,7 @@ class Uniform(FamilyModel):
         return (self.size == 1).all()
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        return base.log_share(self, symbols)
+        return _base.log_share(self, symbols)
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
-        return base.flat_parameters(self.shape, shape, self.size)
+        return _base.flat_parameters(self.shape, shape, self.size)

@@ -14,16 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 import test_fuzz
 
-from jans.ffi import calls, registry
+from jans.ffi import registry, targets
 
 
 def compare(call):
     """Argument checks, batches, launches and kernels: everything is as on the CPU."""
     name, args, params = call
-    target = calls.TARGETS[name]
+    target = targets.TARGETS[name]
     with jax.enable_x64(any(a.dtype == np.float64 for a in args)):
         arrays = list(map(jnp.asarray, args))
-        shapes = jax.eval_shape(functools.partial(calls.CALLS[name], **params), *arrays)
+        shapes = jax.eval_shape(functools.partial(targets.CALLS[name], **params), *arrays)
         emulate = jax.ffi.ffi_call(f"emulated_{name}", shapes, input_output_aliases=target.aliases)
         theirs = emulate(*arrays, **{key: np.int32(params[key]) for key in target.attributes})
     test_fuzz.assert_same(name, test_fuzz.run(name, args, params), theirs)

@@ -9,7 +9,8 @@ import json
 import struct
 import zlib
 
-from jans.reference import plain
+from jans._variants import RANS
+from jans.reference import spec
 
 N, SIZE = 45, 9
 CASES = [
@@ -42,15 +43,15 @@ def table(numbers: Numbers, precision: int) -> list[int]:
     return [0, *cuts[:3], *cuts[2:], 2**precision]
 
 
-def words(name: str, coder: plain.Coder) -> bytes:
-    width = plain.VARIANTS[name].word_bits // 8
-    return b"".join(word.to_bytes(width, "little") for word in plain.words(plain.VARIANTS[name], coder))
+def words(name: str, coder: spec.rans.Coder) -> bytes:
+    width = RANS[name].word_bits // 8
+    return b"".join(word.to_bytes(width, "little") for word in spec.rans.words(RANS[name], coder))
 
 
-def wire(name: str, coders: list[plain.Coder], batch: tuple[int, ...] = (), fingerprint: int = 0) -> bytes:
+def wire(name: str, coders: list[spec.rans.Coder], batch: tuple[int, ...] = (), fingerprint: int = 0) -> bytes:
     """Coders as docs/format.md says: prefix, batch shape, sizes, heads, tails, checksum."""
-    v = plain.VARIANTS[name]
-    number, lanes = list(plain.VARIANTS).index(name), len(coders[0][0])
+    v = RANS[name]
+    number, lanes = RANS[name].number, len(coders[0][0])
     body = b"JANS" + bytes([1, 1, number, len(batch)]) + struct.pack("<IQ", lanes, fingerprint)
     body += b"".join(struct.pack("<I", length) for length in batch)
     body += b"".join(struct.pack("<i", len(tail)) for _, tail in coders)
@@ -64,11 +65,11 @@ def sealed(body: bytes) -> bytes:
 
 
 def message(name: str, lanes: int, precision: int) -> dict:
-    v, numbers = plain.VARIANTS[name], Numbers(1000 * lanes + precision)
+    v, numbers = RANS[name], Numbers(1000 * lanes + precision)
     cdf = table(numbers, precision)
     legal = [s for s in range(SIZE) if cdf[s] < cdf[s + 1]]
     symbols = [legal[numbers.below(len(legal))] for _ in range(N)]
-    coder = plain.push(v, plain.init(v, lanes), cdf, symbols, precision)
+    coder = spec.rans.push(v, spec.rans.init(v, lanes), cdf, symbols, precision)
     return {
         "variant": name,
         "lanes": lanes,
@@ -82,16 +83,16 @@ def message(name: str, lanes: int, precision: int) -> dict:
 
 def batch() -> dict:
     """Six streams in a batch of shape (3, 2), of different lengths, some of them empty."""
-    v = plain.VARIANTS["rans32_16"]
+    v = RANS["rans32_16"]
     cdf, rows = [0, 1, 5, 16], [[(i * k + k) % 3 for i in range(4 * k)] for k in range(6)]
-    coders = [plain.push(v, plain.init(v, 2), cdf, symbols, 4) for symbols in rows]
+    coders = [spec.rans.push(v, spec.rans.init(v, 2), cdf, symbols, 4) for symbols in rows]
     return {"cdf": cdf, "precision": 4, "symbols": rows, "bytes": wire(v.name, coders, (3, 2)).hex()}
 
 
 def refused() -> list[dict]:
     """Bytes that are no stream, and how the error begins."""
-    v = plain.VARIANTS["rans64"]
-    coder = plain.push(v, plain.init(v, 2), [0, 1, 16], [0] * 40, 4)
+    v = RANS["rans64"]
+    coder = spec.rans.push(v, spec.rans.init(v, 2), [0, 1, 16], [0] * 40, 4)
     good = wire("rans64", [coder])
     body = good[:-4]
     low = wire("rans64", [((2**32 - 1, 2**32), ())])

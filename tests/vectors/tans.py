@@ -11,7 +11,7 @@ import pathlib
 
 from vectors.generate import SIZE, N, Numbers, table
 
-from jans.reference import plain_tans as plain
+from jans.reference import spec
 
 FILE = pathlib.Path(__file__).with_name("tans.json")
 CASES = [(lanes, precision) for lanes in (1, 3, 8) for precision in (4, 12, 15)] + [(1, 1), (2, 3)]
@@ -25,8 +25,8 @@ def message(lanes: int, precision: int) -> dict:
     index = [numbers.below(2) for _ in range(N)]
     quantiles = [numbers.below(2**precision) for _ in index]
     symbols = [bisect.bisect_right(cdf[k], q) - 1 for k, q in zip(index, quantiles, strict=True)]
-    spreads = [plain.spread(row, precision) for row in cdf]
-    coder = plain.push(plain.init(lanes, precision), spreads, index, symbols)
+    spreads = [spec.tans.spread(row, precision) for row in cdf]
+    coder = spec.tans.push(spec.tans.init(lanes, precision), spreads, index, symbols)
     return {
         "lanes": lanes,
         "precision": precision,
@@ -34,7 +34,7 @@ def message(lanes: int, precision: int) -> dict:
         "cdf": cdf,
         "index": index,
         "symbols": symbols,
-        "bytes": plain.to_bytes(coder, word_bits).hex(),
+        "bytes": spec.tans.to_bytes(coder, word_bits).hex(),
     }
 
 
@@ -43,15 +43,15 @@ def bypassed(lanes: int, precision: int, digit_bits: int) -> dict:
     numbers, word_bits = Numbers(1000 * lanes + precision), 16 if precision > 7 else 8
     cdf = [table(numbers, precision) for _ in range(2)]
     sizes = [SIZE, max(s for s in range(SIZE - 1) if cdf[1][s] < cdf[1][s + 1]) + 1]
-    bypass = plain.Bypass(digit_bits, [size - 1 for size in sizes], [-4, 17])
+    bypass = spec.tans.Bypass(digit_bits, [size - 1 for size in sizes], [-4, 17])
     index = [(0, 1, 0, 1, -1)[numbers.below(5)] for _ in range(N)]
     symbols = []
     for k in index:
         near = bypass.offset[k] + bisect.bisect_right(cdf[k], numbers.below(2**precision)) - 1
         far = bypass.offset[k] + FAR[numbers.below(len(FAR))]
         symbols.append(0 if k < 0 else near if numbers.below(3) else min(max(far, -(2**31)), 2**31 - 1))
-    spreads = [plain.spread(row, precision) for row in cdf]
-    coder = plain.push(plain.init(lanes, precision), spreads, index, symbols, bypass)
+    spreads = [spec.tans.spread(row, precision) for row in cdf]
+    coder = spec.tans.push(spec.tans.init(lanes, precision), spreads, index, symbols, bypass)
     return {
         "lanes": lanes,
         "precision": precision,
@@ -62,7 +62,7 @@ def bypassed(lanes: int, precision: int, digit_bits: int) -> dict:
         "cdf": cdf,
         "index": index,
         "symbols": symbols,
-        "bytes": plain.to_bytes(coder, word_bits).hex(),
+        "bytes": spec.tans.to_bytes(coder, word_bits).hex(),
     }
 
 

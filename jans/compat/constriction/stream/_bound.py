@@ -12,7 +12,7 @@ import numpy as np
 from jans import quantize
 from jans.compat._host import on_host as on_host
 from jans.compat.constriction.stream._pieces import LONGEST
-from jans.models import base, family, rows
+from jans.models import _base, _family, _rows
 
 PRECISION = 24
 ONE = 1 << PRECISION
@@ -22,7 +22,7 @@ NOT_NORMALIZABLE = (
 )
 
 
-class Operands(family.FamilyModel):
+class Operands(_family.FamilyModel):
     """A model in closed form: what its kernel takes, each operand with 1 or `count` rows. Supports are operands as
     well, so that all models of a family share their compiled programs."""
 
@@ -52,7 +52,7 @@ class Bound(abc.ABC):
     """The most symbols of a piece, a power of 4."""
 
     @abc.abstractmethod
-    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
+    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[_base.Model, np.ndarray]:
         """The model of symbols begin ... end - 1, and how they are called in it."""
 
 
@@ -61,16 +61,16 @@ class Known(Bound):
     """Models of integers, which kernels search: `part(begin, end)` is for these symbols, and calls the symbol low 0."""
 
     count: int | None
-    part: Callable[[int, int], base.Model]
+    part: Callable[[int, int], _base.Model]
     low: int = 0
     longest: int = LONGEST
 
-    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
+    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[_base.Model, np.ndarray]:
         piece = symbols[begin:end]
         return self.part(begin, end), piece - np.int32(self.low) if self.low else piece
 
 
-def shared(model: base.Model, low: int = 0) -> Known:
+def shared(model: _base.Model, low: int = 0) -> Known:
     """One model for all symbols."""
     return Known(None, lambda begin, end: model, low)
 
@@ -102,7 +102,7 @@ def probabilities(values: np.ndarray, perfect: bool) -> Known:
         longest //= 4
     if not perfect:
         return dataclasses.replace(operands("lazy", {}, {0: values}), longest=longest)
-    return Known(values.shape[0], lambda begin, end: _rows(_quantized(values[begin:end], True)), longest=longest)
+    return Known(values.shape[0], lambda begin, end: _as_rows(_quantized(values[begin:end], True)), longest=longest)
 
 
 def table(cdf: np.ndarray, low: int = 0) -> Known:
@@ -110,11 +110,11 @@ def table(cdf: np.ndarray, low: int = 0) -> Known:
     padded = np.full(1 << (cdf.size - 1).bit_length(), ONE, np.uint32)
     padded[: cdf.size] = cdf
     with on_host():
-        return shared(_rows(jnp.asarray(padded)), low)
+        return shared(_as_rows(jnp.asarray(padded)), low)
 
 
-def _rows(cdf: Any) -> rows.Rows:
-    return rows.Rows(cdf, PRECISION)
+def _as_rows(cdf: Any) -> _rows.Rows:
+    return _rows.Rows(cdf, PRECISION)
 
 
 def _quantized(values: np.ndarray, perfect: bool) -> np.ndarray:
@@ -123,11 +123,11 @@ def _quantized(values: np.ndarray, perfect: bool) -> np.ndarray:
         return np.asarray((quantize.perfect if perfect else quantize.probs)(wide, PRECISION))
 
 
-def brackets(start: np.ndarray, end: np.ndarray) -> rows.Rows:
+def brackets(start: np.ndarray, end: np.ndarray) -> _rows.Rows:
     """A model for each symbol of which the interval is known: symbol 1 has it, symbols 0 and 2 what is beside it."""
     cdf = np.zeros((start.size, 4), np.uint32)
     cdf[:, 1], cdf[:, 2], cdf[:, 3] = start, end, ONE
-    return _rows(cdf if start.size > 1 else cdf[0])
+    return _as_rows(cdf if start.size > 1 else cdf[0])
 
 
 def every_quantile() -> Operands:

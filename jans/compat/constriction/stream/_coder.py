@@ -9,7 +9,7 @@ from jans.compat.constriction.stream import _arrays, _bound
 from jans.compat.constriction.stream._pieces import pieces
 from jans.compat.constriction.stream._searched import Searched
 from jans.compat.constriction.stream.model import Model
-from jans.models import base
+from jans.models import _base
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
 BAD_PARAMETER = (
@@ -48,10 +48,10 @@ class Coder(abc.ABC):
     @abc.abstractmethod
     def _undo(self, state: Any) -> None: ...
 
-    def _push(self, model: base.Model, symbols: np.ndarray) -> None:
+    def _push(self, model: _base.Model, symbols: np.ndarray) -> None:
         raise NotImplementedError
 
-    def _pop(self, model: base.Model, n: int) -> np.ndarray:
+    def _pop(self, model: _base.Model, n: int) -> np.ndarray:
         raise NotImplementedError
 
     def _quantile(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jans.compat.constriction.stream import _arrays, _bound
-from jans.models import base
+from jans.models import _base
 
 Function = Callable[..., Any]
 
@@ -81,13 +81,13 @@ class Searched(_bound.Bound):
     def _of(self, k: int) -> Leaky:
         return self.leaky[k] if isinstance(self.leaky, list) else self.leaky
 
-    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[base.Model, np.ndarray]:
+    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[_base.Model, np.ndarray]:
         """The model of symbols begin ... end - 1, and how they are called in it."""
         ends = [self._of(k).interval(symbol) for k, symbol in enumerate(symbols[begin:end].tolist(), begin)]
         start, after = np.array(ends, np.uint32).reshape(-1, 2).T
         return _bound.brackets(start, after), np.ones(end - begin, np.int32)
 
-    def find(self, quantile: int, k: int) -> tuple[int, base.Model]:
+    def find(self, quantile: int, k: int) -> tuple[int, _base.Model]:
         """Symbol k, which has this quantile, and a model that has nothing but its interval."""
         leaky = self._of(k)
         guess = _arrays.real(self.inverse((quantile + 0.5) / _bound.ONE, *leaky.parameters))

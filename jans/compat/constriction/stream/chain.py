@@ -20,11 +20,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import chain
+from jans.coders import chain
 from jans.compat.constriction.stream import _arrays, _coder
 from jans.compat.constriction.stream._words import Words, significant
 from jans.compat.constriction.stream.model import Model
-from jans.models import base
+from jans.models import _base
 from jans.status import OUT_OF_REMAINDERS, UNDERFLOW
 
 _LEAST_HEAD = 2**8
@@ -40,17 +40,17 @@ def _read(heads: jax.Array, compressed: jax.Array, remainders: jax.Array) -> cha
 def _write(state: chain.State) -> jax.Array:
     """The numbers that `_read` takes, and the status: uint32 [6]."""
     numbers = jnp.stack([state.compressed_size, state.remainders_size, state.status]).astype(jnp.uint32)
-    return jnp.concatenate([state.rest[None], state.head[0], numbers])
+    return jnp.concatenate([state.partial_word[None], state.head[0], numbers])
 
 
 @jax.jit
-def _push(heads: jax.Array, remainders: jax.Array, model: base.Model, symbols: jax.Array) -> tuple[jax.Array, ...]:
+def _push(heads: jax.Array, remainders: jax.Array, model: _base.Model, symbols: jax.Array) -> tuple[jax.Array, ...]:
     state = chain.push(_read(heads, jnp.zeros(symbols.shape, jnp.uint32), remainders), model, symbols)
     return _write(state), state.compressed
 
 
 @functools.partial(jax.jit, static_argnames=("n",))
-def _pop(heads: jax.Array, compressed: jax.Array, model: base.Model, n: int) -> tuple[jax.Array, ...]:
+def _pop(heads: jax.Array, compressed: jax.Array, model: _base.Model, n: int) -> tuple[jax.Array, ...]:
     state, symbols = chain.pop(_read(heads, compressed, jnp.zeros(n, jnp.uint32)), model, shape=(n,))
     return _write(state), state.remainders, symbols
 
@@ -100,7 +100,7 @@ class ChainCoder(_coder.Coder):
         head = self._head
         return np.array([self._rest, head & 0xFFFFFFFF, head >> 32, compressed, remainders], np.uint32)
 
-    def _push(self, model: base.Model, symbols: np.ndarray) -> None:
+    def _push(self, model: _base.Model, symbols: np.ndarray) -> None:
         window, held = self._remainders.top(symbols.size)
         numbers, words = _coder.run(_push, self._heads(0, held), window, model, symbols)
         rest, low, high, size, left, status = numbers.tolist()
@@ -111,7 +111,7 @@ class ChainCoder(_coder.Coder):
         self._remainders.size -= held - left
         self._rest, self._head = rest, low | high << 32
 
-    def _pop(self, model: base.Model, n: int) -> np.ndarray:
+    def _pop(self, model: _base.Model, n: int) -> np.ndarray:
         window, held = self._compressed.top(n)
         numbers, words, symbols = _coder.run(_pop, self._heads(held, 0), window, model, n=n)
         rest, low, high, left, size, status = numbers.tolist()

@@ -18,11 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import range_coder
+from jans.coders import range_coder
 from jans.compat.constriction.stream import _arrays, _bound, _coder
 from jans.compat.constriction.stream._words import Words
 from jans.compat.constriction.stream.model import Model
-from jans.models import base
+from jans.models import _base
 from jans.status import BAD_DATA, UNDERFLOW
 
 _EVERYTHING = 2**64 - 1
@@ -49,10 +49,12 @@ def _encoder(numbers: jax.Array, capacity: int) -> range_coder.Encoder:
 
 
 @functools.partial(jax.jit, static_argnames=("room",))
-def _encode(numbers: jax.Array, model: base.Model, symbols: jax.Array, room: int) -> tuple[jax.Array, jax.Array]:
+def _encode(numbers: jax.Array, model: _base.Model, symbols: jax.Array, room: int) -> tuple[jax.Array, jax.Array]:
     """The numbers after symbols, with size and status: uint32 [8]; and the words that became settled."""
     encoder = range_coder.encode(_encoder(numbers, symbols.shape[0] + room), model, symbols)
-    rest = jnp.stack([encoder.held, encoder.first.astype(jnp.int32), encoder.size, encoder.status]).astype(jnp.uint32)
+    rest = jnp.stack(
+        [encoder.pending_words, encoder.pending_first.astype(jnp.int32), encoder.size, encoder.status]
+    ).astype(jnp.uint32)
     return jnp.concatenate([encoder.lower, encoder.range, rest]), encoder.words
 
 
@@ -65,7 +67,7 @@ def _finish(numbers: jax.Array, room: int) -> tuple[jax.Array, jax.Array]:
 
 @functools.partial(jax.jit, static_argnames=("n",))
 def _decode(
-    numbers: jax.Array, words: jax.Array, size: jax.Array, model: base.Model, n: int
+    numbers: jax.Array, words: jax.Array, size: jax.Array, model: _base.Model, n: int
 ) -> tuple[jax.Array, jax.Array]:
     """From halves of lower and range: these after n symbols, with index and status, uint32 [6]; and the symbols."""
     place = range_coder.Position(jnp.int32(0), numbers[:2], numbers[2:])
@@ -91,7 +93,7 @@ class RangeEncoder(_coder.Coder):
     def _numbers(self) -> np.ndarray:
         return np.array([*_halves(self._lower, self._range), self._held, self._first], np.uint32)
 
-    def _push(self, model: base.Model, symbols: np.ndarray) -> None:
+    def _push(self, model: _base.Model, symbols: np.ndarray) -> None:
         numbers, words = _coder.run(_encode, self._numbers(), model, symbols, room=_room(self._held))
         low, high, range_low, range_high, held, first, size, status = numbers.tolist()
         _coder.check(status)
@@ -171,7 +173,7 @@ class RangeDecoder(_coder.Coder):
     def _undo(self, state: tuple[int, ...]) -> None:
         self._index, self._lower, self._range = state
 
-    def _take(self, model: base.Model, n: int) -> tuple[np.ndarray, bool]:
+    def _take(self, model: _base.Model, n: int) -> tuple[np.ndarray, bool]:
         """Symbols, and whether the message ended before them."""
         # The point shows two words, and no symbol takes more than one.
         left = self._words[self._index : self._index + n + 2]
@@ -187,7 +189,7 @@ class RangeDecoder(_coder.Coder):
         self._lower, self._range = low | high << 32, range_low | range_high << 32
         return symbols, status & UNDERFLOW != 0
 
-    def _pop(self, model: base.Model, n: int) -> np.ndarray:
+    def _pop(self, model: _base.Model, n: int) -> np.ndarray:
         symbols, ended = self._take(model, n)
         if ended:
             raise AssertionError("Tried to decode more symbols than the compressed data can hold.")

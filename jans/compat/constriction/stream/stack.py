@@ -18,15 +18,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import rans
+from jans.coders import rans
 from jans.compat.constriction.stream import _arrays, _coder
 from jans.compat.constriction.stream._words import Words, significant
 from jans.compat.constriction.stream.model import Model
-from jans.models import base
+from jans.models import _base
 
 
 @jax.jit
-def _push(head: jax.Array, model: base.Model, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _push(head: jax.Array, model: _base.Model, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
     """A head after a push, with size and status: uint32 [4]; and the words that it wrote."""
     tail = jnp.zeros(symbols.shape, jnp.uint32)
     state = rans.State(head[None], tail, jnp.int32(0), jnp.int32(0), "rans64")
@@ -36,7 +36,7 @@ def _push(head: jax.Array, model: base.Model, symbols: jax.Array) -> tuple[jax.A
 
 
 @functools.partial(jax.jit, static_argnames=("n",))
-def _pop(head: jax.Array, tail: jax.Array, size: jax.Array, model: base.Model, n: int) -> tuple[jax.Array, jax.Array]:
+def _pop(head: jax.Array, tail: jax.Array, size: jax.Array, model: _base.Model, n: int) -> tuple[jax.Array, jax.Array]:
     """A head after n symbols were popped, with size and status: uint32 [4]; and the symbols."""
     state = rans.State(head[None], tail, size, jnp.int32(0), "rans64")
     state, symbols = rans.pop(state, model, shape=(n,))
@@ -79,14 +79,14 @@ class AnsCoder(_coder.Coder):
     def _halves(self) -> np.ndarray:
         return np.array([self._head & 0xFFFFFFFF, self._head >> 32], np.uint32)
 
-    def _push(self, model: base.Model, symbols: np.ndarray) -> None:
+    def _push(self, model: _base.Model, symbols: np.ndarray) -> None:
         numbers, words = _coder.run(_push, self._halves(), model, symbols)
         low, high, size, status = numbers.tolist()
         _coder.check(status)
         self._bulk.push(words[:size])
         self._head = low | high << 32
 
-    def _pop(self, model: base.Model, n: int) -> np.ndarray:
+    def _pop(self, model: _base.Model, n: int) -> np.ndarray:
         # No symbol takes more than a word, so that n words do not end before all words do.
         window, held = self._bulk.top(n)
         numbers, symbols = _coder.run(_pop, self._halves(), window, np.int32(held), model, n=n)

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from jans.compat.constriction.symbol import huffman as huffman
-from jans.reference import plain_huffman as plain
+from jans.reference import spec
 
 __all__ = ["QueueDecoder", "QueueEncoder", "StackCoder", "huffman"]
 
@@ -56,8 +56,8 @@ def _symbol(codebook: Any, bits: Iterator[int]) -> int:
     if not isinstance(codebook, huffman.DecoderHuffmanTree):
         raise TypeError(f"codebook must be a DecoderHuffmanTree, got {type(codebook).__name__}.")
     try:
-        return plain.find(codebook._children, bits)
-    except plain.OutOfDataError:
+        return spec.huffman.find(codebook._children, bits)
+    except spec.huffman.OutOfDataError:
         raise ValueError("Ran out of bits in compressed data.") from None
 
 
@@ -92,7 +92,7 @@ class QueueEncoder(_Bits):
             KeyError: when the symbol is none of the codebook's.
             OverflowError: when it is negative.
         """
-        self._rest = plain.append(self._rest, self._words, _codeword(symbol, codebook))
+        self._rest = spec.huffman.append(self._rest, self._words, _codeword(symbol, codebook))
 
     def get_compressed_and_bitrate(self) -> tuple[np.ndarray, int]:
         """The words, uint32, the last one filled with zeros, and how many bits are written."""
@@ -123,7 +123,7 @@ class QueueDecoder(_Bits):
         Raises:
             ValueError: when the bits end before the code word does; they are gone then.
         """
-        return _symbol(codebook, self._take(plain.take_first))
+        return _symbol(codebook, self._take(spec.huffman.take_first))
 
 
 class StackCoder(_Bits):
@@ -149,7 +149,7 @@ class StackCoder(_Bits):
         Raises:
             As `QueueEncoder.encode_symbol`.
         """
-        self._rest = plain.append(self._rest, self._words, _codeword(symbol, codebook)[::-1])
+        self._rest = spec.huffman.append(self._rest, self._words, _codeword(symbol, codebook)[::-1])
 
     def decode_symbol(self, codebook: huffman.DecoderHuffmanTree) -> int:
         """Takes the symbol off that was written last.
@@ -157,7 +157,7 @@ class StackCoder(_Bits):
         Raises:
             As `QueueDecoder.decode_symbol`.
         """
-        return _symbol(codebook, self._take(plain.take_last))
+        return _symbol(codebook, self._take(spec.huffman.take_last))
 
     def get_compressed_and_bitrate(self) -> tuple[np.ndarray, int]:
         """The words, uint32, with a 1 bit above the last bit, and how many bits there are without it."""

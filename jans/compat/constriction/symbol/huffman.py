@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import huffman
-from jans.reference import plain_huffman as plain
+from jans.coders import huffman
+from jans.reference import spec
 
 __all__ = ["DecoderHuffmanTree", "EncoderHuffmanTree"]
 
 
-def _children(probabilities: Any) -> plain.Children:
+def _children(probabilities: Any) -> spec.huffman.Children:
     array = np.asarray(probabilities)
     if jnp.issubdtype(array.dtype, jnp.integer):
         array = array.astype(np.float64)
@@ -48,7 +48,7 @@ class EncoderHuffmanTree:
     """
 
     def __init__(self, probabilities: Any):
-        self._codewords = plain.codewords(_children(probabilities))
+        self._codewords = spec.huffman.codewords(_children(probabilities))
 
 
 class DecoderHuffmanTree:

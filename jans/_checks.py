@@ -1,0 +1,82 @@
+"""How symbols meet a model: shapes, dtypes and precisions, checked where they can still be named."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Shape = tuple[int, ...]
+SYMBOLS = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
+KERNEL_SYMBOLS = (np.uint8, np.uint16, np.int32)
+"""What kernels take; others are widened first."""
+MAX_DIGIT_BITS = 16
+"""Of the numbers of bypass coding."""
+
+
+def type_name(value: Any) -> str:
+    """How errors name the type of a value: by the name that users know, with its module."""
+    cls = type(value)
+    public = cls.__dict__.get("public_name")
+    return public or (cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}")
+
+
+def check_fit(model: Shape, symbols: Shape) -> None:
+    """Raises ValueError where a model's shape does not broadcast to that of the symbols."""
+    try:
+        fits = jnp.broadcast_shapes(model, symbols) == tuple(symbols)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"symbols of shape {tuple(symbols)} do not fit a model of shape {tuple(model)}: the model's shape must "
+            "broadcast to theirs. For a batch of streams use jax.vmap over state, model and symbols."
+        )
+
+
+def check_precision(precision: int, symbols: int | None = None) -> int:
+    """The precision as an int, or an error that says what fits."""
+    if not isinstance(precision, int | np.integer) or not 1 <= precision <= 32:
+        raise ValueError(f"precision must be an integer from 1 to 32 bits, got {precision!r}.")
+    if symbols is not None and symbols > 2**precision:
+        raise ValueError(
+            f"{symbols} symbols do not fit a precision of {precision} bits, which has room for {2**precision}. "
+            f"Raise precision to at least {(symbols - 1).bit_length()}."
+        )
+    if symbols == 1 and precision == 32:
+        raise ValueError("a single symbol has no interval of 32 bits. Use a precision below 32.")
+    return int(precision)
+
+
+def check_symbols(symbols: Any) -> jax.Array:
+    """Symbols to push, as an array of a dtype that coders take."""
+    array = jnp.asarray(symbols)
+    if array.dtype not in SYMBOLS:
+        raise TypeError(
+            f"symbols must be uint8, int8, uint16, int16 or int32, got {array.dtype}. "
+            "Convert them with .astype(jnp.int32)."
+        )
+    return array
+
+
+def check_dtype(dtype: Any) -> np.dtype:
+    """The dtype of symbols to pop."""
+    dtype = np.dtype(dtype)
+    if dtype not in SYMBOLS:
+        raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {dtype}.")
+    return dtype
+
+
+def check_rows(name: str, values: Any, count: int) -> jax.Array:
+    """One integer for every row of a table, int32 [count], from as many or from one for all."""
+    array = jnp.asarray(values)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{name} must be integers, got {array.dtype}.")
+    if array.shape not in ((), (count,)):
+        raise ValueError(f"{name} must be one number or one for each of the {count} rows, got shape {array.shape}.")
+    return jnp.broadcast_to(array.astype(jnp.int32), (count,))
+
+
+def tuples(value: Any) -> Any:
+    """Lists as tuples, which JSON does not tell apart."""
+    return tuple(tuples(v) for v in value) if isinstance(value, list) else value

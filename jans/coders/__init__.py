@@ -1,0 +1,7 @@
+"""The coders: states that are values, and pure functions that put symbols on them and take them off again."""
+
+from jans.coders import chain as chain
+from jans.coders import huffman as huffman
+from jans.coders import range_coder as range_coder
+from jans.coders import rans as rans
+from jans.coders import tans as tans

@@ -1,0 +1,204 @@
+"""Strings of bits that grow and shrink: the queue and the stack that symbol codes are written to.
+
+The first bit of a string is the lowest of its first word. A queue is written at its end and read from its front by a
+`Reader`; a stack is written and read at its end. Bits that fill no word yet are kept below a leading one, so that an
+empty partial_word is 1.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans._checks import type_name
+from jans.coders._state import (
+    CoderState,
+    bits_below_one,
+    check_layout,
+    check_one_stream,
+    check_words,
+    float_of,
+    pytree,
+)
+from jans.status import BAD_STATE, check
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _Bits(CoderState):
+    partial_word: jax.Array
+    words: jax.Array
+    size: jax.Array
+    status: jax.Array
+
+    @property
+    def ranks(self) -> Mapping[str, int]:
+        """Axes of the arrays of one stream."""
+        return {"partial_word": 0, "words": 1, "size": 0, "status": 0}
+
+    def is_empty_stream(self) -> jax.Array:
+        """Whether there are no bits."""
+        return (self.size == 0) & (self.partial_word == 1)
+
+    def content_of_stream(self, xp: Any) -> Any:
+        """The number of bits."""
+        return 32 * xp.asarray(self.size).astype(float_of(xp)) + bits_below_one(self.partial_word, xp)
+
+    def is_sound(self) -> np.ndarray:
+        """Whether the partial word has its leading one."""
+        return np.asarray(self.partial_word) != 0
+
+
+@pytree("jans.huffman.Queue")
+@dataclasses.dataclass(frozen=True, repr=False)
+class Queue(_Bits):
+    """Bits to write at the end: an immutable pytree, one stream.
+
+    Attributes:
+        partial_word: uint32 [], the bits of the last word, below a leading one, while it is not full.
+        words: uint32 [capacity]; the first `size` are in use, the others unspecified.
+        size: int32 []. Beyond the capacity it counts words that were dropped.
+        status: int32 [], sticky bits of `jans.status`.
+    """
+
+
+@pytree("jans.huffman.Stack")
+@dataclasses.dataclass(frozen=True, repr=False)
+class Stack(_Bits):
+    """Bits to write and read at the end: an immutable pytree, one stream.
+
+    Attributes:
+        partial_word, words, size, status: as those of a `Queue`; the end is the highest bit of `partial_word` below its
+            leading one.
+    """
+
+
+@pytree("jans.huffman.Reader")
+@dataclasses.dataclass(frozen=True, repr=False)
+class Reader(_Bits):
+    """Bits to read from the front: an immutable pytree, one stream.
+
+    Attributes:
+        partial_word: uint32 [], what is left of the word that is being read, below a leading one; its lowest bit is
+            next.
+        words: uint32 [capacity], of which `size` hold bits.
+        size: int32 [].
+        status: int32 [], sticky bits of `jans.status`.
+        position: int32 [], the word after the one that is being read.
+    """
+
+    position: jax.Array
+
+    @property
+    def ranks(self) -> Mapping[str, int]:
+        """Axes of the arrays of one stream."""
+        return {**super().ranks, "position": 0}
+
+    def is_empty_stream(self) -> jax.Array:
+        """Whether all bits were read."""
+        return (self.position == self.size) & (self.partial_word == 1)
+
+    def content_of_stream(self, xp: Any) -> Any:
+        """The number of bits that are left to read."""
+        return super().content_of_stream(xp) - 32 * xp.asarray(self.position).astype(float_of(xp))
+
+    def is_sound(self) -> np.ndarray:
+        """Whether the partial word has its leading one, and the position lies in the message."""
+        position = np.asarray(self.position)
+        return super().is_sound() & (position >= 0) & (position <= np.asarray(self.size))
+
+
+def queue(capacity: int) -> Queue:
+    """No bits, to write at the end.
+
+    Args:
+        capacity: words of 32 bits that there is room for; static.
+
+    >>> queue(capacity=2)
+    jans.huffman.Queue(words=0 of 2, status=0)
+    """
+    check_layout(lanes=1, capacity=capacity)
+    return Queue(jnp.uint32(1), jnp.zeros(capacity, jnp.uint32), jnp.int32(0), jnp.int32(0))
+
+
+def stack(capacity: int) -> Stack:
+    """No bits, to write and read at the end.
+
+    Args:
+        capacity: words of 32 bits that there is room for; static.
+    """
+    check_layout(lanes=1, capacity=capacity)
+    return Stack(jnp.uint32(1), jnp.zeros(capacity, jnp.uint32), jnp.int32(0), jnp.int32(0))
+
+
+def reader(source: Any) -> Reader:
+    """The bits of a queue, to read from the front.
+
+    Args:
+        source: a `Queue`, or its words: uint32 [n], as `to_words` or constriction's `QueueEncoder` gives them.
+
+    Returns:
+        The reader, with the status of the queue. Zeros that fill the last word count as bits.
+    """
+    if isinstance(source, _Bits) and not isinstance(source, Queue):
+        raise TypeError(f"a reader reads a queue or its words, got {type_name(source)}.")
+    if not isinstance(source, Queue):
+        words = check_words(source)
+        return Reader(jnp.uint32(1), words, jnp.int32(words.shape[0]), jnp.int32(0), jnp.int32(0))
+    check_stream(source, Queue)
+    length = jnp.int32(31) - jax.lax.clz(source.partial_word).astype(jnp.int32)
+    last = source.partial_word ^ (jnp.uint32(1) << length.astype(jnp.uint32))
+    words = jnp.append(source.words, jnp.uint32(0)).at[source.size].set(last, mode="drop")
+    status = source.status | jnp.where(source.partial_word == 0, BAD_STATE, 0)
+    return Reader(jnp.uint32(1), words, source.size + (length > 0), status, jnp.int32(0))
+
+
+def from_words(words: Any, capacity: int | None = None) -> Stack:
+    """A stack from its words: the inverse of `to_words`.
+
+    Args:
+        words: uint32 [n], as `to_words` or constriction's `StackCoder` gives them: the last one ends with a 1 bit above
+            all others.
+        capacity: words that there is room for; by default as many as there are.
+
+    Returns:
+        The stack; an empty one for no words. A last word of zero sets `BAD_STATE`.
+    """
+    array = check_words(words)
+    size = max(array.shape[0] - 1, 0)
+    capacity = size if capacity is None else capacity
+    check_layout(lanes=1, capacity=capacity)
+    if capacity < size:
+        raise ValueError(f"capacity must be at least the {size} words below the last one, got {capacity}.")
+    partial_word = array[-1] if array.shape[0] else jnp.uint32(1)
+    status = jnp.where(partial_word == 0, BAD_STATE, 0).astype(jnp.int32)
+    return Stack(jnp.maximum(partial_word, 1), jnp.pad(array[:size], (0, capacity - size)), jnp.int32(size), status)
+
+
+def to_words(bits: Queue | Stack) -> np.ndarray:
+    """The bits of one stream as words, for other programs: uint32 [n].
+
+    The last word of a queue is filled with zeros; that of a stack has a 1 bit above its bits, and is never missing.
+    These are the words of constriction's `QueueEncoder` and `StackCoder`.
+
+    Raises:
+        CodingError: when the status is not clean.
+
+    >>> to_words(stack(capacity=2))
+    array([1], dtype=uint32)
+    """
+    if isinstance(bits, Stack):
+        last = int(check(check_stream(bits, Stack)).partial_word)
+        ends = [last]
+    else:
+        last = int(check(check_stream(bits, Queue)).partial_word)
+        ends = [last - (1 << last.bit_length() - 1)] if last > 1 else []
+    return np.concatenate([np.asarray(bits.words)[: int(bits.size)], np.array(ends, np.uint32)])
+
+
+def check_stream(bits: Any, kind: Any) -> Any:
+    """The bits of one stream; raises where they are of another kind, or of many streams."""
+    check_one_stream(bits, kind, kind.__name__.lower())
+    return bits

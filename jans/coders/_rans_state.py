@@ -1,0 +1,150 @@
+"""The state of the stack coder: how it begins, and what its heads may be."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import _variants
+from jans._variants import RansVariant
+from jans.coders._state import CoderState, check_layout, check_one_stream, float_of, log2_heads, pytree
+from jans.reference import spec
+
+
+@pytree("jans.rans.State", static=("variant",))
+@dataclasses.dataclass(frozen=True, repr=False)
+class State(CoderState):
+    """A stack coder: an immutable pytree, one stream.
+
+    Attributes:
+        head: uint32 [lanes, 2], low half first, for a 64-bit state; uint32 [lanes] for a 32-bit one.
+        tail: words [capacity], uint32, uint16 or uint8; the first `size` are in use, the others unspecified.
+        size: int32 []. Beyond the capacity it counts words that were dropped.
+        status: int32 [], sticky bits of `jans.status`.
+        variant: name of the state and word sizes, static.
+    """
+
+    head: jax.Array
+    tail: jax.Array
+    size: jax.Array
+    status: jax.Array
+    variant: str
+
+    stacks = {"tail": "size"}  # noqa: RUF012
+
+    @property
+    def ranks(self) -> Mapping[str, int]:
+        """Axes of the arrays of one stream."""
+        return {"head": find_variant(self.variant).halves, "tail": 1, "size": 0, "status": 0}
+
+    @property
+    def lanes(self) -> int:
+        """Number of interleaved heads."""
+        return self.head.shape[-find_variant(self.variant).halves]
+
+    def is_empty_stream(self) -> jax.Array:
+        """Whether it holds what `init` gives."""
+        head = _empty_head(find_variant(self.variant), self.lanes)
+        return (self.size == 0) & (self.head == head).all(axis=tuple(range(-head.ndim, 0)))
+
+    def content_of_stream(self, xp: Any) -> Any:
+        """The words of the tail, and the logarithm of every head."""
+        v = find_variant(self.variant)
+        heads = log2_heads(self.head, v.halves, xp)
+        return v.word_bits * xp.asarray(self.size).astype(float_of(xp)) + heads
+
+    def is_sound(self) -> np.ndarray:
+        """Whether a coder can have the heads."""
+        v = find_variant(self.variant)
+        head = np.asarray(self.head).astype(np.uint64)
+        x = head[..., 0] | head[..., 1] << np.uint64(32) if v.halves == 2 else head
+        low = x < np.uint64(v.lower)
+        if self.variant == "rans64" and self.lanes == 1:
+            low &= (np.asarray(self.size) > 0)[..., None]
+        high = x >> np.uint64(v.top_bits - 1) > 1
+        return np.logical_not((low | high).any(axis=-1))
+
+
+def find_variant(name: str) -> RansVariant:
+    """The sizes behind the name of a variant."""
+    return _variants.find(_variants.RANS, name)
+
+
+def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
+    """An empty coder.
+
+    Args:
+        capacity: words of the tail; static. n symbols of b bits need about n * b / word bits of them.
+        lanes: interleaved heads; static. 32 is the fast shape.
+        variant: "rans64" (constriction's words), "rans64_ryg", "rans32_16" or "rans32"; see `docs/format.md`.
+
+    >>> init(capacity=4)
+    jans.rans.State(variant='rans64', tail=0 of 4, status=0)
+    """
+    v = find_variant(variant)
+    check_layout(lanes, capacity)
+    head = _empty_head(v, lanes)
+    return State(
+        head=jnp.asarray(np.broadcast_to(head, (lanes, *head.shape[1:]))),
+        tail=jnp.zeros(capacity, v.word),
+        size=jnp.int32(0),
+        status=jnp.int32(0),
+        variant=variant,
+    )
+
+
+def random(key: jax.Array, n_words: int, capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
+    """A coder that holds random bits, for bits-back coding to start from.
+
+    Args:
+        key: a JAX random key.
+        n_words: random words in the tail, besides the heads, which are random as well.
+        capacity, lanes, variant: as for `init`.
+    """
+    v = find_variant(variant)
+    check_layout(lanes, capacity)
+    if not 0 <= n_words <= capacity:
+        raise ValueError(f"n_words must be from 0 to the capacity of {capacity} words, got {n_words}.")
+    low_key, high_key, tail_key = jax.random.split(key, 3)
+    low = jax.random.bits(low_key, (lanes,), jnp.uint32)
+    if v.halves == 2:
+        high = jax.random.bits(high_key, (lanes,), jnp.uint32) >> (64 - v.top_bits)
+        head = jnp.stack([low, jnp.maximum(high, 1)], axis=-1)
+    else:
+        head = v.lower + low % jnp.uint32(2**v.top_bits - v.lower)
+    tail = jnp.zeros(capacity, v.word)
+    tail = tail.at[:n_words].set(jax.random.bits(tail_key, (n_words,), tail.dtype))
+    return State(head, tail, jnp.int32(n_words), jnp.int32(0), variant)
+
+
+def check_stream(state: Any) -> tuple[jax.Array, ...]:
+    """Head, tail, size and status of one stream; raises where the state is none or many."""
+    check_one_stream(state, State)
+    word = find_variant(state.variant).word
+    if state.tail.dtype != word or state.head.dtype != np.uint32:
+        raise TypeError(
+            f"a state of variant {state.variant} has a uint32 head and a {word.name} tail, got {state.head.dtype} and "
+            f"{state.tail.dtype}. It seems to come from another variant."
+        )
+    return state.arrays()
+
+
+def _empty_head(v: RansVariant, lanes: int) -> np.ndarray:
+    """A head of an empty coder, as it lies in a state of one lane; all of them are alike."""
+    return split_heads(v, spec.rans.init(v, min(lanes, 2))[0])[:1]
+
+
+def split_heads(v: RansVariant, heads: Sequence[int]) -> np.ndarray:
+    """Heads as they lie in a state: uint32 [lanes], or [lanes, 2] halves, low first."""
+    if v.halves == 1:
+        return np.array(heads, np.uint32)
+    return np.array([[x & 0xFFFFFFFF, x >> 32] for x in heads], np.uint32).reshape(-1, 2)
+
+
+def join_heads(state: State) -> list[int]:
+    """The heads of one stream as Python integers."""
+    head = np.asarray(state.head)
+    return [int(x) for x in head] if head.ndim == 1 else [int(low) | int(high) << 32 for low, high in head]

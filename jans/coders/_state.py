@@ -1,0 +1,202 @@
+"""What the states of all coders have in common: immutable pytrees, whose words beyond those in use say nothing."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+
+from jans._checks import tuples, type_name
+
+_T = TypeVar("_T")
+
+
+def pytree(name: str, static: tuple[str, ...] = ()) -> Callable[[type[_T]], type[_T]]:
+    """Makes a frozen dataclass a pytree that exported programs can take.
+
+    Args:
+        name: what errors and exported programs call the class. It never changes, wherever the class is defined.
+        static: names of the static fields.
+    """
+
+    def register(cls: type[_T]) -> type[_T]:
+        cls.public_name = name  # type: ignore[attr-defined]
+        data = [field.name for field in dataclasses.fields(cls) if field.name not in static]  # type: ignore[arg-type]
+        jax.tree_util.register_dataclass(cls, data, list(static))
+        jax.export.register_pytree_node_serialization(
+            cls,
+            serialized_name=name,
+            serialize_auxdata=lambda values: json.dumps(values).encode(),
+            deserialize_auxdata=lambda text: tuples(json.loads(text)),
+        )
+        return cls
+
+    return register
+
+
+class CoderState:
+    """The base of all states: one stream, or a batch of streams, as `jax.vmap` makes it.
+
+    A subclass is a frozen dataclass of arrays, with a field `status` and static fields behind it.
+    """
+
+    public_name: ClassVar[str]
+    stacks: ClassVar[Mapping[str, str]] = MappingProxyType({"words": "size"})
+    """The fields that hold words, and for each of them the field that says how many are in use."""
+
+    status: jax.Array
+
+    @property
+    def ranks(self) -> Mapping[str, int]:
+        """The arrays in the order of the fields, and how many axes each has in one stream."""
+        raise NotImplementedError
+
+    @property
+    def lanes(self) -> int:
+        """Number of interleaved heads."""
+        return 1
+
+    @property
+    def capacity(self) -> int:
+        """Number of words that there is room for."""
+        return getattr(self, next(iter(self.stacks))).shape[-1]
+
+    @property
+    def usage(self) -> tuple[tuple[jax.Array, int], ...]:
+        """For each stack of words, how many are in use (int32, beyond the capacity where words were dropped), and how
+        many there is room for."""
+        return tuple((getattr(self, size), getattr(self, words).shape[-1]) for words, size in self.stacks.items())
+
+    @property
+    def reserve(self) -> jax.Array | int:
+        """How many more words the end of the message may need."""
+        return 0
+
+    def canonical(self: _T) -> _T:
+        """The same content, with zeros for the words that are not in use: what two equal coders have in common."""
+        used = {
+            words: used_words(getattr(self, words), getattr(self, size))
+            for words, size in self.stacks.items()  # type: ignore[attr-defined]
+        }
+        return dataclasses.replace(self, **used)  # type: ignore[type-var]
+
+    def arrays(self) -> tuple[jax.Array, ...]:
+        """The arrays of the state in the order of its fields, which is that of its kernels."""
+        return tuple(getattr(self, name) for name in self.ranks)
+
+    def replace(self: _T, *arrays: jax.Array) -> _T:
+        """This state with other arrays, in the order of its fields."""
+        changes: dict[str, Any] = dict(zip(self.ranks, arrays, strict=True))  # type: ignore[attr-defined]
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def is_empty_stream(self) -> jax.Array:
+        """Bool, of the shape of the batch: see `is_empty`."""
+        raise NotImplementedError
+
+    def content_of_stream(self, xp: Any) -> Any:
+        """Content in bits, of the shape of the batch; `xp` is NumPy or, inside `jit`, `jax.numpy`."""
+        raise NotImplementedError
+
+    def is_sound(self) -> np.ndarray:
+        """Bool, of the shape of the batch: whether a coder can have these numbers. For concrete arrays."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        settings = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            if field.name not in self.ranks
+        ]
+        batch = np.shape(self.status)
+        settings += [f"lanes={self.lanes}"] * (self.lanes != 1) + [f"batch={batch}"] * bool(batch)
+        for (words, _), (size, capacity) in zip(self.stacks.items(), self.usage, strict=True):
+            used = "?" if isinstance(size, jax.core.Tracer) else str(np.max(np.asarray(size), initial=0))
+            settings.append(f"{words}={used} of {capacity}")
+        if not isinstance(self.status, jax.core.Tracer):
+            settings.append(f"status={np.bitwise_or.reduce(np.asarray(self.status), axis=None)}")
+        return f"{self.public_name}({', '.join(settings)})"
+
+
+def used_words(words: jax.Array, size: jax.Array) -> jax.Array:
+    """Words with zeros in place of those that are not in use."""
+    return jnp.where(jnp.arange(words.shape[-1]) < jnp.asarray(size)[..., None], words, 0)
+
+
+def check_kind(state: Any, kind: type[CoderState], name: str = "state") -> None:
+    """Raises TypeError where a state is not of a kind."""
+    if not isinstance(state, kind):
+        raise TypeError(f"{name} must be a {kind.public_name}, got {type_name(state)}.")
+
+
+def check_one_stream(state: Any, kind: type[CoderState], name: str = "state") -> None:
+    """Raises where a state is of another kind, or a batch of streams."""
+    check_kind(state, kind, name)
+    if any(jnp.ndim(getattr(state, field)) != rank for field, rank in state.ranks.items()):
+        shapes = ", ".join(f"{field} {jnp.shape(getattr(state, field))}" for field in state.ranks)
+        raise ValueError(
+            f"{name} must be one stream, got arrays of shapes {shapes}. Map a batch of streams with jax.vmap."
+        )
+
+
+def is_empty(state: Any) -> jax.Array:
+    """Whether a coder holds nothing: bool, of the shape of the batch. After decoding everything it should be true.
+
+    Args:
+        state: a coder, or a batch of coders. A stack coder is empty when it holds what `init` gives; a reader or a
+            decoder is empty when its message has ended.
+    """
+    check_kind(state, CoderState)
+    return state.is_empty_stream()
+
+
+def content_bits(state: Any) -> jax.Array | np.ndarray:
+    """The information content of a coder in bits, of the shape of the batch: its words, and the logarithm of every
+    head.
+
+    Outside of `jit` it is a float64. Inside it is a float32, and differences of large contents lose their last bits.
+
+    Args:
+        state: a coder, or a batch of coders.
+    """
+    check_kind(state, CoderState)
+    return state.content_of_stream(jnp if isinstance(state.status, jax.core.Tracer) else np)
+
+
+def float_of(xp: Any) -> Any:
+    """The dtype of contents."""
+    return xp.float32 if xp is jnp else xp.float64
+
+
+def log2_heads(head: Any, halves: int, xp: Any) -> Any:
+    """The sum of the logarithms of heads, [..., lanes, 2] halves or [..., lanes]; a head of zero holds nothing."""
+    head = xp.asarray(head).astype(float_of(xp))
+    x = head[..., 0] + head[..., 1] * 2.0**32 if halves == 2 else head
+    return xp.where(x > 0, xp.log2(xp.maximum(x, 1)), 0).sum(-1)
+
+
+def bits_below_one(x: Any, xp: Any) -> Any:
+    """The number of bits below the leading one of integers of 32 bits."""
+    if xp is jnp:
+        return (31 - jax.lax.clz(jnp.asarray(x)).astype(jnp.int32)).astype(jnp.float32)
+    return np.frexp(np.asarray(x, np.float64))[1] - 1.0  # exact: the exponent of a number of 32 bits
+
+
+def check_layout(lanes: int, capacity: int) -> None:
+    """Raises ValueError for a state that cannot be."""
+    if lanes < 1:
+        raise ValueError(f"lanes must be at least 1, got {lanes}.")
+    if not 0 <= capacity < 2**31:
+        raise ValueError(f"capacity must be from 0 to 2**31 - 1 words, got {capacity}.")
+
+
+def check_words(words: Any, dtype: Any = np.uint32) -> jax.Array:
+    """Words that come from elsewhere, as an array; raises TypeError where they are something else."""
+    array = jnp.asarray(words)
+    if array.ndim != 1 or array.dtype != dtype:
+        raise TypeError(f"words must be one axis of {np.dtype(dtype).name}, got {array.dtype} of shape {array.shape}.")
+    return array

@@ -1,0 +1,26 @@
+"""Decoding with a model that only JAX knows, a few symbols at a time: what every coder does alike."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jans._checks import Shape
+
+
+def pop(
+    step: Callable[[Any, Any, int], tuple[Any, jax.Array]], state: Any, model: Any, shape: Shape, lanes: int = 1
+) -> tuple[Any, jax.Array]:
+    """Symbols of a shape, `lanes` at a time: `step(state, model, count)` gives state and symbols, and its model is that
+    of these symbols."""
+    rows, rest = divmod(math.prod(shape), lanes)
+    own, rebuilt = model.flat(shape).per_symbol()
+    body = [leaf[: rows * lanes].reshape(rows, lanes, *leaf.shape[1:]) for leaf in own]
+    state, symbols = jax.lax.scan(lambda s, leaves: step(s, rebuilt(leaves), lanes), state, body, length=rows)
+    symbols = symbols.reshape(-1)
+    if rest:
+        state, tail = step(state, rebuilt([leaf[rows * lanes :] for leaf in own]), rest)
+        symbols = jnp.concatenate([symbols, tail])
+    return state, symbols.reshape(shape)

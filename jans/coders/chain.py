@@ -1,0 +1,447 @@
+"""The chain coder: a stack whose symbols do not depend on each other.
+
+    pop:   q = the next bits, in [start, start + freq);   x' = x * freq + (q - start)
+    push:  q = start + x' mod freq;   x = floor(x' / freq);   q goes back to the bits
+
+A pop takes the bits of its model's precision from one stack, whatever the model says, and puts what they hold beyond
+the symbol on another, the remainders. So all quantiles are known at once: symbols are found side by side, and a model
+that changes, changes the symbol that it is for, and no other. That serves bits-back coding together with iterative
+inference or quantisation. What is left after popping is a message like any other; pushing starts from it and gives the
+data back.
+
+One state is one stream: batches come from `jax.vmap`. (Bamler 2022, arXiv:2201.01741; the bits are those of
+constriction's `ChainCoder`.)
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import _variants
+from jans._checks import check_dtype, check_fit, check_precision, check_symbols
+from jans._variants import ChainVariant
+from jans.codecs import Codec
+from jans.coders import _composites
+from jans.coders._state import (
+    CoderState,
+    bits_below_one,
+    check_layout,
+    check_one_stream,
+    check_words,
+    float_of,
+    log2_heads,
+    pytree,
+)
+from jans.coders._state import content_bits as content_bits
+from jans.coders._state import is_empty as is_empty
+from jans.ffi import targets
+from jans.status import BAD_MODEL, BAD_STATE, SENTENCES, CodingError, check
+
+
+@pytree("jans.chain.State", static=("variant", "precision"))
+@dataclasses.dataclass(frozen=True, repr=False)
+class State(CoderState):
+    """A chain coder: an immutable pytree, one stream.
+
+    Attributes:
+        partial_word: uint32 [], the bits of the last word that were not taken yet, below a leading one.
+        compressed: words [capacity], uint32 or uint16, that quantiles come from; the first `compressed_size` are used.
+        compressed_size: int32 [].
+        head: uint32 [lanes, 2], low half first, or uint32 [lanes]: the top of the remainders.
+        remainders: words [capacity] below it; the first `remainders_size` are used.
+        remainders_size: int32 [].
+        status: int32 [], sticky bits of `jans.status`.
+        variant: name of the state and word sizes, static.
+        precision: the largest number of bits of a quantile, static.
+    """
+
+    partial_word: jax.Array
+    compressed: jax.Array
+    compressed_size: jax.Array
+    head: jax.Array
+    remainders: jax.Array
+    remainders_size: jax.Array
+    status: jax.Array
+    variant: str
+    precision: int
+
+    stacks = {"compressed": "compressed_size", "remainders": "remainders_size"}  # noqa: RUF012
+
+    @property
+    def ranks(self) -> Mapping[str, int]:
+        """Axes of the arrays of one stream."""
+        return {
+            "partial_word": 0,
+            "compressed": 1,
+            "compressed_size": 0,
+            "head": find_variant(self.variant).halves,
+            "remainders": 1,
+            "remainders_size": 0,
+            "status": 0,
+        }
+
+    @property
+    def lanes(self) -> int:
+        """Number of interleaved heads."""
+        return self.head.shape[-find_variant(self.variant).halves]
+
+    def is_empty_stream(self) -> jax.Array:
+        """Whether no bits for quantiles are left."""
+        return (self.compressed_size == 0) & (self.partial_word == 1)
+
+    def content_of_stream(self, xp: Any) -> Any:
+        """The bits that quantiles come from, and those of the remainders."""
+        v = find_variant(self.variant)
+        words = xp.asarray(self.compressed_size) + xp.asarray(self.remainders_size)
+        bits = v.word_bits * words.astype(float_of(xp)) + bits_below_one(self.partial_word, xp)
+        return bits + log2_heads(self.head, v.halves, xp)
+
+    def is_sound(self) -> np.ndarray:
+        """Whether a coder can have the heads and the partial word."""
+        v = find_variant(self.variant)
+        head = np.asarray(self.head).astype(np.uint64)
+        x = head[..., 0] | head[..., 1] << np.uint64(32) if v.halves == 2 else head
+        above = x >> np.uint64(v.lower_bits(self.precision))
+        heads = ((above >= 1) & (above < 2**v.word_bits)).all(axis=-1)
+        partial = np.asarray(self.partial_word, np.int64)
+        return heads & (partial >= 1) & (partial < 2**v.word_bits)
+
+
+def find_variant(name: str) -> ChainVariant:
+    """The sizes behind the name of a variant."""
+    return _variants.find(_variants.CHAIN, name)
+
+
+def _find(variant: str, precision: int | None) -> tuple[ChainVariant, int]:
+    """The sizes behind the name of a variant, and the precision of a coder."""
+    v = find_variant(variant)
+    if precision is None:
+        return v, min(24, v.max_precision)
+    if check_precision(precision) > v.max_precision:
+        raise ValueError(f"variant {variant} has at most {v.max_precision} bits of precision, got {precision}.")
+    return v, precision
+
+
+def _one_head(v: ChainVariant, precision: int, words: jax.Array, sealed: bool) -> tuple[jax.Array, int, jax.Array]:
+    """The head that the words on top make, [1, 2] or [1], how many they are, and whether they are a head."""
+    n, lower = words.shape[0], jnp.uint32(2 ** v.lower_bits(precision))
+    top = lambda k: words[n - 1 - k].astype(jnp.uint32) if k < n else jnp.uint32(0)
+    one, below, taken = (jnp.uint32(1), top(0), 0) if sealed else (top(0), top(1), 1)
+    short = one < lower
+    if v.state_bits == 64:
+        head = jnp.stack([jnp.where(short, below, one), jnp.where(short, one, 0)])
+    else:
+        head = jnp.where(short, one << v.word_bits | below, one)
+    used = taken + short.astype(jnp.int32)
+    return head[None], used, (one != 0) & (used <= n)
+
+
+def _many_heads(
+    v: ChainVariant, precision: int, words: jax.Array, lanes: int, sealed: bool
+) -> tuple[jax.Array, int, jax.Array]:
+    """As `_one_head`, for several: a one and a word each, or words in full, the low one first."""
+    lower = v.lower_bits(precision)
+    each = min(lower, 1) if sealed else v.state_bits // v.word_bits
+    n, used = words.shape[0], lanes * each
+    if n < used:
+        raise ValueError(f"{lanes} lanes take {used} words, got {n}.")
+    top = words[n - used :].astype(jnp.uint32).reshape(lanes, each)
+    if sealed:
+        low = top[::-1, 0] if each else jnp.ones(lanes, jnp.uint32)
+        high = jnp.full(lanes, each, jnp.uint32)
+    else:
+        low, high = top[:, 0], top[:, 1]
+    if v.state_bits == 64:
+        head = jnp.stack([low, high], axis=-1)
+        small = (high == 0) & (low < jnp.uint32(2**lower))
+        good = ~small & (high >> jnp.uint32(lower) == 0)
+    else:
+        head = high << v.word_bits | low
+        good = (head >> lower != 0) & (head >> lower >> (v.word_bits - 1) >> 1 == 0)
+    return head, used, good.all()
+
+
+def _heads(
+    v: ChainVariant, precision: int, words: jax.Array, lanes: int, sealed: bool
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The heads that the words on top make, how many words are left, and whether they made heads."""
+    one = lanes == 1
+    head, used, good = (
+        _one_head(v, precision, words, sealed) if one else _many_heads(v, precision, words, lanes, sealed)
+    )
+    return head, jnp.maximum(words.shape[0] - jnp.asarray(used, jnp.int32), 0), good
+
+
+def init(
+    words: Any, capacity: int | None = None, lanes: int = 1, variant: str = "chain64", precision: int | None = None
+) -> State:
+    """A coder to pop symbols from data.
+
+    Args:
+        words: uint32 [n] (uint16 for "chain32_16"), any data; the last word is on top. A sentinel bit goes on top of
+            it, so that data may end with zeros. `to_data` takes it off again.
+        capacity: words of the remainders; by default as many as there are words, which is always enough.
+        lanes: interleaved heads of the remainders, static; symbol i belongs to head i % lanes. Several heads take a
+            word each.
+        variant: "chain64" (constriction's words) or "chain32_16".
+        precision: the largest precision of the models that are used; by default 24, or the 16 that "chain32_16" has
+            room for. A symbol takes the bits of its own model.
+
+    Returns:
+        The coder. Too few words set `BAD_STATE`.
+
+    >>> from jans import models
+    >>> state = init(np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32))
+    >>> state, symbols = pop(state, models.Uniform(10), shape=(4,))
+    >>> symbols
+    Array([0, 6, 8, 3], dtype=int32)
+    >>> push(state, models.Uniform(10), symbols).compressed_size
+    Array(3, dtype=int32)
+    """
+    return _init(words, True, capacity, lanes, variant, precision)
+
+
+def init_compressed(
+    words: Any, capacity: int | None = None, variant: str = "chain64", precision: int | None = None
+) -> State:
+    """A coder of one lane to pop symbols from words that another coder wrote.
+
+    Args:
+        words: uint32 [n] (uint16 for "chain32_16"), the last one not zero: both arrays of `to_remainders` one after the
+            other, or the words of constriction's `get_remainders` or `get_compressed`. There is no sentinel bit;
+            `to_compressed` gives the words back.
+        capacity, variant, precision: as for `init`.
+
+    Returns:
+        The coder. A last word of zero, or too few words, sets `BAD_STATE`.
+    """
+    return _init(words, False, capacity, 1, variant, precision)
+
+
+def _init(words: Any, sealed: bool, capacity: int | None, lanes: int, variant: str, precision: int | None) -> State:
+    v, precision = _find(variant, precision)
+    array = check_words(words, v.word)
+    capacity = array.shape[0] if capacity is None else capacity
+    check_layout(lanes, capacity)
+    head, size, good = _heads(v, precision, array, lanes, sealed)
+    return State(
+        partial_word=jnp.uint32(1),
+        compressed=array,
+        compressed_size=size,
+        head=head,
+        remainders=jnp.zeros(capacity, array.dtype),
+        remainders_size=jnp.int32(0),
+        status=jnp.where(good, 0, BAD_STATE).astype(jnp.int32),
+        variant=variant,
+        precision=precision,
+    )
+
+
+def init_remainders(
+    words: Any, capacity: int, lanes: int = 1, variant: str = "chain64", precision: int | None = None
+) -> State:
+    """A coder to push on, from what `to_remainders` gave.
+
+    Args:
+        words: uint32 [n] (uint16 for "chain32_16"): both arrays of `to_remainders` one after the other, or the second.
+        capacity: words of the data that pushing makes: n symbols of p bits make n * p bits.
+        lanes, variant, precision: as for `init`.
+
+    Returns:
+        The coder. Words that cannot come from `to_remainders` set `BAD_STATE`.
+    """
+    v, precision = _find(variant, precision)
+    array = check_words(words, v.word)
+    check_layout(lanes, capacity)
+    n = array.shape[0]
+    partial_word = array[-1].astype(jnp.uint32) if n else jnp.uint32(0)
+    head, size, good = _heads(v, precision, array[:-1], lanes, False)
+    return State(
+        partial_word=partial_word,
+        compressed=jnp.zeros(capacity, array.dtype),
+        compressed_size=jnp.int32(0),
+        head=head,
+        remainders=array,
+        remainders_size=size,
+        status=jnp.where(good & (partial_word != 0), 0, BAD_STATE).astype(jnp.int32),
+        variant=variant,
+        precision=precision,
+    )
+
+
+def _check(state: State, precision: int) -> dict[str, int]:
+    check_one_stream(state, State)
+    if precision > state.precision:
+        raise ValueError(
+            f"the model has {precision} bits of precision and the coder room for {state.precision}. Build the model "
+            f"with precision={state.precision} or less, or the coder with more."
+        )
+    return {"variant": find_variant(state.variant).number, "precision": precision, "most": state.precision}
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "dtype"))
+def pop(
+    state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
+) -> tuple[State, jax.Array]:
+    """Takes symbols off the coder: each costs the bits of its model's precision, and depends on nothing else.
+
+    Args, returns:
+        As `jans.rans.pop`. More symbols than there are bits set `UNDERFLOW`; an invalid model sets `BAD_MODEL`, gives
+        symbol 0 and loses the bits.
+    """
+    shape = tuple(model.shape if shape is None else shape)
+    coder = _check(state, model.precision)
+    dtype = check_dtype(dtype)
+    check_fit(model.shape, shape)
+    if model.parts:
+        state, symbols = _composites.pop(pop, state, model, shape, skip=False)
+        return state, symbols.astype(dtype)
+    n = math.prod(shape)
+    kernel = model.kernel(shape)
+    if kernel is not None:
+        partial_word, compressed_size, head, remainders, size, status, symbols = targets.chain.POPS[kernel.kind](
+            *state.arrays(), *kernel.operands, **coder, n=n
+        )
+        popped = state.replace(partial_word, state.compressed, compressed_size, head, remainders, size, status)
+        return popped, symbols.reshape(shape).astype(dtype)
+    partial_word, compressed_size, status, quantiles = targets.chain.take(
+        state.partial_word, state.compressed, state.compressed_size, state.status, **coder, n=n
+    )
+    symbols = model.locate(quantiles.reshape(shape))
+    start, freq = model.interval(symbols)
+    start = jnp.where(freq != 0, start, BAD_MODEL)
+    legal = quantiles.reshape(shape) - start < freq
+    start = start.reshape(-1)
+    head, remainders, size, status = targets.chain.keep(
+        state.head, state.remainders, state.remainders_size, status, start, freq.reshape(-1), quantiles, **coder
+    )
+    popped = state.replace(partial_word, state.compressed, compressed_size, head, remainders, size, status)
+    return popped, jnp.where(legal, symbols, 0).astype(dtype)
+
+
+@jax.jit
+def push(state: State, model: Any, symbols: jax.Array) -> State:
+    """Puts symbols on the coder: the inverse of `pop`. The remainders choose the quantiles.
+
+    Args, returns:
+        As `jans.rans.push`. Remainders that run out set `OUT_OF_REMAINDERS`.
+    """
+    coder = _check(state, model.precision)
+    symbols = check_symbols(symbols)
+    check_fit(model.shape, symbols.shape)
+    if model.parts:
+        return _composites.push(push, state, model, symbols.astype(jnp.int32), skip=False)
+    symbols = symbols.astype(jnp.int32)
+    kernel = model.kernel(symbols.shape)
+    if kernel is not None:
+        results = targets.chain.PUSHES[kernel.kind](*state.arrays(), symbols.reshape(-1), *kernel.operands, **coder)
+    else:
+        start, freq = model.interval(symbols)
+        results = targets.chain.push(*state.arrays(), start.reshape(-1), freq.reshape(-1), **coder)
+    partial_word, compressed, compressed_size, head, size, status = results
+    return state.replace(partial_word, compressed, compressed_size, head, state.remainders, size, status)
+
+
+class Words(NamedTuple):
+    """The words of a coder, uint32 or uint16. Joined, they are a message: `np.concatenate(words)`.
+
+    Attributes:
+        prefix: [m], words that the coder did not touch.
+        suffix: [n], words that it made.
+    """
+
+    prefix: np.ndarray
+    suffix: np.ndarray
+
+
+def _host_words(state: State) -> tuple[list[int], list[int], list[list[int]]]:
+    """The words of both stacks, and the significant words of every head, after a check of the status."""
+    _check(state, precision=1)
+    check(state)
+    if not state.is_sound():
+        raise CodingError(SENTENCES[BAD_STATE])
+    compressed = np.asarray(state.compressed)[: int(state.compressed_size)].tolist()
+    remainders = np.asarray(state.remainders)[: int(state.remainders_size)].tolist()
+    halves = np.asarray(state.head).reshape(state.lanes, -1).tolist()
+    heads = [sum(half << 32 * k for k, half in enumerate(head)) for head in halves]
+    word_bits = find_variant(state.variant).word_bits
+    return compressed, remainders, [_significant(head, word_bits) for head in heads]
+
+
+def _significant(head: int, word_bits: int) -> list[int]:
+    words = []
+    while head:
+        words.append(head % 2**word_bits)
+        head >>= word_bits
+    return words
+
+
+def to_remainders(state: State) -> Words:
+    """The words after popping: the data that is left, and the remainders, which end with the bits that fill no word.
+
+    The suffix alone is enough to push on (`init_remainders`); the data that pushing makes then go behind the prefix. A
+    single head is written up to its last significant word, several heads in full.
+
+    Raises:
+        CodingError: when the status of the state is not clean.
+    """
+    compressed, remainders, heads = _host_words(state)
+    v = find_variant(state.variant)
+    for words in heads:
+        full = len(words) if len(heads) == 1 else v.state_bits // v.word_bits
+        remainders += words + [0] * (full - len(words))
+    return Words(np.array(compressed, v.word), np.array([*remainders, int(state.partial_word)], v.word))
+
+
+def to_data(state: State) -> Words:
+    """The words after pushing all that was popped from a coder that `init` made: the remainders that are left, and the
+    data. The inverse of `init`.
+
+    Raises:
+        CodingError: when the status is not clean, or the coder does not hold a whole number of words below its
+            sentinel bit.
+    """
+    compressed, remainders, heads = _host_words(state)
+    _check_whole(state, all(words[-1] == 1 for words in heads))
+    for words in reversed(heads):
+        compressed += words[:-1]
+    word = find_variant(state.variant).word
+    return Words(np.array(remainders, word), np.array(compressed, word))
+
+
+def to_compressed(state: State) -> Words:
+    """As `to_data`, for a coder that `init_compressed` made: there is no sentinel bit to take off.
+
+    Raises:
+        CodingError: when the status is not clean, or the coder does not hold a whole number of words.
+        ValueError: for a coder of several lanes, which `init_compressed` cannot have made.
+    """
+    compressed, remainders, heads = _host_words(state)
+    if len(heads) > 1:
+        raise ValueError(f"a coder of {len(heads)} lanes was made by jans.chain.init. Call jans.chain.to_data.")
+    _check_whole(state, True)
+    word = find_variant(state.variant).word
+    return Words(np.array(remainders, word), np.array(compressed + heads[0], word))
+
+
+def _check_whole(state: State, sealed: bool) -> None:
+    if int(state.partial_word) != 1 or not sealed:
+        raise CodingError(
+            "the coder does not hold a whole number of words. Push exactly the symbols that were popped, with the same "
+            "models. Use to_data for a coder from init, and to_compressed for one from init_compressed."
+        )
+
+
+def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
+    """A model as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
+    shape = None if shape is None else tuple(shape)
+    return Codec(
+        push=lambda state, symbols: push(state, model, symbols),
+        pop=lambda state: pop(state, model, shape=shape, dtype=dtype),
+    )

@@ -1,0 +1,259 @@
+"""Symbol codes: every symbol has a string of bits of its own, and none begins another.
+
+    encode, decode:  on a queue, symbols come out in the order in which they went in
+    push, pop:       on a stack, with code words written last bit first, so that the end of the stack begins one
+
+A symbol costs a whole number of bits; `jans.rans` spends less. Symbol codes are for formats that ask for them, for
+hardware, and for teaching. One state is one stream: batches come from `jax.vmap`. (Huffman 1952; bits and trees are
+those of constriction's module `symbol`.)
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans._checks import KERNEL_SYMBOLS, check_dtype, check_symbols, type_name
+from jans.codecs import Codec
+from jans.coders._bitstring import Queue as Queue
+from jans.coders._bitstring import Reader as Reader
+from jans.coders._bitstring import Stack as Stack
+from jans.coders._bitstring import check_stream
+from jans.coders._bitstring import from_words as from_words
+from jans.coders._bitstring import queue as queue
+from jans.coders._bitstring import reader as reader
+from jans.coders._bitstring import stack as stack
+from jans.coders._bitstring import to_words as to_words
+from jans.coders._state import content_bits as content_bits
+from jans.coders._state import is_empty as is_empty
+from jans.coders._state import pytree
+from jans.ffi import targets
+
+MAX_SYMBOLS = 2**29
+
+
+@pytree("jans.huffman.Codebook")
+@dataclasses.dataclass(frozen=True)
+class Codebook:
+    """A Huffman code of n symbols, for encoders and decoders: an immutable pytree, made by `codebook`.
+
+    Attributes:
+        codewords: uint32 [n, 2]: the bits of every symbol, the first one lowest, and how many they are. Code words of
+            more than 32 bits are zeros here and read from the tree, so there is no longest one.
+        tree: int32 [2 n - 1, 3]: a row for every node, symbols first, the root last: 2 times the parent, plus 1 for its
+            second child (0 for the root), and the two children (-1 for a symbol).
+    """
+
+    codewords: jax.Array
+    tree: jax.Array
+
+    @property
+    def lengths(self) -> jax.Array:
+        """Bits of every symbol: int32 [n]; -1 where the probabilities were none."""
+        return self.codewords[..., 1].astype(jnp.int32)
+
+    def bits(self, symbols: jax.Array) -> jax.Array:
+        """What coding symbols costs: float32, infinite for those that have no code word."""
+        symbols = check_symbols(symbols).astype(jnp.int32)
+        _operands(self)
+        lengths = self.lengths
+        known = (symbols >= 0) & (symbols < lengths.shape[0])
+        length = lengths[jnp.where(known, symbols, 0)]
+        return jnp.where(known & (length >= 0), length, jnp.inf).astype(jnp.float32)
+
+
+@pytree("jans.huffman.ExpGolomb", static=("k",))
+@dataclasses.dataclass(frozen=True)
+class ExpGolomb:
+    """Exp-Golomb code of order k, for any symbol from 0 to 2**31 - 1; stands where a `Codebook` does.
+
+    The code word is the number `symbol + 2**k` in binary, most significant digit first, after one 0 for each of its
+    digits but k + 1. So symbol s costs 2 floor(log2(s + 2**k)) + 1 - k bits, which suits counts whose probability falls
+    as the square of their size; a larger k is for larger counts.
+
+    Args:
+        k: order, 0 to 30; static. 0 is ue(v) of H.264, and constriction's `ExpGolomb`.
+
+    >>> to_words(encode(queue(capacity=1), ExpGolomb(), jnp.array([3, 7, 0, 1])))  # 00100 0001000 1 010
+    array([20740], dtype=uint32)
+    """
+
+    k: int = 0
+
+    def __post_init__(self):
+        if not isinstance(self.k, int | np.integer) or not 0 <= self.k <= 30:
+            raise ValueError(f"k must be an integer from 0 to 30, got {self.k!r}.")
+
+    def bits(self, symbols: jax.Array) -> jax.Array:
+        """What coding symbols costs: float32, infinite for negative ones."""
+        symbols = check_symbols(symbols).astype(jnp.int32)
+        digits = 32 - jax.lax.clz(symbols.astype(jnp.uint32) + jnp.uint32(2**self.k)).astype(jnp.int32)
+        return jnp.where(symbols >= 0, 2 * digits - 1 - self.k, jnp.inf).astype(jnp.float32)
+
+
+@jax.jit
+def codebook(probs: jax.Array) -> Codebook:
+    """The Huffman code of probabilities, which need not add up to one.
+
+    Of all nodes without a parent the two least likely get one, and the first of them the bit 0; of equal ones the
+    symbol with the smaller number comes first, then the parent that was made earlier. A parent has the sum of its
+    children, rounded to the dtype of the probabilities. A single symbol has the empty code word.
+
+    Args:
+        probs: float32 or (with JAX's 64-bit types enabled) float64 [n], n at most 2**29; float16 and bfloat16 are
+            widened. Subnormal numbers count as what they are. Map a batch of codes with `jax.vmap`.
+
+    Returns:
+        The code, constriction's for the same dtype. A NaN, negative or infinite probability gives one that sets
+        `BAD_MODEL` when it is used.
+
+    >>> code = codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
+    >>> code.lengths
+    Array([2, 3, 1, 3], dtype=int32)
+    >>> state = encode(queue(capacity=2), code, jnp.array([1, 3, 2, 3, 0, 1]))
+    >>> to_words(state), float(content_bits(state))
+    (array([30111], dtype=uint32), 15.0)
+    """
+    probs = jnp.asarray(probs)
+    if not jnp.issubdtype(probs.dtype, jnp.floating):
+        raise TypeError(f"probs must be floats, got {probs.dtype}. Convert counts with .astype(jnp.float32).")
+    if probs.ndim != 1 or not 1 <= probs.shape[0] <= MAX_SYMBOLS:
+        raise ValueError(
+            f"probs must be one axis of 1 to 2**29 symbols, got shape {probs.shape}. Map a batch of codes with "
+            "jax.vmap."
+        )
+    if probs.dtype.itemsize < 4:
+        probs = probs.astype(jnp.float32)
+    return Codebook(*targets.bits.huffman_codebook(probs))
+
+
+def _operands(book: Any) -> tuple[tuple[jax.Array, ...], dict[str, int]]:
+    """The arrays of a code, and its parameters."""
+    if isinstance(book, ExpGolomb):
+        return (), {"order": int(book.k)}
+    if not isinstance(book, Codebook):
+        raise TypeError(
+            f"codebook must be a jans.huffman.Codebook or ExpGolomb, got {type_name(book)}. Make one with "
+            "jans.huffman.codebook(probs)."
+        )
+    n = book.codewords.shape[0]
+    if book.codewords.shape != (n, 2) or book.tree.shape != (2 * n - 1, 3):
+        raise ValueError(
+            f"codebook must be one code; its code words have shape {book.codewords.shape} and its tree "
+            f"{book.tree.shape}. Map a batch of codes with jax.vmap."
+        )
+    return (book.codewords, book.tree), {}
+
+
+_CALLS = {
+    "encode": (targets.bits.huffman_encode, targets.bits.golomb_encode),
+    "decode": (targets.bits.huffman_decode, targets.bits.golomb_decode),
+    "push": (targets.bits.huffman_push, targets.bits.golomb_push),
+    "pop": (targets.bits.huffman_pop, targets.bits.golomb_pop),
+}
+
+
+def _write(verb: str, kind: type, bits: Any, book: Any, symbols: Any) -> Any:
+    check_stream(bits, kind)
+    operands, params = _operands(book)
+    symbols = check_symbols(symbols)
+    if symbols.dtype not in KERNEL_SYMBOLS:
+        symbols = symbols.astype(jnp.int32)
+    call = _CALLS[verb][not operands]
+    return kind(*call(bits.partial_word, bits.words, bits.size, bits.status, symbols.reshape(-1), *operands, **params))
+
+
+def _read(
+    verb: str, arrays: Sequence[jax.Array], book: Any, shape: Sequence[int], dtype: Any
+) -> tuple[tuple[jax.Array, ...], jax.Array]:
+    operands, params = _operands(book)
+    dtype = check_dtype(dtype)
+    inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
+    call = _CALLS[verb][not operands]
+    *state, symbols = call(*arrays, *operands[1:], **params, n=math.prod(shape), dtype=inner)
+    return tuple(state), symbols.reshape(shape).astype(dtype)
+
+
+@jax.jit
+def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
+    """Writes the code words of symbols at the end of a queue.
+
+    Args:
+        queue: one stream.
+        codebook: a `Codebook` or an `ExpGolomb`.
+        symbols: uint8, int8, uint16, int16 or int32, of any shape, in reading order.
+
+    Returns:
+        The queue with the symbols. Words beyond the capacity are dropped and counted, and set `OVERFLOW`. A symbol
+        without a code word is left out and sets `BAD_SYMBOL`; with a damaged codebook, or one of probabilities that are
+        none, it is `BAD_MODEL`.
+    """
+    return _write("encode", Queue, queue, codebook, symbols)
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "dtype"))
+def decode(reader: Reader, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Reader, jax.Array]:
+    """Reads symbols from the front: the inverse of `encode`.
+
+    Args:
+        reader: one stream.
+        codebook: as the symbols were encoded with.
+        shape: of the symbols.
+        dtype: of the symbols, one of those that `encode` takes; symbols that do not fit it wrap.
+
+    Returns:
+        The reader without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and reads zeros. A
+        codebook that is none sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set `BAD_DATA`; both
+        give symbol 0 and take no bits.
+
+    >>> code = ExpGolomb(2)
+    >>> state = reader(encode(queue(capacity=1), code, jnp.array([3, 1, 4, 1, 5])))
+    >>> decode(state, code, (5,))[1]
+    Array([3, 1, 4, 1, 5], dtype=int32)
+    """
+    check_stream(reader, Reader)
+    arrays = reader.partial_word, reader.words, reader.position, reader.status, reader.size
+    (partial_word, position, status), symbols = _read("decode", arrays, codebook, shape, dtype)
+    return Reader(partial_word, reader.words, reader.size, status, position), symbols
+
+
+@jax.jit
+def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
+    """Puts symbols on a stack, the last one first, so that they pop in reading order.
+
+    Args, returns:
+        As `encode`.
+    """
+    return _write("push", Stack, stack, codebook, symbols)
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "dtype"))
+def pop(stack: Stack, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
+    """Takes symbols off a stack: the inverse of `push`.
+
+    Args, returns:
+        As `decode`.
+
+    >>> code = codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
+    >>> state = push(stack(capacity=2), code, jnp.array([1, 3, 2, 3, 0, 1]))
+    >>> pop(state, code, (6,))[1]
+    Array([1, 3, 2, 3, 0, 1], dtype=int32)
+    """
+    check_stream(stack, Stack)
+    arrays = stack.partial_word, stack.words, stack.size, stack.status
+    (partial_word, size, status), symbols = _read("pop", arrays, codebook, shape, dtype)
+    return Stack(partial_word, stack.words, size, status), symbols
+
+
+def codec(codebook: Any, shape: Sequence[int], dtype: Any = jnp.int32) -> Codec:
+    """A code as a codec of a stack: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
+    shape = tuple(shape)
+    return Codec(
+        push=lambda state, symbols: push(state, codebook, symbols),
+        pop=lambda state: pop(state, codebook, shape=shape, dtype=dtype),
+    )

@@ -1,0 +1,188 @@
+"""The stack coder (rANS): a number that symbols are pushed on and popped off, kept in a few heads over a tail of words.
+
+    push:  x' = floor(x / freq) * 2**precision + start + x mod freq
+    pop:   x  = freq * floor(x' / 2**precision) + (x' mod 2**precision) - start
+
+Symbol i of an array belongs to head (lane) i % lanes. Arrays are pushed from the last symbol to the first and popped
+from the first to the last; every head renormalises at once, so all lanes share one tail. One state is one stream:
+batches come from `jax.vmap`. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans._checks import KERNEL_SYMBOLS, check_dtype, check_fit, check_symbols
+from jans.codecs import Codec
+from jans.coders import _composites, _stepwise
+from jans.coders._rans_state import State as State
+from jans.coders._rans_state import check_stream, find_variant
+from jans.coders._rans_state import init as init
+from jans.coders._rans_state import random as random
+from jans.coders._state import content_bits as content_bits
+from jans.coders._state import is_empty as is_empty
+from jans.coders._words import compact as compact
+from jans.coders._words import from_words as from_words
+from jans.coders._words import to_words as to_words
+from jans.ffi import targets
+
+
+def _coder(state: State, precision: int) -> dict[str, int]:
+    v = find_variant(state.variant)
+    if not 1 <= precision <= v.max_precision:
+        raise ValueError(
+            f"variant {v.name} codes with 1 to {v.max_precision} bits of precision, got {precision}. Build the model "
+            f"with precision={min(precision, v.max_precision)} or less, or take a variant with a 64-bit state."
+        )
+    return {"variant": v.number, "precision": precision}
+
+
+def _attributes(state: State, kernel: Any) -> dict[str, int]:
+    """What the kernel of a model has to know beside the model's arrays."""
+    limit = find_variant(state.variant).max_precision
+    if kernel.attributes.get("digit", 0) > limit:
+        raise ValueError(
+            f"variant {state.variant} codes digits of at most {limit} bits, got {kernel.attributes['digit']}. Build "
+            "the model with smaller bypass_precision, or take a variant with a 64-bit state."
+        )
+    return dict(kernel.attributes)
+
+
+@jax.jit
+def push(state: State, model: Any, symbols: jax.Array) -> State:
+    """Puts symbols on the coder, last one first, so that `pop` returns them in reading order.
+
+    Args:
+        state: the coder, one stream.
+        model: a model whose shape broadcasts to that of the symbols.
+        symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
+
+    Returns:
+        The coder with the symbols on it. A full tail sets `OVERFLOW` and goes on counting; a symbol without an interval
+        is left out and sets `BAD_SYMBOL` or `BAD_MODEL`. `jans.check` turns the status into an error.
+
+    >>> from jans import models
+    >>> state = push(init(capacity=8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
+    >>> state, symbols = pop(state, models.Uniform(10), shape=(5,))
+    >>> symbols
+    Array([3, 1, 4, 1, 5], dtype=int32)
+    """
+    arrays = check_stream(state)
+    coder = _coder(state, model.precision)
+    symbols = check_symbols(symbols)
+    check_fit(model.shape, symbols.shape)
+    if symbols.dtype not in KERNEL_SYMBOLS:
+        symbols = symbols.astype(jnp.int32)
+    if model.parts:
+        return _composites.push(push, state, model, symbols)
+    kernel = model.stack_kernel(symbols.shape)
+    if kernel is not None:
+        coder |= _attributes(state, kernel)
+        flat = symbols.reshape(-1)
+        head, tail, size, status = targets.rans.PUSHES[kernel.kind](*arrays, flat, *kernel.operands, **coder)
+    else:
+        start, freq = model.interval(symbols)
+        head, tail, size, status = targets.rans.push(*arrays, start.reshape(-1), freq.reshape(-1), **coder)
+    return dataclasses.replace(state, head=head, tail=tail, size=size, status=status)
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "dtype"))
+def pop(
+    state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
+) -> tuple[State, jax.Array]:
+    """Takes symbols off the coder: the inverse of `push`.
+
+    Args:
+        state: the coder, one stream.
+        model: the model that the symbols were pushed with.
+        shape: shape of the symbols, which the model's broadcasts to; by default the model's.
+        dtype: of the symbols, one of those that `push` takes; symbols that do not fit it wrap.
+
+    Returns:
+        The coder without the symbols, and the symbols. An empty tail sets `UNDERFLOW` and reads zeros (a single rans64
+        head is a number that ends at zero, as constriction's: popping nothing from it leaves it there); a model that is
+        no distribution sets `BAD_MODEL` and gives symbol 0.
+    """
+    shape = tuple(model.shape if shape is None else shape)
+    arrays = check_stream(state)
+    coder = _coder(state, model.precision)
+    dtype = check_dtype(dtype)
+    check_fit(model.shape, shape)
+    if model.parts:
+        state, symbols = _composites.pop(pop, state, model, shape)
+        return state, symbols.astype(dtype)
+    n = math.prod(shape)
+    kernel = model.stack_kernel(shape)
+    if kernel is None:
+        state, symbols = _pop_by_steps(state, model, shape)
+        return state, symbols.astype(dtype)
+    inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
+    coder |= _attributes(state, kernel)
+    head, size, status, symbols = targets.rans.POPS[kernel.kind](*arrays, *kernel.operands, **coder, n=n, dtype=inner)
+    state = dataclasses.replace(state, head=head, size=size, status=status)
+    return state, symbols.reshape(shape).astype(dtype)
+
+
+def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[State, jax.Array]:
+    """Pops with a model that only JAX knows, as many symbols at a time as there are lanes."""
+
+    def step(state, model, count):
+        quantiles = peek(state, model.precision, count)
+        symbols = model.locate(quantiles)
+        start, freq = model.interval(symbols)
+        symbols = jnp.where(quantiles - start < freq, symbols, 0)
+        return advance(state, start, freq, model.precision), symbols.astype(jnp.int32)
+
+    return _stepwise.pop(step, state, model, shape, state.lanes)
+
+
+@functools.partial(jax.jit, static_argnames=("precision", "n"))
+def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
+    """The quantiles of the next symbols: uint32 [n] in [0, 2**precision), for the first n lanes (by default all).
+
+    The symbol on top of a lane is the one whose interval contains its quantile; `advance` then takes it off.
+    """
+    head, *_ = check_stream(state)
+    coder = _coder(state, precision)
+    n = state.lanes if n is None else n
+    if not 1 <= n <= state.lanes:
+        raise ValueError(f"n must be from 1 to the {state.lanes} lanes of the state, got {n}.")
+    low = head[:, 0] if head.ndim == 2 else head
+    return low[:n] & jnp.uint32(2 ** coder["precision"] - 1)
+
+
+@functools.partial(jax.jit, static_argnames=("precision",))
+def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> State:
+    """Takes symbols off the coder whose intervals are known from their quantiles.
+
+    Args:
+        state: the coder, one stream.
+        start, freq: uint32 [n], n at most the number of lanes: intervals that contain `peek(state, precision, n)`. One
+            that does not sets `BAD_MODEL` and is left out.
+        precision: bits of the intervals.
+    """
+    arrays = check_stream(state)
+    coder = _coder(state, precision)
+    start, freq = (jnp.atleast_1d(jnp.asarray(a, jnp.uint32)) for a in (start, freq))
+    if start.ndim != 1 or start.shape != freq.shape or start.shape[0] > state.lanes:
+        raise ValueError(
+            f"start and freq must be one axis of at most {state.lanes} intervals, one for each lane, got shapes "
+            f"{start.shape} and {freq.shape}."
+        )
+    head, size, status = targets.rans.advance(*arrays, start, freq, **coder)
+    return dataclasses.replace(state, head=head, size=size, status=status)
+
+
+def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
+    """A model as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
+    shape = None if shape is None else tuple(shape)
+    return Codec(
+        push=lambda state, symbols: push(state, model, symbols),
+        pop=lambda state: pop(state, model, shape=shape, dtype=dtype),
+    )

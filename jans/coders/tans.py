@@ -1,0 +1,385 @@
+"""Table ANS: a stack coder whose step is a walk through a table, with no arithmetic but shifts.
+
+    push:  the lowest bits of a head go to a stack of bits; what is left of it chooses the next head
+    pop:   a head stands for a symbol and for the upper bits of the head before it; the others come from the stack
+
+Frequencies of `precision` bits, 1 to 15, become tables once; then a symbol costs two look-ups. Symbol i of an array
+belongs to head (lane) i % lanes; all lanes share one stack of bits. One state is one stream: batches come from
+`jax.vmap`. (Duda 2013, arXiv:1311.2540; the order of the states is that of Collet's FiniteStateEntropy, the bits are
+those of torch_ans.)
+
+Bypass coding takes any int32: a value outside of its row's alphabet becomes the last symbol of the alphabet, which
+stands for an escape, and digits.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans._checks import KERNEL_SYMBOLS, MAX_DIGIT_BITS, check_dtype, check_fit, check_rows, check_symbols, type_name
+from jans.codecs import Codec
+from jans.coders._state import (
+    CoderState,
+    bits_below_one,
+    check_layout,
+    check_one_stream,
+    float_of,
+    log2_heads,
+    pytree,
+)
+from jans.coders._state import content_bits as content_bits
+from jans.coders._state import is_empty as is_empty
+from jans.ffi import targets
+from jans.status import CodingError, check
+
+MAX_PRECISION = 15
+MAX_SYMBOLS = 2**16
+
+
+@pytree("jans.tans.Tables", static=("precision", "bypass_precision"))
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """K tables of n symbols and L = 2**precision states, for push and pop: an immutable pytree, made by `tables`.
+
+    Attributes:
+        codes: uint32 [K, n, 2], for every symbol two numbers: added to a head, the first gives the bits that leave it
+            (above bit 16), and the second, added to what is left, a place in `states`. The top bit marks symbols that
+            have no states; with the next one, it marks the escape symbol.
+        states: uint16 [K, L], the heads after a push, less L.
+        decoder: uint32 [K, L], for every head (less L) the symbol in the lower half, and the number that is left of
+            the head before it in the upper one. With the escape symbol, that number alone is in the lower half.
+        escape: int32 [K], the place of the escape symbol, or n without bypass coding; -1 for a row that is none.
+        offset: int32 [K], the value of the first symbol; of length 0 where it is 0 for all.
+        precision: bits of the frequencies, static.
+        bypass_precision: bits of a digit, or None without bypass coding; static.
+    """
+
+    codes: jax.Array
+    states: jax.Array
+    decoder: jax.Array
+    escape: jax.Array
+    offset: jax.Array
+    precision: int
+    bypass_precision: int | None = None
+
+
+@pytree("jans.tans.State", static=("precision",))
+@dataclasses.dataclass(frozen=True, repr=False)
+class State(CoderState):
+    """A coder: an immutable pytree, one stream.
+
+    Attributes:
+        head: uint32 [lanes], each from 2**precision to 2**(precision + 1) - 1.
+        partial_word: uint32 [], the bits that fill no word, below a leading one.
+        words: uint32 [capacity], the first bit lowest; the first `size` are in use, the others unspecified.
+        size: int32 []. Beyond the capacity it counts words that were dropped.
+        status: int32 [], sticky bits of `jans.status`.
+        precision: that of the tables, static.
+    """
+
+    head: jax.Array
+    partial_word: jax.Array
+    words: jax.Array
+    size: jax.Array
+    status: jax.Array
+    precision: int
+
+    @property
+    def ranks(self) -> Mapping[str, int]:
+        """Axes of the arrays of one stream."""
+        return {"head": 1, "partial_word": 0, "words": 1, "size": 0, "status": 0}
+
+    @property
+    def lanes(self) -> int:
+        """Number of interleaved heads."""
+        return self.head.shape[-1]
+
+    def is_empty_stream(self) -> jax.Array:
+        """Whether it holds what `init` gives."""
+        return (self.size == 0) & (self.partial_word == 1) & (self.head == 2**self.precision).all(axis=-1)
+
+    def content_of_stream(self, xp: Any) -> Any:
+        """The bits, and the logarithm of every head."""
+        bits = 32 * xp.asarray(self.size).astype(float_of(xp)) + bits_below_one(self.partial_word, xp)
+        return bits + log2_heads(self.head, 1, xp)
+
+    def is_sound(self) -> np.ndarray:
+        """Whether a coder can have the heads and the partial word."""
+        heads = np.asarray(self.head) >> np.uint32(self.precision) == 1
+        return heads.all(axis=-1) & (np.asarray(self.partial_word) != 0)
+
+
+def _check_precision(precision: int) -> int:
+    if not isinstance(precision, int | np.integer) or not 1 <= precision <= MAX_PRECISION:
+        raise ValueError(
+            f"precision must be an integer from 1 to {MAX_PRECISION} bits, got {precision!r}: a table has "
+            "2**precision states. jans.rans takes up to 32 bits."
+        )
+    return int(precision)
+
+
+def _check_bypass(bypass_precision: int | None, sizes: Any) -> int | None:
+    if bypass_precision is None:
+        if sizes is not None:
+            raise ValueError(
+                "sizes say where the escape symbols of bypass coding are, and there is none without bypass_precision, "
+                "the bits of a digit. Leave them out: the alphabet of a row ends where its frequencies do."
+            )
+        return None
+    if not isinstance(bypass_precision, int | np.integer) or not 1 <= bypass_precision <= MAX_DIGIT_BITS:
+        raise ValueError(
+            f"bypass_precision must be an integer from 1 to {MAX_DIGIT_BITS} bits of a digit, got "
+            f"{bypass_precision!r}. torch_ans has 4 by default; None is no bypass coding."
+        )
+    return int(bypass_precision)
+
+
+@functools.partial(jax.jit, static_argnames=("precision", "bypass_precision"))
+def tables(
+    cdf: jax.Array, precision: int, sizes: Any = None, offset: Any = None, bypass_precision: int | None = None
+) -> Tables:
+    """The tables of rows of cumulative frequencies: place i of row k is the symbol offset[k] + i.
+
+    Args:
+        cdf: integers [K, n + 1], or [n + 1] for one table, n at most 2**16; each row rises from 0 to 2**precision, as
+            those of `jans.quantize` and of `jans.models.Table` do. Equal neighbours are symbols of probability zero.
+        precision: bits of the frequencies, 1 to 15; static.
+        sizes: int32 [K], or one for all, each from 1 to n: how many symbols of a row are its alphabet, of which the
+            last, in place sizes[k] - 1, is the escape symbol. By default all n. For bypass coding alone.
+        offset: int32 [K], or one for all: the symbol in the first place of a row; by default 0.
+        bypass_precision: bits of a digit, 1 to 16; static. Any int32 can be pushed then: one that is not in the first
+            sizes[k] - 1 places of its row as the escape symbol and digits. None is no bypass coding.
+
+    Returns:
+        The tables. A row that does not rise from 0 to 2**precision, or has a size outside of 1 ... n, gives one that
+        sets `BAD_MODEL` when it is used.
+
+    >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4)
+    >>> state = push(init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
+    >>> pop(state, table, (5,))[1]
+    Array([1, 0, 2, 1, 1], dtype=int32)
+    >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4, offset=-1, bypass_precision=4)
+    >>> state = push(init(capacity=5, precision=4), table, jnp.array([-1, 0, 1, 0, -70000]))
+    >>> pop(state, table, (5,))[1]
+    Array([    -1,      0,      1,      0, -70000], dtype=int32)
+    """
+    cdf, precision = jnp.asarray(cdf), _check_precision(precision)
+    bypass_precision = _check_bypass(bypass_precision, sizes)
+    if not jnp.issubdtype(cdf.dtype, jnp.integer):
+        raise TypeError(f"cdf must be integers, got {cdf.dtype}. Quantise probabilities with jans.quantize.")
+    rows = cdf[None] if cdf.ndim == 1 else cdf
+    if rows.ndim != 2 or rows.shape[0] < 1 or not 2 <= rows.shape[1] <= MAX_SYMBOLS + 1:
+        raise ValueError(
+            f"cdf must be [tables, symbols + 1] with one table or more and 1 to 2**16 symbols, got shape {cdf.shape}."
+        )
+    count, n = rows.shape[0], rows.shape[1] - 1
+    escape = jnp.full(1, n)
+    if bypass_precision is not None:
+        sizes = check_rows("sizes", n if sizes is None else sizes, count)
+        escape = jnp.where((sizes >= 1) & (sizes <= n), sizes - 1, -1)
+    codes, states, decoder, escape = targets.tans.tables(
+        rows.astype(jnp.uint32), escape.astype(jnp.int32), precision=precision
+    )
+    offset = jnp.zeros(0, jnp.int32) if offset is None else check_rows("offset", offset, count)
+    return Tables(codes, states, decoder, escape, offset, precision, bypass_precision)
+
+
+def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
+    """An empty coder.
+
+    Args:
+        capacity: words of 32 bits that there is room for; static. n symbols of b bits need about n * b / 32 of them.
+        lanes: interleaved heads; static. 8 and 32 are fast.
+        precision: that of the tables; static.
+
+    >>> init(capacity=2, precision=4)
+    jans.tans.State(precision=4, words=0 of 2, status=0)
+    """
+    check_layout(lanes, capacity)
+    precision = _check_precision(precision)
+    return State(
+        head=jnp.full(lanes, 2**precision, jnp.uint32),
+        partial_word=jnp.uint32(1),
+        words=jnp.zeros(capacity, jnp.uint32),
+        size=jnp.int32(0),
+        status=jnp.int32(0),
+        precision=precision,
+    )
+
+
+def _check_call(state: Any, tables: Any, shape: Sequence[int], index: Any) -> jax.Array:
+    """One row index for all symbols, or one for each; raises where arguments do not fit each other."""
+    check_one_stream(state, State)
+    if not isinstance(tables, Tables):
+        raise TypeError(
+            f"tables must be a jans.tans.Tables, got {type_name(tables)}. Make them with jans.tans.tables(cdf, "
+            "precision)."
+        )
+    if tables.decoder.ndim != 2:
+        raise ValueError(
+            f"tables must be those of one stream; their decoder has shape {tables.decoder.shape}. Map a batch with "
+            "jax.vmap."
+        )
+    if state.precision != tables.precision:
+        raise ValueError(
+            f"the state is for tables of {state.precision} bits of precision, these have {tables.precision}. Start "
+            f"with jans.tans.init(capacity, lanes, precision={tables.precision})."
+        )
+    index = jnp.asarray(index)
+    if not jnp.issubdtype(index.dtype, jnp.integer):
+        raise TypeError(f"index must be integers, got {index.dtype}.")
+    check_fit(index.shape, tuple(shape))
+    index = index.astype(jnp.int32)
+    return index.reshape(1) if index.size == 1 else jnp.broadcast_to(index, shape).reshape(-1)
+
+
+def _bits(tables: Tables) -> dict[str, int]:
+    return {"precision": tables.precision, "bypass_precision": tables.bypass_precision or 0}
+
+
+@jax.jit
+def push(state: State, tables: Tables, symbols: jax.Array, index: Any = 0) -> State:
+    """Puts symbols on the coder, last one first, so that `pop` returns them in reading order.
+
+    Args:
+        state: the coder, one stream.
+        tables: of the state's precision.
+        symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
+        index: integers of a shape that broadcasts to that of the symbols: which table codes each, 0 ... K - 1. In
+            bypass coding -1 leaves a symbol out.
+
+    Returns:
+        The coder with the symbols on it. Words beyond the capacity are dropped and counted, and set `OVERFLOW`. A
+        symbol outside of its table, or of probability zero, is left out and sets `BAD_SYMBOL`, as in bypass coding a
+        symbol does whose row gives the escape symbol none; an index outside, or a row that was no distribution,
+        `BAD_MODEL`; a head that is out of its range is replaced and sets `BAD_STATE`.
+    """
+    symbols = check_symbols(symbols)
+    rows = _check_call(state, tables, symbols.shape, index)
+    if symbols.dtype not in KERNEL_SYMBOLS:
+        symbols = symbols.astype(jnp.int32)
+    codes = tables.codes.reshape(tables.codes.shape[0], -1)
+    operands = (symbols.reshape(-1), codes, tables.states, tables.escape, tables.offset, rows)
+    return state.replace(*targets.tans.push(*state.arrays(), *operands, **_bits(tables)))
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "dtype"))
+def pop(
+    state: State, tables: Tables, shape: Sequence[int], index: Any = 0, dtype: Any = jnp.int32
+) -> tuple[State, jax.Array]:
+    """Takes symbols off the coder: the inverse of `push`.
+
+    Args:
+        state: the coder, one stream.
+        tables, index: as the symbols were pushed with.
+        shape: of the symbols.
+        dtype: of the symbols, one of those that `push` takes; symbols that do not fit it wrap.
+
+    Returns:
+        The coder without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and reads zeros. An index
+        outside, or a row that was no distribution, sets `BAD_MODEL`, gives symbol 0 and takes no bits; -1 in bypass
+        coding does the same and sets nothing. What no push of an int32 can have written, digits of bypass coding or a
+        place behind the escape symbol among them, sets `BAD_DATA` and gives symbol 0.
+    """
+    dtype = check_dtype(dtype)
+    rows = _check_call(state, tables, shape, index)
+    inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
+    operands = (tables.decoder, tables.escape, tables.offset, rows)
+    head, partial_word, size, status, symbols = targets.tans.pop(
+        *state.arrays(), *operands, **_bits(tables), n=math.prod(shape), dtype=inner
+    )
+    left = state.replace(head, partial_word, state.words, size, status)
+    return left, symbols.reshape(shape).astype(dtype)
+
+
+def codec(tables: Tables, shape: Sequence[int], index: Any = 0, dtype: Any = jnp.int32) -> Codec:
+    """Tables as a codec: `push(state, symbols)` and `pop(state)`; arguments as for `pop`."""
+    shape = tuple(shape)
+    return Codec(
+        push=lambda state, symbols: push(state, tables, symbols, index),
+        pop=lambda state: pop(state, tables, shape, index, dtype),
+    )
+
+
+# ---- bytes, for other programs ----
+
+
+def _check_word_bits(word_bits: int) -> None:
+    if word_bits not in (8, 16):
+        raise ValueError(f"word_bits must be 16 (torch_ans' tans32) or 8 (tans16 and tans8), got {word_bits!r}.")
+
+
+def to_bytes(state: State, word_bits: int = 16) -> bytes:
+    """The content of one stream as torch_ans writes it: heads, the bits that fill no word and their number, 4 bytes
+    each, then the words. Numbers are little-endian.
+
+    Args:
+        state: one stream, with concrete arrays.
+        word_bits: 16 for the layout of `tans32`, 8 for that of `tans16` and `tans8`.
+
+    Raises:
+        CodingError: when the status is not clean.
+
+    >>> to_bytes(init(capacity=0, precision=4)).hex(" ", 4)
+    '10000000 00000000 00000000'
+    """
+    _check_word_bits(word_bits)
+    check_one_stream(state, State)
+    check(state)
+    rest = int(state.partial_word)
+    count = rest.bit_length() - 1
+    bits = [*np.asarray(state.words)[: int(state.size)].tolist(), rest - (1 << count)]
+    data = np.array(bits, "<u4").tobytes()
+    total = 32 * int(state.size) + count
+    whole = total // word_bits * word_bits // 8
+    left = int.from_bytes(data[whole : whole + 4], "little")
+    ends = np.array([*np.asarray(state.head).tolist(), left, total % word_bits], "<u4")
+    return ends.tobytes() + data[:whole]
+
+
+def from_bytes(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16, capacity: int | None = None) -> State:
+    """A coder from bytes: the inverse of `to_bytes`.
+
+    Args:
+        data: the bytes of one stream, without a length before them.
+        precision, lanes, word_bits: as they were written.
+        capacity: words of 32 bits; by default as many as there are.
+
+    Raises:
+        CodingError: when the bytes cannot come from such a coder.
+    """
+    _check_word_bits(word_bits)
+    precision = _check_precision(precision)
+    check_layout(lanes, 0)
+    data = bytes(memoryview(data))
+    ends = 4 * (lanes + 2)
+    if len(data) < ends or (len(data) - ends) % (word_bits // 8):
+        raise CodingError(
+            f"{len(data)} bytes are no stream of {lanes} lanes: those take {ends} bytes and words of {word_bits} bits."
+        )
+    *heads, left, count = np.frombuffer(data, "<u4", lanes + 2).tolist()
+    if count >= word_bits or left >> count or any(head >> precision != 1 for head in heads):
+        raise CodingError(
+            f"these bytes are no stream of {lanes} lanes with {precision} bits of precision: a head or a number of "
+            "bits is out of its range. Read them as they were written."
+        )
+    total = 8 * (len(data) - ends) + count
+    bits = int.from_bytes(data[ends:], "little") | left << 8 * (len(data) - ends)
+    size = total // 32
+    capacity = size if capacity is None else capacity
+    check_layout(lanes, capacity)
+    if capacity < size:
+        raise ValueError(f"capacity must be at least the {size} words of the bytes, got {capacity}.")
+    words = np.zeros(capacity, np.uint32)
+    whole = (bits | 1 << total).to_bytes(4 * size + 4, "little")
+    words[:size] = np.frombuffer(whole, "<u4", size)
+    rest = int.from_bytes(whole[4 * size :], "little")
+    return State(
+        jnp.array(heads, jnp.uint32), jnp.uint32(rest), jnp.asarray(words), jnp.int32(size), jnp.int32(0), precision
+    )

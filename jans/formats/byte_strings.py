@@ -1,0 +1,144 @@
+"""Streams as bare byte strings, one for each: what other libraries write, with nothing but heads and words.
+
+A string has every head, lane 0 first and its least significant byte first, and then the words in the order in which
+they were pushed. Variant, lanes and models are the reader's to know; `jans.to_bytes` keeps those that it can.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans.coders._rans_state import State, find_variant
+from jans.coders._state import check_kind
+from jans.coders._words import tails
+from jans.status import CodingError, check
+
+
+def to_strings(state: State) -> list[bytes]:
+    """The content of a batch of streams, one string for each.
+
+    Args:
+        state: [streams], with concrete arrays.
+
+    Raises:
+        CodingError: when the status of any stream is not clean.
+    """
+    check_kind(state, State)
+    if state.size.ndim != 1:
+        raise ValueError(f"state must be a batch of streams [streams], got one of shape {state.size.shape}.")
+    check(state)
+    heads = np.asarray(state.head).astype("<u4")
+    return [head.tobytes() + words for head, words in zip(heads, tails(state.tail, state.size), strict=True)]
+
+
+def from_strings(
+    strings: Sequence[bytes], capacity: int | None = None, lanes: int = 1, variant: str = "rans64_ryg"
+) -> State:
+    """A batch of streams from what `to_strings` gave.
+
+    Args:
+        strings: one for each stream.
+        capacity: words of each tail; by default as many as the longest has.
+        lanes, variant: as the strings were written.
+
+    Returns:
+        State [streams].
+
+    Raises:
+        CodingError: when a string is cut short, or ends with part of a word, or no coder has such a head.
+    """
+    return jax.tree.map(jnp.asarray, read_strings(strings, capacity, lanes, variant))
+
+
+def read_strings(strings: Sequence[bytes], capacity: int | None, lanes: int, variant: str) -> State:
+    """As `from_strings`, of arrays that are not on a device yet."""
+    v = find_variant(variant)
+    word, heads_bytes = v.word_bits // 8, lanes * v.state_bits // 8
+    views = [memoryview(string) for string in strings]
+    for k, view in enumerate(views):
+        if len(view) < heads_bytes or (len(view) - heads_bytes) % word:
+            raise CodingError(
+                f"string {k} of {len(views)} has {len(view)} bytes: {lanes} heads of variant {variant} take "
+                f"{heads_bytes}, and words {word} each. It is cut short, or was written by another coder."
+            )
+    sizes = np.array([(len(view) - heads_bytes) // word for view in views], np.int32)
+    longest = int(sizes.max(initial=0))
+    capacity = longest if capacity is None else capacity
+    if capacity < longest:
+        raise ValueError(f"capacity must be at least the {longest} words of the longest string, got {capacity}.")
+    tail = np.zeros((len(views), capacity), f"<u{word}")
+    for row, view in zip(tail, views, strict=True):
+        row[: (len(view) - heads_bytes) // word] = np.frombuffer(view, tail.dtype, offset=heads_bytes)
+    shape = (lanes, 2) if v.state_bits == 64 else (lanes,)
+    head = np.frombuffer(b"".join(view[:heads_bytes] for view in views), "<u4").reshape(len(views), *shape)
+    arrays: Any = {
+        "head": head.astype(np.uint32),
+        "tail": tail.astype(tail.dtype.newbyteorder("="), copy=False),
+        "size": sizes,
+        "status": np.zeros(len(views), np.int32),
+    }
+    state = State(**arrays, variant=variant)
+    sound = state.is_sound()
+    if not sound.all():
+        raise CodingError(
+            f"string {int(np.argmin(sound))} of {len(views)} begins with a head out of the range of variant {variant}: "
+            "it is damaged, or was written by another coder."
+        )
+    return state
+
+
+def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = None) -> bytes:
+    """Byte strings as one: each behind its length, little-endian (torch_ans's `merge_bytes`).
+
+    Args:
+        strings: of any lengths that fit.
+        length_bytes: of each length: 1, 2, 4 or 8.
+        count: how many strings there are, where the reader knows; the last then has no length before it.
+
+    >>> split(merge([b"abc", b"", b"d"]))
+    [b'abc', b'', b'd']
+    >>> split(merge([b"abc", b"", b"d"], length_bytes=1, count=3), length_bytes=1, count=3)
+    [b'abc', b'', b'd']
+    """
+    _check_lengths(length_bytes, count)
+    if count is not None and len(strings) != count:
+        raise ValueError(f"there must be {count} strings, got {len(strings)}.")
+    longest = max(map(len, strings), default=0)
+    if longest >= 256**length_bytes:
+        raise ValueError(f"a string of {longest} bytes has no length of {length_bytes} bytes. Use more length_bytes.")
+    parts = [part for string in strings for part in (len(string).to_bytes(length_bytes, "little"), bytes(string))]
+    if count is not None:
+        del parts[-2]
+    return b"".join(parts)
+
+
+def split(merged: bytes, length_bytes: int = 4, count: int | None = None) -> list[bytes]:
+    """The inverse of `merge`.
+
+    Raises:
+        CodingError: when the bytes end within a length or a string.
+    """
+    _check_lengths(length_bytes, count)
+    strings: list[bytes] = []
+    at = 0
+    while at < len(merged) if count is None else len(strings) < count - 1:
+        begin = at + length_bytes
+        end = begin + int.from_bytes(merged[at:begin], "little")
+        if begin > len(merged) or end > len(merged):
+            raise CodingError(
+                f"these {len(merged)} bytes end within string {len(strings)}, which begins at {at}: they are cut "
+                "short, or were not merged."
+            )
+        strings.append(bytes(merged[begin:end]))
+        at = end
+    return strings if count is None else [*strings, bytes(merged[at:])]
+
+
+def _check_lengths(length_bytes: int, count: int | None) -> None:
+    if length_bytes not in (1, 2, 4, 8):
+        raise ValueError(f"length_bytes must be 1, 2, 4 or 8, got {length_bytes!r}.")
+    if count is not None and count < 1:
+        raise ValueError(f"count must be 1 or more, got {count}.")

@@ -1,0 +1,189 @@
+"""Coders as bytes that say how to read them, and back: the format of docs/format.md."""
+
+import dataclasses
+import functools
+import math
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans._checks import type_name
+from jans._variants import CHAIN, RANS, Variant
+from jans.coders import chain, huffman, range_coder, rans, tans
+from jans.coders._state import CoderState
+from jans.coders._words import tails
+from jans.formats import _header, chunked
+from jans.formats._header import Header
+from jans.status import CodingError, check
+
+
+class _Kind(NamedTuple):
+    """A class of states, how to make one of no words, its variants, and its static numbers."""
+
+    state: type[CoderState]
+    make: Callable[..., Any]
+    variants: Mapping[str, Variant] = MappingProxyType({})
+    settings: tuple[str, ...] = ()
+
+
+_NO_WORDS = np.zeros(0, np.uint32)
+_KINDS: dict[int, _Kind] = {
+    _header.RANS: _Kind(rans.State, lambda lanes, variant: rans.init(0, lanes, variant), RANS),
+    _header.CHAIN: _Kind(
+        chain.State,
+        lambda lanes, variant, precision: chain.init(
+            np.zeros(2 * lanes, CHAIN[variant].word), 0, lanes, variant, precision
+        ),
+        CHAIN,
+        ("precision",),
+    ),
+    _header.RANGE_ENCODER: _Kind(range_coder.Encoder, lambda _: range_coder.encoder(0)),
+    _header.RANGE_DECODER: _Kind(range_coder.Decoder, lambda _: range_coder.decoder(_NO_WORDS)),
+    _header.TANS: _Kind(tans.State, lambda lanes, precision: tans.init(0, lanes, precision), settings=("precision",)),
+    _header.BIT_QUEUE: _Kind(huffman.Queue, lambda _: huffman.queue(0)),
+    _header.BIT_STACK: _Kind(huffman.Stack, lambda _: huffman.stack(0)),
+    _header.BIT_READER: _Kind(huffman.Reader, lambda _: huffman.reader(_NO_WORDS)),
+}
+
+
+def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
+    """A coder, or a batch of coders of any shape, as bytes that say how to read them.
+
+    Args:
+        state: the state of any coder of jans, or a `jans.chunked.Message`; with concrete arrays.
+        fingerprint: a number (uint64) that stands for the models, kept in the bytes and compared by `from_bytes`; 0 for
+            none.
+
+    Raises:
+        CodingError: when the status of any stream is not clean; nothing is written then.
+
+    >>> import jans
+    >>> data = to_bytes(jans.rans.push(jans.rans.init(capacity=8), jans.models.Uniform(10), jnp.arange(7)))
+    >>> len(data)
+    36
+    """
+    if isinstance(state, chunked.Message):
+        return chunked.to_bytes(state, fingerprint)
+    number = next((number for number, kind in _KINDS.items() if type(state) is kind.state), None)
+    if number is None:
+        raise TypeError(f"state must be the state of a coder of jans, got {type_name(state)}.")
+    check(state)
+    kind = _KINDS[number]
+    variant = kind.variants[state.variant].number if kind.variants else 0
+    parts = [_header.write(Header(number, variant, state.lanes, fingerprint, state.status.shape))]
+    parts += [struct.pack("<I", getattr(state, name)) for name in kind.settings]
+    parts += [np.asarray(size, "<i4").tobytes() for size, _ in state.usage]
+    for name in _numbers(state):
+        array = np.asarray(getattr(state, name))
+        parts.append(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    for words, size in state.stacks.items():
+        parts += tails(getattr(state, words), getattr(state, size))
+    body = b"".join(parts)
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0) -> Any:
+    """The coder, or batch of coders, that `to_bytes` wrote.
+
+    Args:
+        data: the bytes.
+        capacity: words of each stack; by default as many as the longest one has, and `spare` words more.
+        spare: room for what will be pushed while decoding, as bits-back coding does.
+        fingerprint: that of the models at hand; 0 skips the comparison.
+
+    Raises:
+        CodingError: when the bytes are foreign, of a later version, cut short, damaged, made up, or written with models
+            of another fingerprint. Each has its own sentence.
+    """
+    data = bytes(memoryview(data))
+    header, at = _header.read(data, fingerprint)
+    if header.coder == _header.CHUNKED:
+        return chunked.from_bytes(data, fingerprint)
+    kind, batch = _KINDS.get(header.coder), header.dims
+    variant = kind and next((v.name for v in kind.variants.values() if v.number == header.variant), None)
+    if kind is None or (variant is None and (kind.variants or header.variant)):
+        raise _header.unknown(header)
+    if math.prod(max(length, 1) for length in batch) * header.lanes >= 2**31:
+        raise CodingError(f"these bytes are damaged or made up: a batch of shape {batch}, {header.lanes} lanes each.")
+    _header.need(data, at + 4 * len(kind.settings))
+    settings = struct.unpack_from(f"<{len(kind.settings)}I", data, at)
+    at += 4 * len(kind.settings)
+    empty = _empty(header.coder, header.lanes, variant, settings)
+    streams = math.prod(batch)
+    shapes = {name: (*batch, *getattr(empty, name).shape) for name in _numbers(empty)}
+    end = at + 4 * (streams * len(empty.stacks) + sum(map(math.prod, shapes.values())))
+    _header.need(data, end)
+
+    def numbers(shape, dtype):
+        nonlocal at
+        at += 4 * math.prod(shape)
+        return np.frombuffer(data, np.dtype(dtype).newbyteorder("<"), math.prod(shape), at - 4 * math.prod(shape))
+
+    sizes = [numbers(batch, np.int32).astype(np.int64) for _ in empty.stacks]
+    if any((size < 0).any() for size in sizes):
+        raise CodingError("these bytes are damaged or made up: a stream has a negative length.")
+    fields = {name: numbers(shape, getattr(empty, name).dtype).reshape(shape) for name, shape in shapes.items()}
+    words = [getattr(empty, name).dtype for name in empty.stacks]
+    total = end + sum(int(size.sum()) * word.itemsize for size, word in zip(sizes, words, strict=True))
+    _header.need(data, total + 4)
+    if len(data) != total + 4:
+        raise CodingError(
+            f"these bytes go on for {len(data) - total - 4} bytes after their end. Pass one blob at a time."
+        )
+    if zlib.crc32(data[:total]) != struct.unpack_from("<I", data, total)[0]:
+        raise CodingError("these bytes are damaged: their checksum does not match. Fetch them again.")
+    for (name, size_name), size, word in zip(empty.stacks.items(), sizes, words, strict=True):
+        fields[name] = _stack(data, end, batch, size, word, capacity, spare)
+        fields[size_name] = size.reshape(batch)
+        end += int(size.sum()) * word.itemsize
+    fields["status"] = np.zeros(batch, np.int32)
+    # To the byte order of this machine.
+    state = dataclasses.replace(
+        empty, **{name: field.astype(getattr(empty, name).dtype) for name, field in fields.items()}
+    )
+    if not state.is_sound().all():
+        raise CodingError(
+            f"these bytes are made up: a {state.public_name} cannot hold such numbers, its head is out of range."
+        )
+    return jax.tree.map(jnp.asarray, state)
+
+
+def _stack(
+    data: bytes, at: int, batch: tuple[int, ...], size: np.ndarray, word: np.dtype, capacity: int | None, spare: int
+) -> np.ndarray:
+    """The words of all streams side by side: [*batch, capacity]."""
+    longest, item = int(size.max(initial=0)), word.itemsize
+    capacity = longest + spare if capacity is None else capacity
+    if not longest <= capacity < 2**31:
+        raise ValueError(f"capacity must be at least the {longest} words of the longest stream, got {capacity}.")
+    # Only what the bytes ask for counts: room beyond the longest stream is the caller's wish.
+    if size.size * longest * item > max(_header.MAX_BYTES, _header.MAX_PADDING * len(data)):
+        raise CodingError(
+            f"these {len(data)} bytes hold {size.size} streams of which the longest has {longest} words: side by side "
+            "they would fill far more memory than they are worth. Encode streams of such different lengths one by one."
+        )
+    stack = np.zeros((size.size, capacity), word)
+    stack[np.arange(capacity) < size[:, None]] = np.frombuffer(data, word.newbyteorder("<"), int(size.sum()), at)
+    return stack.reshape(*batch, capacity)
+
+
+def _numbers(state: CoderState) -> list[str]:
+    """The arrays of a state that are no words and not their sizes: numbers of four bytes."""
+    return [name for name in state.ranks if name not in {*state.stacks, *state.stacks.values(), "status"}]
+
+
+@functools.lru_cache(256)
+def _empty(coder: int, lanes: int, variant: str | None, settings: tuple[int, ...]) -> Any:
+    """The shapes of a coder without words. Nothing is allocated, since the numbers may be made up."""
+    kind = _KINDS[coder]
+    names = {"lanes": lanes} if variant is None else {"lanes": lanes, "variant": variant}
+    try:
+        return jax.eval_shape(lambda: kind.make(*names.values(), *settings))
+    except ValueError as error:
+        raise CodingError(f"these bytes are damaged or made up: {error}") from None

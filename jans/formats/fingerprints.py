@@ -1,0 +1,121 @@
+"""Whether encoder and decoder compute with the same numbers: looked at before decoding, and after it."""
+
+import dataclasses
+import hashlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans.codecs import content
+from jans.coders._state import CoderState, check_kind
+from jans.status import CodingError, check, first_fault, sentence
+
+
+def fingerprint(tree: Any) -> int:
+    """64 bits that stand for all numbers of a pytree, for `jans.to_bytes(state, fingerprint=...)`.
+
+    Weights, tables, models, or what a network gives on an input that both sides know. The same tree has the same
+    fingerprint in every process; `docs/format.md` has the rule. Not secret: who wants two trees alike can make them.
+
+    Args:
+        tree: a pytree with concrete arrays, or numbers, for leaves. Their names, dtypes, shapes and bits count; static
+            fields, such as a model's precision, do not, nor do words of a coder that are not in use.
+
+    Raises:
+        TypeError: for leaves that are neither, and inside `jit`, where there are no values.
+
+    >>> hex(fingerprint({"bias": jnp.zeros(3), "kernel": jnp.ones((2, 3))}))
+    '0xcf9f19ed000ab4c4'
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for path, leaf in jax.tree.leaves_with_path(content(tree)):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        array = _numbers(name, leaf)
+        digest.update(f"{name}:{array.dtype.name}{list(array.shape)}\n".encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return int.from_bytes(digest.digest(), "little")
+
+
+def check_end(state: Any, start: Any) -> Any:
+    """Returns what is left after decoding, or raises unless it is what encoding began with, bit for bit.
+
+    The end of a stream depends on every symbol before it: whatever was decoded with other integers than those it was
+    encoded with leaves other bits, and shows here. Nothing is added to the message for it.
+
+    Args:
+        state: a coder, or a batch of coders, after the last pop; with concrete arrays.
+        start: what the encoder's first push began with, made anew: `jans.rans.random` with the same key for bits-back
+            coding, otherwise `jans.rans.init`. Its capacity may be another. A single `rans64` head that began empty may
+            end empty after noise as well, since nothing can be popped from nothing for ever: with one, begin with
+            `jans.rans.random(key, n_words=0, ...)`, which costs 64 bits.
+
+    Raises:
+        CodingError: when other bits are left, or the status of a stream is not clean.
+        ValueError: when the two are not coders of the same variant, lanes and batch.
+
+    >>> from jans import models, rans
+    >>> state = rans.push(rans.init(capacity=8), models.Uniform(10), jnp.arange(7))
+    >>> state, symbols = rans.pop(state, models.Uniform(11), shape=(7,))
+    >>> check_end(state, rans.init(capacity=0))
+    Traceback (most recent call last):
+    jans.status.CodingError: decoding left 0 words, encoding began with 0, and their bits differ: some symbols are \
+noise, or were not decoded. Decode as many as were encoded, with the weights, the batch shape and the compiled network \
+of the encoder.
+    """
+    for name, coder in (("state", state), ("start", start)):
+        check_kind(coder, CoderState, name)
+        _check_concrete("check_end", coder.status)
+    if _kind(state) != _kind(start):
+        raise ValueError(f"start must be as the encoder had it, {_kind(state)} like state, got {_kind(start)}.")
+    batch = state.status.ndim
+    differs = np.zeros(state.status.shape, bool)
+    for name in state.ranks.keys() - {"status"}:
+        left, right = (np.asarray(getattr(coder.canonical(), name)) for coder in (state, start))
+        if name in state.stacks:
+            used = min(left.shape[-1], right.shape[-1])
+            left, right = left[..., :used], right[..., :used]
+        differs |= (left != right).any(axis=tuple(range(batch, left.ndim)))
+    if not differs.any():
+        return check(state)
+    at, name = first_fault(differs)
+    (size, capacity), (began, _) = state.usage[0], start.usage[0]
+    size, began = int(np.asarray(size)[at]), int(np.asarray(began)[at])
+    also = sentence(int(state.status[at]), size, capacity)
+    raise CodingError(
+        f"{name}decoding left {size} words, encoding began with {began}, and their bits differ: some symbols "
+        "are noise, or were not decoded. Decode as many as were encoded, with the weights, the batch shape and the "
+        f"compiled network of the encoder.{also and f' Also, {also}'}"
+    )
+
+
+def _kind(state: CoderState) -> str:
+    """What two coders must share so that their bits can be compared."""
+    settings = [
+        f"{field.name} {getattr(state, field.name)}"
+        for field in dataclasses.fields(state)  # type: ignore[arg-type]
+        if field.name not in state.ranks
+    ]
+    settings += [f"lanes {state.lanes}", f"batch {state.status.shape}"]
+    return f"{state.public_name} of {', '.join(settings)}"
+
+
+def _check_concrete(name: str, value: Any) -> None:
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(
+            f"jans.{name} looks at values and cannot run inside jit, vmap or scan. Call it on the result outside."
+        )
+
+
+def _numbers(name: str, leaf: Any) -> np.ndarray:
+    """A leaf on the host."""
+    _check_concrete("fingerprint", leaf)
+    key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    array = np.asarray(None if key else leaf)
+    if not (jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool):
+        raise TypeError(
+            f"the leaves of tree must be arrays or numbers, got {type(leaf).__name__} at {name!r}. Leave it out, or "
+            "take jax.random.key_data of a random key."
+        )
+    return array

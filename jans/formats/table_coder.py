@@ -1,0 +1,210 @@
+"""Tables, symbols and indexes in, byte strings out: what a learned codec does with every latent."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans import quantize
+from jans._checks import check_rows, check_symbols
+from jans.coders import rans
+from jans.coders._rans_state import State, find_variant
+from jans.coders._state import pytree
+from jans.formats import byte_strings
+from jans.models import Bypass, Table
+from jans.status import OVERFLOW, CodingError, check
+
+_SPARE = 16
+"""Words beyond what symbols of the alphabets take at most, until values outside of them are seen to need more."""
+
+
+@pytree("jans.TableCoder", static=("variant", "lanes"))
+@dataclasses.dataclass(frozen=True)
+class TableCoder:
+    """Codes integers as byte strings, each with the row of a table that an index names: an immutable pytree.
+
+    Attributes:
+        model: a `models.Table` or, for any int32 values, a `models.Bypass`; its own index does not matter. `prepare` it
+            before, so that decoding is fast.
+        variant, lanes: as for `jans.rans.init`; static. "rans64_ryg" writes what torch_ans calls `rans64`.
+
+    Strings have no header (`jans.byte_strings`): both sides need the same coder.
+
+    >>> cdf = jnp.array([[0, 40, 60, 64], [0, 2, 62, 64]])
+    >>> coder = TableCoder(Bypass(Table(cdf, precision=6).prepare()))
+    >>> symbols, indexes = jnp.array([0, 1, -7, 0, 1]), jnp.array([0, 1, 1, 0, 1])
+    >>> data = coder.encode(symbols, indexes)
+    >>> len(data)
+    8
+    >>> coder.decode(data, indexes)
+    Array([ 0,  1, -7,  0,  1], dtype=int32)
+    """
+
+    model: Table | Bypass
+    variant: str = "rans64_ryg"
+    lanes: int = 1
+
+    @classmethod
+    def from_probs(
+        cls,
+        probs: Any,
+        tail: Any,
+        sizes: Any = None,
+        offset: Any = 0,
+        precision: int = 15,
+        bypass_precision: int = 4,
+        variant: str = "rans64_ryg",
+        lanes: int = 1,
+    ) -> "TableCoder":
+        """A coder for all int32 values, from the probabilities of those that are likely.
+
+        The frequencies are those of `jans.quantize.nearest` with `ties="away"`, so that tables are CompressAI's.
+
+        Args:
+            probs: float32 or float64 [K, n].
+            tail: floats [K], or one for all rows: the probability of all other values together.
+            sizes: integers [K], or one for all rows: only so many of a row's probabilities count; by default n.
+            offset: integers [K], or one for all rows: the value that the first probability is of.
+            precision: bits of the frequencies, of which CompressAI has 16.
+            bypass_precision, variant, lanes: as for `models.Bypass` and `jans.rans.init`.
+
+        >>> probs = jnp.array([[0.2, 0.5, 0.2], [0.7, 0.2, 0.0]])
+        >>> coder = TableCoder.from_probs(probs, tail=0.1, sizes=jnp.array([3, 2]), offset=-1)
+        >>> coder.model.table.cdf
+        Array([[    0,  6553, 22936, 29489, 32768],
+               [    0, 22937, 29490, 32768, 32768]], dtype=uint32)
+        """
+        probs = jnp.asarray(probs)
+        if probs.ndim != 2:
+            raise ValueError(f"probs must be [tables, values], got shape {probs.shape}.")
+        count, n = probs.shape
+        sizes = check_rows("sizes", n if sizes is None else sizes, count)
+        place = jnp.arange(n + 1)
+        tail = jnp.broadcast_to(jnp.asarray(tail, probs.dtype), (count,))
+        rows = jnp.where(place < sizes[:, None], jnp.pad(probs, ((0, 0), (0, 1))), tail[:, None])
+        table = Table(quantize.nearest(rows, precision, sizes + 1, ties="away"), precision=precision).prepare()
+        return cls(Bypass(table, sizes + 1, offset, bypass_precision), variant, lanes)
+
+    def encode(self, symbols: Any, indexes: Any) -> Any:
+        """Symbols as a byte string, or a batch of messages as one string each.
+
+        Args:
+            symbols: integers [n] for one message, [streams, n] for a batch.
+            indexes: integers of a shape that broadcasts to that of the symbols, the row of each.
+
+        Returns:
+            bytes, or for a batch a list of bytes, which `jans.byte_strings.merge` joins.
+
+        Raises:
+            CodingError: when a symbol or an index has no place in the tables.
+        """
+        symbols, indexes = _array("symbols", symbols), _array("indexes", indexes)
+        if symbols.ndim not in (1, 2):
+            raise ValueError(f"symbols must be [n] or [streams, n], got shape {symbols.shape}.")
+        v = find_variant(self.variant)
+        capacity = -(-symbols.shape[-1] * self.model.precision // v.word_bits) + _SPARE
+        state = _encode(self, symbols, indexes, capacity=capacity)
+        if (np.asarray(state.status) & OVERFLOW).any():
+            state = _encode(self, symbols, indexes, capacity=int(np.asarray(state.size).max()))
+        strings = byte_strings.to_strings(state)
+        return strings if symbols.ndim == 2 else strings[0]
+
+    def decode(self, data: bytes | Sequence[bytes], indexes: Any) -> jax.Array:
+        """The inverse of `encode`.
+
+        Args:
+            data: bytes for one message, or a list of bytes for a batch.
+            indexes: integers [n], or [streams, n] or [n] for a batch: as they were when encoding.
+
+        Returns:
+            int32 symbols, of the shape of the indexes, or [streams, n].
+
+        Raises:
+            CodingError: when the bytes do not hold just these symbols.
+        """
+        single = isinstance(data, bytes)
+        strings: Sequence[bytes] = [data] if isinstance(data, bytes) else data
+        indexes = _array("indexes", indexes)
+        if indexes.ndim not in ((1,) if single else (1, 2)) or (indexes.ndim == 2 and len(indexes) != len(strings)):
+            wanted = "[n]" if single else f"[n] or [{len(strings)}, n]"
+            raise ValueError(f"indexes must be {wanted} for these data, got shape {indexes.shape}.")
+        states = self._open(strings)
+        head, size, status, symbols = _decode(self, states, indexes, single=single)
+        _check_end(dataclasses.replace(states, head=head, size=size, status=status))
+        return symbols
+
+    def open(self, data: bytes) -> State:
+        """A state to pop one message from, step by step; `pop` and `close` go on with it."""
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), self._open([data]))
+
+    @jax.jit
+    def pop(self, state: State, indexes: jax.Array) -> tuple[State, jax.Array]:
+        """The next symbols, int32 of the shape of the indexes: for models that depend on what was decoded before. Pure,
+        for `jit` and `scan`. All steps but the last have a multiple of `lanes` symbols where `encode` had them all."""
+        return rans.pop(state, self.model.at(indexes))
+
+    def close(self, state: State) -> None:
+        """Checks that all of a message was popped and that nothing went wrong.
+
+        Raises:
+            CodingError: otherwise.
+        """
+        _check_end(jax.tree.map(lambda leaf: leaf[None], state))
+
+    @jax.jit
+    def push(self, state: State, symbols: jax.Array, indexes: jax.Array) -> State:
+        """Puts symbols below those that are there: the last step of a message is pushed first."""
+        return rans.push(state, self.model.at(indexes), symbols)
+
+    def init(self, capacity: int) -> State:
+        """An empty state with room for so many words, to push on."""
+        return rans.init(capacity, self.lanes, self.variant)
+
+    def finish(self, state: State) -> bytes:
+        """The message that was pushed, as `encode` gives it."""
+        return byte_strings.to_strings(jax.tree.map(lambda leaf: leaf[None], state))[0]
+
+    def _open(self, strings: Sequence[bytes]) -> State:
+        longest = max((len(string) for string in strings), default=0)
+        # Room in powers of two, so that messages of about the same length share a compiled program.
+        capacity = 1 << (8 * longest // find_variant(self.variant).word_bits).bit_length()
+        return byte_strings.read_strings(strings, capacity, self.lanes, self.variant)
+
+
+def _array(name: str, values: Any) -> Any:
+    """Integers as an array, which stays where it is."""
+    array = values if isinstance(values, jax.Array) else np.asarray(values)
+    if array.dtype in (np.int64, np.uint64) and array.size and not -(2**31) <= array.min() <= array.max() < 2**31:
+        raise ValueError(f"{name} must be int32 values, got some from {array.min()} to {array.max()}.")
+    return array
+
+
+@functools.partial(jax.jit, static_argnames=("capacity",))
+def _encode(coder: TableCoder, symbols: jax.Array, indexes: jax.Array, capacity: int) -> State:
+    symbols = check_symbols(symbols)
+    indexes = jnp.broadcast_to(indexes, symbols.shape)
+    return jax.vmap(lambda s, k: coder.push(coder.init(capacity), s, k))(
+        jnp.atleast_2d(symbols), jnp.atleast_2d(indexes)
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("single",))
+def _decode(coder: TableCoder, states: State, indexes: jax.Array, single: bool) -> tuple[jax.Array, ...]:
+    indexes = jnp.broadcast_to(indexes, (len(states.size), indexes.shape[-1]))
+    states, symbols = jax.vmap(coder.pop)(states, indexes)
+    return states.head, states.size, states.status, symbols[0] if single else symbols
+
+
+def _check_end(states: State) -> None:
+    check(states)
+    ends: Any = {"head": np.asarray(states.head), "size": np.asarray(states.size)}
+    rest = ~rans.is_empty(dataclasses.replace(states, **ends))
+    if rest.any():
+        raise CodingError(
+            f"message {int(np.flatnonzero(rest)[0])} of {rest.size} goes on after its last symbol. Decode as many "
+            "symbols as were encoded, with the same tables and indexes."
+        )

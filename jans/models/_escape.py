@@ -1,0 +1,159 @@
+"""Symbols beyond a model's support: the end symbol, and how far beyond it they lie."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans._checks import Shape
+from jans.models import _base
+from jans.models.table import Table
+from jans.models.uniform import Uniform
+
+ENDS = ("low", "high", "both")
+LEAST, MOST = np.int32(-(2**31)), np.int32(2**31 - 1)
+
+_LENGTH_BITS = 6
+# Row k is for numbers of 0 ... k significant bits: each length above 0 has one place of 64, and 0 has all others.
+_LENGTHS = np.array([[0, *np.minimum(64 - k + np.arange(33), 64)] for k in range(33)])
+
+_PIECE_BITS = 11
+_PIECES = (2, 1, 0)
+"""Pieces of 11 bits, which every variant of a coder has the precision for, from the highest to the lowest."""
+
+
+def _length(number: jax.Array) -> jax.Array:
+    """How many bits of uint32 numbers are significant, 0 ... 32."""
+    return 32 - jax.lax.clz(number).astype(jnp.int32)
+
+
+def _leading_one(length: jax.Array) -> jax.Array:
+    """2**(length - 1) as uint32, and 0 for a length of 0."""
+    return jnp.where(length == 0, jnp.uint32(0), jnp.uint32(1) << (length - 1 & 31).astype(jnp.uint32))
+
+
+def _piece(number: jax.Array, j: int) -> jax.Array:
+    """Piece j of what follows the leading one of numbers."""
+    rest = number ^ _leading_one(_length(number))
+    return (rest >> (_PIECE_BITS * j) & 2**_PIECE_BITS - 1).astype(jnp.int32)
+
+
+class Number(_base.Composite):
+    """Numbers 0 ... most: how many of their bits are significant, then the bits that follow the leading one.
+
+    A number of b > 0 significant bits costs 6 bits for b and b - 1 for the rest; 0 costs what the other lengths leave,
+    less than 1 bit, and nothing where most is 0. Every coder state pops as a number in this range, and only as one, so
+    that bits-back coding gets its bits back.
+
+    Args:
+        most: uint32, of the shape of the symbols. These are int32, with the bits of the number.
+    """
+
+    leaves = ("most",)
+    static = ("precision",)
+    parts = 1 + len(_PIECES)
+
+    def __init__(self, most: jax.Array):
+        self.most, self.precision = most, _PIECE_BITS
+
+    @property
+    def shape(self) -> Shape:
+        return self.most.shape
+
+    @property
+    def certain(self) -> jax.Array:
+        return (self.most == 0).all()
+
+    def part(self, k: int, values: tuple[jax.Array, ...]) -> _base.Model:
+        if k == 0:
+            return Table(_LENGTHS, _length(self.most), _LENGTH_BITS)
+        length, *higher = values
+        j = _PIECES[k - 1]
+        # As long as all before it equals most, a piece ends where that of most does.
+        tight = length == _length(self.most)
+        for i, value in zip(_PIECES, higher, strict=False):
+            tight &= value == _piece(self.most, i)
+        free = jnp.left_shift(1, jnp.clip(length - 1 - _PIECE_BITS * j, 0, _PIECE_BITS))
+        return Uniform(jnp.where(tight, _piece(self.most, j) + 1, free), _PIECE_BITS)
+
+    def split(self, symbols: jax.Array) -> tuple[jax.Array, ...]:
+        number = jax.lax.bitcast_convert_type(_base.check_symbols(symbols, self.shape), jnp.uint32)
+        return _length(number), *(_piece(number, j) for j in _PIECES)
+
+    def join(self, values: tuple[jax.Array, ...]) -> jax.Array:
+        length, *pieces = values
+        number = _leading_one(length)
+        for j, piece in zip(_PIECES, pieces, strict=True):
+            number |= piece.astype(jnp.uint32) << (_PIECE_BITS * j)
+        return jax.lax.bitcast_convert_type(number, jnp.int32)
+
+
+class Escape(_base.Composite):
+    """A model widened to all int32 symbols: an end symbol of its support stands for itself and all that lies beyond.
+
+    Behind an end symbol comes the distance beyond it: less than 1 bit for none, the end symbol itself, and
+    `6 + floor(log2(distance))` bits for others. Nothing is spent on other symbols, neither bits nor, where an array has
+    no end symbol at all, time. Made by `escape`.
+
+    Args:
+        model: a model with a support.
+        ends: "low", "high" or "both".
+    """
+
+    leaves = ("model",)
+    static = ("opened", "precision")
+    parts = 2
+
+    def __init__(self, model: _base.Model, ends: str):
+        if ends not in ENDS:
+            raise ValueError(f"ends must be one of {', '.join(ENDS)}, got {ends!r}.")
+        _ = model.bounds  # a model without one is refused here
+        self.model, self.opened, self.precision = model, ends, model.precision
+
+    @property
+    def shape(self) -> Shape:
+        return self.model.shape
+
+    def _meets(self, values: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Where values are an open end: the low one, the high one."""
+        low, high = self.model.bounds
+        return (values == low) & (self.opened != "high"), (values == high) & (self.opened != "low")
+
+    def part(self, k: int, values: tuple[jax.Array, ...]) -> _base.Model:
+        if k == 0:
+            return self.model
+        is_low, is_high = self._meets(values[0])
+        above = jnp.where(is_low, -1, MOST - values[0])  # a single symbol is both ends: above it lie all, modulo 2**32
+        most = jnp.where(is_high, above, jnp.where(is_low, values[0] - LEAST, 0))
+        return Number(jax.lax.bitcast_convert_type(most, jnp.uint32))
+
+    def split(self, symbols: jax.Array) -> tuple[jax.Array, ...]:
+        symbols = _base.check_symbols(symbols, self.shape)
+        low, high = self.model.bounds
+        value = symbols if self.opened == "low" else jnp.minimum(symbols, high)
+        value = value if self.opened == "high" else jnp.maximum(value, low)
+        is_low, is_high = self._meets(value)
+        return value, jnp.where(is_high, symbols - value, jnp.where(is_low, value - symbols, 0))
+
+    def join(self, values: tuple[jax.Array, ...]) -> jax.Array:
+        value, distance = values
+        return jnp.where(self._meets(value)[1], value + distance, value - distance)
+
+
+def escape(model: _base.Model, ends: str | None = None) -> Escape:
+    """A model widened to all int32 symbols, at a small price for those at the ends of its support.
+
+    An end symbol is followed by the distance beyond it: less than 1 bit for the end symbol itself,
+    6 + floor(log2(distance)) bits for others. The result is a `Composite`: coders, `bits` and `log_prob` take it as any
+    model, but it has no `interval`.
+
+    Args:
+        model: a model that knows its `bounds`.
+        ends: "low", "high" or "both"; by default where the model's tails are, which is "high" for models that count
+            their symbols from 0, so that 0 costs nothing more, and "both" for those on a range of integers.
+
+    >>> from jans import models
+    >>> model = models.escape(models.Categorical(jnp.array([0.5, 0.25, 0.25]), precision=16))
+    >>> jnp.round(model.bits(jnp.array([0, 2, 3, 1000])), 2)
+    Array([ 1.  ,  2.96,  8.  , 17.  ], dtype=float32)
+    """
+    return Escape(model, model.ends if ends is None else ends)

@@ -1,0 +1,132 @@
+"""Models in closed form, whose intervals and searches are kernels: what they share."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jans._checks import Shape, check_fit, check_precision
+from jans.ffi import targets
+from jans.models import _base
+
+Bound = int | jax.Array
+
+
+class FamilyModel(_base.Model):
+    """A model with kernels of its own: `family` names them, `operands` are theirs, for symbols of a shape."""
+
+    family: ClassVar[str]
+
+    @abc.abstractmethod
+    def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
+        """Arrays that lead with 1 or all symbols."""
+
+    def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
+        symbols = _base.check_symbols(symbols, self.shape)
+        return interval(self.family, self.operands(symbols.shape), symbols, self.precision)
+
+    def locate(self, quantiles: jax.Array) -> jax.Array:
+        check_fit(self.shape, jnp.shape(quantiles))
+        return locate(self.family, self.operands(jnp.shape(quantiles)), quantiles, self.precision)
+
+    def kernel(self, shape: Shape) -> _base.Kernel:
+        return _base.Kernel(self.family, self.operands(shape))
+
+
+def interval(
+    family: str, operands: tuple[jax.Array, ...], symbols: jax.Array, precision: int
+) -> tuple[jax.Array, jax.Array]:
+    """start and freq of symbols, from the kernel of a family."""
+    start, freq = targets.maps.FAMILIES[family].interval(symbols.reshape(-1), *operands, precision=precision)
+    return start.reshape(symbols.shape), freq.reshape(symbols.shape)
+
+
+def locate(family: str, operands: tuple[jax.Array, ...], quantiles: jax.Array, precision: int) -> jax.Array:
+    """Symbols at quantiles, from the kernel of a family."""
+    (symbols,) = targets.maps.FAMILIES[family].locate(quantiles.reshape(-1), *operands, precision=precision)
+    return symbols.reshape(quantiles.shape)
+
+
+def documented(text: str) -> Callable[[type], type]:
+    """Ends the docstring of a class with what its whole family has in common."""
+
+    def extend(cls):
+        cls.__doc__ = f"{cls.__doc__}\n\n    {text.strip()}\n    "
+        return cls
+
+    return extend
+
+
+# ---- integers that are known before tracing, or come with every symbol ----
+
+
+def check_integer(name: str, value: Any, least: int, most: int) -> Bound:
+    """An int within its limits, or an int32 array."""
+    if isinstance(value, int | np.integer):
+        if not least <= value <= most:
+            raise ValueError(f"{name} must be from {least} to {most}, got {value}.")
+        return int(value)
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{name} must be an integer or an integer array, got {array.dtype}.")
+    return array.astype(jnp.int32)
+
+
+def check_size(name: str, symbols: int | None, precision: int) -> int:
+    """The precision, which has room for the symbols where their number is known."""
+    if symbols is not None and symbols < 1:
+        raise ValueError(f"{name} leaves no symbol. Pass low <= high.")
+    return check_precision(precision, symbols)
+
+
+def split(*bounds: Bound) -> tuple[tuple[int | None, ...], list[jax.Array | None]]:
+    """Integers as metadata and arrays as leaves, with None in the other's place."""
+    return (
+        tuple(b if isinstance(b, int) else None for b in bounds),
+        [None if isinstance(b, int) else b for b in bounds],
+    )
+
+
+def joined(known: int | None, leaf: jax.Array | None) -> Bound:
+    """What `split` took apart."""
+    if known is not None:
+        return known
+    assert leaf is not None
+    return leaf
+
+
+def flat(shape: Shape, symbols: Shape, value: Bound) -> jax.Array:
+    """An integer as a kernel's operand."""
+    if isinstance(value, int):
+        return jnp.full(1, value, jnp.int32)
+    return _base.flat_parameters(shape, symbols, jnp.broadcast_to(value, shape))[0]
+
+
+def broadcast(bounds: tuple[Bound, ...], *shapes: Shape) -> tuple[Shape, list[Bound]]:
+    """The common shape of parameters and of bounds that are arrays, and the bounds in that shape."""
+    arrays = [b for b in bounds if not isinstance(b, int)]
+    shape = jnp.broadcast_shapes(*shapes, *(a.shape for a in arrays))
+    return shape, [b if isinstance(b, int) else jnp.broadcast_to(b, shape) for b in bounds]
+
+
+# ---- smooth surrogates ----
+
+
+def log_floored(mass: jax.Array, symbols: Bound, precision: int, inside: jax.Array) -> jax.Array:
+    """Log of a mass after quantisation, which gives each of the symbols 2**-precision from what the others have."""
+    floor = 2.0**-precision
+    return jnp.where(inside, jnp.log(mass * (1 - symbols * floor) + floor), -jnp.inf)
+
+
+def mass_between(
+    cdf: Callable[[jax.Array], jax.Array], low: jax.Array, high: jax.Array, first: jax.Array, last: jax.Array
+) -> jax.Array:
+    """cdf(high) - cdf(low) of a symmetric distribution; the first and the last symbol have the tails."""
+    # The difference is taken in the lower tail, where it does not cancel.
+    flip = (low > 0) & ~first
+    above = jnp.where(last & ~flip, 1.0, cdf(jnp.where(flip, -low, high)))
+    below = jnp.where(jnp.where(flip, last, first), 0.0, cdf(jnp.where(flip, -high, low)))
+    return above - below

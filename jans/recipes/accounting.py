@@ -1,0 +1,241 @@
+"""Where the bits go: what each part of a codec puts on a stack, and what it takes back."""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+
+from jans.codecs import Codec
+from jans.coders._rans_state import State, find_variant
+from jans.coders._state import check_kind, pytree
+from jans.status import check
+
+OTHER = "other"
+"""What no name stands for."""
+
+_FRACTION = 16
+_UNIT = 2.0**-_FRACTION
+"""Contents of heads are counted in integers of so many bits, so that sums are exact."""
+
+
+@pytree("jans.recipes.Ledger", static=("variant", "names", "run"))
+@dataclasses.dataclass(frozen=True, repr=False)
+class _Ledger(State):
+    """A coder with an account for each name: words, and units of less than a word, int32 [names]."""
+
+    words: jax.Array
+    units: jax.Array
+    names: tuple[str, ...]
+    run: int
+
+    @property
+    def content(self) -> tuple[jax.Array, jax.Array]:
+        """Words of the tail, and what heads hold in units."""
+        head = self.head.astype(jnp.float32)
+        x = head[:, 0] + head[:, 1] * 2.0**32 if head.ndim == 2 else head
+        each = jnp.where(x > 0, jnp.log2(jnp.maximum(x, 1)), 0)
+        return self.size, jnp.round(each / _UNIT).astype(jnp.int32).sum()
+
+
+_RUNS = itertools.count()
+_FOUND: dict[int, list[str]] = {}
+"""Names that turn up while a codec is traced, by the run that looks for them."""
+
+
+def named(name: str, codec: Codec) -> Codec:
+    """A codec whose bits `account` books under a name; elsewhere it is the codec.
+
+    What a named codec inside of another moves is booked on the inner one alone.
+    """
+
+    def push(state, data):
+        return _book(name, state, codec.push(state, data))
+
+    def pop(state):
+        after, data = codec.pop(state)
+        return _book(name, state, after), data
+
+    return Codec(push, pop)
+
+
+def _book(name: str, before: Any, after: Any) -> Any:
+    """The state after a step, with what it moved on the account of a name and of no other within it."""
+    if not isinstance(after, _Ledger):
+        return after
+    if after.run in _FOUND:
+        if name not in _FOUND[after.run]:
+            _FOUND[after.run].append(name)
+        return after
+    k = after.names.index(name)
+    (words, units), (words_before, units_before) = after.content, before.content
+    words = words - words_before - (after.words - before.words).sum()
+    units = units - units_before - (after.units - before.units).sum() + after.units[k]
+    word = find_variant(after.variant).word_bits << _FRACTION
+    return dataclasses.replace(
+        after, words=after.words.at[k].add(words + units // word), units=after.units.at[k].set(units % word)
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """Bits by name, and in all.
+
+    Attributes:
+        names: of the columns; the last is "other".
+        bits: float64 [..., names], what each put on the stack; what it took back is negative.
+        initial: float64 [...], what the coders held before.
+    """
+
+    names: tuple[str, ...]
+    bits: np.ndarray
+    initial: np.ndarray
+
+    @property
+    def total(self) -> dict[str, float]:
+        """The bits of each name, of all data together."""
+        sums = self.bits.reshape(-1, len(self.names)).sum(0)
+        return {name: float(sums[k]) for k, name in enumerate(self.names)}
+
+    def of_file(self, data: bytes) -> dict[str, float]:
+        """As `total`, with what else is in the bytes that `jans.to_bytes` made of the coders: their sum is that of the
+        file, `8 * len(data)`.
+
+        "initial bits" are those that were there before; "format" is the header, the checksum, and what heads have room
+        for beyond what they hold.
+        """
+        rows = self.total | {"initial bits": float(self.initial.sum())}
+        return rows | {"format": 8.0 * len(data) - sum(rows.values())}
+
+    def table(self, data: bytes | None = None, per: float = 1.0, unit: str = "bits") -> str:
+        """The rows as text, each divided by `per`, for example by the number of pixels."""
+        rows = self.total if data is None else self.of_file(data)
+        rows = rows | {"sum": sum(rows.values())}
+        width = max(map(len, rows))
+        lines = [f"{name:<{width}}  {bits / per:12.4f} {unit}" for name, bits in rows.items()]
+        return "\n".join(lines)
+
+    def plot(self, axes: Any, per: float = 1.0, unit: str = "bits") -> None:
+        """A bar for each datum, with what came back below zero, and a line for what is left of both.
+
+        Args:
+            axes: of matplotlib, for example `matplotlib.pyplot.gca()`.
+            per, unit: what bits are divided by, and what that is called.
+        """
+        bits = self.bits.reshape(-1, len(self.names)) / per
+        place = np.arange(len(bits))
+        high, low = np.zeros(len(bits)), np.zeros(len(bits))
+        for k, name in enumerate(self.names):
+            if not bits[:, k].any():
+                continue
+            column = bits[:, k]
+            axes.bar(place, column, 0.9, np.where(column >= 0, high, low), label=f"{name}  {column.mean():.2f}")
+            high, low = high + np.maximum(column, 0), low + np.minimum(column, 0)
+        net = bits.sum(1)
+        edges = np.arange(len(bits) + 1) - 0.5
+        axes.stairs(net, edges, baseline=None, color="black", linewidth=1, label=f"net  {net.mean():.2f}")
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set(ylabel=unit, xlabel="datum")
+        axes.margins(x=0.01)
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize="small")
+
+
+def account(codec: Codec, state: State, data: Any, each: bool = False) -> tuple[State, Account]:
+    """Pushes data and books the bits of every `named` part of the codec.
+
+    Args:
+        codec: of the data.
+        state: coders to push on, one or a batch [streams]; data then lead with that axis.
+        data: what `codec.push` takes.
+        each: whether the leaves of data lead with (another) axis of data that the codec takes one at a time; they are
+            pushed from the last to the first, as by `repeat`.
+
+    Returns:
+        The state with the data, and the account: bits [streams,] [data,] [names].
+
+    Raises:
+        CodingError: when the state is not clean afterwards.
+
+    >>> from jans import models, rans
+    >>> part = named("digits", rans.codec(models.Uniform(8), shape=(2,)))
+    >>> state, books = account(part, rans.random(jax.random.key(0), 1, 9), jnp.array([3, 7]))
+    >>> round(books.total["digits"], 3)
+    6.0
+    """
+    check_kind(state, State)
+    batch = state.size.ndim
+    if batch > 1:
+        raise ValueError(f"state must be one coder or a batch [streams], got a batch of shape {state.size.shape}.")
+    widened = lambda tree: tree if batch else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], tree)
+    states, all_data = widened(state), widened(data)
+    lead = 2 if each else 1
+    names = _names(codec, _structs(states, 1), _structs(all_data, lead))
+    after, *counts = _with_constants_as_arguments(jax.vmap(functools.partial(_push, codec, names, each)))(
+        states, all_data
+    )
+    word = find_variant(state.variant).word_bits
+    booked, held = (word * np.asarray(words, float) + _UNIT * np.asarray(units, float) for words, units in counts)
+    start = held[:, -1]
+    # What each datum adds to those behind it.
+    booked, held = booked[:, :-1] - booked[:, 1:], held[:, :-1] - held[:, 1:]
+    bits = np.concatenate([booked, held[..., None] - booked.sum(-1, keepdims=True)], axis=-1)
+    bits = bits if each else bits[:, 0]
+    if not batch:
+        after, bits, start = jax.tree.map(lambda leaf: leaf[0], after), bits[0], start[0]
+    return check(after), Account((*names, OTHER), bits, start)
+
+
+def _push(codec: Codec, names: tuple[str, ...], each: bool, state: State, data: Any) -> tuple[Any, ...]:
+    """The state with data on it; the books and the contents, words and units, before every datum and at the end."""
+    start = _open(state, names, -1)
+
+    def step(ledger, datum):
+        pushed = codec.push(ledger, datum)
+        return pushed, ((ledger.words, ledger.units), ledger.content)
+
+    if not each:
+        data = jax.tree.map(lambda leaf: leaf[None], data)
+    end, before = jax.lax.scan(step, start, data, reverse=True)
+    last = ((end.words, end.units), end.content)
+    # In the order of data: what the first one leaves comes first, and last what was there before all.
+    books, contents = jax.tree.map(lambda head, rest: jnp.concatenate([head[None], rest]), last, before)
+    return State(*(getattr(end, field.name) for field in dataclasses.fields(State))), books, contents
+
+
+def _with_constants_as_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, jitted, with the arrays that it holds as arguments: the weights of a network within a codec would
+    otherwise be constants of the program, which compile to other floats than weights that come as arguments do."""
+
+    def run(*args: Any) -> Any:
+        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+        program = jax.jit(lambda constants, leaves: jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, constants))(*leaves))
+        return jax.tree.unflatten(jax.tree.structure(shapes), program(closed.consts, jax.tree.leaves(args)))
+
+    return run
+
+
+def _names(codec: Codec, state: Any, data: Any) -> tuple[str, ...]:
+    """The names that a push comes by, in their order; of shapes and dtypes."""
+    run = next(_RUNS)
+    _FOUND[run] = []
+    try:
+        jax.eval_shape(lambda s, x: codec.push(_open(s, (), run), x), state, data)
+        return tuple(_FOUND[run])
+    finally:
+        del _FOUND[run]
+
+
+def _structs(tree: Any, lead: int) -> Any:
+    """Shapes and dtypes without leading axes."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[lead:], leaf.dtype), tree)
+
+
+def _open(state: State, names: tuple[str, ...], run: int) -> _Ledger:
+    parts = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    nothing = jnp.zeros(len(names), jnp.int32)
+    return _Ledger(**parts, words=nothing, units=nothing, names=names, run=run)

@@ -1,0 +1,7 @@
+"""The coders in plain Python integers: the specification that every other implementation is held against."""
+
+from jans.reference.spec import chain as chain
+from jans.reference.spec import huffman as huffman
+from jans.reference.spec import range_coder as range_coder
+from jans.reference.spec import rans as rans
+from jans.reference.spec import tans as tans
