@@ -32,9 +32,10 @@ from jans.formats.table_coder import TableCoder as TableCoder
 from jans.isolation import isolated as isolated
 from jans.recipes.accounting import Account as Account
 from jans.recipes.accounting import account as account
+from jans.recipes.accounting import account_each as account_each
 from jans.recipes.accounting import named as named
-from jans.recipes.chains import join as join
-from jans.recipes.chains import split as split
+from jans.recipes.chains import fork as fork
+from jans.recipes.chains import rejoin as rejoin
 from jans.recipes.coupled_sampling import coupled_samples as coupled_samples
 from jans.recipes.multiset import multiset as multiset
 from jans.status import CodingError as CodingError

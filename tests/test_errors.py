@@ -121,7 +121,7 @@ VALUE = {
         r"mask must have a shape that broadcasts to that of probs, \(3, 2\), got \(3,\). Its last axis",
     ),
     "mask at 32 bits": (
-        lambda: quantize.probs(jnp.ones(2), 32, jnp.ones(2, bool)),
+        lambda: quantize.fast(jnp.ones(2), 32, jnp.ones(2, bool)),
         "a mask leaves no place at 32 bits. Use a precision of 31 or less",
     ),
     "large mask": (
@@ -176,9 +176,9 @@ VALUE = {
         r"start must be as the encoder had it, variant rans64 of 2 lanes in a batch of shape \(\) like state, got "
         r"variant rans64 of 1 lanes",
     ),
-    "quantize": (lambda: quantize.probs(jnp.ones(300), 8), "300 symbols do not fit a precision of 8 bits"),
+    "quantize": (lambda: quantize.fast(jnp.ones(300), 8), "300 symbols do not fit a precision of 8 bits"),
     "quantize precision": (lambda: quantize.logits(jnp.ones(3), 33), "from 1 to 32 bits, got 33"),
-    "quantize nothing": (lambda: quantize.probs(jnp.ones((3, 0)), 8), r"probs needs a symbol or more .* \(3, 0\)"),
+    "quantize nothing": (lambda: quantize.fast(jnp.ones((3, 0)), 8), r"probs needs a symbol or more .* \(3, 0\)"),
 }
 
 TYPE = {
@@ -209,7 +209,7 @@ TYPE = {
     "scale": (lambda: models.LogisticMixture(jnp.zeros(1), 0.0, 1), "scale must be floating point, got int32"),
     "edges": (lambda: models.BinnedGaussian(0.0, 1.0, FIVE), "edges must be floating point, got int32"),
     "half probs": (
-        lambda: quantize.probs(jnp.ones(2, jnp.bfloat16), 8),
+        lambda: quantize.fast(jnp.ones(2, jnp.bfloat16), 8),
         "probs must be float32 or float64, got bfloat16",
     ),
     "half logits": (lambda: quantize.logits(jnp.ones(2, jnp.float16), 8), "logits must be float32, got float16"),

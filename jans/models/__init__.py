@@ -20,6 +20,8 @@ from jans.models.integers import Laplace as Laplace
 from jans.models.integers import Logistic as Logistic
 from jans.models.latent import BinnedGaussian as BinnedGaussian
 from jans.models.latent import NormalGrid as NormalGrid
+from jans.models.mixture import FixedPointGaussian as FixedPointGaussian
+from jans.models.mixture import FixedPointLogistic as FixedPointLogistic
 from jans.models.mixture import GaussianMixture as GaussianMixture
 from jans.models.mixture import LogisticMixture as LogisticMixture
 from jans.models.snapping import snap as snap

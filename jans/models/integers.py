@@ -106,7 +106,7 @@ class LocationScale(SupportModel):
 
 @_family.documented(RULE)
 class Gaussian(LocationScale):
-    """A Gaussian on integers: F(z) = (1 + erf(z / sqrt(2))) / 2, z = (x - mean) / scale.
+    """A Gaussian on integers: F(z) = (1 + erf(z / sqrt(2))) / 2, z = (x - loc) / scale.
 
     >>> Gaussian(0.3, 1.0, low=-1, high=1, precision=8).interval(jnp.arange(-1, 2))
     (Array([  0,  54, 148], dtype=uint32), Array([ 54,  94, 108], dtype=uint32))
