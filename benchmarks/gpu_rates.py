@@ -172,7 +172,7 @@ def message_rates(n: int, chunk: int | None) -> tuple[str, ...]:
     message = encode(model, symbols)
     if not bool(jnp.array_equal(decode(message), symbols)):
         sys.exit("a message in chunks does not decode to what was encoded")
-    bits = 8 * len(jans.chunked.to_bytes(message)) / n
+    bits = 8 * len(jans.to_bytes(message)) / n
     each = (n / seconds(call) / 1e9 for call in (lambda: encode(model, symbols), lambda: decode(message)))
     return (f"{message.chunk}", f"{bits:.3f}", *(f"{rate:.2f}" for rate in each))
 

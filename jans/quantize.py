@@ -10,6 +10,13 @@ import numpy as np
 from jans._checks import Shape, check_precision
 from jans.ffi import targets
 
+__all__ = [
+    "fast",
+    "logits",
+    "nearest",
+    "perfect",
+]
+
 
 def fast(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of probabilities, by constriction's `fast` rule in the dtype of the input.
@@ -182,3 +189,7 @@ def _quantized(quantizer: Any, values: jax.Array, symbols: jax.Array, **params: 
     *batch, n = values.shape
     (cdf,) = quantizer(values.reshape(math.prod(batch), n), symbols, **params)
     return cdf.reshape(*batch, n + 1)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -5,6 +5,21 @@ from typing import Any
 import jax
 import numpy as np
 
+from jans._checks import type_name
+
+__all__ = [
+    "BAD_DATA",
+    "BAD_MODEL",
+    "BAD_STATE",
+    "BAD_SYMBOL",
+    "OUT_OF_REMAINDERS",
+    "OVERFLOW",
+    "UNDERFLOW",
+    "CodingError",
+    "check",
+    "check_inside",
+]
+
 OVERFLOW = 1
 UNDERFLOW = 2
 BAD_SYMBOL = 4
@@ -74,6 +89,8 @@ def check(state: Any) -> Any:
     jans.status.CodingError: the tail is full and words were dropped. Start with a capacity of at least 3 words (this \
 one has 0).
     """
+    if not hasattr(state, "usage"):
+        raise TypeError(f"state must be the state of a coder, got {type_name(state)}.")
     if isinstance(state.status, jax.core.Tracer):
         raise TypeError(
             "jans.check looks at values and cannot run inside jit, vmap or scan. Call it on the result outside, or use "
@@ -129,3 +146,7 @@ def check_inside(state: Any) -> Any:
 def _check_room(checkify: Any, failed: jax.Array, size: jax.Array, capacity: int) -> None:
     message = "jans: " + SENTENCES[OVERFLOW].replace("{capacity}", str(capacity))
     checkify.check(~failed.any(), message, size=size.max())
+
+
+def __dir__() -> list[str]:
+    return __all__

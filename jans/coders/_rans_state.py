@@ -96,6 +96,22 @@ def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
     )
 
 
+def capacity_for(model: Any, n: int, lanes: int = 1, variant: str = "rans64") -> int:
+    """The number of words that n symbols of a model fit, whatever they are.
+
+    Args:
+        model: of the symbols; its `precision` counts, and for models in parts its `max_bits`.
+        n: how many symbols.
+        lanes, variant: as for `init`.
+
+    >>> from jans import models
+    >>> capacity_for(models.Uniform(256, precision=8), n=1000, variant="rans32_16")
+    564
+    """
+    # A push never more than doubles the number beyond what its bits say.
+    return -(-n * (model.max_bits + 1) // find_variant(variant).word_bits) + lanes
+
+
 def random(key: jax.Array, n_words: int, capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
     """A coder that holds random bits, for bits-back coding to start from.
 

@@ -25,7 +25,7 @@ def pytree(name: str, static: tuple[str, ...] = ()) -> Callable[[type[_T]], type
     """
 
     def register(cls: type[_T]) -> type[_T]:
-        cls.public_name = name  # type: ignore[attr-defined]
+        cls.public_name, cls.static = name, static  # type: ignore[attr-defined]
         data = [field.name for field in dataclasses.fields(cls) if field.name not in static]  # type: ignore[arg-type]
         jax.tree_util.register_dataclass(cls, data, list(static))
         jax.export.register_pytree_node_serialization(
@@ -46,6 +46,7 @@ class CoderState:
     """
 
     public_name: ClassVar[str]
+    static: ClassVar[tuple[str, ...]]
     stacks: ClassVar[Mapping[str, str]] = MappingProxyType({"words": "size"})
     """The fields that hold words, and for each of them the field that says how many are in use."""
 
@@ -107,11 +108,7 @@ class CoderState:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        settings = [
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in dataclasses.fields(self)  # type: ignore[arg-type]
-            if field.name not in self.ranks
-        ]
+        settings = [f"{name}={getattr(self, name)!r}" for name in self.static]
         batch = np.shape(self.status)
         settings += [f"lanes={self.lanes}"] * (self.lanes != 1) + [f"batch={batch}"] * bool(batch)
         for (words, _), (size, capacity) in zip(self.stacks.items(), self.usage, strict=True):

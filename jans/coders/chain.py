@@ -34,14 +34,31 @@ from jans.coders._state import (
     check_layout,
     check_one_stream,
     check_words,
+    content_bits,
     float_of,
+    is_empty,
     log2_heads,
     pytree,
 )
-from jans.coders._state import content_bits as content_bits
-from jans.coders._state import is_empty as is_empty
 from jans.ffi import targets
 from jans.status import BAD_MODEL, BAD_STATE, SENTENCES, CodingError, check
+
+__all__ = [
+    "State",
+    "Words",
+    "capacity_for",
+    "codec",
+    "content_bits",
+    "init",
+    "init_compressed",
+    "init_remainders",
+    "is_empty",
+    "pop",
+    "push",
+    "to_compressed",
+    "to_data",
+    "to_remainders",
+]
 
 
 @pytree("jans.chain.State", static=("variant", "precision"))
@@ -176,6 +193,17 @@ def _heads(
         _one_head(v, precision, words, sealed) if one else _many_heads(v, precision, words, lanes, sealed)
     )
     return head, jnp.maximum(words.shape[0] - jnp.asarray(used, jnp.int32), 0), good
+
+
+def capacity_for(model: Any, n: int, variant: str = "chain64") -> int:
+    """The number of words of data that pushing n symbols of a model makes, or that popping them takes.
+
+    Args:
+        model: of the symbols; its `precision` counts, and for models in parts its `max_bits`.
+        n: how many symbols.
+        variant: as for `init`.
+    """
+    return -(-n * model.max_bits // find_variant(variant).word_bits) + 1
 
 
 def init(
@@ -445,3 +473,7 @@ def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32
         push=lambda state, symbols: push(state, model, symbols),
         pop=lambda state: pop(state, model, shape=shape, dtype=dtype),
     )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -20,19 +20,31 @@ import numpy as np
 
 from jans._checks import KERNEL_SYMBOLS, check_dtype, check_symbols, type_name
 from jans.codecs import Codec
-from jans.coders._bitstring import Queue as Queue
-from jans.coders._bitstring import Reader as Reader
-from jans.coders._bitstring import Stack as Stack
-from jans.coders._bitstring import check_stream
-from jans.coders._bitstring import from_words as from_words
-from jans.coders._bitstring import queue as queue
-from jans.coders._bitstring import reader as reader
-from jans.coders._bitstring import stack as stack
-from jans.coders._bitstring import to_words as to_words
-from jans.coders._state import content_bits as content_bits
-from jans.coders._state import is_empty as is_empty
-from jans.coders._state import pytree
+from jans.coders._bitstring import Queue, Reader, Stack, check_stream, from_words, queue, reader, stack, to_words
+from jans.coders._state import content_bits, is_empty, pytree
 from jans.ffi import targets
+
+__all__ = [
+    "Codebook",
+    "ExpGolomb",
+    "Queue",
+    "Reader",
+    "Stack",
+    "capacity_for",
+    "codebook",
+    "codec",
+    "content_bits",
+    "decode",
+    "encode",
+    "from_words",
+    "is_empty",
+    "pop",
+    "push",
+    "queue",
+    "reader",
+    "stack",
+    "to_words",
+]
 
 MAX_SYMBOLS = 2**29
 
@@ -150,6 +162,18 @@ def _operands(book: Any) -> tuple[tuple[jax.Array, ...], dict[str, int]]:
     return (book.codewords, book.tree), {}
 
 
+def capacity_for(codebook: Any, n: int) -> int:
+    """The number of words that n symbols fit, whatever they are.
+
+    Args:
+        codebook: a `Codebook` with concrete arrays, or an `ExpGolomb`.
+        n: how many symbols.
+    """
+    _operands(codebook)
+    longest = 63 - codebook.k if isinstance(codebook, ExpGolomb) else int(np.asarray(codebook.lengths).max(initial=0))
+    return -(-n * longest // 32) + 1
+
+
 _CALLS = {
     "encode": (targets.bits.huffman_encode, targets.bits.golomb_encode),
     "decode": (targets.bits.huffman_decode, targets.bits.golomb_decode),
@@ -257,3 +281,7 @@ def codec(codebook: Any, shape: Sequence[int], dtype: Any = jnp.int32) -> Codec:
         push=lambda state, symbols: push(state, codebook, symbols),
         pop=lambda state: pop(state, codebook, shape=shape, dtype=dtype),
     )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -29,14 +29,29 @@ from jans.coders._state import (
     bits_below_one,
     check_layout,
     check_one_stream,
+    content_bits,
     float_of,
+    is_empty,
     log2_heads,
     pytree,
 )
-from jans.coders._state import content_bits as content_bits
-from jans.coders._state import is_empty as is_empty
 from jans.ffi import targets
 from jans.status import CodingError, check
+
+__all__ = [
+    "State",
+    "Tables",
+    "capacity_for",
+    "codec",
+    "content_bits",
+    "from_string",
+    "init",
+    "is_empty",
+    "pop",
+    "push",
+    "tables",
+    "to_string",
+]
 
 MAX_PRECISION = 15
 MAX_SYMBOLS = 2**16
@@ -248,6 +263,20 @@ def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
     )
 
 
+def capacity_for(tables: Tables, n: int) -> int:
+    """The number of words that n symbols fit, whatever they are.
+
+    Args:
+        tables: of the symbols.
+        n: how many symbols.
+    """
+    b, bits = tables.bypass_precision, tables.precision
+    if b is not None:
+        digits = -(-33 // b)
+        bits += (digits + digits // (2**b - 1) + 1) * b
+    return -(-n * bits // 32) + 1
+
+
 def _check_call(state: Any, tables: Any, shape: Sequence[int]) -> jax.Array:
     """One row index for all symbols, or one for each; raises where arguments do not fit each other."""
     check_one_stream(state, State)
@@ -413,3 +442,7 @@ def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16
     return State(
         jnp.array(heads, jnp.uint32), jnp.uint32(rest), jnp.asarray(words), jnp.int32(size), jnp.int32(0), precision
     )
+
+
+def __dir__() -> list[str]:
+    return __all__

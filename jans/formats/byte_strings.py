@@ -16,6 +16,13 @@ from jans.coders._state import check_kind
 from jans.coders._words import tails
 from jans.status import CodingError, check
 
+__all__ = [
+    "from_strings",
+    "merge",
+    "split",
+    "to_strings",
+]
+
 
 def to_strings(state: State) -> list[bytes]:
     """The content of a batch of streams, one string for each.
@@ -142,3 +149,7 @@ def _check_lengths(length_bytes: int, count: int | None) -> None:
         raise ValueError(f"length_bytes must be 1, 2, 4 or 8, got {length_bytes!r}.")
     if count is not None and count < 1:
         raise ValueError(f"count must be 1 or more, got {count}.")
+
+
+def __dir__() -> list[str]:
+    return __all__

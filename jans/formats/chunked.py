@@ -27,6 +27,13 @@ from jans.coders._state import pytree
 from jans.formats import _header, byte_strings
 from jans.status import CodingError, check
 
+__all__ = [
+    "Message",
+    "Reader",
+    "decode",
+    "encode",
+]
+
 MIN_CHUNK, DEFAULT_MAX_CHUNK, WANTED_CHUNKS = 2**14, 2**16, 2**12
 """The least and the most symbols of a chunk where the caller leaves the choice, and how many chunks a GPU wants."""
 MAX_CHUNK = 2**24
@@ -99,11 +106,11 @@ def encode(
             make 4096 chunks, from 16384 to 65536; at most 2**24.
         lanes, variant: as for `jans.rans.init`; by default "rans32_16" where the model's precision is 15 bits or less,
             "rans64" elsewhere.
-        capacity: words of each stream; by default enough for models whose symbols take one interval each. For values
-            that escape a table or a model, say how many; `jans.check` names the number where it was too low.
+        capacity: words of each stream; by default enough for any symbols, which for values that escape a table or a
+            model is far more than most messages need. `jans.check` names the number where it was too low.
 
     Returns:
-        The message; `jans.check` turns its status into an error, and so does `to_bytes`.
+        The message; `jans.check` turns its status into an error, and so does `jans.to_bytes`.
 
     >>> from jans import models
     >>> symbols = jnp.arange(1000) % 10
@@ -123,8 +130,7 @@ def encode(
     if variant is None:
         variant = "rans32_16" if model.precision <= find_variant("rans32_16").max_precision else "rans64"
     if capacity is None:
-        # No push more than doubles the number beyond what its bits say.
-        capacity = -(-min(chunk, n) * (model.precision + 1) // find_variant(variant).word_bits) + lanes
+        capacity = rans.capacity_for(model, min(chunk, n), lanes, variant)
     empty = rans.init(capacity, lanes, variant)
     whole = n // chunk * chunk
     flat, part = symbols.reshape(-1), _Cut(model, symbols.shape)
@@ -144,7 +150,7 @@ def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Messag
     """The inverse of `encode`. Pure, for `jit`.
 
     Args:
-        message: from `encode` or `from_bytes`.
+        message: from `encode` or `jans.from_bytes`.
         model: the model that the symbols were encoded with.
         dtype: of the symbols, as for `jans.rans.pop`.
 
@@ -199,7 +205,7 @@ class _Cut:
 # ---- bytes ----
 
 
-def to_bytes(message: Message, fingerprint: int = 0) -> bytes:
+def message_to_bytes(message: Message, fingerprint: int = 0) -> bytes:
     """A message as bytes, with an index of its chunks: the format of docs/format.md.
 
     Args:
@@ -211,7 +217,7 @@ def to_bytes(message: Message, fingerprint: int = 0) -> bytes:
         CodingError: when the status of any stream is not clean; nothing is written then.
     """
     if not isinstance(message, Message):
-        raise TypeError(f"jans.chunked.to_bytes takes a jans.chunked.Message, got {type_name(message)}.")
+        raise TypeError(f"message must be a jans.chunked.Message, got {type_name(message)}.")
     check(message)
     chunks = [data for state in message.streams for data in byte_strings.to_strings(state)]
     state = message.chunks
@@ -221,8 +227,8 @@ def to_bytes(message: Message, fingerprint: int = 0) -> bytes:
     return b"".join([head, struct.pack("<I", zlib.crc32(head)), *chunks])
 
 
-def from_bytes(data: bytes, fingerprint: int = 0) -> Message:
-    """The message that `to_bytes` wrote.
+def message_from_bytes(data: bytes, fingerprint: int = 0) -> Message:
+    """The message that `message_to_bytes` wrote.
 
     Raises:
         CodingError: as `Reader` does, and when there is more behind the message.
@@ -253,7 +259,8 @@ class Reader:
 
     >>> from jans import models
     >>> symbols = jnp.arange(10**5) // 1000
-    >>> data = to_bytes(encode(models.Uniform(100, precision=12), symbols, chunk=10**4))
+    >>> import jans
+    >>> data = jans.to_bytes(encode(models.Uniform(100, precision=12), symbols, chunk=10**4))
     >>> Reader(data).read(models.Uniform(100, precision=12), 42_998, 43_002)
     Array([42, 42, 43, 43], dtype=int32)
     """
@@ -380,3 +387,7 @@ class Reader:
 @functools.partial(jax.jit, static_argnames=("dtype",))
 def _read(message: Message, model: Any, first: Any, dtype: Any) -> tuple[Message, jax.Array]:
     return _decode_chunks(message, _Cut(model, message.shape), first, dtype)
+
+
+def __dir__() -> list[str]:
+    return __all__

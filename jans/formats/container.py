@@ -69,7 +69,7 @@ def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
     36
     """
     if isinstance(state, chunked.Message):
-        return chunked.to_bytes(state, fingerprint)
+        return chunked.message_to_bytes(state, fingerprint)
     number = next((number for number, kind in _KINDS.items() if type(state) is kind.state), None)
     if number is None:
         raise TypeError(f"state must be the state of a coder of jans, got {type_name(state)}.")
@@ -104,7 +104,7 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
     data = bytes(memoryview(data))
     header, at = _header.read(data, fingerprint)
     if header.coder == _header.CHUNKED:
-        return chunked.from_bytes(data, fingerprint)
+        return chunked.message_from_bytes(data, fingerprint)
     kind, batch = _KINDS.get(header.coder), header.dims
     variant = kind and next((v.name for v in kind.variants.values() if v.number == header.variant), None)
     if kind is None or (variant is None and (kind.variants or header.variant)):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.export
 import jax.numpy as jnp
+import numpy as np
 
 from jans._checks import Shape, check_fit, tuples
 
@@ -95,6 +96,19 @@ class Model(abc.ABC):
                 "and the last symbol."
             ) from None
 
+    @property
+    def max_bits(self) -> int:
+        """The largest number of bits that a symbol with a code can take."""
+        return self.precision * max(self.parts, 1)
+
+    def settings(self) -> dict[str, Any]:
+        """The parameters by name, as `repr` shows them; None for one that is not shown."""
+        return {name: getattr(self, name) for name in (*self.leaves, *self.static)}
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={_brief(value)}" for name, value in self.settings().items() if value is not None)
+        return f"{self.public_name}({', '.join(shown)})"
+
     @abc.abstractmethod
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Intervals of symbols.
@@ -104,8 +118,7 @@ class Model(abc.ABC):
 
         Returns:
             start, freq: uint32 arrays of that shape. Where there is no interval freq is 0, and start is the status bit
-                that
-            says why: `BAD_SYMBOL` outside of the support, `BAD_MODEL` where the parameters are no distribution.
+            that says why: `BAD_SYMBOL` outside of the support, `BAD_MODEL` where the parameters are no distribution.
         """
 
     @abc.abstractmethod
@@ -198,6 +211,17 @@ class Composite(Model):
         values = self.split(symbols)
         terms = [of(self.part(k, values[:k]), value) for k, value in enumerate(values)]
         return functools.reduce(jnp.add, terms)
+
+
+def _brief(value: Any) -> str:
+    """A parameter in few characters: a number as it is, an array by dtype and shape."""
+    if isinstance(value, jax.Array | np.ndarray):
+        if value.ndim == 0 and not isinstance(value, jax.core.Tracer):
+            return f"{value.item():.6g}" if jnp.issubdtype(value.dtype, jnp.floating) else str(value.item())
+        return f"{value.dtype.name}{list(value.shape)}"
+    if isinstance(value, tuple | list) and any(isinstance(v, jax.Array | np.ndarray) for v in value):
+        return f"({', '.join(map(_brief, value))})"
+    return getattr(value, "__name__", None) or repr(value)
 
 
 @jax.custom_jvp

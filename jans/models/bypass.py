@@ -67,6 +67,11 @@ class Bypass(_base.Model):
     def shape(self) -> Shape:
         return self.table.shape
 
+    @property
+    def max_bits(self) -> int:
+        digits = -(-33 // self.bypass_precision)
+        return self.precision + (digits + digits // (2**self.bypass_precision - 1) + 1) * self.bypass_precision
+
     def at(self, index: Any) -> "Bypass":
         """This model for symbols of other rows; what was prepared is kept."""
         model = copy.copy(self)

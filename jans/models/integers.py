@@ -32,6 +32,10 @@ class SupportModel(_family.FamilyModel):
         low, high = self.bounds
         return high - low + 1
 
+    def settings(self) -> dict[str, Any]:
+        low, high = self.bounds
+        return {**super().settings(), "support": None, "low": low, "high": high}
+
     def set_support(self, low: Any, high: Any, precision: int, *shapes: Shape) -> Shape:
         """Takes the support, and returns its common shape with those of the parameters."""
         bounds = (
