@@ -274,15 +274,15 @@ def underflown():
 
 CAUSES = {
     status.OVERFLOW: (overflown, r"the tail is full and words were dropped. Start with a capacity of at least 4 words"),
-    status.UNDERFLOW: (underflown, "more was popped or decoded than there was"),
+    status.UNDERFLOW: (underflown, "the decoder ran past the end of the message"),
     status.BAD_SYMBOL: (lambda: rans.push(STATE, EVEN, jnp.array([3, 10])), "a symbol outside of its model's support"),
     status.BAD_MODEL: (
         lambda: rans.push(STATE, models.Categorical(jnp.array([0.5, np.nan])), jnp.array([1])),
-        "a model was no distribution",
+        "the parameters of a model are invalid",
     ),
     status.BAD_STATE: (
         lambda: rans.push(changed(STATE, head=jnp.zeros((2, 2), jnp.uint32)), EVEN, jnp.array([3])),
-        "the state is none that a coder produces",
+        "invalid coder state",
     ),
 }
 causes = pytest.mark.parametrize("bit", CAUSES)
@@ -342,7 +342,7 @@ def test_check_inside_jit_is_an_error():
 
 @pytest.mark.parametrize("size", [-1, 5, 2**31 - 1])
 def test_made_up_sizes_are_found_without_coding(size):
-    with pytest.raises(jans.CodingError, match="the state is none that a coder produces"):
+    with pytest.raises(jans.CodingError, match="invalid coder state"):
         jans.check(changed(STATE, size=jnp.int32(size)))
 
 

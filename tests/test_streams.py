@@ -61,7 +61,10 @@ def test_chains_start_from_bits_of_each_other():
     assert abs(float(rans.content_bits(streams).sum() - rans.content_bits(one))) < 0.05 * float(rans.content_bits(one))
 
     wrong = decode(dataclasses.replace(streams, tail=streams.tail.at[3, 2].add(1)))[0]
-    with pytest.raises(jans.CodingError, match="the words cannot have come from an encoder with these models"):
+    with pytest.raises(
+        jans.CodingError,
+        match="an encoder .* cannot have written the words",
+    ):
         jans.check(wrong)
 
 
@@ -78,7 +81,7 @@ def test_a_status_stays():
             jans.check(joined)
     streams = jans.fork(rans.random(jax.random.key(0), 9, 20), 2, 4)
     streams = dataclasses.replace(streams, status=streams.status.at[1].set(jans.status.BAD_MODEL))
-    with pytest.raises(jans.CodingError, match="a model was no distribution"):
+    with pytest.raises(jans.CodingError, match="the parameters of a model are invalid"):
         jans.check(jans.rejoin(streams, 4))
 
 

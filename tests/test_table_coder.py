@@ -108,7 +108,7 @@ def test_values_outside_of_plain_tables_are_errors():
     coder = TableCoder(TABLE)
     with pytest.raises(jans.CodingError, match=r"stream 1 of 2 \(1 at fault\): a symbol outside"):
         coder.encode_batch(np.array([[0, 1], [0, 4]], np.int32), np.zeros((2, 2), int))
-    with pytest.raises(jans.CodingError, match="a model was no distribution"):
+    with pytest.raises(jans.CodingError, match="the parameters of a model are invalid"):
         coder.encode(np.array([0, 1], np.int32), np.array([0, 3]))
 
 

@@ -299,7 +299,7 @@ def test_symbols_that_no_table_has(lanes, symbol, row, why):
             left, popped = tans.pop(left, ROWS.at(1), (n - middle - 1,))
             assert popped.tolist() == symbols[middle + 1 :].tolist()
             assert content(left) == content(start)
-    with pytest.raises(jans.CodingError, match=r"a symbol outside of its model's support|a model was no distribution"):
+    with pytest.raises(jans.CodingError, match=r"a symbol outside of|the parameters of a model are invalid"):
         tans.to_string(state)
 
 
@@ -331,7 +331,7 @@ def test_reading_past_the_end():
         assert popped[:9].tolist() == MESSAGE.tolist()
         assert int(left.status) == (status.UNDERFLOW if n > 10 else int(left.status))
         assert (int(left.size), int(left.partial_word)) == (0, 1)
-    with pytest.raises(jans.CodingError, match="more was popped or decoded than there was"):
+    with pytest.raises(jans.CodingError, match="the decoder ran past the end of the message"):
         jans.check(left)
 
 
@@ -394,8 +394,12 @@ TWO = jax.tree.map(lambda a: jnp.stack([a, a]), tans.init(1, 1, 4))
         (lambda: tans.pop(tans.init(1, 1, 4), ROWS.at(0), (1,), jnp.int64), TypeError, "dtype must be uint8"),
         (lambda: tans.to_string(tans.init(1), 32), ValueError, "word_bits must be 16 .* or 8 .*, got 32"),
         (lambda: tans.to_string(TWO), ValueError, "state must be one stream"),
-        (lambda: tans.from_string(bytes(11), 4), jans.CodingError, "11 bytes are no stream of 1 lanes: those take 12"),
-        (lambda: tans.from_string(bytes(13), 4), jans.CodingError, "13 bytes are no stream of 1 lanes"),
+        (
+            lambda: tans.from_string(bytes(11), 4),
+            jans.CodingError,
+            "11 bytes are not a stream of 1 lanes, which",
+        ),
+        (lambda: tans.from_string(bytes(13), 4), jans.CodingError, "13 bytes are not a stream of 1 lanes"),
         (lambda: tans.from_string(bytes(12), 4), jans.CodingError, "a head or a number of bits is out of its range"),
         (
             lambda: tans.from_string(bytes([16] + [0] * 7 + [16, 0, 0, 0]), 4),

@@ -295,7 +295,10 @@ def test_digits_that_no_push_writes(digits):
         assert popped.tolist() == [*near, 0, *near]
         assert int(left.status) == status.BAD_DATA
         assert tans.is_empty(left)
-    with pytest.raises(jans.CodingError, match="the words cannot have come from an encoder with these models"):
+    with pytest.raises(
+        jans.CodingError,
+        match="an encoder .* cannot have written the words",
+    ):
         jans.check(left)
 
 

@@ -272,7 +272,7 @@ class Reader:
         header, at = _header.read(head, fingerprint)
         variant = next((v for v in RANS.values() if v.number == header.variant), None)
         if header.coder != _header.CHUNKED:
-            raise CodingError("these bytes are no message in chunks. Read them with jans.from_bytes.")
+            raise CodingError("these bytes are not a message in chunks. Read them with jans.from_bytes.")
         if variant is None:
             raise _header.unknown(header)
         _header.need(head, at + 4)
