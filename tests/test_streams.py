@@ -63,7 +63,7 @@ def test_chains_start_from_bits_of_each_other():
     wrong = decode(dataclasses.replace(streams, tail=streams.tail.at[3, 2].add(1)))[0]
     with pytest.raises(
         jans.CodingError,
-        match="an encoder .* cannot have written the words",
+        match=r"an encoder .* cannot have written the words",
     ):
         jans.check(wrong)
 

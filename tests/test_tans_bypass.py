@@ -297,7 +297,7 @@ def test_digits_that_no_push_writes(digits):
         assert tans.is_empty(left)
     with pytest.raises(
         jans.CodingError,
-        match="an encoder .* cannot have written the words",
+        match=r"an encoder .* cannot have written the words",
     ):
         jans.check(left)
 

@@ -97,8 +97,8 @@ class Reader(_Bits):
         return {**super().ranks, "position": 0}
 
     def is_empty_stream(self) -> jax.Array:
-        """Whether all bits were read."""
-        return (self.position == self.size) & (self.partial_word == 1)
+        """Whether the message may have ended: nothing is left but zeros that fill its last word."""
+        return (self.position == self.size) & (self.partial_word & (self.partial_word - 1) == 0)
 
     def content_of_stream(self, xp: Any) -> Any:
         """The number of bits that are left to read."""

@@ -45,7 +45,7 @@ class CoderState:
     A subclass is a frozen dataclass of arrays, with a field `status` and static fields behind it.
     """
 
-    public_name: ClassVar[str]
+    public_name: ClassVar[str] = "state of a coder"
     static: ClassVar[tuple[str, ...]]
     stacks: ClassVar[Mapping[str, str]] = MappingProxyType({"words": "size"})
     """The fields that hold words, and for each of them the field that says how many are in use."""
@@ -112,11 +112,15 @@ class CoderState:
         batch = np.shape(self.status)
         settings += [f"lanes={self.lanes}"] * (self.lanes != 1) + [f"batch={batch}"] * bool(batch)
         for (words, _), (size, capacity) in zip(self.stacks.items(), self.usage, strict=True):
-            used = "?" if isinstance(size, jax.core.Tracer) else str(np.max(np.asarray(size), initial=0))
+            used = np.max(np.asarray(size), initial=0) if _is_concrete(size) else "?"
             settings.append(f"{words}={used} of {capacity}")
-        if not isinstance(self.status, jax.core.Tracer):
+        if _is_concrete(self.status):
             settings.append(f"status={np.bitwise_or.reduce(np.asarray(self.status), axis=None)}")
         return f"{self.public_name}({', '.join(settings)})"
+
+
+def _is_concrete(array: Any) -> bool:
+    return isinstance(array, jax.Array | np.ndarray | np.generic) and not isinstance(array, jax.core.Tracer)
 
 
 def used_words(words: jax.Array, size: jax.Array) -> jax.Array:

@@ -420,7 +420,7 @@ def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16
     ends = 4 * (lanes + 2)
     if len(data) < ends or (len(data) - ends) % (word_bits // 8):
         raise CodingError(
-            f"{len(data)} bytes are not a stream of {lanes} lanes, which has {ends} bytes and words of {word_bits} bits."
+            f"{len(data)} bytes are not a stream of {lanes} lanes, which has {ends} and words of {word_bits} bits."
         )
     *heads, left, count = np.frombuffer(data, "<u4", lanes + 2).tolist()
     if count >= word_bits or left >> count or any(head >> precision != 1 for head in heads):

@@ -16,10 +16,10 @@ from jans.coders._rans_state import State, find_variant
 from jans.coders._state import pytree
 from jans.formats import byte_strings
 from jans.models import Bypass, Table
-from jans.status import OVERFLOW, CodingError, check
+from jans.status import CodingError, check
 
-_SPARE = 16
-"""Words beyond what symbols of the alphabets take at most, until values outside of them are seen to need more."""
+SPARE_WORDS = 16
+"""Beyond what symbols of the alphabets take at most, until values outside of them are seen to need more."""
 
 
 @pytree("jans.TableCoder", static=("variant", "lanes"))
@@ -118,11 +118,9 @@ class TableCoder:
         if symbols.ndim != 2:
             raise ValueError(f"symbols must be a batch [streams, n], got shape {symbols.shape}. encode takes one [n].")
         v = find_variant(self.variant)
-        capacity = -(-symbols.shape[-1] * self.model.precision // v.word_bits) + _SPARE
-        state = _encode(self, symbols, index, capacity=capacity)
-        if (np.asarray(state.status) & OVERFLOW).any():
-            state = _encode(self, symbols, index, capacity=int(np.asarray(state.size).max()))
-        return byte_strings.to_strings(state)
+        capacity = -(-symbols.shape[-1] * self.model.precision // v.word_bits) + SPARE_WORDS
+        encode = lambda room: _encode(self, symbols, index, capacity=room)
+        return byte_strings.to_strings(byte_strings.with_room(encode, capacity))
 
     def decode(self, data: bytes, index: Any) -> jax.Array:
         """The inverse of `encode`.
