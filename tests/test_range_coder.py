@@ -250,7 +250,7 @@ def test_bad_models_and_symbols():
 
 def test_damaged_coders_and_sizes():
     fresh = range_coder.encode(range_coder.encoder(9), models.Uniform(7), jnp.arange(7))
-    for change in ({"held": jnp.int32(-3)}, {"range": jnp.zeros(2, jnp.uint32)}, {"size": jnp.int32(-1)}):
+    for change in ({"pending_words": jnp.int32(-3)}, {"range": jnp.zeros(2, jnp.uint32)}, {"size": jnp.int32(-1)}):
         message = range_coder.finish(dataclasses.replace(fresh, **change))
         assert int(message.status) == status.BAD_STATE
     for size in (-1, 4):
@@ -330,19 +330,19 @@ def test_a_position_outside_of_the_message():
         (
             lambda: range_coder.encode(jans.rans.init(3), models.Uniform(9), jnp.arange(2)),
             TypeError,
-            "encoder must be a jans.range_coder.Encoder, got State",
+            "encoder must be a jans.range_coder.Encoder, got jans.rans.State",
         ),
         (
             lambda: range_coder.decode(range_coder.encoder(3), models.Uniform(9), (2,)),
             TypeError,
-            "decoder must be a jans.range_coder.Decoder, got Encoder",
+            "decoder must be a jans.range_coder.Decoder, got jans.range_coder.Encoder",
         ),
         (
             lambda: range_coder.encode(
                 jax.vmap(lambda _: range_coder.encoder(3))(jnp.arange(2)), models.Uniform(9), jnp.arange(2)
             ),
             ValueError,
-            "encoder must be one stream; its words have shape",
+            "encoder must be one stream, got arrays of shapes lower",
         ),
         (
             lambda: range_coder.encode(range_coder.encoder(3), models.Uniform(9), jnp.ones(2)),

@@ -63,6 +63,8 @@ class Queue(_Bits):
         status: int32 [], sticky bits of `jans.status`.
     """
 
+    made_by = "jans.huffman.queue"
+
 
 @pytree("jans.huffman.Stack")
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -73,6 +75,8 @@ class Stack(_Bits):
         partial_word, words, size, status: as those of a `Queue`; the end is the highest bit of `partial_word` below its
             leading one.
     """
+
+    made_by = "jans.huffman.stack"
 
 
 @pytree("jans.huffman.Reader")
@@ -90,6 +94,8 @@ class Reader(_Bits):
     """
 
     position: jax.Array
+
+    made_by = "jans.huffman.reader"
 
     @property
     def ranks(self) -> Mapping[str, int]:

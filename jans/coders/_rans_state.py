@@ -34,6 +34,7 @@ class State(CoderState):
     variant: str
 
     stacks = {"tail": "size"}  # noqa: RUF012
+    made_by = "jans.rans.init"
 
     @property
     def ranks(self) -> Mapping[str, int]:

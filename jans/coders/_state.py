@@ -47,6 +47,8 @@ class CoderState:
 
     public_name: ClassVar[str] = "state of a coder"
     static: ClassVar[tuple[str, ...]]
+    made_by: ClassVar[str] = "the functions of its coder"
+    """What errors tell to call for a state of this kind."""
     stacks: ClassVar[Mapping[str, str]] = MappingProxyType({"words": "size"})
     """The fields that hold words, and for each of them the field that says how many are in use."""
 
@@ -131,7 +133,7 @@ def used_words(words: jax.Array, size: jax.Array) -> jax.Array:
 def check_kind(state: Any, kind: type[CoderState], name: str = "state") -> None:
     """Raises TypeError where a state is not of a kind."""
     if not isinstance(state, kind):
-        raise TypeError(f"{name} must be a {kind.public_name}, got {type_name(state)}.")
+        raise TypeError(f"{name} must be a {kind.public_name}, got {type_name(state)}. Make one with {kind.made_by}.")
 
 
 def check_one_stream(state: Any, kind: type[CoderState], name: str = "state") -> None:

@@ -89,6 +89,7 @@ class State(CoderState):
     precision: int
 
     stacks = {"compressed": "compressed_size", "remainders": "remainders_size"}  # noqa: RUF012
+    made_by = "jans.chain.init"
 
     @property
     def ranks(self) -> Mapping[str, int]:

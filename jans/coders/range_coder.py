@@ -90,6 +90,8 @@ class Encoder(_Interval):
     pending_first: jax.Array
     status: jax.Array
 
+    made_by = "jans.range_coder.encoder"
+
     @property
     def ranks(self) -> Mapping[str, int]:
         """Axes of the arrays of one stream."""
@@ -135,6 +137,8 @@ class Decoder(_Interval):
     size: jax.Array
     index: jax.Array
     status: jax.Array
+
+    made_by = "jans.range_coder.finish or jans.range_coder.decoder"
 
     @property
     def ranks(self) -> Mapping[str, int]:

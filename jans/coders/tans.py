@@ -120,6 +120,8 @@ class State(CoderState):
     status: jax.Array
     precision: int
 
+    made_by = "jans.tans.init"
+
     @property
     def ranks(self) -> Mapping[str, int]:
         """Axes of the arrays of one stream."""
