@@ -204,9 +204,3 @@ def test_a_state_with_a_status_is_not_written():
     state = rans.push(rans.init(0), jans.models.Uniform(2**20), jnp.arange(9))
     with pytest.raises(jans.CodingError, match="the tail is full"):
         jans.to_bytes(state)
-
-
-@pytest.mark.parametrize("state", [jans.chain.init(np.ones(3, np.uint32)), jans.range_coder.encoder(3)])
-def test_coders_without_bytes_name_their_words(state):
-    with pytest.raises(TypeError, match=r"takes a jans.rans.State, got jans\..*jans.range_coder.to_words"):
-        jans.to_bytes(state)
