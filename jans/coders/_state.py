@@ -11,7 +11,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import tuples, type_name
+from jans._checks import brief, tuples, type_name
 
 _T = TypeVar("_T")
 
@@ -26,6 +26,8 @@ def pytree(name: str, static: tuple[str, ...] = ()) -> Callable[[type[_T]], type
 
     def register(cls: type[_T]) -> type[_T]:
         cls.public_name, cls.static = name, static  # type: ignore[attr-defined]
+        if not issubclass(cls, CoderState):
+            cls.__repr__ = _brief_repr  # type: ignore[method-assign]
         data = [field.name for field in dataclasses.fields(cls) if field.name not in static]  # type: ignore[arg-type]
         jax.tree_util.register_dataclass(cls, data, list(static))
         jax.export.register_pytree_node_serialization(
@@ -37,6 +39,12 @@ def pytree(name: str, static: tuple[str, ...] = ()) -> Callable[[type[_T]], type
         return cls
 
     return register
+
+
+def _brief_repr(self: Any) -> str:
+    """The fields, with arrays by dtype and shape."""
+    fields = (f"{field.name}={brief(getattr(self, field.name))}" for field in dataclasses.fields(self))
+    return f"{self.public_name}({', '.join(fields)})"
 
 
 class CoderState:
@@ -153,7 +161,7 @@ def is_empty(state: Any) -> jax.Array:
         state: a coder, or a batch of coders. A stack coder is empty when it holds what `init` gives; a reader or a
             decoder is empty when its message has ended.
     """
-    check_kind(state, CoderState)
+    _check_has(state, "is_empty_stream")
     return state.is_empty_stream()
 
 
@@ -166,8 +174,13 @@ def content_bits(state: Any) -> jax.Array | np.ndarray:
     Args:
         state: a coder, or a batch of coders.
     """
-    check_kind(state, CoderState)
+    _check_has(state, "content_of_stream")
     return state.content_of_stream(jnp if isinstance(state.status, jax.core.Tracer) else np)
+
+
+def _check_has(state: Any, method: str) -> None:
+    if not hasattr(state, method):
+        raise TypeError(f"state must be the state of a coder, got {type_name(state)}.")
 
 
 def float_of(xp: Any) -> Any:

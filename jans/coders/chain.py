@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import _variants
-from jans._checks import check_dtype, check_fit, check_precision, check_symbols
+from jans._checks import as_shape, check_dtype, check_fit, check_precision, check_symbols
 from jans._variants import ChainVariant
 from jans.codecs import Codec
 from jans.coders import _composites
@@ -324,7 +324,7 @@ def pop(
         As `jans.rans.pop`. More symbols than there are bits set `UNDERFLOW`; an invalid model sets `BAD_MODEL`, gives
         symbol 0 and loses the bits.
     """
-    shape = tuple(model.shape if shape is None else shape)
+    shape = as_shape(model.shape if shape is None else shape)
     coder = _check(state, model.precision)
     dtype = check_dtype(dtype)
     check_fit(model.shape, shape)
@@ -469,7 +469,7 @@ def _check_whole(state: State, sealed: bool) -> None:
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
     """A model as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
-    shape = None if shape is None else tuple(shape)
+    shape = None if shape is None else as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, model, symbols),
         pop=lambda state: pop(state, model, shape=shape, dtype=dtype),

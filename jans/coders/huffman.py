@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import KERNEL_SYMBOLS, check_dtype, check_symbols, type_name
+from jans._checks import KERNEL_SYMBOLS, as_shape, check_dtype, check_symbols, type_name
 from jans.codecs import Codec
 from jans.coders._bitstring import Queue, Reader, Stack, check_stream, from_words, queue, reader, stack, to_words
 from jans.coders._state import content_bits, is_empty, pytree
@@ -196,7 +196,7 @@ def _read(
     verb: str, arrays: Sequence[jax.Array], book: Any, shape: Sequence[int], dtype: Any
 ) -> tuple[tuple[jax.Array, ...], jax.Array]:
     operands, params = _operands(book)
-    dtype = check_dtype(dtype)
+    dtype, shape = check_dtype(dtype), as_shape(shape)
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
     call = _CALLS[verb][not operands]
     *state, symbols = call(*arrays, *operands[1:], **params, n=math.prod(shape), dtype=inner)
@@ -221,13 +221,15 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def decode(reader: Reader, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Reader, jax.Array]:
+def decode(
+    reader: Reader, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32
+) -> tuple[Reader, jax.Array]:
     """Reads symbols from the front: the inverse of `encode`.
 
     Args:
         reader: one stream.
         codebook: as the symbols were encoded with.
-        shape: of the symbols.
+        shape: of the symbols; by default one symbol.
         dtype: of the symbols, one of those that `encode` takes; symbols that do not fit it wrap.
 
     Returns:
@@ -257,7 +259,7 @@ def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def pop(stack: Stack, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
+def pop(stack: Stack, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
     """Takes symbols off a stack: the inverse of `push`.
 
     Args, returns:
@@ -274,9 +276,9 @@ def pop(stack: Stack, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.in
     return Stack(partial_word, stack.words, size, status), symbols
 
 
-def codec(codebook: Any, shape: Sequence[int], dtype: Any = jnp.int32) -> Codec:
+def codec(codebook: Any, shape: Sequence[int] = (), dtype: Any = jnp.int32) -> Codec:
     """A code as a codec of a stack: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
-    shape = tuple(shape)
+    shape = as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, codebook, symbols),
         pop=lambda state: pop(state, codebook, shape=shape, dtype=dtype),

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import check_dtype, check_fit, check_symbols, type_name
+from jans._checks import as_shape, check_dtype, check_fit, check_symbols, type_name
 from jans.coders import _composites, _stepwise
 from jans.coders._state import (
     CoderState,
@@ -332,7 +332,7 @@ def decode(
         no distribution sets `BAD_MODEL` and gives symbol 0.
     """
     _check(decoder, Decoder)
-    shape = tuple(model.shape if shape is None else shape)
+    shape = as_shape(model.shape if shape is None else shape)
     dtype = check_dtype(dtype)
     check_fit(model.shape, shape)
     if model.parts:

@@ -22,7 +22,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import KERNEL_SYMBOLS, MAX_DIGIT_BITS, check_dtype, check_fit, check_rows, check_symbols, type_name
+from jans._checks import (
+    KERNEL_SYMBOLS,
+    MAX_DIGIT_BITS,
+    as_shape,
+    check_dtype,
+    check_fit,
+    check_rows,
+    check_symbols,
+    type_name,
+)
 from jans.codecs import Codec
 from jans.coders._state import (
     CoderState,
@@ -284,7 +293,8 @@ def _check_call(state: Any, tables: Any, shape: Sequence[int]) -> jax.Array:
     check_one_stream(state, State)
     if not isinstance(tables, Tables):
         raise TypeError(
-            f"tables must be a jans.tans.Tables, got {type_name(tables)}. Make them with jans.tans.tables(model)."
+            f"tables must be a jans.tans.Tables, got {type_name(tables)}. Make them with jans.tans.tables(cdf, "
+            "precision)."
         )
     if tables.decoder.ndim != 2:
         raise ValueError(
@@ -348,7 +358,7 @@ def pop(
         place behind the escape symbol among them, sets `BAD_DATA` and gives symbol 0.
     """
     dtype = check_dtype(dtype)
-    shape = tuple(tables.shape if shape is None and isinstance(tables, Tables) else shape or ())
+    shape = as_shape(tables.shape if shape is None and isinstance(tables, Tables) else shape or ())
     rows = _check_call(state, tables, shape)
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
     operands = (tables.decoder, tables.escape, tables.offset, rows)
@@ -361,7 +371,7 @@ def pop(
 
 def codec(tables: Tables, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
     """Tables as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
-    shape = None if shape is None else tuple(shape)
+    shape = None if shape is None else as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, tables, symbols),
         pop=lambda state: pop(state, tables, shape, dtype),

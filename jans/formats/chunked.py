@@ -23,15 +23,17 @@ from jans._checks import Shape, check_fit, check_symbols, type_name
 from jans._variants import RANS
 from jans.coders import rans
 from jans.coders._rans_state import State, find_variant
-from jans.coders._state import pytree
+from jans.coders._state import content_bits, is_empty, pytree
 from jans.formats import _header, byte_strings
 from jans.status import CodingError, check
 
 __all__ = [
     "Message",
     "Reader",
+    "content_bits",
     "decode",
     "encode",
+    "is_empty",
 ]
 
 MIN_CHUNK, DEFAULT_MAX_CHUNK, WANTED_CHUNKS = 2**14, 2**16, 2**12
@@ -81,10 +83,13 @@ class Message:
         """Size and capacity of each stream."""
         return ((jnp.concatenate([state.size for state in self.streams], axis=-1), self.chunks.capacity),)
 
-    @property
-    def is_empty(self) -> jax.Array:
-        """Whether all symbols were decoded, bool [streams]: after `decode` each should be."""
+    def is_empty_stream(self) -> jax.Array:
+        """Whether all symbols were decoded, bool [streams]: see `is_empty`."""
         return jnp.concatenate([rans.is_empty(state) for state in self.streams], axis=-1)
+
+    def content_of_stream(self, xp: Any) -> Any:
+        """The content of each stream in bits, [streams]."""
+        return xp.concatenate([state.content_of_stream(xp) for state in self.streams], axis=-1)
 
 
 @functools.partial(jax.jit, static_argnames=("chunk", "lanes", "variant", "capacity"))
@@ -118,7 +123,7 @@ def encode(
     >>> message.chunks.size.shape
     (3,)
     >>> left, again = decode(message, models.Uniform(10, precision=12))
-    >>> bool((again == symbols).all() and left.is_empty.all())
+    >>> bool((again == symbols).all() and is_empty(left).all())
     True
     """
     symbols = check_symbols(symbols)
@@ -155,7 +160,7 @@ def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Messag
         dtype: of the symbols, as for `jans.rans.pop`.
 
     Returns:
-        What is left of the message, with a status for `jans.check` and nothing else (`Message.is_empty`), and the
+        What is left of the message, with a status for `jans.check` and nothing else (`is_empty`), and the
         symbols.
     """
     check_fit(model.shape, message.shape)
@@ -339,7 +344,7 @@ class Reader:
             check(left)
         except CodingError as error:
             raise CodingError(f"of chunks {first} to {last - 1}, {error}") from None
-        rest = np.flatnonzero(~np.asarray(left.is_empty))
+        rest = np.flatnonzero(~np.asarray(is_empty(left)))
         if rest.size:
             raise CodingError(
                 f"chunk {first + int(rest[0])} goes on after its last symbol. Decode with the models that encoded it."

@@ -104,6 +104,10 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
     data = bytes(memoryview(data))
     header, at = _header.read(data, fingerprint)
     if header.coder == _header.CHUNKED:
+        if capacity is not None or spare:
+            raise ValueError(
+                "these bytes hold a jans.chunked.Message, which has no room to push: leave out capacity and spare."
+            )
         return chunked.message_from_bytes(data, fingerprint)
     kind, batch = _KINDS.get(header.coder), header.dims
     variant = kind and next((v.name for v in kind.variants.values() if v.number == header.variant), None)
@@ -115,6 +119,8 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
     settings = struct.unpack_from(f"<{len(kind.settings)}I", data, at)
     at += 4 * len(kind.settings)
     empty = _empty(header.coder, header.lanes, variant, settings)
+    if empty.lanes != header.lanes:
+        raise CodingError(f"these bytes are damaged or made up: a {empty.public_name} of {header.lanes} lanes.")
     streams = math.prod(batch)
     shapes = {name: (*batch, *getattr(empty, name).shape) for name in _numbers(empty)}
     end = at + 4 * (streams * len(empty.stacks) + sum(map(math.prod, shapes.values())))

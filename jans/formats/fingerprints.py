@@ -52,8 +52,11 @@ def _digest(digest: Any, name: str, tree: Any) -> None:
 
 
 def _setting(value: Any) -> str:
-    """A static field as text; of a function, its name."""
-    return f"{value.__module__}.{value.__qualname__}" if callable(value) else repr(value)
+    """A static field as text. A function counts by its name alone, since its code has no form that lasts."""
+    if not callable(value):
+        return repr(value)
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def check_end(state: Any, start: Any) -> Any:

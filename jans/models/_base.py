@@ -12,9 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.export
 import jax.numpy as jnp
-import numpy as np
 
-from jans._checks import Shape, check_fit, tuples
+from jans._checks import Shape, brief, check_fit, tuples
 
 DEFAULT_PRECISION = 24
 
@@ -106,7 +105,7 @@ class Model(abc.ABC):
         return {name: getattr(self, name) for name in (*self.leaves, *self.static)}
 
     def __repr__(self) -> str:
-        shown = (f"{name}={_brief(value)}" for name, value in self.settings().items() if value is not None)
+        shown = (f"{name}={brief(value)}" for name, value in self.settings().items() if value is not None)
         return f"{self.public_name}({', '.join(shown)})"
 
     @abc.abstractmethod
@@ -211,17 +210,6 @@ class Composite(Model):
         values = self.split(symbols)
         terms = [of(self.part(k, values[:k]), value) for k, value in enumerate(values)]
         return functools.reduce(jnp.add, terms)
-
-
-def _brief(value: Any) -> str:
-    """A parameter in few characters: a number as it is, an array by dtype and shape."""
-    if isinstance(value, jax.Array | np.ndarray):
-        if value.ndim == 0 and not isinstance(value, jax.core.Tracer):
-            return f"{value.item():.6g}" if jnp.issubdtype(value.dtype, jnp.floating) else str(value.item())
-        return f"{value.dtype.name}{list(value.shape)}"
-    if isinstance(value, tuple | list) and any(isinstance(v, jax.Array | np.ndarray) for v in value):
-        return f"({', '.join(map(_brief, value))})"
-    return getattr(value, "__name__", None) or repr(value)
 
 
 @jax.custom_jvp
