@@ -12,6 +12,8 @@ KERNEL_SYMBOLS = (np.uint8, np.uint16, np.int32)
 """What kernels take; others are widened first."""
 MAX_DIGIT_BITS = 16
 """Of the numbers of bypass coding."""
+MAX_EDGE = 2**22
+"""Supports within +-MAX_EDGE have edges that are exact in float32; `kMaxEdge` of the kernels."""
 
 
 def type_name(value: Any) -> str:

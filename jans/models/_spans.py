@@ -8,14 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import check_fit, check_precision
+from jans._checks import MAX_EDGE, check_fit, check_precision
 from jans.models import _base, _family, _rows
 
 TABLE = 2**10
 """A support up to this size is coded from a table, in a kernel, where all symbols share one."""
-
-MAX_EDGE = 2**22
-"""Numbers halfway between integers are exact in float32 up to here."""
 
 ONE = np.uint32(2**31)
 """What a fraction of 1 is as a fixed-point number."""

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
-from jans._checks import Shape
+from jans._checks import MAX_EDGE, Shape
 from jans.models import _base, _family
 from jans.models.integers import SupportModel
 
@@ -33,7 +33,7 @@ class Mixture(SupportModel):
 
     leaves = ("logits", "loc", "scale", "low", "high")
     static = ("support", "precision")
-    limits = (-(2**22), 2**22)
+    limits = (-MAX_EDGE, MAX_EDGE)
 
     def __init__(
         self,

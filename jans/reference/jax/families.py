@@ -9,6 +9,7 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
+from jans._checks import MAX_EDGE
 from jans.reference.jax import fixed, quantizers
 from jans.reference.jax.elementary import Exact
 from jans.status import BAD_MODEL, BAD_SYMBOL
@@ -130,7 +131,7 @@ def _mixture(component):
         weights, valid = fixed.softmax_weights(_pick(logits, i), 16)
         inverse = fixed.flushed(f32(1) / s)
         low, n = _support(low, high, i)
-        n = jnp.where((low < -(2**22)) | (low + n - 1 > 2**22), 0, n)
+        n = jnp.where((low < -MAX_EDGE) | (low + n - 1 > MAX_EDGE), 0, n)
         first_edge = low.astype(f32) - f32(0.5)
 
         def cdf(k):
