@@ -1,4 +1,4 @@
-"""Decoding with a model that only JAX knows, a few symbols at a time: what every coder does alike."""
+"""Decoding, a few symbols at a time, with a model that has no kernel. All coders share it."""
 
 import math
 from collections.abc import Callable
@@ -13,8 +13,10 @@ from jans._checks import Shape
 def pop(
     step: Callable[[Any, Any, int], tuple[Any, jax.Array]], state: Any, model: Any, shape: Shape, lanes: int = 1
 ) -> tuple[Any, jax.Array]:
-    """Symbols of a shape, `lanes` at a time: `step(state, model, count)` gives state and symbols, and its model is that
-    of these symbols."""
+    """Pops symbols of a shape, `lanes` at a time.
+
+    `step(state, model, count)` returns the state and `count` symbols, given the model of those symbols.
+    """
     rows, rest = divmod(math.prod(shape), lanes)
     own, rebuilt = model.flat(shape).per_symbol()
     body = [leaf[: rows * lanes].reshape(rows, lanes, *leaf.shape[1:]) for leaf in own]

@@ -1,4 +1,4 @@
-"""Several samples of a latent from the bits of one."""
+"""Bits-back coding with several samples of a latent that need the initial bits of only one sample."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def coupled_samples(
     n: int,
     precision: int = 32,
 ) -> Codec:
-    """As `jans.multi_sample`, with the initial bits of one sample: the others follow from it (coupled importance
+    """As `jans.multi_sample`, with the initial bits of one sample; the other samples follow from it (coupled importance
     sampling, Ruan et al. 2021, arXiv:2102.11086).
 
         push data x                                         pop
@@ -33,9 +33,10 @@ def coupled_samples(
 
     Args:
         prior, likelihood, choice: as for `jans.multi_sample`; a latent is an int32 array of the posterior's shape.
-        posterior: from data to the model of the latent, with p bits of precision, at most 30.
-        n: samples, at least 1.
-        precision: bits for what lies within an interval, more than p by 8 or so; at most what the coder's variant has.
+        posterior: takes data and returns the model of the latent, with p bits of precision, at most 30.
+        n: number of samples, at least 1.
+        precision: bits for the position within an interval, about 8 more than p, and at most the maximum of the coder's
+            variant.
     """
 
     def inferred(data):

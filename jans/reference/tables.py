@@ -1,7 +1,7 @@
 """The constant tables of the fixed-point distribution functions, and the grid of the standard normal.
 
-All are roundings of functions of the standard library; `tests/test_tables.py` shows that no value lies near enough to a
-rounding boundary for the last bits of a math library to matter.
+All values are rounded results of functions of the standard library. `tests/test_tables.py` shows that no value is close
+enough to a rounding boundary for the last bits of a math library to matter.
 
     python -m jans.reference.tables > csrc/core/tables.inc
 """
@@ -46,7 +46,7 @@ def grid_values() -> list[float]:
 
 
 def _table(values: list[float]) -> np.ndarray:
-    """Rounded, with the last entry twice: interpolation reads one entry past its position."""
+    """Rounded values, with the last entry twice, because interpolation reads one entry past its position."""
     rounded = [round(v) for v in values]
     return np.array([*rounded, rounded[-1]], np.uint32)
 
@@ -71,8 +71,10 @@ def exp2_table() -> np.ndarray:
 
 @functools.cache
 def normal_quantiles() -> np.ndarray:
-    """float32 [32, 17]: quantiles of the standard normal at (1 + m / 16) / 2**(row + 2). They are guesses: any values
-    would do."""
+    """float32 [32, 17]: quantiles of the standard normal at (1 + m / 16) / 2**(row + 2).
+
+    They only start a search, so any values would be correct.
+    """
     normal = statistics.NormalDist()
     knots = [
         [(1 + m / QUANTILE_STEPS) / 2 ** (row + 2) for m in range(QUANTILE_STEPS + 1)] for row in range(QUANTILE_ROWS)
@@ -81,7 +83,7 @@ def normal_quantiles() -> np.ndarray:
 
 
 def _erf_rows(steps: int, terms: int) -> np.ndarray:
-    """Coefficients of the Taylor series of erf at i / steps, from the constant on."""
+    """Coefficients of the Taylor series of erf at i / steps, constant term first."""
     rows = []
     with decimal.localcontext(prec=80):
         pi = decimal.Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899863")
@@ -107,7 +109,7 @@ def _erf_rows(steps: int, terms: int) -> np.ndarray:
 
 @functools.cache
 def erf_series() -> np.ndarray:
-    """float64 [193, 8]: the series at i / 32."""
+    """float64 [193, 8]: the Taylor series of erf at i / 32."""
     return _erf_rows(ERF_STEPS, 8)
 
 

@@ -1,4 +1,4 @@
-"""Kernels that belong to models: intervals, searches, frequencies, and the tables that make searches fast."""
+"""The kernels of models: intervals, searches, frequencies, and the tables that make searches fast."""
 
 import functools
 from typing import NamedTuple

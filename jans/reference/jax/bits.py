@@ -1,4 +1,4 @@
-"""Strings of bits in plain JAX, as `csrc/core/bits.h` has them: `(rest, words, size)` to write, and more to read."""
+"""Strings of bits in plain JAX, as in `csrc/core/bits.h`. A string to write is `(partial_word, words, size)`."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -8,17 +8,17 @@ from jans.status import BAD_STATE, UNDERFLOW
 
 
 def length_of(x):
-    """The number of bits of an integer of 64."""
+    """The number of significant bits of a 64-bit integer."""
     return i64(64) - lax.clz(x.astype(u64)).astype(i64)
 
 
 def ones(bits):
-    """As many one bits."""
+    """An integer with `bits` ones."""
     return (u64(1) << bits.astype(u64)) - u64(1)
 
 
 def append(state, code, length):
-    """Writes up to 32 bits, the lowest first."""
+    """Writes up to 32 bits, lowest first."""
     rest, words, size = state
     count = (length_of(rest) - 1).astype(u64)
     joined = rest + ((code | u64(1) << length.astype(u64)) - u64(1) << count)
@@ -29,7 +29,7 @@ def append(state, code, length):
 
 
 def read_bit(state, words, end, stack):
-    """Reads a bit, zero where there is none."""
+    """Reads a bit; zero after the end of the string."""
     rest, at, status = state
     empty = rest == 1
     left = at > 0 if stack else at < end
@@ -49,7 +49,7 @@ def read_bit(state, words, end, stack):
 
 
 def open_bits(rest, size, status, end=None):
-    """Rest, size and status of a string, made such that the others can go on."""
+    """Partial word, size and status of a string, with invalid numbers replaced so that the other functions work."""
     bad = (rest == 0) | (size < 0) | (False if end is None else size > end)
     size = jnp.maximum(size, 0) if end is None else jnp.clip(size, 0, jnp.maximum(end, 0))
     return jnp.maximum(rest, 1).astype(u64), size.astype(i64), status | flag(bad, BAD_STATE)

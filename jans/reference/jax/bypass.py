@@ -1,4 +1,4 @@
-"""Values outside of a row's alphabet in plain JAX; `csrc/core/bypass.h` has the format. 64-bit types must be on."""
+"""Bypass coding in plain JAX; `csrc/core/bypass.h` specifies the format. Needs 64-bit types."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -10,7 +10,7 @@ IN_ALPHABET = -1
 
 
 def number_of(v, escape):
-    """The number behind the escape symbol for v = symbol - offset, or `IN_ALPHABET`."""
+    """The number after the escape symbol for v = symbol - offset, or `IN_ALPHABET`."""
     return jnp.where(v < 0, -2 * v - 1, jnp.where(v >= escape, 2 * (v - escape), i64(IN_ALPHABET)))
 
 
@@ -20,7 +20,7 @@ def value_of(number, escape):
 
 
 def push_number(put, state, number, bits):
-    """`put(state, digit)` for every digit of a number, the one that is read first last."""
+    """Calls `put(state, digit)` for every digit of a number, in the opposite order of reading."""
     most = 2**bits - 1
     number = jnp.maximum(number, 0).astype(u64)
     count = sum((number >> u64(j) != 0).astype(i64) for j in range(0, NUMBER_BITS, bits))
@@ -35,8 +35,10 @@ def push_number(put, state, number, bits):
 
 
 def pop_number(take, state, bits):
-    """Reads a number with `take(state)`, which gives `(state, digit)`; the state, the number, and whether a push can
-    have written it."""
+    """Reads a number with `take(state)`, which returns `(state, digit)`.
+
+    Returns the state, the number, and whether a push can have written it.
+    """
     most, limit = 2**bits - 1, -(-NUMBER_BITS // bits)
 
     def counting(carry):

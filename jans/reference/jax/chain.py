@@ -1,4 +1,4 @@
-"""The kernels of the chain coder in plain JAX, for one stream; see `jans.reference.xla`."""
+"""The kernels of the chain coder in plain JAX, for one stream; see `jans.reference.jax.rans`."""
 
 import functools
 

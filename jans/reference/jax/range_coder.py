@@ -1,4 +1,4 @@
-"""The kernels of the range coder in plain JAX, for one stream; see `jans.reference.xla`."""
+"""The kernels of the range coder in plain JAX, for one stream; see `jans.reference.jax.rans`."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -11,11 +11,11 @@ from jans.status import BAD_DATA, BAD_MODEL, BAD_STATE, UNDERFLOW
 u32, u64, i32, i64 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64
 
 LEAST = 2**32
-"""A range is at least this."""
+"""The smallest range between two symbols."""
 
 
 def _open_range(range_, status):
-    """A range that no coder has goes on as that of a new one, marked."""
+    """The range as uint64. A range that no coder has is replaced by that of a new coder, and sets `BAD_STATE`."""
     wide = join_halves(range_)
     bad = wide < u64(LEAST)
     return jnp.where(bad, ~u64(0), wide), status | flag(bad, BAD_STATE)
@@ -25,7 +25,7 @@ def _open_range(range_, status):
 
 
 def _settle(words, size, held, first, carry, wanted):
-    """Writes the words that were held back, where that is wanted."""
+    """Writes the pending words, if `wanted`."""
     words, size = write(words, size, first + carry, wanted)
     more = jnp.where(wanted, held - 1, 0)
     fits = jnp.clip(words.shape[0] - size, 0, more)

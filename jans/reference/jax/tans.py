@@ -1,5 +1,5 @@
-"""The kernels of table ANS in plain JAX, for one stream; see `jans.reference.xla`, and `csrc/core/tans.h` for the
-tables."""
+"""The kernels of table ANS in plain JAX, for one stream; see `jans.reference.jax.rans`. `csrc/core/tans.h` specifies
+the tables."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -43,7 +43,7 @@ def _open(head, rest, size, status, precision):
 
 
 def _row(index, i, count):
-    """The row of symbol i, and whether there is one; and whether nothing is coded there, in bypass coding."""
+    """The row of symbol i, whether it exists, and whether the index skips the symbol in bypass coding."""
     k = index[i if index.shape[0] > 1 else 0].astype(i64)
     return jnp.clip(k, 0, count - 1), (k >= 0) & (k < count), k == -1
 
@@ -53,7 +53,7 @@ def _offset(offset, row):
 
 
 def _code_at(codes, place, row):
-    """The two numbers of a place, or none."""
+    """The two numbers of an entry; for an entry outside of the table, those of a symbol without a code."""
     width = codes.shape[1] // 2
     inside, at = (place >= 0) & (place < width), 2 * jnp.clip(place, 0, width - 1)
     pair = jnp.stack([codes[row, at], codes[row, at + 1]]).astype(i64)
@@ -67,7 +67,7 @@ def tans_push(
     head, rest, size, status = _open(head, rest, size, status, precision)
 
     def push_escaped(bits, code, place, row, known):
-        """The digits of a place outside of the alphabet, and what codes it."""
+        """Writes the digits of a value outside of the alphabet. Returns the code of the escape symbol for it."""
         number = number_of(place, escape[row].astype(i64))
         of_escape, fits = _code_at(codes, escape[row].astype(i64), row)
         outside = known & (code[0] >= NO_CODE) & ((number != IN_ALPHABET) | ~fits)
@@ -106,7 +106,7 @@ def tans_pop(head, rest, words, size, status, decoder, escape, offset, index, *,
     head, rest, size, status = _open(head, rest, size, status, precision)
 
     def read(state, start, length):
-        """A number that begins with some bits, and has more in the words."""
+        """A number whose leading bits are `start`, followed by `length` bits from the words."""
 
         def one(_, carry):
             state, value = carry
@@ -116,7 +116,7 @@ def tans_pop(head, rest, words, size, status, decoder, escape, offset, index, *,
         return lax.fori_loop(0, length, one, (state, start))
 
     def pop_escaped(state, escaped, row):
-        """The place behind an escape symbol, and whether a push can have written it."""
+        """The place of the value after an escape symbol, and whether a push can have written it."""
         take = lambda state: read(state, i64(0), jnp.where(escaped, bypass_precision, 0))
         state, number, good = pop_number(take, state, bypass_precision)
         return state, value_of(number, escape[row].astype(i64)), good
