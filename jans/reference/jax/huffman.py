@@ -1,5 +1,5 @@
-"""The kernels of symbol codes in plain JAX, for one stream; see `jans.reference.xla`, and `csrc/core/huffman.h` for the
-arrays of a codebook."""
+"""The kernels of symbol codes in plain JAX, for one stream; see `jans.reference.jax.rans`. `csrc/core/huffman.h`
+specifies the arrays of a codebook."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -10,7 +10,7 @@ from jans.status import BAD_DATA, BAD_MODEL, BAD_SYMBOL, UNDERFLOW
 
 
 def _reverse(x, bits):
-    """The low `bits` <= 32 bits of x, in the other order."""
+    """The lowest `bits` <= 32 bits of x, in reverse order."""
     x = x.astype(u64)
     for shift, mask in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF), (16, 0x0000FFFF)):
         x = x >> u64(shift) & u64(mask) | (x & u64(mask)) << u64(shift)
@@ -21,7 +21,7 @@ def _reverse(x, bits):
 
 
 def _float_sum(a, b, mantissa, infinity):
-    """The sum of two floats without a sign, as IEEE bits: rounded to nearest, ties to even."""
+    """The sum of two nonnegative floats as IEEE bits: rounded to nearest, ties to even."""
     large, small = jnp.maximum(a, b), jnp.minimum(a, b)
     exponent = lambda x: jnp.maximum(x >> u64(mantissa), u64(1))
     significand = lambda x: (x & u64(2**mantissa - 1)) | flag(x >> u64(mantissa) != 0, 1).astype(u64) << u64(mantissa)
@@ -46,7 +46,7 @@ def huffman_codebook(probs):
     order = jnp.argsort(keys, stable=True)
 
     def join(k, carry):
-        """The two least likely of the leaves in order and of the parents, which are made in rising order."""
+        """Joins the two least likely nodes. Leaves are sorted, and parents are made in rising order."""
         leaves, oldest, sums, links, children = carry
         total, pair = u64(0), []
         for bit in range(2):
@@ -117,7 +117,7 @@ def _huffman_write(rest, words, size, status, symbols, codewords, tree, stack):
     root = 2 * n - 2
 
     def path(symbol):
-        """The bits from a leaf up, and how many; -1 where a link is broken."""
+        """The bits from a leaf up and their number, which is -1 if a link is broken."""
 
         def up(carry):
             node, depth, bits = carry

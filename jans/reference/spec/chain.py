@@ -1,7 +1,8 @@
-"""The chain coder in plain Python integers: the specification that every other implementation is held against.
+"""The chain coder in plain Python integers: the specification that all other implementations are compared with.
 
-A coder is `((rest, compressed), (heads, remainders))`: unread bits below a leading one and the words below them, and
-one head for each lane and the words below those; the last word is on top.
+A coder is `((partial_word, compressed), (heads, remainders))`. The partial word has the unread bits below a leading one,
+and the compressed words come after it. Each lane has a head, and the remainders are the words below the heads. The last
+word of each stack is on top.
 """
 
 from jans._variants import ChainVariant as Variant
@@ -22,14 +23,14 @@ def _pop(words: list[int]) -> int:
 
 
 def fill(variant: Variant, head: int, words: list[int], most: int) -> int:
-    """A head with as many words as it needs to be in its range."""
+    """Fills a head with words until it is in its range."""
     while head < 1 << variant.lower_bits(most):
         head = head << variant.word_bits | _pop(words)
     return head
 
 
 def take(variant: Variant, compressed: Compressed, precision: int) -> tuple[Compressed, int]:
-    """A quantile, and what is left."""
+    """Takes a quantile off the compressed words; returns them without it, and the quantile."""
     rest, words = compressed[0], list(compressed[1])
     if rest < 1 << precision:
         word = _pop(words)
@@ -41,7 +42,7 @@ def take(variant: Variant, compressed: Compressed, precision: int) -> tuple[Comp
 
 
 def give(variant: Variant, compressed: Compressed, quantile: int, precision: int) -> Compressed:
-    """The inverse of take."""
+    """The inverse of `take`."""
     rest, words = compressed[0], list(compressed[1])
     spare = variant.word_bits - precision
     if rest < 1 << spare:
@@ -53,7 +54,7 @@ def give(variant: Variant, compressed: Compressed, quantile: int, precision: int
 
 
 def keep(variant: Variant, remainders: Remainders, lane: int, rest: int, freq: int, most: int) -> Remainders:
-    """Puts the place of a quantile within its symbol's interval, one of freq, on a head."""
+    """Puts the position of a quantile within its symbol's interval, 0 ... freq - 1, on a head."""
     heads, words = list(remainders[0]), list(remainders[1])
     x = heads[lane] * freq + rest
     if x >> (variant.lower_bits(most) + variant.word_bits):
@@ -64,7 +65,7 @@ def keep(variant: Variant, remainders: Remainders, lane: int, rest: int, freq: i
 
 
 def recall(variant: Variant, remainders: Remainders, lane: int, freq: int, most: int) -> tuple[Remainders, int]:
-    """The inverse of keep."""
+    """The inverse of `keep`."""
     heads, words = list(remainders[0]), list(remainders[1])
     x = heads[lane]
     if x < freq << variant.lower_bits(most):

@@ -1,6 +1,6 @@
-"""The range coder in plain Python integers: the specification that every other implementation is held against.
+"""The range coder in plain Python integers: the specification that all other implementations are compared with.
 
-All numbers are taken modulo 2**64. An encoder is `(lower, range, held, words)`: `held` are words that wait for a carry.
+All numbers are modulo 2**64. An encoder is `(lower, range, pending, words)`; a carry may still change the pending words.
 """
 
 WRAP, LEAST = 2**64, 2**32
@@ -11,7 +11,7 @@ START: Encoder = (0, WRAP - 1, (), ())
 
 
 def _settled(held: tuple[int, ...], carry: bool) -> tuple[int, ...]:
-    """Held-back words, now that it is known whether one is added to the number that they are."""
+    """Pending words after it is known whether a carry is added to them."""
     number = sum(word << 32 * k for k, word in enumerate(reversed(held))) + carry
     return tuple(number >> 32 * k & (LEAST - 1) for k in reversed(range(len(held))))
 
@@ -33,7 +33,7 @@ def encode(encoder: Encoder, start: int, freq: int, precision: int) -> Encoder:
 
 
 def finish(encoder: Encoder) -> tuple[int, ...]:
-    """The words of the message: all that left, and as many as name a number of the interval."""
+    """The words of the message: all words that left the encoder, and those that name a number of the interval."""
     lower, size, held, words = encoder
     if size == WRAP - 1:
         return words

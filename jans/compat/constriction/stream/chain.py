@@ -1,4 +1,4 @@
-"""The chain coder: a stack whose symbols do not depend on each other, for bits-back coding with inference in between.
+"""The chain coder: a stack coder whose symbols do not depend on each other, for bits-back coding with inference.
 
 >>> import numpy as np
 >>> from jans.compat.constriction import stream
@@ -31,7 +31,7 @@ _LEAST_HEAD = 2**8
 
 
 def _read(heads: jax.Array, compressed: jax.Array, remainders: jax.Array) -> chain.State:
-    """A coder from uint32 [5]: rest, low and high half of the head, and how many words of each stack are in use."""
+    """A coder from uint32 [5]: partial word, low and high half of the head, and the sizes of both stacks."""
     rest, low, high, compressed_size, remainders_size = heads
     head, sizes = jnp.stack([low, high])[None], (compressed_size.astype(jnp.int32), remainders_size.astype(jnp.int32))
     return chain.State(rest, compressed, sizes[0], head, remainders, sizes[1], jnp.int32(0), "chain64", 24)
@@ -56,16 +56,16 @@ def _pop(heads: jax.Array, compressed: jax.Array, model: _base.Model, n: int) ->
 
 
 class ChainCoder(_coder.Coder):
-    """A coder that takes 24 bits of data for each symbol, and keeps what the symbol leaves of them as remainders.
+    """A coder that takes 24 bits of data for each symbol, and keeps what they hold beyond the symbol as remainders.
 
     Args:
         data: words, uint32 [n].
-        is_remainders: False to decode symbols from data, True to encode symbols on what `get_remainders` gave.
-        seal: whether a one goes on top of the data, so that they may end with anything; not for remainders.
+        is_remainders: False to decode symbols from data, True to encode symbols on the words of `get_remainders`.
+        seal: whether to put a sentinel bit above the data, so that they may end with zeros; not for remainders.
 
     Raises:
         ValueError: for too few words, or words that end with zero and are not sealed.
-        AssertionError: for remainders to be sealed.
+        AssertionError: if remainders are to be sealed.
     """
 
     def __init__(self, data: Any, is_remainders: bool = False, seal: bool = False):
@@ -124,10 +124,10 @@ class ChainCoder(_coder.Coder):
         return symbols
 
     def encode_reverse(self, symbols: Any, model: Model, *optional_model_params: Any) -> None:
-        """Encodes one or more symbols, the last one first; the remainders say with which bits.
+        """Encodes one or more symbols, last one first. The remainders choose the bits.
 
         Args, raises:
-            As `AnsCoder.encode_reverse`. Remainders that run out are an AssertionError.
+            As for `AnsCoder.encode_reverse`. It raises AssertionError if the remainders are used up.
         """
         self._encode(symbols, model, optional_model_params, backwards=True)
 
@@ -135,15 +135,15 @@ class ChainCoder(_coder.Coder):
         """Decodes one or more symbols, each from 24 bits.
 
         Args, returns:
-            As `AnsCoder.decode`. Data that run out are an AssertionError.
+            As for `AnsCoder.decode`. It raises AssertionError if the data are used up.
         """
         return self._decode(model, optional_amt_or_model_params)
 
     def get_data(self, unseal: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """What there is after encoding all that was decoded: remainders that were not needed, and the data.
+        """The words after encoding everything that was decoded: the leftover remainders, and the data.
 
         Raises:
-            AssertionError: where that is no whole number of words, or a seal is to be taken off that is not there.
+            AssertionError: if the coder does not hold a whole number of words, or has no sentinel bit to take off.
         """
         words = significant(self._head)
         unseal = _arrays.flag("unseal", unseal)
@@ -153,12 +153,12 @@ class ChainCoder(_coder.Coder):
         return self._remainders.content(), np.concatenate([self._compressed.content(), data])
 
     def get_remainders(self) -> tuple[np.ndarray, np.ndarray]:
-        """What there is after decoding: data that were not needed, and the remainders."""
+        """The words after decoding: the leftover data, and the remainders."""
         words = np.array([*significant(self._head), self._rest], np.uint32)
         return self._compressed.content(), np.concatenate([self._remainders.content(), words])
 
     def clone(self) -> "ChainCoder":
-        """A copy that goes its own way."""
+        """An independent copy."""
         other = object.__new__(ChainCoder)
         other._rest, other._head = self._rest, self._head
         other._compressed, other._remainders = (
