@@ -1,4 +1,7 @@
-"""The variants of the coders and their sizes. The kernels export their own sizes, and a test compares the two."""
+"""The variants of the coders and their sizes.
+
+The kernels export their own sizes, and a test compares the two.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -42,7 +45,8 @@ class RansVariant(Variant):
 
     @property
     def max_precision(self) -> int:
-        """The largest precision: a head has `lower_bits` bits for a quantile, and a quantile has at most 32."""
+        """The largest precision: a head has `lower_bits` bits for a quantile,
+        and a quantile has at most 32."""
         return min(self.lower_bits, 32)
 
     @property
@@ -62,11 +66,13 @@ class ChainVariant(Variant):
 
     @property
     def max_precision(self) -> int:
-        """The largest precision: a quantile comes from one word, together with the bits of the partial word."""
+        """The largest precision: a quantile comes from one word,
+        together with the bits of the partial word."""
         return self.word_bits
 
     def lower_bits(self, max_precision: int) -> int:
-        """Heads live in [2**lower_bits, 2**(lower_bits + word_bits)) if no precision is above `max_precision`."""
+        """Heads live in [2**lower_bits, 2**(lower_bits + word_bits))
+        if no precision is above `max_precision`."""
         return self.state_bits - self.word_bits - max_precision
 
 

@@ -1,8 +1,8 @@
 """Codecs, and functions that combine them. Nothing here depends on a coder or a model.
 
 A codec is a pair of inverse functions on a stack. `push(state, data) -> state` puts data on the stack, and
-`pop(state) -> (state, data)` takes them off again. A stack returns first what was pushed last, so every combinator
-pushes its parts in the opposite order of its pops.
+`pop(state) -> (state, data)` takes them off again. A stack returns first what was pushed last, so every
+combinator pushes its parts in the opposite order of its pops.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +42,8 @@ def serial(codecs: Sequence[Codec]) -> Codec:
     """Codes several parts in turn, each with its own codec.
 
     Args:
-        codecs: one codec for each part; data is a tuple of as many parts. Parts are popped in the order of the codecs.
+        codecs: one codec for each part; data is a tuple of as many parts. Parts are popped in the order of
+            the codecs.
     """
 
     def push(state, data):
@@ -100,8 +101,8 @@ def ancestral(codecs: Sequence[Callable[..., Codec]]) -> Codec:
     """Codes parts in turn, each with a codec that depends on the parts before it.
 
     Args:
-        codecs: functions. Function k takes parts 0 ... k - 1 and returns the codec of part k; data is a tuple with one
-            part for each function.
+        codecs: functions. Function k takes parts 0 ... k - 1 and returns the codec of part k; data is a tuple
+            with one part for each function.
     """
 
     def push(state, data):
@@ -134,22 +135,23 @@ def autoregressive(
         carry = start                      previous = first
         carry, parameters = step(carry, previous);  previous = data coded with codec(parameters);  and so on
 
-    A push knows all data. It runs the model over them, as a scan or with `parallel`, and then codes from the last datum
-    to the first. A pop runs the model datum by datum.
+    A push knows all data. It runs the model over them, as a scan or with `parallel`, and then codes from the
+    last datum to the first. A pop runs the model datum by datum.
 
     Decoding works only if the model gives the same floats in both programs. Three tools ensure this:
     `jans.isolated` around the network in `step` does so on one kind of machine (but it copies large caches),
     `jans.models.snap` does so up to margins, and exact sums do so on all machines.
 
     Args:
-        step: takes a carry (a hidden state or a cache) and the previous datum, and returns the next carry and the
-            parameters.
+        step: takes a carry (a hidden state or a cache) and the previous datum, and returns the next carry and
+            the parameters.
         codec: takes parameters and returns the codec of one datum.
         start: the first carry.
         first: stands in for the datum before the first one; it has the shape and dtype of a datum.
         n: how many data; the leaves of data have a leading axis of this length.
-        parallel: for models that see all data at once, as transformers do. It takes all previous data and returns the
-            parameters of all data, equal to those of `step`; leaves have a leading axis of length n.
+        parallel: for models that see all data at once, as transformers do. It takes all previous data and
+            returns the parameters of all data, equal to those of `step`; leaves have a leading axis of length
+            n.
     """
 
     # The barriers keep the code around the model from changing how XLA compiles the model.
@@ -222,9 +224,9 @@ def bit_swap(prior: Codec, layers: Sequence[tuple[Callable[[Any], Codec], Callab
 
     Args:
         prior: codec of the last latent.
-        layers: pairs (likelihood, posterior), from the data up. The likelihood takes the latent of its layer and
-            returns the codec of the layer below. The posterior takes the layer below and returns the codec of the
-            latent.
+        layers: pairs (likelihood, posterior), from the data up. The likelihood takes the latent of its layer
+            and returns the codec of the layer below. The posterior takes the layer below and returns the
+            codec of the latent.
     """
     for likelihood, posterior in reversed(layers):
         prior = bits_back(prior, likelihood, posterior)
@@ -236,8 +238,8 @@ def hierarchical(
     likelihood: Callable[[tuple[Any, ...]], Codec],
     posterior: Callable[[Any], Sequence[Callable[..., Codec]]],
 ) -> Codec:
-    """Codes data through latents that all depend on the latents before them, as in top-down models (Townsend et al.
-    2020, arXiv:1912.09953).
+    """Codes data through latents that all depend on the latents before them, as in top-down models (Townsend
+    et al. 2020, arXiv:1912.09953).
 
     A push pops all latents before it pushes the data.
 
@@ -250,8 +252,8 @@ def hierarchical(
 
 
 def vector_quantised(prior: Codec, likelihood: Callable[[Any], Codec], encode: Callable[[Any], Any]) -> Codec:
-    """Codes data with a latent that the data determine, as in models with vector quantisation (van den Oord et al.
-    2017, arXiv:1711.00937).
+    """Codes data with a latent that the data determine, as in models with vector quantisation (van den Oord
+    et al. 2017, arXiv:1711.00937).
 
     No bits come back from the latent, so no initial bits are needed.
 
@@ -293,8 +295,8 @@ def multi_sample(
 
     Args:
         prior, likelihood, posterior: as for `bits_back`.
-        choice: takes data and n latents, whose leaves have a leading axis of length n. It returns the codec of an
-            index, int32 [], with probabilities proportional to p(x, z_i) / q(z_i | x).
+        choice: takes data and n latents, whose leaves have a leading axis of length n. It returns the codec
+            of an index, int32 [], with probabilities proportional to p(x, z_i) / q(z_i | x).
         uniform: codec of an index from 0 to n - 1, all equally likely.
         n: number of samples, at least 1.
     """
@@ -327,8 +329,8 @@ def multi_sample(
 def check_codec(codec: Codec, state: Any, data: Any) -> None:
     """Raises AssertionError unless the codec is a pair of inverses on this state and data.
 
-    Use it to test your own codecs and models. `pop(push(state, data))` must return both the state and the data, bit for
-    bit. The comparison ignores the words of a coder that are not in use.
+    Use it to test your own codecs and models. `pop(push(state, data))` must return both the state and the
+    data, bit for bit. The comparison ignores the words of a coder that are not in use.
 
     Args:
         codec: the codec to test.

@@ -1,8 +1,9 @@
 """Functions that compute the same floats in every program that calls them.
 
-XLA compiles a function together with the code around it. It fuses operations, replaces a division by a constant with
-a multiplication by its reciprocal, and picks other routines for constant weights. The same network may therefore round
-differently in an encoder and in a decoder, and one wrong symbol ruins all symbols after it.
+XLA compiles a function together with the code around it. It fuses operations, replaces a division by a
+constant with a multiplication by its reciprocal, and picks other routines for constant weights. The same
+network may therefore round differently in an encoder and in a decoder, and one wrong symbol ruins all symbols
+after it.
 """
 
 from collections.abc import Callable
@@ -17,14 +18,14 @@ from jax.extend.core import jaxpr_as_fun
 def isolated(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns `function`, compiled as a program of its own within every program that calls it.
 
-    XLA compiles the body of a loop on its own and fuses nothing outside with it. The arrays that `function` closes
-    over, for example the weights of a network, become operands of the loop. The floats are the same wherever you call
-    the function if shapes, dtypes, the version of jaxlib and the kind of machine are the same. Under `jax.vmap` the
-    batch is part of the shapes: encode and decode batches of the same size.
+    XLA compiles the body of a loop on its own and fuses nothing outside with it. The arrays that `function`
+    closes over, for example the weights of a network, become operands of the loop. The floats are the same
+    wherever you call the function if shapes, dtypes, the version of jaxlib and the kind of machine are the
+    same. Under `jax.vmap` the batch is part of the shapes: encode and decode batches of the same size.
 
     Args:
-        function: takes arrays or pytrees of arrays and returns a pytree of arrays, for example a model. At least one
-            argument must hold an array that is not a constant.
+        function: takes arrays or pytrees of arrays and returns a pytree of arrays, for example a model. At
+            least one argument must hold an array that is not a constant.
 
     Returns:
         A function with the same arguments and results. It is not differentiable: use `function` for training.

@@ -1,4 +1,7 @@
-"""Floats to integer frequencies. Only these functions convert, and they give the same integers on every machine."""
+"""Floats to integer frequencies.
+
+Only these functions convert, and they give the same integers on every machine.
+"""
 
 import math
 from typing import Any
@@ -23,20 +26,20 @@ def fast(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
 
         left(i) = floor(S_i * scale) + i    with scale = (2**precision - m) / S_n
 
-    S_i is the sum of the first i values, added from left to right, and m is the number of symbols. Every symbol has a
-    frequency of at least 1, and the frequencies add up to 2**precision exactly.
+    S_i is the sum of the first i values, added from left to right, and m is the number of symbols. Every
+    symbol has a frequency of at least 1, and the frequencies add up to 2**precision exactly.
 
     Args:
-        probs: float32 or float64 [..., n], n <= 2**precision; not necessarily normalised. Subnormal values count as
-            zero.
+        probs: float32 or float64 [..., n], n <= 2**precision; not necessarily normalised. Subnormal values
+            count as zero.
         precision: 1 to 32 bits.
-        mask: bool, of a shape that broadcasts to that of probs. A False position is no symbol: its frequency is 0, its
-            value is ignored, and `+ i` does not count it. Requires a precision of 31 bits or less.
+        mask: bool, of a shape that broadcasts to that of probs. A False position is no symbol: its frequency
+            is 0, its value is ignored, and `+ i` does not count it. Requires a precision of 31 bits or less.
 
     Returns:
-        uint32 [..., n + 1], rising from 0 to 2**precision (modulo 2**32). A row is all ones if it has a NaN, negative
-        or infinite value, only zeros, or no symbol left by its mask. Every coder refuses a row of ones with the status
-        `BAD_MODEL`.
+        uint32 [..., n + 1], rising from 0 to 2**precision (modulo 2**32). A row is all ones if it has a NaN,
+        negative or infinite value, only zeros, or no symbol left by its mask. Every coder refuses a row of
+        ones with the status `BAD_MODEL`.
 
     >>> fast(jnp.array([1.0, 2.0, 1.0]), 4)
     Array([ 0,  4, 11, 16], dtype=uint32)
@@ -49,10 +52,10 @@ def fast(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
 def perfect(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of probabilities that cost the fewest bits, by constriction's `perfect` rule.
 
-    With p in float64 and s = (2**precision - m) / sum(p), every symbol first gets `floor(p * s) + 1`. The leftover
-    counts go, one each, to the symbols with the largest `p * log1p(1 / freq)`. Then single counts move from the symbols
-    that lose the least to the symbols that gain the most, until no move gains. Ties are broken as in
-    constriction 0.5.0.
+    With p in float64 and s = (2**precision - m) / sum(p), every symbol first gets `floor(p * s) + 1`. The
+    leftover counts go, one each, to the symbols with the largest `p * log1p(1 / freq)`. Then single counts
+    move from the symbols that lose the least to the symbols that gain the most, until no move gains. Ties are
+    broken as in constriction 0.5.0.
 
     Args:
         probs, precision, mask: as for `fast`; float32 is converted to float64.
@@ -71,8 +74,8 @@ def logits(logits: jax.Array, precision: int, mask: Any = None) -> jax.Array:
 
         left(i) = floor(S_i * (2**precision - m) / S_n) + i
 
-    S_i is the sum of the first i values of e_i = exp(logit_i - max), in units of 2**-30, and m is the number of
-    symbols.
+    S_i is the sum of the first i values of e_i = exp(logit_i - max), in units of 2**-30, and m is the number
+    of symbols.
 
     Args:
         logits: float32 [..., n], n <= 2**precision. Minus infinity gets the smallest frequency, 1.
@@ -91,24 +94,25 @@ TIES = ("even", "away")
 def nearest(probs: jax.Array, precision: int, sizes: Any = None, ties: str = "even") -> jax.Array:
     """Cumulative frequencies of probabilities, by the rule of ryg_rans that CompressAI and torch_ans use.
 
-    With f_i = round(p_i * 2**precision), every symbol gets `floor(f_i * 2**precision / sum(f))`, and the last symbol
-    gets the remainder. Then each symbol with frequency 0, in order, takes a count of 1 from another symbol: the first
-    one among those with the smallest frequency above 1.
+    With f_i = round(p_i * 2**precision), every symbol gets `floor(f_i * 2**precision / sum(f))`, and the last
+    symbol gets the remainder. Then each symbol with frequency 0, in order, takes a count of 1 from another
+    symbol: the first one among those with the smallest frequency above 1.
 
     Args:
-        probs: float32 or float64 [..., n]. They need not be normalised, but a row whose sum is too large is refused:
-            2**(64 - 2 * precision) or more, and below 12 bits of precision also 2**(52 - precision) or more. Subnormal
-            values count as zero.
+        probs: float32 or float64 [..., n]. They need not be normalised, but a row whose sum is too large is
+            refused: 2**(64 - 2 * precision) or more, and below 12 bits of precision also 2**(52 - precision)
+            or more. Subnormal values count as zero.
         precision: 1 to 31 bits.
-        sizes: integers, of a shape that broadcasts to that of probs without its last axis. The first `sizes` values of
-            a row are symbols. The other values are ignored and get frequency 0. By default all n are symbols.
+        sizes: integers, of a shape that broadcasts to that of probs without its last axis. The first `sizes`
+            values of a row are symbols. The other values are ignored and get frequency 0. By default all n
+            are symbols.
         ties: how to round the midpoint of two integers: to the `"even"` one, like torch_ans's
             `rans_pmf_to_quantized_cdf`, or `"away"` from zero, like CompressAI's `pmf_to_quantized_cdf`.
 
     Returns:
-        uint32 [..., n + 1], rising from 0 to 2**precision. A row is all ones if it has a NaN, negative or infinite
-        value, if all its values round to zero, or if its size is below 1 or above n or 2**precision. Every coder
-        refuses a row of ones with the status `BAD_MODEL`.
+        uint32 [..., n + 1], rising from 0 to 2**precision. A row is all ones if it has a NaN, negative or
+        infinite value, if all its values round to zero, or if its size is below 1 or above n or 2**precision.
+        Every coder refuses a row of ones with the status `BAD_MODEL`.
 
     >>> nearest(jnp.array([0.5, 0.01, 0.3, 0.19]), 4)
     Array([ 0,  8,  9, 14, 16], dtype=uint32)
@@ -141,7 +145,8 @@ def _check_sizes(sizes: Any, batch: Shape) -> jax.Array:
 
 
 def check_mask(mask: Any, name: str, shape: Shape) -> jax.Array:
-    """Returns a mask as a bool array whose shape broadcasts to `shape`, the shape of the values that it masks."""
+    """Returns a mask as a bool array whose shape broadcasts to `shape`,
+    the shape of the values that it masks."""
     array = jnp.asarray(mask)
     if array.dtype != jnp.bool_:
         raise TypeError(f"mask must be bool, got {array.dtype}. Compare to get one, e.g. with scores > 0.")

@@ -78,7 +78,8 @@ def check(state: Any) -> Any:
         state: a coder, or a batch of coders from `jax.vmap`, with concrete arrays.
 
     Raises:
-        CodingError: if any status bit is set. The message names the first faulty stream, the cause and the remedy.
+        CodingError: if any status bit is set. The message names the first faulty stream, the cause and the
+            remedy.
         TypeError: inside `jit`, where code cannot raise errors from values. Use `check_inside` there.
 
     >>> import jans
@@ -110,7 +111,8 @@ one has 0).
 
 
 def first_fault(fault: np.ndarray) -> tuple[tuple[int, ...], str]:
-    """The index of the first faulty stream of a batch (`fault` is not zero), and the start of a sentence about it."""
+    """The index of the first faulty stream of a batch (`fault` is not zero),
+    and the start of a sentence about it."""
     at = tuple(int(i) for i in np.argwhere(fault)[0])
     if not at:
         return at, ""

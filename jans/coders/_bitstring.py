@@ -1,8 +1,8 @@
 """Strings of bits that grow and shrink: the queue and the stack that symbol codes are written to.
 
-The first bit of a string is the lowest bit of its first word. A queue is written at its end, and a `Reader` reads it
-from the front. A stack is written and read at its end. The partial word holds the bits that do not fill a word yet,
-below a leading one; without bits it is 1.
+The first bit of a string is the lowest bit of its first word. A queue is written at its end, and a `Reader`
+reads it from the front. A stack is written and read at its end. The partial word holds the bits that do not
+fill a word yet, below a leading one; without bits it is 1.
 """
 
 import dataclasses
@@ -70,8 +70,8 @@ class Stack(_Bits):
     """A stack of bits, written and read at its end: an immutable pytree, one stream.
 
     Attributes:
-        partial_word, words, size, status: as in a `Queue`. The end of the stack is the highest bit of `partial_word`
-            below its leading one.
+        partial_word, words, size, status: as in a `Queue`. The end of the stack is the highest bit of
+            `partial_word` below its leading one.
     """
 
 
@@ -81,7 +81,8 @@ class Reader(_Bits):
     """A string of bits to read from the front: an immutable pytree, one stream.
 
     Attributes:
-        partial_word: uint32 [], the unread bits of the current word, below a leading one; the lowest bit is next.
+        partial_word: uint32 [], the unread bits of the current word, below a leading one; the lowest bit is
+            next.
         words: uint32 [capacity]; the first `size` hold bits.
         size: int32 [].
         status: int32 [], sticky bits of `jans.status`.
@@ -136,7 +137,8 @@ def reader(source: Any) -> Reader:
     """A reader of the bits of a queue, at the front.
 
     Args:
-        source: a `Queue`, or its words: uint32 [n], as returned by `to_words` or constriction's `QueueEncoder`.
+        source: a `Queue`, or its words: uint32 [n], as returned by `to_words` or constriction's
+            `QueueEncoder`.
 
     Returns:
         The reader, with the status of the queue. The zeros that fill up the last word count as bits.
@@ -158,8 +160,8 @@ def from_words(words: Any, capacity: int | None = None) -> Stack:
     """A stack from its words: the inverse of `to_words`.
 
     Args:
-        words: uint32 [n], as returned by `to_words` or constriction's `StackCoder`. The last word has a one above its
-            bits.
+        words: uint32 [n], as returned by `to_words` or constriction's `StackCoder`. The last word has a one
+            above its bits.
         capacity: number of words that there is room for; by default just enough.
 
     Returns:
@@ -182,8 +184,8 @@ def from_words(words: Any, capacity: int | None = None) -> Stack:
 def to_words(bits: Queue | Stack) -> np.ndarray:
     """The bits of one stream as words for other programs: uint32 [n].
 
-    Zeros fill up the last word of a queue. The last word of a stack has a one above its bits, so a stack has at least
-    one word. These are the words of constriction's `QueueEncoder` and `StackCoder`.
+    Zeros fill up the last word of a queue. The last word of a stack has a one above its bits, so a stack has
+    at least one word. These are the words of constriction's `QueueEncoder` and `StackCoder`.
 
     Raises:
         CodingError: if the status is not clean.

@@ -1,16 +1,16 @@
 """Composite models, whose symbols are coded in several parts: what every coder needs to code them.
 
-A composite has no interval of its own. Each part of its symbols has a model that depends on the parts before it. A
-composite has these members:
+A composite has no interval of its own. Each part of its symbols has a model that depends on the parts before
+it. A composite has these members:
 
     parts             the number of parts
     split(symbols)    the parts of symbols, a tuple of int32 arrays of their shape
     join(values)      the inverse of split
     part(k, values)   the model of part k, given the values of the k parts before it
 
-A stack pushes the last part first, so that it pops the parts in reading order; a queue encodes the first part first.
-A model may say that it is `certain`: all its symbols are 0, with the interval [0, 2**precision). Coding them changes
-no state, so the part is skipped.
+A stack pushes the last part first, so that it pops the parts in reading order; a queue encodes the first part
+first. A model may say that it is `certain`: all its symbols are 0, with the interval [0, 2**precision).
+Coding them changes no state, so the part is skipped.
 """
 
 import functools
@@ -67,8 +67,8 @@ def pop(pop_one: Pop, state: Any, model: Any, shape: Shape, skip: bool = True) -
 def _unless_certain(part: Any, step: Callable[[Any, Any], Any], start: Any, skip: bool) -> Any:
     """Returns `step(part, start)`, or `start` if the part is certain.
 
-    This is a loop of at most one turn. Under `vmap` a `cond` always takes both branches, but a loop takes its turn only
-    if a stream of the batch needs it.
+    This is a loop of at most one turn. Under `vmap` a `cond` always takes both branches, but a loop takes its
+    turn only if a stream of the batch needs it.
     """
     if part.certain is None or not skip:
         return step(part, start)

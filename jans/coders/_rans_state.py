@@ -21,7 +21,8 @@ class State(CoderState):
 
     Attributes:
         head: uint32 [lanes, 2], low half first, for a 64-bit state; uint32 [lanes] for a 32-bit state.
-        tail: words [capacity], uint32, uint16 or uint8; the first `size` are in use, the others are unspecified.
+        tail: words [capacity], uint32, uint16 or uint8; the first `size` are in use, the others are
+            unspecified.
         size: int32 []. Above the capacity, it counts dropped words too.
         status: int32 [], sticky bits of `jans.status`.
         variant: name of the state and word sizes, static.
@@ -77,7 +78,8 @@ def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
     """An empty coder.
 
     Args:
-        capacity: number of words in the tail; static. n symbols of b bits need about n * b / (bits of a word) words.
+        capacity: number of words in the tail; static. n symbols of b bits need about n * b / (bits of a word)
+            words.
         lanes: number of interleaved heads; static. 32 is fastest.
         variant: "rans64" (constriction's words), "rans64_ryg", "rans32_16" or "rans32"; see `docs/format.md`.
 
@@ -137,7 +139,8 @@ def random(key: jax.Array, n_words: int, capacity: int, lanes: int = 1, variant:
 
 
 def check_stream(state: Any) -> tuple[jax.Array, ...]:
-    """Returns head, tail, size and status of one stream; raises for another kind of state or a batch of streams."""
+    """Returns head, tail, size and status of one stream;
+    raises for another kind of state or a batch of streams."""
     check_one_stream(state, State)
     word = find_variant(state.variant).word
     if state.tail.dtype != word or state.head.dtype != np.uint32:

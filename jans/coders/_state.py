@@ -1,4 +1,5 @@
-"""What the states of all coders share: they are immutable pytrees, and words that are not in use carry no meaning."""
+"""What the states of all coders share: they are immutable pytrees,
+and words that are not in use carry no meaning."""
 
 import dataclasses
 import json
@@ -20,7 +21,8 @@ def pytree(name: str, static: tuple[str, ...] = ()) -> Callable[[type[_T]], type
     """Makes a frozen dataclass a pytree that exported programs can take.
 
     Args:
-        name: the name of the class in errors and exported programs. It never changes, even if the class moves.
+        name: the name of the class in errors and exported programs. It never changes, even if the class
+            moves.
         static: names of the static fields.
     """
 
@@ -81,7 +83,10 @@ class CoderState:
         return 0
 
     def canonical(self: _T) -> _T:
-        """The same content, with zeros for the words that are not in use. Equal coders have equal canonical states."""
+        """The same content, with zeros for the words that are not in use.
+
+        Equal coders have equal canonical states.
+        """
         used = {
             words: used_words(getattr(self, words), getattr(self, size))
             for words, size in self.stacks.items()  # type: ignore[attr-defined]
@@ -147,11 +152,13 @@ def check_one_stream(state: Any, kind: type[CoderState], name: str = "state") ->
 
 
 def is_empty(state: Any) -> jax.Array:
-    """Whether a coder holds nothing: bool, of the shape of the batch. It is true after you have decoded everything.
+    """Whether a coder holds nothing: bool, of the shape of the batch.
+
+    It is true after you have decoded everything.
 
     Args:
-        state: a coder, or a batch of coders. A stack coder is empty if it equals a new coder from `init`. A reader or a
-            decoder is empty if its message has ended.
+        state: a coder, or a batch of coders. A stack coder is empty if it equals a new coder from `init`. A
+            reader or a decoder is empty if its message has ended.
     """
     check_kind(state, CoderState)
     return state.is_empty_stream()
@@ -160,8 +167,8 @@ def is_empty(state: Any) -> jax.Array:
 def content_bits(state: Any) -> jax.Array | np.ndarray:
     """The information content of a coder in bits, of the shape of the batch.
 
-    It adds the bits of all words and the base-2 logarithm of every head. Outside of `jit` the result is float64. Inside
-    it is float32, and differences of large contents lose their last bits.
+    It adds the bits of all words and the base-2 logarithm of every head. Outside of `jit` the result is
+    float64. Inside it is float32, and differences of large contents lose their last bits.
 
     Args:
         state: a coder, or a batch of coders.
@@ -176,7 +183,10 @@ def float_of(xp: Any) -> Any:
 
 
 def log2_heads(head: Any, halves: int, xp: Any) -> Any:
-    """The sum of the base-2 logarithms of heads, [..., lanes, 2] halves or [..., lanes]. A zero head counts as 0."""
+    """The sum of the base-2 logarithms of heads, [..., lanes, 2] halves or [..., lanes].
+
+    A zero head counts as 0.
+    """
     head = xp.asarray(head).astype(float_of(xp))
     x = head[..., 0] + head[..., 1] * 2.0**32 if halves == 2 else head
     return xp.where(x > 0, xp.log2(xp.maximum(x, 1)), 0).sum(-1)
@@ -198,7 +208,8 @@ def check_layout(lanes: int, capacity: int) -> None:
 
 
 def check_words(words: Any, dtype: Any = np.uint32) -> jax.Array:
-    """Returns words from another program as an array; raises TypeError for another dtype or more than one axis."""
+    """Returns words from another program as an array;
+    raises TypeError for another dtype or more than one axis."""
     array = jnp.asarray(words)
     if array.ndim != 1 or array.dtype != dtype:
         raise TypeError(f"words must be one axis of {np.dtype(dtype).name}, got {array.dtype} of shape {array.shape}.")

@@ -15,12 +15,12 @@ from jans.status import CodingError, check
 
 
 def to_words(state: State) -> np.ndarray:
-    """The content of one stream as raw words for other programs: the tail, then every head, least significant word
-    first.
+    """The content of one stream as raw words for other programs: the tail, then every head,
+    least significant word first.
 
     A single `rans64` head is written up to its last significant word. The result is then what constriction's
-    `AnsCoder.get_compressed()` returns. All other heads are written in full. The words do not tell variant, lanes or
-    model; use `jans.to_bytes` to keep variant and lanes.
+    `AnsCoder.get_compressed()` returns. All other heads are written in full. The words do not tell variant,
+    lanes or model; use `jans.to_bytes` to keep variant and lanes.
 
     Raises:
         CodingError: if the status of the state is not clean.
@@ -84,7 +84,9 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
 
 @jax.jit
 def compact(state: State) -> tuple[jax.Array, jax.Array]:
-    """Packs the words of a batch of streams one after another, on the device of the batch. Pure, works under `jit`.
+    """Packs the words of a batch of streams one after another, on the device of the batch.
+
+    Pure, works under `jit`.
 
     Args:
         state: State [streams]; streams times capacity must be below 2**31.

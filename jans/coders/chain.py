@@ -3,11 +3,12 @@
     pop:   q = the next bits, in [start, start + freq);   x' = x * freq + (q - start)
     push:  q = start + x' mod freq;   x = floor(x' / freq);   q goes back to the bits
 
-`pop` takes a quantile from the compressed words; it has as many bits as the model's precision, whatever the model says.
-`pop` puts what the quantile holds beyond the symbol on a second stack, the remainders. All quantiles are therefore
-known in advance: `pop` finds all symbols in parallel, and a change of one model changes only its own symbol. This is
-useful for bits-back coding together with iterative inference or quantisation. The words left after popping are a
-message like any other. `push` starts from them and gives the data back.
+`pop` takes a quantile from the compressed words; it has as many bits as the model's precision, whatever the
+model says. `pop` puts what the quantile holds beyond the symbol on a second stack, the remainders. All
+quantiles are therefore known in advance: `pop` finds all symbols in parallel, and a change of one model
+changes only its own symbol. This is useful for bits-back coding together with iterative inference or
+quantisation. The words left after popping are a message like any other. `push` starts from them and gives the
+data back.
 
 One state is one stream; use `jax.vmap` for batches. (Bamler 2022, arXiv:2201.01741; the bits are those of
 constriction's `ChainCoder`.)
@@ -68,8 +69,8 @@ class State(CoderState):
 
     Attributes:
         partial_word: uint32 [], the bits of the current word that were not taken yet, below a leading one.
-        compressed: words [capacity], uint32 or uint16, that quantiles come from; the first `compressed_size` are in
-            use.
+        compressed: words [capacity], uint32 or uint16, that quantiles come from; the first `compressed_size`
+            are in use.
         compressed_size: int32 [].
         head: uint32 [lanes, 2], low half first, or uint32 [lanes]: the top of the remainders.
         remainders: words [capacity] below the head; the first `remainders_size` are in use.
@@ -166,7 +167,8 @@ def _one_head(v: ChainVariant, precision: int, words: jax.Array, sealed: bool) -
 def _many_heads(
     v: ChainVariant, precision: int, words: jax.Array, lanes: int, sealed: bool
 ) -> tuple[jax.Array, int, jax.Array]:
-    """As `_one_head`, for several heads: each is a one and a word, or all words of a head, the low word first."""
+    """As `_one_head`, for several heads: each is a one and a word, or all words of a head,
+    the low word first."""
     lower = v.lower_bits(precision)
     each = min(lower, 1) if sealed else v.state_bits // v.word_bits
     n, used = words.shape[0], lanes * each
@@ -191,7 +193,8 @@ def _many_heads(
 def _heads(
     v: ChainVariant, precision: int, words: jax.Array, lanes: int, sealed: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns the heads made from the words on top, the number of words left, and whether the words can make heads."""
+    """Returns the heads made from the words on top, the number of words left,
+    and whether the words can make heads."""
     one = lanes == 1
     head, used, good = (
         _one_head(v, precision, words, sealed) if one else _many_heads(v, precision, words, lanes, sealed)
@@ -216,14 +219,14 @@ def init(
     """A coder to pop symbols from data.
 
     Args:
-        words: uint32 [n] (uint16 for "chain32_16"), any data; the last word is on top. `init` puts a sentinel bit above
-            the data, so that they may end with zeros; `to_data` takes it off again.
+        words: uint32 [n] (uint16 for "chain32_16"), any data; the last word is on top. `init` puts a sentinel
+            bit above the data, so that they may end with zeros; `to_data` takes it off again.
         capacity: number of words for the remainders; by default as many as `words`, which is always enough.
-        lanes: number of interleaved heads of the remainders, static; symbol i belongs to head i % lanes. Each of
-            several heads takes a word.
+        lanes: number of interleaved heads of the remainders, static; symbol i belongs to head i % lanes. Each
+            of several heads takes a word.
         variant: "chain64" (constriction's words) or "chain32_16".
-        precision: the largest precision of the models, in bits. By default 24, or 16 for "chain32_16". A symbol takes
-            as many bits as its own model's precision.
+        precision: the largest precision of the models, in bits. By default 24, or 16 for "chain32_16". A
+            symbol takes as many bits as its own model's precision.
 
     Returns:
         The coder. If there are too few words, it has the status `BAD_STATE`.
@@ -246,8 +249,8 @@ def init_compressed(
 
     Args:
         words: uint32 [n] (uint16 for "chain32_16"). The last word must not be zero. Pass both arrays of
-            `to_remainders` one after the other, or the words of constriction's `get_remainders` or `get_compressed`.
-            There is no sentinel bit; `to_compressed` gives the words back.
+            `to_remainders` one after the other, or the words of constriction's `get_remainders` or
+            `get_compressed`. There is no sentinel bit; `to_compressed` gives the words back.
         capacity, variant, precision: as for `init`.
 
     Returns:
@@ -281,8 +284,8 @@ def init_remainders(
     """A coder to push symbols on, from the words of `to_remainders`.
 
     Args:
-        words: uint32 [n] (uint16 for "chain32_16"): both arrays of `to_remainders` one after the other, or only the
-            second one.
+        words: uint32 [n] (uint16 for "chain32_16"): both arrays of `to_remainders` one after the other, or
+            only the second one.
         capacity: number of words for the data that pushing makes: n symbols of p bits make n * p bits.
         lanes, variant, precision: as for `init`.
 
@@ -322,11 +325,13 @@ def _check(state: State, precision: int) -> dict[str, int]:
 def pop(
     state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
 ) -> tuple[State, jax.Array]:
-    """Takes symbols off the coder. Each takes as many bits as its model's precision, and depends on no other symbol.
+    """Takes symbols off the coder.
+
+    Each takes as many bits as its model's precision, and depends on no other symbol.
 
     Args, returns:
-        As for `jans.rans.pop`. Popping more symbols than there are bits sets `UNDERFLOW`. An invalid model sets
-        `BAD_MODEL`, gives symbol 0 and loses the bits.
+        As for `jans.rans.pop`. Popping more symbols than there are bits sets `UNDERFLOW`. An invalid model
+        sets `BAD_MODEL`, gives symbol 0 and loses the bits.
     """
     shape = tuple(model.shape if shape is None else shape)
     coder = _check(state, model.precision)
@@ -418,8 +423,8 @@ def _significant(head: int, word_bits: int) -> list[int]:
 def to_remainders(state: State) -> Words:
     """The words after popping: the leftover data, and the remainders, which end with the partial word.
 
-    The suffix alone is enough to push on (see `init_remainders`). The data that pushing makes then follow the prefix.
-    A single head is written up to its last significant word, several heads are written in full.
+    The suffix alone is enough to push on (see `init_remainders`). The data that pushing makes then follow the
+    prefix. A single head is written up to its last significant word, several heads are written in full.
 
     Raises:
         CodingError: if the status of the state is not clean.
@@ -433,13 +438,14 @@ def to_remainders(state: State) -> Words:
 
 
 def to_data(state: State) -> Words:
-    """The words after pushing everything that was popped from a coder of `init`: the leftover remainders, and the data.
+    """The words after pushing everything that was popped from a coder of `init`:
+    the leftover remainders, and the data.
 
     This is the inverse of `init`.
 
     Raises:
-        CodingError: if the status is not clean, or the coder does not hold a whole number of words below its sentinel
-            bit.
+        CodingError: if the status is not clean, or the coder does not hold a whole number of words below its
+            sentinel bit.
     """
     compressed, remainders, heads = _host_words(state)
     _check_whole(state, all(words[-1] == 1 for words in heads))

@@ -3,9 +3,9 @@
     encode, decode:  on a queue; symbols are decoded in the order in which they were encoded
     push, pop:       on a stack; code words are written last bit first, so that reading from the end starts one
 
-A symbol costs a whole number of bits; `jans.rans` needs fewer. Use symbol codes for formats that require them, for
-hardware, and for teaching. One state is one stream; use `jax.vmap` for batches. (Huffman 1952; bits and trees are those
-of constriction's module `symbol`.)
+A symbol costs a whole number of bits; `jans.rans` needs fewer. Use symbol codes for formats that require
+them, for hardware, and for teaching. One state is one stream; use `jax.vmap` for batches. (Huffman 1952; bits
+and trees are those of constriction's module `symbol`.)
 """
 
 import dataclasses
@@ -55,10 +55,12 @@ class Codebook:
     """A Huffman code of n symbols, for encoders and decoders: an immutable pytree, made by `codebook`.
 
     Attributes:
-        codewords: uint32 [n, 2]: the bits of every symbol, first bit lowest, and their number. The bits of a code word
-            of more than 32 bits are zeros here, and coders read them from the tree. Code words may have any length.
-        tree: int32 [2 n - 1, 3]: a row for every node, symbols first, the root last. A row holds 2 times the parent,
-            plus 1 for the second child of the parent (0 for the root), and the two children (-1 for a symbol).
+        codewords: uint32 [n, 2]: the bits of every symbol, first bit lowest, and their number. The bits of a
+            code word of more than 32 bits are zeros here, and coders read them from the tree. Code words may
+            have any length.
+        tree: int32 [2 n - 1, 3]: a row for every node, symbols first, the root last. A row holds 2 times the
+            parent, plus 1 for the second child of the parent (0 for the root), and the two children (-1 for a
+            symbol).
     """
 
     codewords: jax.Array
@@ -84,9 +86,9 @@ class Codebook:
 class ExpGolomb:
     """The Exp-Golomb code of order k, for symbols from 0 to 2**31 - 1. Use it in place of a `Codebook`.
 
-    The code word is the number `symbol + 2**k` in binary, most significant digit first. If the number has d digits,
-    d - k - 1 zeros come before it. Symbol s therefore costs 2 floor(log2(s + 2**k)) + 1 - k bits. This suits counts
-    whose probability falls with the square of their size; use a larger k for larger counts.
+    The code word is the number `symbol + 2**k` in binary, most significant digit first. If the number has d
+    digits, d - k - 1 zeros come before it. Symbol s therefore costs 2 floor(log2(s + 2**k)) + 1 - k bits.
+    This suits counts whose probability falls with the square of their size; use a larger k for larger counts.
 
     Args:
         k: order, 0 to 30; static. 0 is ue(v) of H.264, and constriction's `ExpGolomb`.
@@ -112,18 +114,18 @@ class ExpGolomb:
 def codebook(probs: jax.Array) -> Codebook:
     """The Huffman code of probabilities, which need not add up to one.
 
-    The algorithm repeatedly joins the two least likely nodes without a parent under a new parent; the first of the two
-    gets bit 0. Among equally likely nodes, symbols come first, in order, and then the parent that was made earlier. A
-    parent's probability is the sum of its children's, rounded to the dtype of the probabilities. A single symbol has
-    the empty code word.
+    The algorithm repeatedly joins the two least likely nodes without a parent under a new parent; the first
+    of the two gets bit 0. Among equally likely nodes, symbols come first, in order, and then the parent that
+    was made earlier. A parent's probability is the sum of its children's, rounded to the dtype of the
+    probabilities. A single symbol has the empty code word.
 
     Args:
-        probs: float32 or (with JAX's 64-bit types enabled) float64 [n], n at most 2**29; float16 and bfloat16 are
-            converted to float32. Subnormal numbers keep their value. Use `jax.vmap` for a batch of codes.
+        probs: float32 or (with JAX's 64-bit types enabled) float64 [n], n at most 2**29; float16 and bfloat16
+            are converted to float32. Subnormal numbers keep their value. Use `jax.vmap` for a batch of codes.
 
     Returns:
-        The code, equal to constriction's for the same dtype. A NaN, negative or infinite probability gives a code that
-        sets `BAD_MODEL` when it is used.
+        The code, equal to constriction's for the same dtype. A NaN, negative or infinite probability gives a
+        code that sets `BAD_MODEL` when it is used.
 
     >>> code = codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
     >>> code.lengths
@@ -214,9 +216,9 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
         symbols: uint8, int8, uint16, int16 or int32, of any shape, in reading order.
 
     Returns:
-        The queue with the symbols. Words above the capacity are dropped and counted, and set `OVERFLOW`. A symbol
-        without a code word is left out and sets `BAD_SYMBOL`. It sets `BAD_MODEL` if the codebook is damaged or its
-        probabilities were invalid.
+        The queue with the symbols. Words above the capacity are dropped and counted, and set `OVERFLOW`. A
+        symbol without a code word is left out and sets `BAD_SYMBOL`. It sets `BAD_MODEL` if the codebook is
+        damaged or its probabilities were invalid.
     """
     return _write("encode", Queue, queue, codebook, symbols)
 
@@ -232,9 +234,9 @@ def decode(reader: Reader, codebook: Any, shape: tuple[int, ...], dtype: Any = j
         dtype: dtype of the symbols, one that `encode` takes. Symbols that do not fit it wrap around.
 
     Returns:
-        The reader without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and gives zeros. An
-        invalid codebook sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set `BAD_DATA`. In both
-        cases the symbol is 0 and no bits are taken.
+        The reader without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and gives
+        zeros. An invalid codebook sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set
+        `BAD_DATA`. In both cases the symbol is 0 and no bits are taken.
 
     >>> code = ExpGolomb(2)
     >>> state = reader(encode(queue(capacity=1), code, jnp.array([3, 1, 4, 1, 5])))
@@ -276,7 +278,10 @@ def pop(stack: Stack, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.in
 
 
 def codec(codebook: Any, shape: Sequence[int], dtype: Any = jnp.int32) -> Codec:
-    """A code as a codec of a stack: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
+    """A code as a codec of a stack: `push(state, symbols)` and `pop(state)`.
+
+    `shape` and `dtype` are those of `pop`.
+    """
     shape = tuple(shape)
     return Codec(
         push=lambda state, symbols: push(state, codebook, symbols),

@@ -3,11 +3,12 @@
     encode:  scale = floor(range / 2**precision);   lower += scale * start;   range = scale * freq
     decode:  quantile = floor((point - lower) / scale), and then the same
 
-A message is a number. It lies in the interval [lower, lower + range), which every symbol narrows. A word leaves the
-encoder as soon as both ends of the interval agree on it. A word that a carry may still change stays pending.
+A message is a number. It lies in the interval [lower, lower + range), which every symbol narrows. A word
+leaves the encoder as soon as both ends of the interval agree on it. A word that a carry may still change
+stays pending.
 
-One state is one stream; use `jax.vmap` for batches. (Pasco 1976; Martin 1979; the words are those of constriction's
-`RangeEncoder`.)
+One state is one stream; use `jax.vmap` for batches. (Pasco 1976; Martin 1979; the words are those of
+constriction's `RangeEncoder`.)
 """
 
 import dataclasses
@@ -189,7 +190,8 @@ def encoder(capacity: int) -> Encoder:
     """An empty encoder.
 
     Args:
-        capacity: number of words of the message, static. n symbols of b bits need about n * b / 32 words, plus two.
+        capacity: number of words of the message, static. n symbols of b bits need about n * b / 32 words,
+            plus two.
 
     >>> from jans import models
     >>> state = encode(encoder(8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
@@ -226,13 +228,13 @@ def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
 
     Args:
         encoder: one stream.
-        model: a model whose shape broadcasts to that of the symbols, of any precision. The scale is an integer, which
-            costs about 1e-4 bits per symbol at 24 bits of precision, and 0.02 bits at 32.
+        model: a model whose shape broadcasts to that of the symbols, of any precision. The scale is an
+            integer, which costs about 1e-4 bits per symbol at 24 bits of precision, and 0.02 bits at 32.
         symbols: uint8, int8, uint16, int16 or int32, of any shape; coded in row-major order.
 
     Returns:
-        The encoder. Words above the capacity are counted and set `OVERFLOW`. A symbol without an interval is left out
-        and sets `BAD_SYMBOL` or `BAD_MODEL`.
+        The encoder. Words above the capacity are counted and set `OVERFLOW`. A symbol without an interval is
+        left out and sets `BAD_SYMBOL` or `BAD_MODEL`.
     """
     _check(encoder, Encoder)
     symbols = check_symbols(symbols).astype(jnp.int32)
@@ -256,17 +258,19 @@ def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
 def finish(encoder: Encoder) -> Decoder:
     """The message, ready to be decoded.
 
-    The encoder is a value, so you may continue to encode with it afterwards. `to_words` returns the words of a message.
+    The encoder is a value, so you may continue to encode with it afterwards. `to_words` returns the words of
+    a message.
 
     Returns:
-        The decoder at the start of the message. Words above the capacity set `OVERFLOW`; the size then says how many
-        words are needed.
+        The decoder at the start of the message. Words above the capacity set `OVERFLOW`; the size then says
+        how many words are needed.
     """
     _check(encoder, Encoder)
     capacity = encoder.words.shape[0]
     (low, high), pending = encoder.lower, encoder.pending_words
     untouched = (encoder.range == jnp.uint32(2**32 - 1)).all()
-    # Of the numbers in the interval, take one that ends with zeros. `end` is the upper word of the end of the interval.
+    # Of the numbers in the interval, take one that ends with zeros. `end` is the upper word of the end of the
+    # interval.
     point = high + (low != 0)
     end = high + encoder.range[1] + (low + encoder.range[0] < low)
     carry = point < high
@@ -304,7 +308,8 @@ def decoder(words: Any, size: Any = None) -> Decoder:
 
     Args:
         words: uint32 [n], first word first, as returned by `to_words` or constriction's `get_compressed`.
-        size: int32 [], the number of words in the message; by default all. A size below 0 or above n sets `BAD_STATE`.
+        size: int32 [], the number of words in the message; by default all. A size below 0 or above n sets
+            `BAD_STATE`.
     """
     array = check_words(words)
     return _start(array, jnp.int32(array.shape[0]) if size is None else jnp.asarray(size, jnp.int32))
@@ -323,9 +328,9 @@ def decode(
         dtype: dtype of the symbols, one that `encode` takes. Symbols that do not fit it wrap around.
 
     Returns:
-        The decoder after the symbols, and the symbols. Words that no encoder with these models can have written set
-        `BAD_DATA`, if the decoder can tell. Decoding more symbols than the message has words for sets `UNDERFLOW`. An
-        invalid model sets `BAD_MODEL` and gives symbol 0.
+        The decoder after the symbols, and the symbols. Words that no encoder with these models can have
+        written set `BAD_DATA`, if the decoder can tell. Decoding more symbols than the message has words for
+        sets `UNDERFLOW`. An invalid model sets `BAD_MODEL` and gives symbol 0.
     """
     _check(decoder, Decoder)
     shape = tuple(model.shape if shape is None else shape)
@@ -394,8 +399,8 @@ def seek(decoder: Decoder, position: Position) -> Decoder:
         position: what `position` returned while the message was encoded or decoded.
 
     Returns:
-        The decoder at that position. A position outside of the message sets `BAD_STATE`. The status keeps its bits: a
-        decoder that read past the end still says so after it moves back.
+        The decoder at that position. A position outside of the message sets `BAD_STATE`. The status keeps its
+        bits: a decoder that read past the end still says so after it moves back.
     """
     _check(decoder, Decoder)
     return _seek(decoder, _check_position(position))

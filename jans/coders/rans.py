@@ -3,9 +3,9 @@
     push:  x' = floor(x / freq) * 2**precision + start + x mod freq
     pop:   x  = freq * floor(x' / 2**precision) + (x' mod 2**precision) - start
 
-Symbol i of an array belongs to head (lane) i % lanes. `push` starts at the last symbol, and `pop` at the first. Every
-head renormalises at once, so all lanes share one tail. One state is one stream; use `jax.vmap` for batches. (Duda 2013,
-arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
+Symbol i of an array belongs to head (lane) i % lanes. `push` starts at the last symbol, and `pop` at the
+first. Every head renormalises at once, so all lanes share one tail. One state is one stream; use `jax.vmap`
+for batches. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
 """
 
 import dataclasses
@@ -75,9 +75,9 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
         symbols: uint8, int8, uint16, int16 or int32, of any shape; coded in row-major order.
 
     Returns:
-        The coder with the symbols on it. If the tail is full, `push` sets `OVERFLOW` and keeps counting words. A symbol
-        without an interval is left out and sets `BAD_SYMBOL` or `BAD_MODEL`. `jans.check` turns the status into an
-        error.
+        The coder with the symbols on it. If the tail is full, `push` sets `OVERFLOW` and keeps counting
+        words. A symbol without an interval is left out and sets `BAD_SYMBOL` or `BAD_MODEL`. `jans.check`
+        turns the status into an error.
 
     >>> from jans import models
     >>> state = push(init(capacity=8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
@@ -117,9 +117,9 @@ def pop(
         dtype: dtype of the symbols, one that `push` takes. Symbols that do not fit it wrap around.
 
     Returns:
-        The coder without the symbols, and the symbols. Reading from an empty tail sets `UNDERFLOW` and gives zeros. The
-        exception is `rans64` with one lane: like constriction's coder it stays empty and does not report underflow. An
-        invalid model sets `BAD_MODEL` and gives symbol 0.
+        The coder without the symbols, and the symbols. Reading from an empty tail sets `UNDERFLOW` and gives
+        zeros. The exception is `rans64` with one lane: like constriction's coder it stays empty and does not
+        report underflow. An invalid model sets `BAD_MODEL` and gives symbol 0.
     """
     shape = tuple(model.shape if shape is None else shape)
     arrays = check_stream(state)
@@ -158,7 +158,8 @@ def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[Sta
 def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
     """The quantiles of the next symbols, uint32 [n] in [0, 2**precision).
 
-    The next symbol of a lane is the one whose interval contains the lane's quantile; `advance` then takes it off.
+    The next symbol of a lane is the one whose interval contains the lane's quantile; `advance` then takes it
+    off.
 
     Args:
         state: the coder, one stream.
@@ -181,8 +182,8 @@ def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> 
     Args:
         state: the coder, one stream.
         start, freq: uint32 [n], with n at most the number of lanes: the intervals that contain
-            `peek(state, precision, n)`. An interval that does not contain its quantile sets `BAD_MODEL`, and its
-            symbol stays on the coder.
+            `peek(state, precision, n)`. An interval that does not contain its quantile sets `BAD_MODEL`, and
+            its symbol stays on the coder.
         precision: bits of the intervals.
     """
     arrays = check_stream(state)

@@ -3,13 +3,13 @@
     push:  the lowest bits of a head go to a stack of bits; the other bits choose the next head
     pop:   a head stands for a symbol and for the upper bits of the previous head; the other bits come from the stack
 
-`tables` turns frequencies of `precision` bits (1 to 15) into tables once; then a symbol costs two look-ups. Symbol i of
-an array belongs to head (lane) i % lanes, and all lanes share one stack of bits. One state is one stream; use
-`jax.vmap` for batches. (Duda 2013, arXiv:1311.2540; the order of the states is that of Collet's FiniteStateEntropy, the
-bits are those of torch_ans.)
+`tables` turns frequencies of `precision` bits (1 to 15) into tables once; then a symbol costs two look-ups.
+Symbol i of an array belongs to head (lane) i % lanes, and all lanes share one stack of bits. One state is one
+stream; use `jax.vmap` for batches. (Duda 2013, arXiv:1311.2540; the order of the states is that of Collet's
+FiniteStateEntropy, the bits are those of torch_ans.)
 
-Bypass coding takes any int32. A value outside of its row's alphabet is coded as the escape symbol, which is the last
-symbol of the row, and digits.
+Bypass coding takes any int32. A value outside of its row's alphabet is coded as the escape symbol, which is
+the last symbol of the row, and digits.
 """
 
 import dataclasses
@@ -60,19 +60,22 @@ MAX_SYMBOLS = 2**16
 @pytree("jans.tans.Tables", static=("precision", "bypass_precision"))
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """K tables of n symbols and L = 2**precision states, for push and pop: an immutable pytree, made by `tables`.
+    """K tables of n symbols and L = 2**precision states, for push and pop: an immutable pytree,
+    made by `tables`.
 
     Attributes:
-        codes: uint32 [K, n, 2], two numbers for every symbol. The first one, added to a head, gives the number of bits
-            that leave the head (above bit 16). The second one, added to the remaining bits of the head, gives an index
-            into `states`. The top bit marks symbols without states; together with the next bit it marks the escape
-            symbol.
+        codes: uint32 [K, n, 2], two numbers for every symbol. The first one, added to a head, gives the
+            number of bits that leave the head (above bit 16). The second one, added to the remaining bits of
+            the head, gives an index into `states`. The top bit marks symbols without states; together with
+            the next bit it marks the escape symbol.
         states: uint16 [K, L], the heads after a push, minus L.
-        decoder: uint32 [K, L], for every head (minus L). The lower half is the symbol, and the upper half is the
-            remaining number of the previous head. For the escape symbol, the lower half is that number alone.
+        decoder: uint32 [K, L], for every head (minus L). The lower half is the symbol, and the upper half is
+            the remaining number of the previous head. For the escape symbol, the lower half is that number
+            alone.
         escape: int32 [K], the index of the escape symbol, or n without bypass coding; -1 for an invalid row.
         offset: int32 [K], the value of the first symbol; length 0 if all offsets are 0.
-        index: int32, of a shape that broadcasts to that of the symbols: the table for each symbol, 0 ... K - 1.
+        index: int32, of a shape that broadcasts to that of the symbols: the table for each symbol, 0 ... K -
+            1.
         precision: bits of the frequencies, static.
         bypass_precision: bits of a digit, or None without bypass coding; static.
     """
@@ -95,7 +98,8 @@ class Tables:
         """These tables, with other rows for the symbols.
 
         Args:
-            index: integers of a shape that broadcasts to that of the symbols. In bypass coding -1 skips a symbol.
+            index: integers of a shape that broadcasts to that of the symbols. In bypass coding -1 skips a
+                symbol.
         """
         return dataclasses.replace(self, index=_check_index(index))
 
@@ -181,23 +185,26 @@ def _check_index(index: Any) -> jax.Array:
 def tables(
     cdf: Any, precision: int | None = None, sizes: Any = None, offset: Any = None, bypass_precision: int | None = None
 ) -> Tables:
-    """Makes the tables of rows of cumulative frequencies. Entry i of row k stands for the symbol offset[k] + i.
+    """Makes the tables of rows of cumulative frequencies.
+
+    Entry i of row k stands for the symbol offset[k] + i.
 
     Args:
         cdf: integers [K, n + 1], or [n + 1] for one table, with n at most 2**16. Each row rises from 0 to
-            2**precision, like the rows of `jans.quantize`; equal neighbours mean symbols of probability zero. Or a
-            `jans.models.Table`, which brings its precision and its index.
+            2**precision, like the rows of `jans.quantize`; equal neighbours mean symbols of probability zero.
+            Or a `jans.models.Table`, which brings its precision and its index.
         precision: bits of the frequencies, 1 to 15; static. Pass it only together with an array.
-        sizes: int32 [K], or one for all rows, each from 0 to n - 1. The first `sizes` entries of a row are its
-            alphabet, and the escape symbol follows them. By default n - 1. Only for bypass coding.
+        sizes: int32 [K], or one for all rows, each from 0 to n - 1. The first `sizes` entries of a row are
+            its alphabet, and the escape symbol follows them. By default n - 1. Only for bypass coding.
         offset: int32 [K], or one for all rows: the symbol of the first entry of a row; by default 0.
-        bypass_precision: bits of a digit, 1 to 16; static. With bypass coding you can push any int32: a value outside
-            of its row's alphabet is coded as the escape symbol and digits. None disables bypass coding.
+        bypass_precision: bits of a digit, 1 to 16; static. With bypass coding you can push any int32: a value
+            outside of its row's alphabet is coded as the escape symbol and digits. None disables bypass
+            coding.
 
     Returns:
-        The tables, for symbols of row 0, or of the index of a `jans.models.Table`; `Tables.at` chooses other rows. A
-        row is invalid if it does not rise from 0 to 2**precision, or if its size is outside of 0 ... n - 1. An invalid
-        row sets `BAD_MODEL` when it is used.
+        The tables, for symbols of row 0, or of the index of a `jans.models.Table`; `Tables.at` chooses other
+        rows. A row is invalid if it does not rise from 0 to 2**precision, or if its size is outside of 0 ...
+        n - 1. An invalid row sets `BAD_MODEL` when it is used.
 
     >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4)
     >>> state = push(init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
@@ -245,7 +252,8 @@ def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
     """An empty coder.
 
     Args:
-        capacity: number of 32-bit words that there is room for; static. n symbols of b bits need about n * b / 32.
+        capacity: number of 32-bit words that there is room for; static. n symbols of b bits need about n * b
+            / 32.
         lanes: number of interleaved heads; static. 8 and 32 are fast.
         precision: precision of the tables in bits; static.
 
@@ -279,7 +287,8 @@ def capacity_for(tables: Tables, n: int) -> int:
 
 
 def _check_call(state: Any, tables: Any, shape: Sequence[int]) -> jax.Array:
-    """Returns one row index for all symbols, or one for each; raises if the arguments do not fit each other."""
+    """Returns one row index for all symbols, or one for each;
+    raises if the arguments do not fit each other."""
     check_one_stream(state, State)
     if not isinstance(tables, Tables):
         raise TypeError(
@@ -310,14 +319,16 @@ def push(state: State, tables: Tables, symbols: jax.Array) -> State:
 
     Args:
         state: the coder, one stream.
-        tables: tables of the state's precision. The shape of their index must broadcast to that of the symbols.
+        tables: tables of the state's precision. The shape of their index must broadcast to that of the
+            symbols.
         symbols: uint8, int8, uint16, int16 or int32, of any shape; coded in row-major order.
 
     Returns:
-        The coder with the symbols on it. Words above the capacity are dropped and counted, and set `OVERFLOW`. A symbol
-        outside of its table, or of probability zero, is left out and sets `BAD_SYMBOL`. In bypass coding the same
-        happens to a symbol that needs the escape symbol if its row gives the escape symbol probability zero. An index
-        out of range or an invalid row sets `BAD_MODEL`. A head out of its range is replaced and sets `BAD_STATE`.
+        The coder with the symbols on it. Words above the capacity are dropped and counted, and set
+        `OVERFLOW`. A symbol outside of its table, or of probability zero, is left out and sets `BAD_SYMBOL`.
+        In bypass coding the same happens to a symbol that needs the escape symbol if its row gives the escape
+        symbol probability zero. An index out of range or an invalid row sets `BAD_MODEL`. A head out of its
+        range is replaced and sets `BAD_STATE`.
     """
     symbols = check_symbols(symbols)
     rows = _check_call(state, tables, symbols.shape)
@@ -337,14 +348,16 @@ def pop(
     Args:
         state: the coder, one stream.
         tables: the tables that the symbols were pushed with.
-        shape: shape of the symbols, to which the shape of the index must broadcast; by default the shape of the index.
+        shape: shape of the symbols, to which the shape of the index must broadcast; by default the shape of
+            the index.
         dtype: dtype of the symbols, one that `push` takes. Symbols that do not fit it wrap around.
 
     Returns:
-        The coder without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and gives zeros. An index
-        out of range or an invalid row sets `BAD_MODEL`, gives symbol 0 and takes no bits. In bypass coding an index of
-        -1 gives symbol 0, takes no bits and sets nothing. Bits that no push of an int32 can have written set `BAD_DATA`
-        and give symbol 0; among them are some digits of bypass coding, and entries after the escape symbol.
+        The coder without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and gives zeros.
+        An index out of range or an invalid row sets `BAD_MODEL`, gives symbol 0 and takes no bits. In bypass
+        coding an index of -1 gives symbol 0, takes no bits and sets nothing. Bits that no push of an int32
+        can have written set `BAD_DATA` and give symbol 0; among them are some digits of bypass coding, and
+        entries after the escape symbol.
     """
     dtype = check_dtype(dtype)
     shape = tuple(tables.shape if shape is None and isinstance(tables, Tables) else shape or ())
@@ -378,8 +391,8 @@ def _check_word_bits(word_bits: int) -> None:
 def to_string(state: State, word_bits: int = 16) -> bytes:
     """The content of one stream as torch_ans writes it.
 
-    First come the heads, the leftover bits that fill no word, and the number of these bits, 4 bytes each. Then come the
-    words. All numbers are little-endian.
+    First come the heads, the leftover bits that fill no word, and the number of these bits, 4 bytes each.
+    Then come the words. All numbers are little-endian.
 
     Args:
         state: one stream, with concrete arrays.

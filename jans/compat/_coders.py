@@ -32,7 +32,8 @@ class Rans:
     variant: str
     lanes: int
     alias: bool = False
-    """Whether quantiles are in the order of alias tables, which have as many buckets as torch_ans's tables."""
+    """Whether quantiles are in the order of alias tables,
+    which have as many buckets as torch_ans's tables."""
 
     @property
     def word_bits(self) -> int:
@@ -40,7 +41,10 @@ class Rans:
         return find_variant(self.variant).word_bits
 
     def model(self, rows: Rows, often: bool) -> Bypass:
-        """A model of the rows for `push` and `pop`. If `often` is true, the model serves for more than one message."""
+        """A model of the rows for `push` and `pop`.
+
+        If `often` is true, the model serves for more than one message.
+        """
         model = (rows.trimmed() if self.alias else rows).bypass()
         if often:
             model.table = model.table.prepare("alias" if self.alias else "auto")
@@ -89,7 +93,8 @@ def encode(coder: Any, items: Sequence[Item]) -> list[bytes]:
 
 
 def decode(coder: Any, states: Any, model: Any, indexes: np.ndarray) -> tuple[Any, np.ndarray]:
-    """Decodes the next symbols of all streams; returns the streams without them, and the symbols, int32 [streams, n].
+    """Decodes the next symbols of all streams; returns the streams without them, and the symbols,
+    int32 [streams, n].
 
     Raises:
         CodingError: if the streams cannot hold these symbols.

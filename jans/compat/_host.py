@@ -1,4 +1,5 @@
-"""Runs the coders of other libraries' interfaces on the host, where their objects are that change in place."""
+"""Runs the coders of other libraries' interfaces on the host,
+where their objects are that change in place."""
 
 import contextlib
 import functools

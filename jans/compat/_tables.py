@@ -66,7 +66,10 @@ class Rows:
     bypass_precision: int
 
     def trimmed(self) -> "Rows":
-        """These rows without the last symbols if they have no frequency in any row. Pushing those is an error anyway."""
+        """These rows without the last symbols if they have no frequency in any row.
+
+        Pushing those is an error anyway.
+        """
         symbols = int((self.cdf < 2**self.precision).sum(axis=1).max())
         return dataclasses.replace(self, cdf=self.cdf[:, : symbols + 1])
 
@@ -81,12 +84,12 @@ def completed(
     """Completes rows for the coders.
 
     Args:
-        cdfs, sizes, offsets: int32 [K, n], [K], [K]: the rows, the number of entries of each row that count, and the
-            value of its first symbol. If those entries end below 2**precision, the remaining quantiles belong to no
-            symbol.
+        cdfs, sizes, offsets: int32 [K, n], [K], [K]: the rows, the number of entries of each row that count,
+            and the value of its first symbol. If those entries end below 2**precision, the remaining
+            quantiles belong to no symbol.
         precision: bits of the frequencies.
-        bypass_precision: bits of a digit of bypass coding, which uses the last symbol of each row as the escape symbol.
-            None disables bypass coding.
+        bypass_precision: bits of a digit of bypass coding, which uses the last symbol of each row as the
+            escape symbol. None disables bypass coding.
     """
     if cdfs.ndim != 2 or len(cdfs) < 1 or cdfs.shape[1] < 2:
         raise ValueError(f"cdfs must be [rows, entries] with a row or more of 2 entries or more, got {cdfs.shape}.")
@@ -109,7 +112,8 @@ def completed(
 
 
 def check_indexes(indexes: np.ndarray, count: int, may_leave_out: bool = False) -> np.ndarray:
-    """Returns the indexes, or raises ValueError if one has no row; `may_leave_out` allows indexes below zero."""
+    """Returns the indexes, or raises ValueError if one has no row;
+    `may_leave_out` allows indexes below zero."""
     lowest = INT32.min if may_leave_out else 0
     if indexes.size and (indexes.min() < lowest or indexes.max() >= count):
         raise ValueError(

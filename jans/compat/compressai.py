@@ -1,4 +1,5 @@
-"""The entropy coder of CompressAI 1.2.8 (`compressai.ans` and `compressai._CXX`), byte for byte: `docs/compressai.md`.
+"""The entropy coder of CompressAI 1.2.8 (`compressai.ans` and `compressai._CXX`), byte for byte:
+`docs/compressai.md`.
 
 >>> from jans.compat import compressai
 >>> cdfs = [compressai.pmf_to_quantized_cdf([0.25, 0.5, 0.125, 0.125], 16)]
@@ -32,7 +33,8 @@ def pmf_to_quantized_cdf(pmf: Any, precision: int) -> list[int]:
         precision: 1 to 31 bits.
 
     Returns:
-        n + 1 ints, rising from 0 to 2**precision, equal to those of `jans.quantize.nearest` with `ties="away"`.
+        n + 1 ints, rising from 0 to 2**precision, equal to those of `jans.quantize.nearest` with
+        `ties="away"`.
     """
     values = np.asarray(pmf, np.float32)
     if values.ndim != 1:
@@ -80,8 +82,8 @@ class BufferedRansEncoder:
             symbols: integers [n], a list or an array.
             indexes: integers [n], the row of each symbol.
             cdfs: integers [K, entries], or a list of lists of any lengths: rows that rise from 0 to 2**16.
-            cdfs_sizes: integers [K], the number of entries of each row that count. The last symbol of a row is the
-                escape symbol for all values outside of the row.
+            cdfs_sizes: integers [K], the number of entries of each row that count. The last symbol of a row
+                is the escape symbol for all values outside of the row.
             offsets: integers [K], the value of the first symbol of each row.
         """
         model = _model(cdfs, cdfs_sizes, offsets)
@@ -92,7 +94,8 @@ class BufferedRansEncoder:
         self._items.append((model, found, rows))
 
     def flush(self) -> bytes:
-        """The message of all calls since the last `flush`; the first symbol of the first call is decoded first."""
+        """The message of all calls since the last `flush`;
+        the first symbol of the first call is decoded first."""
         items, self._items = self._items, []
         if not items:
             items = [(_model([[0, 2**PRECISION]], [2], [0]), np.empty((1, 0), np.int32), np.empty((1, 0), np.int32))]
@@ -151,7 +154,10 @@ class RansDecoder:
 
 
 def _turned(string: bytes) -> bytes:
-    """Reverses the order of the words. Messages of CompressAI have them in the order of reading, ours of pushing."""
+    """Reverses the order of the words.
+
+    Messages of CompressAI have them in the order of reading, ours of pushing.
+    """
     tail = string[_HEAD_BYTES:]
     if len(tail) % _WORD_BYTES:
         return string  # cut short; the function that counts heads and words reports it

@@ -106,7 +106,8 @@ def split_merged_bytes(data: bytes, num_bytes_length: int = 4, num_segments: int
 
 
 def rans_pmf_to_quantized_cdf(pmf: Any, precision: int) -> np.ndarray:
-    """Probabilities as cumulative frequencies, by `jans.quantize.nearest`; every symbol gets a frequency of at least 1.
+    """Probabilities as cumulative frequencies, by `jans.quantize.nearest`;
+    every symbol gets a frequency of at least 1.
 
     Args:
         pmf: float32 or float64 [..., n].
@@ -128,22 +129,26 @@ def rans_pmf_to_quantized_cdf(pmf: Any, precision: int) -> np.ndarray:
 
 
 class TorchANSInterface:
-    """Codes integers as bytes, each with the row of a table that an index names, or with frequencies of its own.
+    """Codes integers as bytes, each with the row of a table that an index names,
+    or with frequencies of its own.
 
     Args:
-        impl: a name that starts with "rans64", "rans32", "rans32_16", "tans32", "tans16" or "tans8"; the end of the name
-            does not matter.
-        bypass_coding: whether to code values outside of their row too, with its last symbol as the escape symbol.
+        impl: a name that starts with "rans64", "rans32", "rans32_16", "tans32", "tans16" or "tans8"; the end
+            of the name does not matter.
+        bypass_coding: whether to code values outside of their row too, with its last symbol as the escape
+            symbol.
         bypass_precision: bits of each digit of bypass coding, 1 to 16.
-        num_parallel_states: number of streams to spread symbols over. The default is one for encoding, and the number
-            of strings for decoding. For `flush` it is the number of rows of the symbols encoded last.
+        num_parallel_states: number of streams to spread symbols over. The default is one for encoding, and
+            the number of strings for decoding. For `flush` it is the number of rows of the symbols encoded
+            last.
         num_interleaves: number of states (lanes) of each stream.
         num_bytes_code_length: number of bytes of the length before each stream: 1, 2, 4 or 8.
         inverse_cdf_precision: None, "auto", or 1 to freq_precision; decoding is fast with any of them.
-        alias_sampling: whether frequencies are in the order of alias tables, which changes the bytes; only for rANS.
+        alias_sampling: whether frequencies are in the order of alias tables, which changes the bytes; only
+            for rANS.
         incremental_compile, symbol_precision, mode, dtype, device: have no effect here.
-        freq_precision: bits of the frequencies. Larger values are reduced to the largest precision: 31 for "rans64",
-            23 for "rans32", 7 for "tans8", and 15 for the others.
+        freq_precision: bits of the frequencies. Larger values are reduced to the largest precision: 31 for
+            "rans64", 23 for "rans32", 7 for "tans8", and 15 for the others.
         check_validity: whether to refuse negative indexes, which otherwise skip a symbol.
     """
 
@@ -207,8 +212,8 @@ class TorchANSInterface:
 
         Args:
             cdfs: integers [K, entries], rows that rise from 0 to 2**freq_precision.
-            cdfs_sizes: integers [K], the number of entries of each row that count. With bypass coding, the last symbol
-                of a row is the escape symbol for all values outside of the row.
+            cdfs_sizes: integers [K], the number of entries of each row that count. With bypass coding, the
+                last symbol of a row is the escape symbol for all values outside of the row.
             offsets: integers [K], the value of the first symbol of each row.
         """
         rows, sizes = _tables.rows("cdfs", cdfs), _tables.integers("cdfs_sizes", cdfs_sizes)
@@ -265,7 +270,8 @@ class TorchANSInterface:
         Args:
             symbols: integers of any shape.
             freqs: numbers of that shape and one more axis at the end, as for `init_params`.
-            num_freqs, offsets: integers of the shape of the symbols. None means all frequencies, and offset zero.
+            num_freqs, offsets: integers of the shape of the symbols. None means all frequencies, and offset
+                zero.
             cache: whether to store the symbols until `flush`.
 
         Returns, Raises:
@@ -322,7 +328,8 @@ class TorchANSInterface:
         return symbols
 
     def decode_with_freqs(self, encoded: bytes, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> np.ndarray:
-        """Decodes the first symbols of a message with these frequencies, int32 of their shape without its last axis."""
+        """Decodes the first symbols of a message with these frequencies,
+        int32 of their shape without its last axis."""
         return self._decode(self._open(encoded), *self._of_each(freqs, num_freqs, offsets))[1]
 
     def decode_stream_with_freqs(self, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> np.ndarray:
@@ -384,8 +391,8 @@ def _spread(values: np.ndarray, streams: int, filling: int = LEFT_OUT) -> np.nda
 def _normalised(freqs: np.ndarray, tail: bool) -> np.ndarray:
     """Rows divided by their sums, with a very unlikely escape symbol at the end if `tail` is true.
 
-    float64 stays float64, everything else becomes float32. The sum is taken in float64, from left to right, and then
-    rounded.
+    float64 stays float64, everything else becomes float32. The sum is taken in float64, from left to right,
+    and then rounded.
     """
     if not (np.issubdtype(freqs.dtype, np.integer) or jnp.issubdtype(freqs.dtype, np.floating)):
         raise TypeError(f"freqs must be integers or floats, got {freqs.dtype}.")

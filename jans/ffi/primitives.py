@@ -1,12 +1,13 @@
-"""Makes one JAX primitive for every kernel. Shapes, aliasing, batching and fallback of all kernels are in this file;
-`jans.ffi.targets` lists the kernels.
+"""Makes one JAX primitive for every kernel. Shapes, aliasing, batching and fallback of all kernels are in
+this file; `jans.ffi.targets` lists the kernels.
 
-Batches. Every operand has the same number of leading batch axes. The first operands of a call carry the whole batch;
-these are the ones that the call updates or maps over. Any later operand may have length 1 along a batch axis, and then
-all streams share it. `vmap` therefore adds an axis of length 1 to a shared table and never copies it.
+Batches. Every operand has the same number of leading batch axes. The first operands of a call carry the whole
+batch; these are the ones that the call updates or maps over. Any later operand may have length 1 along a
+batch axis, and then all streams share it. `vmap` therefore adds an axis of length 1 to a shared table and
+never copies it.
 
-Aliasing. A call aliases the operands that it updates with its results, so it updates them in place inside a donated
-`jit`, a `scan` or a `while_loop`.
+Aliasing. A call aliases the operands that it updates with its results, so it updates them in place inside a
+donated `jit`, a `scan` or a `while_loop`.
 
 Platforms. A call lowers to the kernel if the platform has one, and otherwise to `jans.reference.jax`.
 """
@@ -118,7 +119,8 @@ def define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
         return rule(ctx, *operands, **{name: np.int32(params[name]) for name in target.attributes})
 
     def plain(ctx, *operands, **params):
-        # Inside shard_map, types say over which mesh axes a value varies. Below this line that no longer matters.
+        # Inside shard_map, types say over which mesh axes a value varies. Below this line that no longer
+        # matters.
         bare = ctx.replace(avals_in=[jax.core.ShapedArray(a.shape, a.dtype) for a in ctx.avals_in])
         with jax.enable_x64(True):
             return mlir.lower_fun(functools.partial(_batched_reference, target, params))(bare, *operands)
@@ -167,8 +169,8 @@ _PENDING: list[tuple[Primitive, Target, Callable]] = []
 def _register_lowerings() -> None:
     """Opens the libraries and registers their kernels for every primitive.
 
-    This happens on the first call and not on import. The CUDA library is opened only if JAX has a CUDA backend, and
-    asking JAX for its backends starts them.
+    This happens on the first call and not on import. The CUDA library is opened only if JAX has a CUDA
+    backend, and asking JAX for its backends starts them.
     """
     for platform in registry.platforms():
         names = registry.targets(platform)

@@ -1,4 +1,5 @@
-"""Opens the kernel libraries, and registers the kernels that they export under one name for every platform."""
+"""Opens the kernel libraries, and registers the kernels that they export under one name
+for every platform."""
 
 import ctypes
 import functools
@@ -16,7 +17,10 @@ FFI_NAMES = {"cpu": "cpu", "cuda": "CUDA"}
 SWITCH = "JANS_KERNELS"
 """The value 0 of this environment variable turns the kernels off. All platforms then use plain JAX."""
 SIMD = "JANS_SIMD"
-"""This environment variable names the widest registers that the CPU kernels may use. Results do not depend on it."""
+"""This environment variable names the widest registers that the CPU kernels may use.
+
+Results do not depend on it.
+"""
 SIMD_NAMES = ("none", "neon") if os.uname().machine in ("aarch64", "arm64") else ("none", "avx2", "avx512")
 
 
@@ -32,7 +36,10 @@ def runtime_version() -> tuple[int, int]:
 
 
 def check_version(built: tuple[int, int], runtime: tuple[int, int]) -> None:
-    """Raises ImportError if a library's headers are newer than the runtime. Registering it would abort the backend."""
+    """Raises ImportError if a library's headers are newer than the runtime.
+
+    Registering it would abort the backend.
+    """
     if built[0] != runtime[0] or built[1] > runtime[1]:
         raise ImportError(
             f"The kernels of jans were built with version {built[0]}.{built[1]} of XLA's FFI headers, but the "
@@ -109,10 +116,11 @@ def devices() -> dict[str, int]:
 
 
 def export_checks() -> list[jax.export.DisabledSafetyCheck]:
-    """The checks to disable in `jax.export.export(..., disabled_checks=...)` for programs with kernels of this library.
+    """The checks to disable in `jax.export.export(..., disabled_checks=...)` for programs
+    with kernels of this library.
 
-    JAX cannot know that a custom call keeps its meaning from version to version. For the kernels of this library, the
-    byte format and the tests guarantee it.
+    JAX cannot know that a custom call keeps its meaning from version to version. For the kernels of this
+    library, the byte format and the tests guarantee it.
     """
     names = sorted(frozenset().union(*(targets(p) for p in platforms())))
     return [jax.export.DisabledSafetyCheck.custom_call(name) for name in names]

@@ -1,1 +1,2 @@
-"""Byte formats: one container for all states, bare byte strings, chunked messages, table coders, and fingerprints."""
+"""Byte formats: one container for all states, bare byte strings, chunked messages, table coders,
+and fingerprints."""

@@ -10,7 +10,8 @@ VERSION = 1
 RANS, CHUNKED, CHAIN, RANGE_ENCODER, RANGE_DECODER, TANS, BIT_QUEUE, BIT_STACK, BIT_READER = range(1, 10)
 """The numbers of the coders in the header."""
 MAX_BYTES, MAX_PADDING = 2**28, 64
-"""Limits for the memory that streams may fill: the total in bytes, and bytes of memory for each byte of input."""
+"""Limits for the memory that streams may fill: the total in bytes,
+and bytes of memory for each byte of input."""
 MAX_RANK = 8
 
 _PREFIX = struct.Struct("<4sBBBBIQ")  # magic, version, coder, variant, rank, lanes, fingerprint
@@ -20,7 +21,8 @@ MAX_HEADER = _PREFIX.size + 4 * MAX_RANK
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """The contents of a header: numbers of the coder and its variant, lanes, a fingerprint, and dimensions."""
+    """The contents of a header: numbers of the coder and its variant, lanes, a fingerprint,
+    and dimensions."""
 
     coder: int
     variant: int
@@ -44,8 +46,8 @@ def read(data: bytes, fingerprint: int) -> tuple[Header, int]:
     """Returns the header, and the position at which it ends.
 
     Raises:
-        CodingError: if the bytes are foreign, cut short, damaged, of a later version, or written with models of another
-            fingerprint.
+        CodingError: if the bytes are foreign, cut short, damaged, of a later version, or written with models
+            of another fingerprint.
     """
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
         raise CodingError(f"these bytes are not from jans: they begin with {data[:4]!r} and not with {MAGIC!r}.")

@@ -1,8 +1,8 @@
 """Streams as bare byte strings, one for each stream. Other libraries write the same: only heads and words.
 
-A string holds all heads, then the words in the order in which they were pushed. Lane 0 comes first, and the least
-significant byte of a number comes first. A string tells nothing about variant, lanes and models, so the reader must
-know them. Use `jans.to_bytes` to keep variant and lanes with the bytes.
+A string holds all heads, then the words in the order in which they were pushed. Lane 0 comes first, and the
+least significant byte of a number comes first. A string tells nothing about variant, lanes and models, so the
+reader must know them. Use `jans.to_bytes` to keep variant and lanes with the bytes.
 """
 
 from collections.abc import Callable, Sequence

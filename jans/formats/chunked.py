@@ -1,8 +1,11 @@
-"""One long message as many streams. The message is cut into chunks, which are coded in parallel and read in any order.
+"""One long message as many streams.
 
-Chunks take the symbols in row-major order. Each chunk is a stream of its own, so all threads of a processor or warps of
-a GPU have work. To read a part of the message, only the chunks that overlap with it are decoded. A chunk costs what its
-heads hold beyond its symbols: about 16 bits per lane for `rans32_16`, or 32 bits for `rans64`.
+The message is cut into chunks, which are coded in parallel and read in any order.
+
+Chunks take the symbols in row-major order. Each chunk is a stream of its own, so all threads of a processor
+or warps of a GPU have work. To read a part of the message, only the chunks that overlap with it are decoded.
+A chunk costs what its heads hold beyond its symbols: about 16 bits per lane for `rans32_16`, or 32 bits for
+`rans64`.
 """
 
 import dataclasses
@@ -102,12 +105,14 @@ def encode(
     Args:
         model: a model whose shape broadcasts to that of the symbols.
         symbols: as for `jans.rans.push`.
-        chunk: number of symbols in a chunk, static, at most 2**24. Small chunks give access to small parts, large
-            chunks cost fewer bits. By default the number that makes 4096 chunks, limited to 16384 ... 65536.
-        lanes, variant: as for `jans.rans.init`. The default variant is "rans32_16" if the model's precision is 15 bits
-            or less, and "rans64" otherwise.
-        capacity: number of words in each stream; by default enough for any symbols. For values that escape a table or a
-            model, this is far more than most messages need. If it was too low, `jans.check` names the number needed.
+        chunk: number of symbols in a chunk, static, at most 2**24. Small chunks give access to small parts,
+            large chunks cost fewer bits. By default the number that makes 4096 chunks, limited to 16384 ...
+            65536.
+        lanes, variant: as for `jans.rans.init`. The default variant is "rans32_16" if the model's precision
+            is 15 bits or less, and "rans64" otherwise.
+        capacity: number of words in each stream; by default enough for any symbols. For values that escape a
+            table or a model, this is far more than most messages need. If it was too low, `jans.check` names
+            the number needed.
 
     Returns:
         The message. `jans.check` and `jans.to_bytes` turn its status into an error.
@@ -164,7 +169,8 @@ def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Messag
 
 
 def _decode_chunks(message: Message, part: "_Cut", first: Any, dtype: Any) -> tuple[Message, jax.Array]:
-    """Decodes a message whose first chunk is chunk `first` of the encoded message; returns symbols along one axis."""
+    """Decodes a message whose first chunk is chunk `first` of the encoded message;
+    returns symbols along one axis."""
     count, chunk = message.chunks.size.shape[0], message.chunk
     chunks, symbols = part.map(
         lambda own, state: rans.pop(state, own, (chunk,), dtype), first, count, chunk, message.chunks
@@ -192,7 +198,8 @@ class _Cut:
         return [jax.lax.dynamic_slice_in_dim(leaf, begin, n) for leaf in self.own]
 
     def map(self, code: Callable[..., Any], first: Any, count: int, chunk: int, arrays: Any) -> Any:
-        """`code(model, arrays)` for chunks first, first + 1, ...; the first axis of `arrays` counts the chunks."""
+        """`code(model, arrays)` for chunks first, first + 1, ...;
+        the first axis of `arrays` counts the chunks."""
         if count == 0:
             struct = lambda leaf, *lead: jax.ShapeDtypeStruct((*lead, *leaf.shape[1:]), leaf.dtype)
             own = [struct(leaf, chunk) for leaf in self.own]
@@ -210,7 +217,8 @@ def message_to_bytes(message: Message, fingerprint: int = 0) -> bytes:
 
     Args:
         message: a message with concrete arrays.
-        fingerprint: a uint64 that stands for the models. The bytes keep it, and readers compare it. 0 disables it.
+        fingerprint: a uint64 that stands for the models. The bytes keep it, and readers compare it. 0
+            disables it.
 
     Raises:
         CodingError: if the status of any stream is not clean; no bytes are written then.
@@ -245,7 +253,8 @@ class Reader:
     """A message in bytes or in a file. It loads only the chunks that you ask for.
 
     Args:
-        source: bytes, or a file that is open for reading and can seek. The message starts at the current position.
+        source: bytes, or a file that is open for reading and can seek. The message starts at the current
+            position.
         fingerprint: the fingerprint of your models; 0 skips the comparison.
 
     Attributes:
@@ -254,7 +263,8 @@ class Reader:
         length: number of bytes of the message.
 
     Raises:
-        CodingError: if the bytes are foreign, cut short, damaged, or written with models of another fingerprint.
+        CodingError: if the bytes are foreign, cut short, damaged, or written with models of another
+            fingerprint.
 
     >>> from jans import models
     >>> symbols = jnp.arange(10**5) // 1000
@@ -289,8 +299,8 @@ class Reader:
 
     def _read_index(self, head: bytes) -> None:
         wanted = self._count * _ENTRY.size + 4
-        # Compare with the size of the file first: damaged bytes must not make us allocate memory for chunks that are
-        # not there.
+        # Compare with the size of the file first: damaged bytes must not make us allocate memory for chunks
+        # that are not there.
         self._file.seek(0, io.SEEK_END)
         self._there = self._file.tell() - self._begin
         there = self._there - len(head)

@@ -24,7 +24,8 @@ from jans.status import CodingError, check
 
 
 class _Kind(NamedTuple):
-    """A class of states: a function that makes one without words, its variants, and the names of its settings."""
+    """A class of states: a function that makes one without words, its variants,
+    and the names of its settings."""
 
     state: type[CoderState]
     make: Callable[..., Any]
@@ -57,8 +58,8 @@ def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
 
     Args:
         state: the state of any coder of jans, or a `jans.chunked.Message`, with concrete arrays.
-        fingerprint: a uint64 that stands for the models. The bytes keep it, and `from_bytes` compares it. 0 disables
-            it.
+        fingerprint: a uint64 that stands for the models. The bytes keep it, and `from_bytes` compares it. 0
+            disables it.
 
     Raises:
         CodingError: if the status of any stream is not clean; no bytes are written then.
@@ -99,8 +100,8 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
         fingerprint: the fingerprint of your models; 0 skips the comparison.
 
     Raises:
-        CodingError: if the bytes are foreign, of a later version, cut short, damaged, made up, or written with models of
-            another fingerprint. Each cause has its own message.
+        CodingError: if the bytes are foreign, of a later version, cut short, damaged, made up, or written
+            with models of another fingerprint. Each cause has its own message.
         ValueError: if the words do not fit the capacity.
     """
     data = bytes(memoryview(data))
@@ -176,7 +177,8 @@ def _stack(
 
 
 def _numbers(state: CoderState) -> list[str]:
-    """The names of the arrays of a state that are neither words, sizes nor the status; they hold 4-byte numbers."""
+    """The names of the arrays of a state that are neither words, sizes nor the status;
+    they hold 4-byte numbers."""
     return [name for name in state.ranks if name not in {*state.stacks, *state.stacks.values(), "status"}]
 
 

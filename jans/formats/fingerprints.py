@@ -1,4 +1,5 @@
-"""Checks that encoder and decoder compute with the same numbers: `fingerprint` before decoding, `check_end` after."""
+"""Checks that encoder and decoder compute with the same numbers: `fingerprint` before decoding,
+`check_end` after."""
 
 import hashlib
 from typing import Any
@@ -15,17 +16,18 @@ from jans.status import CodingError, check, first_fault, sentence
 def fingerprint(tree: Any) -> int:
     """64 bits that stand for a pytree, for `jans.to_bytes(state, fingerprint=...)`.
 
-    Use it on weights, tables, models, or the output of a network for an input that both sides know. The same tree has
-    the same fingerprint in every process; `docs/format.md` gives the rule. Not cryptographic: collisions can be
-    constructed on purpose.
+    Use it on weights, tables, models, or the output of a network for an input that both sides know. The same
+    tree has the same fingerprint in every process; `docs/format.md` gives the rule. Not cryptographic:
+    collisions can be constructed on purpose.
 
     Args:
-        tree: a pytree whose leaves are concrete arrays or numbers. The fingerprint covers names, dtypes, shapes and
-            bits of the leaves. For models and coders it also covers the class and the static fields, such as the
-            precision. It ignores words of a coder that are not in use.
+        tree: a pytree whose leaves are concrete arrays or numbers. The fingerprint covers names, dtypes,
+            shapes and bits of the leaves. For models and coders it also covers the class and the static
+            fields, such as the precision. It ignores words of a coder that are not in use.
 
     Raises:
-        TypeError: for leaves that are neither arrays nor numbers, and inside `jit`, where arrays have no values.
+        TypeError: for leaves that are neither arrays nor numbers, and inside `jit`, where arrays have no
+            values.
 
     >>> hex(fingerprint({"bias": jnp.zeros(3), "kernel": jnp.ones((2, 3))}))
     '0xcf9f19ed000ab4c4'
@@ -57,17 +59,18 @@ def _setting(value: Any) -> str:
 
 
 def check_end(state: Any, start: Any) -> Any:
-    """Returns the state after decoding, or raises an error unless it equals the start of encoding, bit for bit.
+    """Returns the state after decoding, or raises an error unless it equals the start
+    of encoding, bit for bit.
 
-    The end of a stream depends on every symbol before it. If any symbol was decoded with other integers than it was
-    encoded with, other bits are left, and `check_end` finds them. This adds nothing to the message.
+    The end of a stream depends on every symbol before it. If any symbol was decoded with other integers than
+    it was encoded with, other bits are left, and `check_end` finds them. This adds nothing to the message.
 
     Args:
         state: a coder, or a batch of coders, after the last pop, with concrete arrays.
-        start: the state that the encoder's first push began with, made again: `jans.rans.random` with the same key for
-            bits-back coding, otherwise `jans.rans.init`. Its capacity may differ. Caution: an empty `rans64` coder with
-            one lane stays empty however much you pop, so it may end empty after noise too. With it, begin with
-            `jans.rans.random(key, n_words=0, ...)`, which costs 64 bits.
+        start: the state that the encoder's first push began with, made again: `jans.rans.random` with the
+            same key for bits-back coding, otherwise `jans.rans.init`. Its capacity may differ. Caution: an
+            empty `rans64` coder with one lane stays empty however much you pop, so it may end empty after
+            noise too. With it, begin with `jans.rans.random(key, n_words=0, ...)`, which costs 64 bits.
 
     Raises:
         CodingError: if other bits are left, or the status of a stream is not clean.

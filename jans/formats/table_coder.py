@@ -1,4 +1,5 @@
-"""A coder for learned codecs: it turns integers, and the rows of a table that code them, into byte strings."""
+"""A coder for learned codecs: it turns integers, and the rows of a table that code them,
+into byte strings."""
 
 import dataclasses
 import functools
@@ -25,13 +26,15 @@ SPARE_WORDS = 16
 @pytree("jans.TableCoder", static=("variant", "lanes"))
 @dataclasses.dataclass(frozen=True)
 class TableCoder:
-    """Codes integers as byte strings: an immutable pytree. An index names the row of a table for each integer.
+    """Codes integers as byte strings: an immutable pytree.
+
+    An index names the row of a table for each integer.
 
     Strings have no header (see `jans.byte_strings`), so both sides need the same coder.
 
     Attributes:
-        model: a `models.Table`, or a `models.Bypass` for any int32 values. Its own index is ignored. Call its `prepare`
-            first, so that decoding is fast.
+        model: a `models.Table`, or a `models.Bypass` for any int32 values. Its own index is ignored. Call its
+            `prepare` first, so that decoding is fast.
         variant, lanes: as for `jans.rans.init`; static. "rans64_ryg" writes what torch_ans calls `rans64`.
 
     >>> cdf = jnp.array([[0, 40, 60, 64], [0, 2, 62, 64]])
@@ -62,12 +65,14 @@ class TableCoder:
     ) -> "TableCoder":
         """A coder for all int32 values, from the probabilities of the likely ones.
 
-        The frequencies are those of `jans.quantize.nearest` with `ties="away"`, so the tables equal CompressAI's.
+        The frequencies are those of `jans.quantize.nearest` with `ties="away"`, so the tables equal
+        CompressAI's.
 
         Args:
             probs: float32 or float64 [K, n].
             tail: floats [K], or one for all rows: the total probability of all other values.
-            sizes: integers [K], or one for all rows: the number of probabilities of a row that count; by default n.
+            sizes: integers [K], or one for all rows: the number of probabilities of a row that count; by
+                default n.
             offset: integers [K], or one for all rows: the value that the first probability belongs to.
             precision: bits of the frequencies; CompressAI uses 16.
             bypass_precision, variant, lanes: as for `models.Bypass` and `jans.rans.init`.
@@ -171,8 +176,9 @@ class TableCoder:
     def pop(self, state: State, index: jax.Array) -> tuple[State, jax.Array]:
         """Pops the next symbols, int32 of the shape of the index.
 
-        Use it for models that depend on the symbols decoded before. Pure, works under `jit` and `scan`. If `encode` had
-        all symbols in one call, every step except the last must pop a multiple of `lanes` symbols.
+        Use it for models that depend on the symbols decoded before. Pure, works under `jit` and `scan`. If
+        `encode` had all symbols in one call, every step except the last must pop a multiple of `lanes`
+        symbols.
         """
         return rans.pop(state, self.model.at(index))
 
@@ -185,7 +191,8 @@ class TableCoder:
         _check_end(jax.tree.map(lambda leaf: leaf[None], state))
 
     def push(self, state: State, symbols: jax.Array, index: jax.Array) -> State:
-        """Puts symbols on a state, in front of the symbols pushed before: push the last step of a message first."""
+        """Puts symbols on a state, in front of the symbols pushed before:
+        push the last step of a message first."""
         return rans.push(state, self.model.at(index), symbols)
 
     def init(self, capacity: int) -> State:
@@ -204,7 +211,8 @@ class TableCoder:
 
 
 def _array(name: str, values: Any) -> Any:
-    """Returns integers as an array on the device where they are; raises ValueError for values beyond int32."""
+    """Returns integers as an array on the device where they are;
+    raises ValueError for values beyond int32."""
     array = values if isinstance(values, jax.Array) else np.asarray(values)
     if array.dtype in (np.int64, np.uint64) and array.size and not -(2**31) <= array.min() <= array.max() < 2**31:
         raise ValueError(f"{name} must be int32 values, got some from {array.min()} to {array.max()}.")

@@ -22,8 +22,8 @@ DEFAULT_PRECISION = 24
 class Kernel(NamedTuple):
     """What a coder's kernel needs of a model.
 
-    `kind` names the kernel. The operands are arrays with a leading axis of 1 or all n symbols, and the attributes are
-    static numbers.
+    `kind` names the kernel. The operands are arrays with a leading axis of 1 or all n symbols, and the
+    attributes are static numbers.
     """
 
     kind: str
@@ -32,15 +32,17 @@ class Kernel(NamedTuple):
 
 
 class Model(abc.ABC):
-    """A pytree that gives every symbol an interval [start, start + freq) of [0, 2**precision). Intervals leave no gaps.
+    """A pytree that gives every symbol an interval [start, start + freq) of [0, 2**precision).
 
-    A model of `shape` () codes arrays of any shape with the same parameters. Any other model codes symbols of its
-    shape, or of a shape that its shape broadcasts to.
+    Intervals leave no gaps.
 
-    To write a model, name its array attributes in `leaves` and its static attributes in `static`. Name in `shared` the
-    leaves whose shape does not start with the shape of the model. Set all attributes in `__init__`, and define `shape`,
-    `interval`, `locate` and `log_prob`. This is enough for all coders. Override `kernel` only if a kernel of this
-    library can search the model.
+    A model of `shape` () codes arrays of any shape with the same parameters. Any other model codes symbols of
+    its shape, or of a shape that its shape broadcasts to.
+
+    To write a model, name its array attributes in `leaves` and its static attributes in `static`. Name in
+    `shared` the leaves whose shape does not start with the shape of the model. Set all attributes in
+    `__init__`, and define `shape`, `interval`, `locate` and `log_prob`. This is enough for all coders.
+    Override `kernel` only if a kernel of this library can search the model.
     """
 
     leaves: ClassVar[tuple[str, ...]] = ()
@@ -71,7 +73,8 @@ class Model(abc.ABC):
         # Models of jans keep their public names, so that exported programs still load after a file has moved.
         room = "jans.models" if cls.__module__.startswith("jans.") else cls.__module__
         cls.public_name = f"{room}.{cls.__qualname__}"
-        # A notebook may define a class again. The new class codes as before, but only the first can be exported.
+        # A notebook may define a class again. The new class codes as before, but only the first can be
+        # exported.
         with contextlib.suppress(ValueError):
             jax.export.register_pytree_node_serialization(
                 cls,
@@ -87,7 +90,8 @@ class Model(abc.ABC):
 
     @property
     def parts(self) -> int:
-        """The number of parts that coders split a symbol into, see `Composite`; 0 if a symbol has one interval."""
+        """The number of parts that coders split a symbol into, see `Composite`;
+        0 if a symbol has one interval."""
         return 0
 
     @property
@@ -122,8 +126,10 @@ class Model(abc.ABC):
             symbols: integers, of a shape that `shape` broadcasts to.
 
         Returns:
-            start, freq: uint32 arrays of the shape of the symbols. A symbol without an interval has freq 0, and its
-            start is a status bit with the reason: `BAD_SYMBOL` outside of the support, `BAD_MODEL` for invalid
+            start, freq: uint32 arrays of the shape of the symbols. A symbol without an interval has freq 0,
+                and its
+            start is a status bit with the reason: `BAD_SYMBOL` outside of the support, `BAD_MODEL` for
+                invalid
             parameters.
         """
 
@@ -142,7 +148,8 @@ class Model(abc.ABC):
         """
 
     def kernel(self, shape: Shape) -> Kernel | None:
-        """The kernel that codes symbols of a shape; with None, coders call `locate` and `interval` instead."""
+        """The kernel that codes symbols of a shape; with None,
+        coders call `locate` and `interval` instead."""
         return None
 
     def stack_kernel(self, shape: Shape) -> Kernel | None:
@@ -150,7 +157,10 @@ class Model(abc.ABC):
         return self.kernel(shape)
 
     def flat(self, shape: Shape) -> "Model":
-        """This model for symbols of a shape along one axis. Its shape is [n], or () if all symbols share parameters."""
+        """This model for symbols of a shape along one axis.
+
+        Its shape is [n], or () if all symbols share parameters.
+        """
         own, rebuilt = self.per_symbol()
         one = math.prod(self.shape) == 1
         return rebuilt([_flat_leaf(leaf, self.shape, () if one else shape) for leaf in own])
@@ -158,8 +168,8 @@ class Model(abc.ABC):
     def per_symbol(self) -> tuple[list[jax.Array], Callable[[list[Any]], "Model"]]:
         """The leaves whose shape starts with the shape of the model, and a function that rebuilds the model.
 
-        The function returns this model with other leaves in place of these. If all symbols share the parameters, there
-        are no such leaves.
+        The function returns this model with other leaves in place of these. If all symbols share the
+        parameters, there are no such leaves.
         """
         leaves, tree = jax.tree.flatten(self)
         flags = _flags(self) if self.shape else [False] * len(leaves)
@@ -186,8 +196,8 @@ class Model(abc.ABC):
 class Composite(Model):
     """A model whose symbols are coded in parts, each with a model that depends on the parts before it.
 
-    A subclass defines the number of `parts`, and `split`, `join` and `part`; coders do the rest. A symbol has no single
-    `interval`, so `interval` and `locate` raise TypeError.
+    A subclass defines the number of `parts`, and `split`, `join` and `part`; coders do the rest. A symbol has
+    no single `interval`, so `interval` and `locate` raise TypeError.
     """
 
     @abc.abstractmethod
@@ -252,7 +262,8 @@ def _bits_jvp(primals, tangents):
 
 
 def _flags(model: Model) -> list[bool]:
-    """For every leaf of a model, including the leaves of inner models, whether its shape starts with the model's."""
+    """For every leaf of a model, including the leaves of inner models,
+    whether its shape starts with the model's."""
     flags: list[bool] = []
     for name in model.leaves:
         own = name not in model.shared
@@ -311,7 +322,8 @@ def log_share(model: Model, symbols: jax.Array) -> jax.Array:
 
 
 def flat_parameters(shape: Shape, symbols: Shape, *arrays: jax.Array) -> tuple[jax.Array, ...]:
-    """Parameters whose shapes start with a model's shape, as arrays with a leading axis of 1 or all n symbols."""
+    """Parameters whose shapes start with a model's shape,
+    as arrays with a leading axis of 1 or all n symbols."""
     n = math.prod(symbols)
     rank = len(shape)
 
@@ -325,7 +337,10 @@ def flat_parameters(shape: Shape, symbols: Shape, *arrays: jax.Array) -> tuple[j
 
 @jax.custom_jvp
 def constant(integers: jax.Array, parameters: Any) -> jax.Array:
-    """Returns integers that were made from parameters. A derivative through them raises TypeError instead of being 0."""
+    """Returns integers that were made from parameters.
+
+    A derivative through them raises TypeError instead of being 0.
+    """
     return integers
 
 

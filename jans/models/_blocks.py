@@ -1,7 +1,8 @@
 """Evaluates a function of one symbol in blocks of one size, so that all programs that call it round alike.
 
-An encoder has all symbols at hand, and a decoder only as many as lanes. Both therefore compute blocks of 128 symbols,
-isolated from the code around them and from `vmap`. Different kinds of machines may still round differently.
+An encoder has all symbols at hand, and a decoder only as many as lanes. Both therefore compute blocks of 128
+symbols, isolated from the code around them and from `vmap`. Different kinds of machines may still round
+differently.
 """
 
 import math
@@ -20,7 +21,8 @@ BLOCK = 128
 
 def evaluate(function: Callable[..., jax.Array], parameters: tuple[jax.Array, ...], x: jax.Array) -> jax.Array:
     """`function(*parameters[i], x[i])` for all i, where parameters are [n, ...] and x is [n]."""
-    # Arrays that the function closes over become operands, because they may belong to a transformation outside.
+    # Arrays that the function closes over become operands, because they may belong to a transformation
+    # outside.
     blocks = [jax.ShapeDtypeStruct((BLOCK, *array.shape[1:]), array.dtype) for array in (*parameters, x)]
     closed = jax.make_jaxpr(jax.vmap(function))(*blocks)
 

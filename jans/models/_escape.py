@@ -13,12 +13,16 @@ ENDS = ("low", "high", "both")
 MIN_INT32, MAX_INT32 = np.int32(-(2**31)), np.int32(2**31 - 1)
 
 _LENGTH_BITS = 6
-    # Row k codes the lengths 0 ... k. Each length above 0 has one of 64 quantiles, and length 0 has all others.
+# Row k codes the lengths 0 ... k. Each length above 0 has one of 64 quantiles, and length 0 has all
+# others.
 _LENGTHS = np.array([[0, *np.minimum(64 - k + np.arange(33), 64)] for k in range(33)])
 
 _PIECE_BITS = 11
 _PIECES = (2, 1, 0)
-"""Indexes of the pieces of 11 bits, from the highest to the lowest. Every variant has the precision for 11 bits."""
+"""Indexes of the pieces of 11 bits, from the highest to the lowest.
+
+Every variant has the precision for 11 bits.
+"""
 
 
 def _length(number: jax.Array) -> jax.Array:
@@ -40,9 +44,10 @@ def _piece(number: jax.Array, j: int) -> jax.Array:
 class Number(_base.Composite):
     """Numbers 0 ... largest, coded as the number of significant bits, then the bits after the leading one.
 
-    A number of b > 0 significant bits costs 6 bits for b, and b - 1 bits for the bits after the leading one. The number
-    0 costs less than 1 bit, because its length has all quantiles that the other lengths leave; it costs nothing if
-    largest is 0. Every coder state pops as exactly one number of this range, so bits-back coding gets its bits back.
+    A number of b > 0 significant bits costs 6 bits for b, and b - 1 bits for the bits after the leading one.
+    The number 0 costs less than 1 bit, because its length has all quantiles that the other lengths leave; it
+    costs nothing if largest is 0. Every coder state pops as exactly one number of this range, so bits-back
+    coding gets its bits back.
 
     Args:
         largest: uint32, of the shape of the symbols. The symbols are int32, with the bits of the number.
@@ -92,11 +97,13 @@ class Number(_base.Composite):
 
 
 class Escape(_base.Composite):
-    """A model widened to all int32 symbols. An end symbol of its support stands for itself and all symbols beyond it.
+    """A model widened to all int32 symbols.
 
-    The distance beyond an end symbol follows it. The end symbol itself has distance 0, which costs less than 1 bit; any
-    other distance costs `6 + floor(log2(distance))` bits. Symbols within the support cost no extra bits. An array
-    without end symbols costs no extra time either. Use `escape` to make one.
+    An end symbol of its support stands for itself and all symbols beyond it.
+
+    The distance beyond an end symbol follows it. The end symbol itself has distance 0, which costs less than
+    1 bit; any other distance costs `6 + floor(log2(distance))` bits. Symbols within the support cost no extra
+    bits. An array without end symbols costs no extra time either. Use `escape` to make one.
 
     Args:
         model: a model with a support.
@@ -150,14 +157,15 @@ class Escape(_base.Composite):
 def escape(model: _base.Model, ends: str | None = None) -> Escape:
     """A model widened to all int32 symbols, at a small cost for the symbols at the ends of its support.
 
-    The distance beyond an end symbol follows it. The end symbol itself costs less than 1 bit more, and a symbol beyond
-    it costs 6 + floor(log2(distance)) bits more. The result is a `Composite`: coders, `bits` and `log_prob` take it
-    like any model, but it has no `interval`.
+    The distance beyond an end symbol follows it. The end symbol itself costs less than 1 bit more, and a
+    symbol beyond it costs 6 + floor(log2(distance)) bits more. The result is a `Composite`: coders, `bits`
+    and `log_prob` take it like any model, but it has no `interval`.
 
     Args:
         model: a model that has `bounds`.
-        ends: "low", "high" or "both"; by default the ends at which the model has tails. These are "high" for models
-            that count their symbols from 0, so that 0 costs nothing more, and "both" for models on a range of integers.
+        ends: "low", "high" or "both"; by default the ends at which the model has tails. These are "high" for
+            models that count their symbols from 0, so that 0 costs nothing more, and "both" for models on a
+            range of integers.
 
     >>> from jans import models
     >>> model = models.escape(models.Categorical(jnp.array([0.5, 0.25, 0.25]), precision=16))

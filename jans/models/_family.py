@@ -76,7 +76,8 @@ def check_integer(name: str, value: Any, least: int, most: int) -> Bound:
 
 
 def check_size(name: str, symbols: int | None, precision: int) -> int:
-    """Returns the precision; raises ValueError if it has no room for the symbols, where their number is known."""
+    """Returns the precision; raises ValueError if it has no room for the symbols,
+    where their number is known."""
     if symbols is not None and symbols < 1:
         raise ValueError(f"{name} leaves no symbol. Pass low <= high.")
     return check_precision(precision, symbols)
@@ -116,7 +117,8 @@ def broadcast(bounds: tuple[Bound, ...], *shapes: Shape) -> tuple[Shape, list[Bo
 
 
 def log_floored(mass: jax.Array, symbols: Bound, precision: int, inside: jax.Array) -> jax.Array:
-    """The log of a mass after quantisation, which gives each symbol at least 2**-precision and scales down the rest."""
+    """The log of a mass after quantisation,
+    which gives each symbol at least 2**-precision and scales down the rest."""
     floor = 2.0**-precision
     return jnp.where(inside, jnp.log(mass * (1 - symbols * floor) + floor), -jnp.inf)
 

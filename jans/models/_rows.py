@@ -1,4 +1,5 @@
-"""Rows of cumulative frequencies, and the index of a row for every symbol: what Categorical and Table share."""
+"""Rows of cumulative frequencies, and the index of a row for every symbol:
+what Categorical and Table share."""
 
 import abc
 import math
@@ -18,7 +19,8 @@ class RowsModel(_base.Model):
 
     @abc.abstractmethod
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
-        """Cumulative frequencies uint32 [K, n + 1], and the row of each symbol, int32 [1] or [number of symbols]."""
+        """Cumulative frequencies uint32 [K, n + 1], and the row of each symbol,
+        int32 [1] or [number of symbols]."""
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         symbols = _base.check_symbols(symbols, self.shape)
@@ -62,7 +64,8 @@ def flat_rows(cdf: jax.Array, symbols: Shape) -> tuple[jax.Array, jax.Array]:
 
 
 def interval(cdf: jax.Array, index: jax.Array, symbols: jax.Array, precision: int) -> tuple[jax.Array, jax.Array]:
-    """start and freq (uint32, of the shape of the symbols); see `Model.interval` for symbols without an interval."""
+    """start and freq (uint32, of the shape of the symbols);
+    see `Model.interval` for symbols without an interval."""
     count, n = cdf.shape[0], cdf.shape[1] - 1
     index = index.reshape(symbols.shape) if index.size == symbols.size else index[0]
     row, at = jnp.clip(index, 0, count - 1), jnp.clip(symbols, 0, n - 1)

@@ -1,4 +1,5 @@
-"""Models on integers low ... high, for Custom and Histogram: a small support uses one table, a large one a search."""
+"""Models on integers low ... high, for Custom and Histogram: a small support uses one table,
+a large one a search."""
 
 import abc
 import math
@@ -22,7 +23,9 @@ ONE = np.uint32(2**31)
 
 
 class SpanModel(_base.Model):
-    """Integers low ... high. A subclass defines `search_interval`, `search_locate`, and a `table` of the same intervals.
+    """Integers low ... high.
+
+    A subclass defines `search_interval`, `search_locate`, and a `table` of the same intervals.
 
     With the table, the model is a composite of one part: symbols count from 0, and a kernel codes them.
     """
@@ -44,7 +47,10 @@ class SpanModel(_base.Model):
 
     @abc.abstractmethod
     def table(self) -> jax.Array:
-        """Cumulative frequencies, uint32 [*shape, size + 1]. A row of ones is invalid and sets `BAD_MODEL`."""
+        """Cumulative frequencies, uint32 [*shape, size + 1].
+
+        A row of ones is invalid and sets `BAD_MODEL`.
+        """
 
     @abc.abstractmethod
     def search_interval(self, k: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -76,7 +82,8 @@ class SpanModel(_base.Model):
         return self.join((self.part(0, ()).locate(quantiles) if self.parts else self.search_locate(quantiles),))
 
     def log_floored(self, mass: jax.Array, symbols: jax.Array) -> jax.Array:
-        """The log of the probabilities of symbols, after quantisation; minus infinity outside of the support."""
+        """The log of the probabilities of symbols, after quantisation;
+        minus infinity outside of the support."""
         inside = (symbols >= self.low) & (symbols <= self.high)
         return _family.log_floored(jnp.maximum(mass, 0.0), self.size, self.precision, inside)
 
@@ -94,7 +101,8 @@ def share(fraction: jax.Array, places: jax.Array | int) -> jax.Array:
 
 
 def seal(left: jax.Array, legal: jax.Array, precision: int) -> jax.Array:
-    """Rows with edges 1 ... size - 1 between 0 and 2**precision; a row that is not legal (bool [...]) is all ones."""
+    """Rows with edges 1 ... size - 1 between 0 and 2**precision;
+    a row that is not legal (bool [...]) is all ones."""
     ends = [jnp.full((*left.shape[:-1], 1), end, jnp.uint32) for end in (0, 2**precision % 2**32)]
     row = jnp.concatenate([ends[0], left, ends[1]], axis=-1)
     return jnp.where(legal[..., None], row, jnp.uint32(2**32 - 1))

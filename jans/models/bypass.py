@@ -16,27 +16,31 @@ LEFT_OUT = -1
 
 
 class Bypass(_base.Model):
-    """A table for all int32 values. The last symbol of a row's alphabet is the escape symbol: a number follows it.
+    """A table for all int32 values.
 
-    A value of row k has the place `v = value - offset[k]`. The escape symbol of the row has the place `e = sizes[k]`,
-    and the places 0 ... e - 1 are those of ordinary symbols. Any other value is coded as the escape symbol and the
-    number `2 (v - e)` for v >= e, or `-2 v - 1` for v < 0.
+    The last symbol of a row's alphabet is the escape symbol: a number follows it.
 
-    The number is written in digits of b = `bypass_precision` bits, lowest digit first, after the count of its digits.
-    The count is written in digits too: as many digits of `2**b - 1` as it contains, then the remainder.
+    A value of row k has the place `v = value - offset[k]`. The escape symbol of the row has the place
+    `e = sizes[k]`, and the places 0 ... e - 1 are those of ordinary symbols. Any other value is coded as the
+    escape symbol and the number `2 (v - e)` for v >= e, or `-2 v - 1` for v < 0.
 
-    Only `jans.rans` codes this model. With variants "rans64_ryg", "rans32_16" and "rans32" the words are those of
-    torch_ans; with "rans64_ryg" and 4 bits they are those of CompressAI. For other coders use `jans.models.escape`,
-    which widens any model in a format of this library.
+    The number is written in digits of b = `bypass_precision` bits, lowest digit first, after the count of its
+    digits. The count is written in digits too: as many digits of `2**b - 1` as it contains, then the
+    remainder.
+
+    Only `jans.rans` codes this model. With variants "rans64_ryg", "rans32_16" and "rans32" the words are
+    those of torch_ans; with "rans64_ryg" and 4 bits they are those of CompressAI. For other coders use
+    `jans.models.escape`, which widens any model in a format of this library.
 
     Args:
-        table: the rows, and the index of each symbol's row. An index of -1 skips a symbol: nothing is coded for it, and
-            0 is popped.
-        sizes: integers [K], or one for all rows: the number of ordinary symbols; the escape symbol follows them. By
-            default every place except the last is an ordinary symbol. Symbols after the escape symbol are never pushed,
-            and popping one sets `BAD_DATA`.
+        table: the rows, and the index of each symbol's row. An index of -1 skips a symbol: nothing is coded
+            for it, and 0 is popped.
+        sizes: integers [K], or one for all rows: the number of ordinary symbols; the escape symbol follows
+            them. By default every place except the last is an ordinary symbol. Symbols after the escape
+            symbol are never pushed, and popping one sets `BAD_DATA`.
         offset: integers [K], or one for all rows: the value at place 0.
-        bypass_precision: bits of a digit, 1 to 16, and at most the largest precision of the coder's variant; static.
+        bypass_precision: bits of a digit, 1 to 16, and at most the largest precision of the coder's variant;
+            static.
 
     Digits that no push can have written, and values beyond int32, set `BAD_DATA` and give 0.
 
@@ -95,7 +99,8 @@ class Bypass(_base.Model):
         row = jnp.clip(index, 0, self.offset.shape[0] - 1)
         escape, v = self.escape_place[row], symbols - self.offset[row]
         low = symbols < self.offset[row]
-        # Differences of int32 values may need 33 bits. Their sign is known here, and the other 32 bits fit uint32.
+        # Differences of int32 values may need 33 bits. Their sign is known here, and the other 32 bits fit
+        # uint32.
         high = ~low & (v.astype(jnp.uint32) >= escape.astype(jnp.uint32))
         distance = jnp.where(low, ~v, v - escape).astype(jnp.uint32)
         length = jnp.where(low | (high & (distance > 0)), 33 - jax.lax.clz(distance).astype(jnp.int32), 0)

@@ -17,17 +17,19 @@ class Categorical(_rows.RowsModel):
     """Symbols 0 ... n - 1 with given probabilities.
 
     Args:
-        probs: floating point [..., n], not necessarily normalised; half precisions count as float32. The leading axes
-            are the shape of the symbols.
+        probs: floating point [..., n], not necessarily normalised; half precisions count as float32. The
+            leading axes are the shape of the symbols.
         logits: instead of probs, log probabilities up to a constant; quantised in integer arithmetic.
-        rule: one of constriction's rules, which turn probs into integers. `"fast"` computes in the dtype of probs.
-            `"perfect"` computes in float64; it takes more time and gives the integers that cost the fewest bits.
-        mask: bool, of a shape that broadcasts to that of probs or logits. A False position is no symbol: it is never
-            decoded, pushing it sets `BAD_SYMBOL`, and its probability is ignored.
+        rule: one of constriction's rules, which turn probs into integers. `"fast"` computes in the dtype of
+            probs. `"perfect"` computes in float64; it takes more time and gives the integers that cost the
+            fewest bits.
+        mask: bool, of a shape that broadcasts to that of probs or logits. A False position is no symbol: it
+            is never decoded, pushing it sets `BAD_SYMBOL`, and its probability is ignored.
         precision: bits of the frequencies.
 
-    Every other symbol has a frequency of at least 1. A row sets `BAD_MODEL` when it is used if it has NaN, negative or
-    infinite probabilities, only zeros, or no symbol left by its mask. See `jans.quantize` for the rules.
+    Every other symbol has a frequency of at least 1. A row sets `BAD_MODEL` when it is used if it has NaN,
+    negative or infinite probabilities, only zeros, or no symbol left by its mask. See `jans.quantize` for the
+    rules.
 
     >>> Categorical(jnp.array([0.5, 0.25, 0.25]), precision=8).interval(jnp.arange(3))
     (Array([  0, 127, 191], dtype=uint32), Array([127,  64,  65], dtype=uint32))
@@ -141,7 +143,8 @@ class Categorical(_rows.RowsModel):
 
 
 def _take(values: jax.Array, at: jax.Array) -> jax.Array:
-    """Takes one element of each row; the rows broadcast to the symbols, and `at` has a last axis of length 1."""
+    """Takes one element of each row; the rows broadcast to the symbols,
+    and `at` has a last axis of length 1."""
     return jnp.take_along_axis(jnp.broadcast_to(values, (*at.shape[:-1], values.shape[-1])), at, axis=-1)[..., 0]
 
 

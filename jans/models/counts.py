@@ -75,8 +75,8 @@ class Binomial(CountModel):
 
         left(k) = floor(F(k - 1) * (2**precision - trials - 1)) + k
 
-    F is computed in float64 with the incomplete beta function (algorithm AS 63). At 24 bits these are the integers of
-    constriction's `Binomial`.
+    F is computed in float64 with the incomplete beta function (algorithm AS 63). At 24 bits these are the
+    integers of constriction's `Binomial`.
 
     Args:
         trials: int, or int32 array of the shape of the symbols.
@@ -99,16 +99,17 @@ class Binomial(CountModel):
 
 
 class BetaBinomial(CountModel):
-    """The number of successes in `trials` trials whose probability is Beta distributed, a flexible likelihood of 8-bit
-    pixels.
+    """The number of successes in `trials` trials whose probability is Beta distributed,
+    a flexible likelihood of 8-bit pixels.
 
-    Each mass follows from the previous one by the ratio `(trials - k) (k + alpha) / ((k + 1) (trials - k - 1 + beta))`.
-    The masses are summed in float64 and quantised by constriction's `fast` rule. Coding a symbol takes time in
-    proportion to trials.
+    Each mass follows from the previous one by the ratio
+    `(trials - k) (k + alpha) / ((k + 1) (trials - k - 1 + beta))`. The masses are summed in float64 and
+    quantised by constriction's `fast` rule. Coding a symbol takes time in proportion to trials.
 
     Args:
         trials: int, or int32 array of the shape of the symbols; at most 65 535.
-        alpha, beta: float32 or float64, of the shape of the symbols; outside of 1e-30 ... 1e30 they set `BAD_MODEL`.
+        alpha, beta: float32 or float64, of the shape of the symbols; outside of 1e-30 ... 1e30 they set
+            `BAD_MODEL`.
         precision: bits of the frequencies, with room for trials + 1 symbols.
 
     >>> BetaBinomial(2, 1.0, 1.0, precision=8).interval(jnp.arange(3))
@@ -131,8 +132,8 @@ class BetaBinomial(CountModel):
 class Poisson(CountModel):
     """A Poisson distribution, given that it is at most `high`.
 
-    Each mass follows from the previous one by the ratio `rate / (k + 1)`. The masses are summed in float64 and
-    quantised by constriction's `fast` rule. Coding a symbol takes time in proportion to high.
+    Each mass follows from the previous one by the ratio `rate / (k + 1)`. The masses are summed in float64
+    and quantised by constriction's `fast` rule. Coding a symbol takes time in proportion to high.
 
     Args:
         rate: float32 or float64, of the shape of the symbols; outside of 1e-30 ... 1e30 it sets `BAD_MODEL`.
@@ -154,7 +155,10 @@ class Poisson(CountModel):
         return k * jnp.log(self.rate) - self.rate - gammaln(k + 1) - self._log_inside()
 
     def _log_inside(self) -> jax.Array:
-        """The log probability of at most `high`. If it underflows, use the last masses, which fall by high / rate."""
+        """The log probability of at most `high`.
+
+        If it underflows, use the last masses, which fall by high / rate.
+        """
         high = self.high + jnp.zeros_like(self.rate)
         inside = gammaincc(high + 1, self.rate)
         tiny = inside < 1e-30
@@ -169,8 +173,8 @@ class Geometric(CountModel):
         left(k) = floor((1 - (1 - prob)**k) * (2**precision - high - 1)) + k    in float64
 
     Args:
-        prob: probability of success, float32 or float64, of the shape of the symbols; outside of 2**-40 ... 1 it sets
-            `BAD_MODEL`.
+        prob: probability of success, float32 or float64, of the shape of the symbols; outside of 2**-40 ... 1
+            it sets `BAD_MODEL`.
         high: the highest symbol, int or int32 array of the shape of the symbols.
         precision: bits of the frequencies, with room for high + 1 symbols.
 

@@ -31,23 +31,27 @@ def _always_compiled(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Custom(_spans.SpanModel):
-    """Integers low ... high with a cumulative distribution function of your own. The end symbols have the tails.
+    """Integers low ... high with a cumulative distribution function of your own.
+
+    The end symbols have the tails.
 
         left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k    for 0 < k < n
 
-    This is the rule of constriction's leaky quantiser. F is rounded to float32 once, and everything after that is
-    integer arithmetic. Every symbol has a frequency of at least 1. A fall of F by less than 2**-20 counts as level. If F
-    falls further, is NaN or leaves [0, 1], symbols are refused with `BAD_MODEL`; no symbol ever decodes as another one.
+    This is the rule of constriction's leaky quantiser. F is rounded to float32 once, and everything after
+    that is integer arithmetic. Every symbol has a frequency of at least 1. A fall of F by less than 2**-20
+    counts as level. If F falls further, is NaN or leaves [0, 1], symbols are refused with `BAD_MODEL`; no
+    symbol ever decodes as another one.
 
     Args:
-        cdf: `cdf(*parameters, x)`, written for one symbol. It takes the parameters and the float32 scalar x, and
-            returns a float scalar that does not fall in x. It is static: a new function compiles anew. Encoder and
-            decoder must compute it alike, down to the last bit, so it is part of the format as much as a network is.
+        cdf: `cdf(*parameters, x)`, written for one symbol. It takes the parameters and the float32 scalar x,
+            and returns a float scalar that does not fall in x. It is static: a new function compiles anew.
+            Encoder and decoder must compute it alike, down to the last bit, so it is part of the format as
+            much as a network is.
         parameters: arrays whose leading axes broadcast to the shape of the symbols.
-        low, high: the support, within +-2**22. A single distribution of up to 1024 symbols is coded from a table.
-            Others are coded by a search, which calls the cdf log2(n) times per symbol.
-        ranks: the number of trailing axes of each parameter that belong to one symbol, as one number for all parameters
-            or one for each. Use 1 for the components of a mixture.
+        low, high: the support, within +-2**22. A single distribution of up to 1024 symbols is coded from a
+            table. Others are coded by a search, which calls the cdf log2(n) times per symbol.
+        ranks: the number of trailing axes of each parameter that belong to one symbol, as one number for all
+            parameters or one for each. Use 1 for the components of a mixture.
         precision: bits of the frequencies.
 
     >>> model = Custom(lambda scale, x: 1 - 2.0 ** (-jnp.maximum(x, 0) / scale), 2.0, low=0, high=4, precision=8)
@@ -132,11 +136,14 @@ class Custom(_spans.SpanModel):
         return _base.constant(sealed, self.parameters)
 
     def _walk(self, shape: Shape, is_right: Callable[[jax.Array, jax.Array], jax.Array]) -> Any:
-        """Bisects the support down to one symbol. Returns its k, start and freq, and whether F is a distribution there.
+        """Bisects the support down to one symbol.
 
-        `is_right(middle, left)` says whether the symbol is `middle`, which starts at `left`, or to the right of it.
-        F at the middle is clipped to its values at `first` and `end`, so starts rise along the walk whatever F does.
-        Each turn follows from the turns before it, so a quantile walks to exactly the symbol whose interval contains it.
+        Returns its k, start and freq, and whether F is a distribution there.
+
+        `is_right(middle, left)` says whether the symbol is `middle`, which starts at `left`, or to the right
+        of it. F at the middle is clipped to its values at `first` and `end`, so starts rise along the walk
+        whatever F does. Each turn follows from the turns before it, so a quantile walks to exactly the symbol
+        whose interval contains it.
         """
 
         def turn(_, walk):

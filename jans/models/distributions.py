@@ -1,5 +1,5 @@
-"""Models from distributions of distrax, numpyro and TensorFlow Probability. They are recognised by class name, so none
-of these libraries is imported."""
+"""Models from distributions of distrax, numpyro and TensorFlow Probability. They are recognised by class
+name, so none of these libraries is imported."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,14 +25,15 @@ def from_distribution(
     """The model with the probabilities of a distribution of distrax, numpyro or TensorFlow Probability.
 
     Args:
-        distribution: a distribution whose class has a name in `KNOWN`. For Independent and expanded distributions, the
-            inner distribution counts.
-        low, high: the support. Pass both for distributions on real numbers, which are rounded to the nearest integer.
-            Pass only `high` for distributions on 0, 1, 2, ..., and neither for others.
+        distribution: a distribution whose class has a name in `KNOWN`. For Independent and expanded
+            distributions, the inner distribution counts.
+        low, high: the support. Pass both for distributions on real numbers, which are rounded to the nearest
+            integer. Pass only `high` for distributions on 0, 1, 2, ..., and neither for others.
         precision: bits of the frequencies.
 
     Returns:
-        A model with the parameters of the distribution: probabilities if it was made of probabilities, else logits.
+        A model with the parameters of the distribution: probabilities if it was made of probabilities, else
+            logits.
 
     Raises:
         TypeError: for any other class; the text lists the known ones.
@@ -158,7 +159,10 @@ def _mixture(d: Any, options: _Options) -> _base.Model:
 
 
 def _quantized(d: Any, options: _Options) -> _base.Model:
-    """A quantised distribution. There, symbol k has the mass from k - 1 to k; here, of the numbers that round to k."""
+    """A quantised distribution.
+
+    There, symbol k has the mass from k - 1 to k; here, of the numbers that round to k.
+    """
     kinds = {"Logistic": Logistic, "Normal": Gaussian, "Laplace": Laplace, "Cauchy": Cauchy}
     kind = type(d.distribution).__name__
     if kind not in kinds:

@@ -16,15 +16,16 @@ from jans.models import _base, _rows, _spans
 class Histogram(_spans.SpanModel):
     """Integers `edges[0] ... edges[-1] - 1`; symbol x is in the bin b with `edges[b] <= x < edges[b + 1]`.
 
-    Bins follow each other in the interval [0, 2**precision). A bin of width w gets `floor(M * (2**precision - n)) + w`
-    quantiles, where M is the bin's share of the total mass as a fixed-point number. The symbols of the bin share them
-    equally; if the division leaves a remainder, the first symbols get one more each. All of this is integer arithmetic.
-    Every symbol has an interval, even in bins of mass zero.
+    Bins follow each other in the interval [0, 2**precision). A bin of width w gets
+    `floor(M * (2**precision - n)) + w` quantiles, where M is the bin's share of the total mass as a
+    fixed-point number. The symbols of the bin share them equally; if the division leaves a remainder, the
+    first symbols get one more each. All of this is integer arithmetic. Every symbol has an interval, even in
+    bins of mass zero.
 
     Args:
         edges: ascending ints, static; shared by all symbols.
-        masses: floats [..., bins], not necessarily normalised; the leading axes are the shape of the symbols. NaN,
-            negative, infinite or only zero masses set `BAD_MODEL`.
+        masses: floats [..., bins], not necessarily normalised; the leading axes are the shape of the symbols.
+            NaN, negative, infinite or only zero masses set `BAD_MODEL`.
         precision: bits of the frequencies, at most 31, with 2**precision at least the number of symbols.
 
     >>> model = Histogram([0, 1, 3, 103], jnp.array([0.5, 0.25, 0.25]), precision=12)

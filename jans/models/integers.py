@@ -14,7 +14,10 @@ from jans.models._family import Bound
 
 
 class SupportModel(_family.FamilyModel):
-    """A model on the integers low ... high. Each bound is an int for all symbols, or an int32 array with a value each."""
+    """A model on the integers low ... high.
+
+    Each bound is an int for all symbols, or an int32 array with a value each.
+    """
 
     low: jax.Array | None
     high: jax.Array | None
@@ -59,7 +62,8 @@ class SupportModel(_family.FamilyModel):
 
     @abc.abstractmethod
     def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
-        """The probability of symbols (int32) before quantisation; the first and the last symbol have the tails."""
+        """The probability of symbols (int32) before quantisation;
+        the first and the last symbol have the tails."""
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = _base.check_symbols(symbols, self.shape)

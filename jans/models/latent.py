@@ -21,9 +21,10 @@ class BinnedGaussian(_family.FamilyModel):
     Phi is computed in fixed point (`csrc/core/fixed.h`).
 
     Args:
-        loc, scale: floats of the shape of the symbols. A loc that is not finite, or a scale that is not a positive
-            normal float32, sets `BAD_MODEL`.
-        edges: float32 [n + 1], not falling; shared by all symbols. The outer two stand for minus and plus infinity.
+        loc, scale: floats of the shape of the symbols. A loc that is not finite, or a scale that is not a
+            positive normal float32, sets `BAD_MODEL`.
+        edges: float32 [n + 1], not falling; shared by all symbols. The outer two stand for minus and plus
+            infinity.
         precision: bits of the frequencies.
 
     >>> model = BinnedGaussian(0.0, 1.0, jnp.array([-jnp.inf, 0.0, jnp.inf]), precision=8)
@@ -73,8 +74,8 @@ class BinnedGaussian(_family.FamilyModel):
 class NormalGrid:
     """2**bits bins of equal mass under the standard normal: the latent grid that prior and posterior share.
 
-    Coding a bin with the prior costs exactly `bits` bits. Edges and centres are multiples of 2**-16, the same on every
-    machine.
+    Coding a bin with the prior costs exactly `bits` bits. Edges and centres are multiples of 2**-16, the same
+    on every machine.
 
     >>> grid = NormalGrid(bits=2)
     >>> grid.centres

@@ -107,10 +107,12 @@ def _one_component(loc: Any, scale: Any) -> tuple[jax.Array, jax.Array, jax.Arra
 class FixedPointGaussian(GaussianMixture):
     """A Gaussian on integers in fixed point: the fastest model with a location and a scale for each symbol.
 
-    It is a `GaussianMixture` with one component. `Gaussian` computes in float64 instead, with constriction's integers.
+    It is a `GaussianMixture` with one component. `Gaussian` computes in float64 instead, with constriction's
+    integers.
 
     Args:
-        loc, scale: floats that broadcast to the shape of the symbols, in units of the symbols; taken as float32.
+        loc, scale: floats that broadcast to the shape of the symbols, in units of the symbols; taken as
+            float32.
         low, high, precision: as for `GaussianMixture`.
 
     >>> model = FixedPointGaussian(jnp.array([0.0, 7.5]), jnp.array([1.0, 3.0]), low=-20, high=20, precision=16)

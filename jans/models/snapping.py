@@ -1,4 +1,5 @@
-"""Rounds network outputs to a grid, so that two machines that compute nearly the same code with exactly the same."""
+"""Rounds network outputs to a grid, so that two machines that compute nearly the same code
+with exactly the same."""
 
 import functools
 from typing import Any
@@ -22,17 +23,20 @@ def _snapped_jvp(bits, primals, tangents):
 
 
 def snap(values: Any, bits: int = 8) -> jax.Array:
-    """Rounds values to the nearest multiples of 2**-bits, exactly in float32; midpoints go to the even multiple.
+    """Rounds values to the nearest multiples of 2**-bits, exactly in float32;
+    midpoints go to the even multiple.
 
-    Use it if "the decoder on another machine produced garbage". A decoder needs exactly the parameters of the encoder.
-    But a network gives slightly different ones on another machine, with another batch size or another version of its
-    compiler. After `snap` they are the same again, unless a value lies too close to an edge, halfway between two
-    multiples. `snap_margin` tells the distance to the nearest edge. A coarser grid has fewer edges: if machines differ
-    by d, about one of 2**-bits / d values snaps to different multiples.
+    Use it if "the decoder on another machine produced garbage". A decoder needs exactly the parameters of the
+    encoder. But a network gives slightly different ones on another machine, with another batch size or
+    another version of its compiler. After `snap` they are the same again, unless a value lies too close to an
+    edge, halfway between two multiples. `snap_margin` tells the distance to the nearest edge. A coarser grid
+    has fewer edges: if machines differ by d, about one of 2**-bits / d values snaps to different multiples.
 
     Args:
-        values: floats of any shape; half precisions are converted to float32. NaN and infinities stay as they are.
-        bits: from 0 to 16. A mean in units of symbols, or a logarithm of a scale, rarely needs more than 4 to 8.
+        values: floats of any shape; half precisions are converted to float32. NaN and infinities stay as they
+            are.
+        bits: from 0 to 16. A mean in units of symbols, or a logarithm of a scale, rarely needs more than 4 to
+            8.
 
     Returns:
         float32 of the same shape. Its derivative is that of the values: it passes straight through.
@@ -44,12 +48,15 @@ def snap(values: Any, bits: int = 8) -> jax.Array:
 
 
 def snap_margin(values: Any, bits: int = 8) -> jax.Array:
-    """The distance of values (floats) from the nearest edge, beyond which they snap to another multiple of 2**-bits.
+    """The distance of values (floats) from the nearest edge,
+    beyond which they snap to another multiple of 2**-bits.
 
-    The smallest margin of all coded values is the largest difference that the outputs of two machines may have.
+    The smallest margin of all coded values is the largest difference that the outputs of two machines may
+    have.
 
     Returns:
-        float32 of the same shape, from 0 on an edge to 2**-(bits + 1) on the grid; NaN for values that are not finite.
+        float32 of the same shape, from 0 on an edge to 2**-(bits + 1) on the grid; NaN for values that are
+        not finite.
 
     >>> snap_margin(jnp.array([0.25, 0.36, 0.375]), bits=2)
     Array([0.125     , 0.01499999, 0.        ], dtype=float32)

@@ -15,23 +15,24 @@ LOOKUPS = ("auto", "search", "guide", "dense", "alias")
 _GUIDED, _ALIASED = (24, 2**16), (31, 2**24)
 """The largest precision in bits, and the largest number of symbols, for guides and for alias tables."""
 _GUIDE_BYTES = 2**19
-"""The largest size in bytes of all guides of a table together: half of a typical second-level cache of a core."""
+"""The largest size in bytes of all guides of a table together:
+half of a typical second-level cache of a core."""
 
 
 class Table(_rows.RowsModel):
     """Symbols coded with row `index` of a table of cumulative frequencies.
 
     Args:
-        cdf: unsigned integers [K, n + 1], or [n + 1] for one row. Each row rises from 0 to 2**precision. Equal
-            neighbours mean symbols of probability zero: they are never decoded, and pushing one sets `BAD_SYMBOL`.
-            Under `jax.vmap` all streams share the table.
+        cdf: unsigned integers [K, n + 1], or [n + 1] for one row. Each row rises from 0 to 2**precision.
+            Equal neighbours mean symbols of probability zero: they are never decoded, and pushing one sets
+            `BAD_SYMBOL`. Under `jax.vmap` all streams share the table.
         index: integers of the shape of the symbols, 0 ... K - 1; an index out of range sets `BAD_MODEL`.
         precision: bits of the frequencies.
 
     Attributes:
         guide: uint32 [K, 2 * 2**bits], made by `prepare`, or None.
-        alias, remap: uint32 [K, 8 * 2**bits] and at most as many, made by `prepare("alias")`, or None. With them
-            `jans.rans` writes other bytes.
+        alias, remap: uint32 [K, 8 * 2**bits] and at most as many, made by `prepare("alias")`, or None. With
+            them `jans.rans` writes other bytes.
 
     Raises:
         ValueError: if the table is concrete (not traced) and a row does not rise from 0 to 2**precision.
@@ -63,24 +64,31 @@ class Table(_rows.RowsModel):
         self.remap: jax.Array | None = None
 
     def prepare(self, lookup: str = "auto") -> "Table":
-        """Returns this table with extra tables that make `pop` fast. Only "alias" changes the bytes of a message.
+        """Returns this table with extra tables that make `pop` fast.
 
-        Preparing reads the whole table. Do it once for all messages, outside of the loop that codes. Each call replaces
-        what an earlier call prepared.
+        Only "alias" changes the bytes of a message.
+
+        Preparing reads the whole table. Do it once for all messages, outside of the loop that codes. Each
+        call replaces what an earlier call prepared.
 
         Args:
             lookup: how to find the symbol of a quantile.
 
                 "search": bisect its row. This needs no extra table.
-                "guide": look up one of `2**bits` buckets of quantiles, and walk a few steps if the bucket has several
-                symbols. An entry takes 8 bytes, with a few entries for each symbol (a sparse inverse CDF).
-                "dense": look up an entry for every quantile, without a walk. A row takes `8 * 2**precision` bytes. This
-                pays off for low precisions.
-                "alias": look up one of `2**bits` buckets of quantiles, one for each symbol, without a walk for any row.
-                A bucket takes 64 bytes, half of them for pushes. This changes the bytes of `jans.rans`, because the
-                quantiles of a symbol are no longer next to each other, so both sides must prepare their tables this
-                way. Intervals, bits, all other coders, `rans.peek` and `rans.advance` do not change. Needs at most 31
-                bits of precision and 2**24 symbols.
+
+                "guide": look up one of `2**bits` buckets of quantiles, and walk a few steps if the bucket has
+                several symbols. An entry takes 8 bytes, and a symbol has a few entries (a sparse inverse
+                CDF).
+
+                "dense": look up an entry for every quantile, without a walk. A row takes
+                `8 * 2**precision` bytes. This pays off for low precisions.
+
+                "alias": look up one of `2**bits` buckets of quantiles, one for each symbol, without a walk
+                for any row. A bucket takes 64 bytes, half of them for pushes. This changes the bytes of
+                `jans.rans`, because the quantiles of a symbol are no longer next to each other. Both sides
+                must therefore prepare their tables this way. Intervals, bits, all other coders, `rans.peek`
+                and `rans.advance` do not change. Needs at most 31 bits of precision and 2**24 symbols.
+
                 "auto": use "guide" for at most 24 bits of precision and 2**16 symbols, otherwise "search".
 
         Raises:
@@ -107,7 +115,8 @@ class Table(_rows.RowsModel):
         if lookup == "alias":
             (prepared.alias,) = targets.maps.table_alias(self.cdf, precision=self.precision)
             (prepared.remap,) = targets.maps.table_remap(self.cdf, precision=self.precision)
-            # An invalid row has no place 0. Make the whole row invalid, or some of its symbols would still be coded.
+            # An invalid row has no place 0. Make the whole row invalid, or some of its symbols would still be
+            # coded.
             bad = prepared.remap[:, -prepared.alias.shape[1] // 2] != 0
             prepared.cdf = jnp.where(bad[:, None], jnp.uint32(1), self.cdf)
             return prepared
@@ -152,7 +161,8 @@ def _check_index(index: Any) -> jax.Array:
 
 
 def _guide_bits(count: int, n: int, precision: int) -> int:
-    """Four entries for each symbol, down to one entry for two symbols if a large table would not fit the cache."""
+    """Four entries for each symbol, down to one entry for two symbols
+    if a large table would not fit the cache."""
     least = max(n - 1, 1).bit_length()
     bits = least + 2
     while bits > least - 1 and count * 8 * 2**bits > _GUIDE_BYTES:

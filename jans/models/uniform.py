@@ -12,9 +12,12 @@ from jans.models._family import FamilyModel
 
 
 class Uniform(FamilyModel):
-    """Symbols 0 ... size - 1, all equally likely. The last symbol also gets the remainder of dividing 2**precision.
+    """Symbols 0 ... size - 1, all equally likely.
 
-    The intervals are those of constriction's `Uniform`. A traced size below 1 or above 2**precision sets `BAD_MODEL`.
+    The last symbol also gets the remainder of dividing 2**precision.
+
+    The intervals are those of constriction's `Uniform`. A traced size below 1 or above 2**precision sets
+    `BAD_MODEL`.
 
     Args:
         size: number of symbols, an int or an int32 array with a size for each symbol.

@@ -88,7 +88,8 @@ class Account:
 
     Attributes:
         names: names of the columns; the last one is "other".
-        bits: float64 [..., names], the bits that each name put on the stack, minus the bits that it took back.
+        bits: float64 [..., names], the bits that each name put on the stack, minus the bits that it took
+            back.
         initial: float64 [...], the contents of the coders before, in bits.
     """
 
@@ -105,8 +106,8 @@ class Account:
     def of_file(self, data: bytes) -> dict[str, float]:
         """As `total`, with two more rows, so that the sum is that of the file, `8 * len(data)`.
 
-        `data` are the bytes that `jans.to_bytes` made of the coders. The row "initial bits" is the content of the
-        coders before. The row "format" is the header, the checksum, and the unused room in the heads.
+        `data` are the bytes that `jans.to_bytes` made of the coders. The row "initial bits" is the content of
+        the coders before. The row "format" is the header, the checksum, and the unused room in the heads.
         """
         rows = self.total | {"initial bits": float(self.initial.sum())}
         return rows | {"format": 8.0 * len(data) - sum(rows.values())}
@@ -149,8 +150,8 @@ def account(codec: Codec, state: State, data: Any) -> tuple[State, Account]:
 
     Args:
         codec: the codec of the data.
-        state: a stack coder (`jans.rans`) to push on, or a batch of them [streams]; the data of a batch have a leading
-            axis of streams.
+        state: a stack coder (`jans.rans`) to push on, or a batch of them [streams]; the data of a batch have
+            a leading axis of streams.
         data: the argument of `codec.push`.
 
     Returns:
@@ -177,8 +178,8 @@ def account_each(codec: Codec, state: State, data: Any) -> tuple[State, Account]
     Args:
         codec: the codec of one datum.
         state: as for `account`.
-        data: pytree whose leaves have a leading axis of data, after the axis of streams. The data are pushed from the
-            last to the first, as in `repeat`.
+        data: pytree whose leaves have a leading axis of data, after the axis of streams. The data are pushed
+            from the last to the first, as in `repeat`.
 
     Returns:
         The state with the data, and the account: bits [streams,] [data] [names].
@@ -191,7 +192,8 @@ def account_each(codec: Codec, state: State, data: Any) -> tuple[State, Account]
     word = find_variant(state.variant).word_bits
     booked, held = (word * np.asarray(words, float) + _UNIT * np.asarray(units, float) for words, units in counts)
     start = held[:, -1]
-    # Differences between neighbours are the bits of each datum, because a datum is pushed after those behind it.
+    # Differences between neighbours are the bits of each datum, because a datum is pushed after those behind
+    # it.
     booked, held = booked[:, :-1] - booked[:, 1:], held[:, :-1] - held[:, 1:]
     bits = np.concatenate([booked, held[..., None] - booked.sum(-1, keepdims=True)], axis=-1)
     if not batch:
@@ -208,7 +210,8 @@ def _check_batch(state: Any) -> int:
 
 
 def _push(codec: Codec, names: tuple[str, ...], state: State, data: Any) -> tuple[Any, ...]:
-    """The state with the data on it, and books and contents (words and units) before every datum and at the end."""
+    """The state with the data on it, and books and contents (words and units) before every datum
+    and at the end."""
     start = _open(state, names, -1)
 
     def step(ledger, datum):
@@ -217,7 +220,8 @@ def _push(codec: Codec, names: tuple[str, ...], state: State, data: Any) -> tupl
 
     end, before = jax.lax.scan(step, start, data, reverse=True)
     last = ((end.words, end.units), end.content)
-    # In the order of data: first the state after the first datum was pushed (the end), last the state before any push.
+    # In the order of data: first the state after the first datum was pushed (the end), last the state before
+    # any push.
     books, contents = jax.tree.map(lambda head, rest: jnp.concatenate([head[None], rest]), last, before)
     return State(*(getattr(end, field.name) for field in dataclasses.fields(State))), books, contents
 
@@ -225,8 +229,8 @@ def _push(codec: Codec, names: tuple[str, ...], state: State, data: Any) -> tupl
 def _with_constants_as_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns `function` jitted, with the arrays that it closes over as arguments.
 
-    Otherwise the weights of a network within a codec would be constants of the program. Constant weights compile to
-    other floats than weights that are arguments.
+    Otherwise the weights of a network within a codec would be constants of the program. Constant weights
+    compile to other floats than weights that are arguments.
     """
 
     def run(*args: Any) -> Any:

@@ -1,4 +1,5 @@
-"""Chains of bits-back coding that start from each other's bits instead of random bits: one coder becomes many."""
+"""Chains of bits-back coding that start from each other's bits instead of random bits:
+one coder becomes many."""
 
 import dataclasses
 
@@ -17,8 +18,9 @@ def _byte() -> Uniform:
 def fork(state: rans.State, n: int, n_bytes: int) -> rans.State:
     """Makes n coders of one. The new coders start with bytes popped from the stack of the first.
 
-    Every chain of bits-back coding takes its first latent from initial bits. Random initial bits (`jans.rans.random`)
-    cost each chain their length. After `fork` the initial bits are part of the message and cost nothing:
+    Every chain of bits-back coding takes its first latent from initial bits. Random initial bits
+    (`jans.rans.random`) cost each chain their length. After `fork` the initial bits are part of the message
+    and cost nothing:
 
         push the first data on one coder     fork     push the others on n coders, side by side
 
@@ -28,8 +30,9 @@ def fork(state: rans.State, n: int, n_bytes: int) -> rans.State:
         n_bytes: number of bytes that each stream except the first starts with.
 
     Returns:
-        Streams [n] of the capacity, lanes and variant of `state`: first the rest of that stream, then the streams that
-        start with its bytes. If the stack runs empty, the first stream has the status `UNDERFLOW`.
+        Streams [n] of the capacity, lanes and variant of `state`: first the rest of that stream, then the
+        streams that start with its bytes. If the stack runs empty, the first stream has the status
+        `UNDERFLOW`.
 
     >>> state = rans.random(jax.random.key(0), n_words=6, capacity=20)
     >>> streams = fork(state, n=3, n_bytes=8)
@@ -51,15 +54,16 @@ def fork(state: rans.State, n: int, n_bytes: int) -> rans.State:
 
 
 def rejoin(states: rans.State, n_bytes: int) -> rans.State:
-    """The coder that `fork` made many of, after everything pushed since is popped again: the inverse of `fork`.
+    """The coder that `fork` made many of, after everything pushed since is popped again:
+    the inverse of `fork`.
 
     Args:
         states: streams [n], as `fork` returned them.
         n_bytes: the same as for `fork`.
 
     Returns:
-        One stream. A stream that does not hold exactly n_bytes bytes sets `BAD_DATA`: it was not encoded this way, or it
-        was decoded with another model. This finds a wrong symbol anywhere in a chain.
+        One stream. A stream that does not hold exactly n_bytes bytes sets `BAD_DATA`: it was not encoded this
+        way, or it was decoded with another model. This finds a wrong symbol anywhere in a chain.
     """
     if states.size.ndim != 1:
         raise ValueError(f"states must be one axis of streams, as fork gives them, got shape {states.size.shape}.")

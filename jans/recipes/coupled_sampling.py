@@ -19,8 +19,8 @@ def coupled_samples(
     n: int,
     precision: int = 32,
 ) -> Codec:
-    """As `jans.multi_sample`, with the initial bits of one sample; the other samples follow from it (coupled importance
-    sampling, Ruan et al. 2021, arXiv:2102.11086).
+    """As `jans.multi_sample`, with the initial bits of one sample; the other samples follow from it (coupled
+    importance sampling, Ruan et al. 2021, arXiv:2102.11086).
 
         push data x                                         pop
 
@@ -32,11 +32,12 @@ def coupled_samples(
         push j, any of n alike; push z_j with prior         pop  z_j from prior, j
 
     Args:
-        prior, likelihood, choice: as for `jans.multi_sample`; a latent is an int32 array of the posterior's shape.
+        prior, likelihood, choice: as for `jans.multi_sample`; a latent is an int32 array of the posterior's
+            shape.
         posterior: takes data and returns the model of the latent, with p bits of precision, at most 30.
         n: number of samples, at least 1.
-        precision: bits for the position within an interval, about 8 more than p, and at most the maximum of the coder's
-            variant.
+        precision: bits for the position within an interval, about 8 more than p, and at most the maximum of
+            the coder's variant.
     """
 
     def inferred(data):

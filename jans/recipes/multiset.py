@@ -35,21 +35,22 @@ class _Given(Model):
 
 
 def multiset(element: Codec, n: int, precision: int = DEFAULT_PRECISION) -> Codec:
-    """Codes n data without their order, which saves `log2(n!)` bits. It is bits-back coding whose latent is the order
-    (Severo et al. 2022, arXiv:2107.09202).
+    """Codes n data without their order, which saves `log2(n!)` bits. It is bits-back coding whose latent is
+    the order (Severo et al. 2022, arXiv:2107.09202).
 
         push: while there are data              pop: n times
 
         pop  which of those left comes next     pop  a datum with element, and add it to those there are
         push it with element, and remove it     push which of them it is
 
-    Equal data share an interval. They have fewer orders, and the codec saves accordingly less. Each step looks at all
-    data, so the time grows with n**2.
+    Equal data share an interval. They have fewer orders, and the codec saves accordingly less. Each step
+    looks at all data, so the time grows with n**2.
 
     Args:
         element: codec of one datum, which is a pytree of integers.
         n: number of data, at least 1; the leaves of data have a leading axis of this length.
-        precision: bits of the choices, somewhat more than log2(n), and at most the maximum of the coder's variant.
+        precision: bits of the choices, somewhat more than log2(n), and at most the maximum of the coder's
+            variant.
 
     `pop` returns the data in ascending order, compared number by number. In this order `push` undoes `pop`.
 

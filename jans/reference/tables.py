@@ -1,7 +1,7 @@
 """The constant tables of the fixed-point distribution functions, and the grid of the standard normal.
 
-All values are rounded results of functions of the standard library. `tests/test_tables.py` shows that no value is close
-enough to a rounding boundary for the last bits of a math library to matter.
+All values are rounded results of functions of the standard library. `tests/test_tables.py` shows that no
+value is close enough to a rounding boundary for the last bits of a math library to matter.
 
     python -m jans.reference.tables > csrc/core/tables.inc
 """
@@ -40,7 +40,8 @@ def exp2_values() -> list[float]:
 
 
 def grid_values() -> list[float]:
-    """2**16 times the quantiles i / 2**GRID_BITS of the standard normal, i = 1 .. 2**GRID_BITS - 1, before rounding."""
+    """2**16 times the quantiles i / 2**GRID_BITS of the standard normal, i = 1 .. 2**GRID_BITS - 1,
+    before rounding."""
     normal = statistics.NormalDist()
     return [2**16 * normal.inv_cdf(i / 2**GRID_BITS) for i in range(1, 2**GRID_BITS)]
 
@@ -121,7 +122,8 @@ def erf_nodes() -> np.ndarray:
 
 @functools.cache
 def normal_guesses() -> np.ndarray:
-    """float64 [1024, 2]: a + b (1 + f) is about the quantile of the standard normal at (i + f) / 1024, 0 <= f < 1."""
+    """float64 [1024, 2]: a + b (1 + f) is about the quantile
+    of the standard normal at (i + f) / 1024, 0 <= f < 1."""
     knots = normal_grid()[:: 2 ** (GRID_BITS - GUESS_BITS)].astype(np.float64)
     knots[[0, -1]] = 2 * knots[[1, -2]] - knots[[2, -3]]
     slopes = np.diff(knots)
@@ -130,7 +132,8 @@ def normal_guesses() -> np.ndarray:
 
 @functools.cache
 def normal_grid() -> np.ndarray:
-    """float32 [2**GRID_BITS + 1]: quantiles of the standard normal as multiples of 2**-16, infinite at both ends."""
+    """float32 [2**GRID_BITS + 1]: quantiles of the standard normal as multiples of 2**-16,
+    infinite at both ends."""
     inner = np.array([round(v) for v in grid_values()], np.float64) / 2**16
     return np.concatenate([[-np.inf], inner, [np.inf]]).astype(np.float32)
 

@@ -1,4 +1,5 @@
-"""Functions that define two types of targets: kernels that update the state of a coder, and kernels that map arrays."""
+"""Functions that define two types of targets: kernels that update the state of a coder,
+and kernels that map arrays."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +11,8 @@ from jans.ffi.primitives import Shapes, Target, define
 
 Call = Callable[..., tuple[jax.Array, ...]]
 Fields = Mapping[str, tuple[int, Any]]
-"""The arrays of a state in the order of the operands, with the number of axes in one stream and the dtype of each."""
+"""The arrays of a state in the order of the operands,
+with the number of axes in one stream and the dtype of each."""
 
 KINDS: dict[str, tuple[int, ...]] = {
     "rows": (2, 1),
@@ -29,7 +31,8 @@ KINDS: dict[str, tuple[int, ...]] = {
     "poisson": (1, 1),
     "beta_binomial": (1, 1, 1),
 }
-"""Every kind of model that has kernels, and the ranks of its operands, in the order of csrc/ffi/families.h."""
+"""Every kind of model that has kernels, and the ranks of its operands,
+in the order of csrc/ffi/families.h."""
 
 
 def define_coder(
@@ -46,7 +49,8 @@ def define_coder(
 
     Args:
         name, reference, attributes, steps: as for `Target`.
-        fields: takes the parameters of a call and returns the arrays of the state, which are the first operands.
+        fields: takes the parameters of a call and returns the arrays of the state, which are the first
+            operands.
         updates: names of the arrays that the kernel returns, in order; each result replaces the operand.
         ranks: ranks of the operands after the state.
         more: takes the parameters and returns the shapes and dtypes of the results after the state.

@@ -32,7 +32,8 @@ def _pieces(cdf, *, precision) -> Shapes:
 
 
 class Family(NamedTuple):
-    """The targets of a model in closed form that need no coder: symbols to intervals, and quantiles to symbols."""
+    """The targets of a model in closed form that need no coder: symbols to intervals,
+    and quantiles to symbols."""
 
     interval: Call
     locate: Call

@@ -1,1 +1,4 @@
-"""The kernels in plain JAX. They run on platforms without kernels, and the tests compare the kernels with them."""
+"""The kernels in plain JAX.
+
+They run on platforms without kernels, and the tests compare the kernels with them.
+"""

@@ -1,4 +1,7 @@
-"""Alias tables in plain JAX: the table of one row, and the search for symbols with it. See `csrc/core/alias.h`."""
+"""Alias tables in plain JAX: the table of one row, and the search for symbols with it.
+
+See `csrc/core/alias.h`.
+"""
 
 import jax.numpy as jnp
 from jax import lax
@@ -54,9 +57,9 @@ def _choose_aliases(freq, buckets, cut):
 def _sides(cdf, precision):
     """The sides of all buckets in the order of their quantiles, with the row that they are made of.
 
-    Returns symbol, first quantile and length of each side, and the place of its first quantile among all quantiles in
-    the order of symbols. Also returns the row, extended to one symbol for each bucket, and whether it is a
-    distribution.
+    Returns symbol, first quantile and length of each side, and the place of its first quantile among all
+    quantiles in the order of symbols. Also returns the row, extended to one symbol for each bucket, and
+    whether it is a distribution.
     """
     wide, total = cdf.astype(i64), 2**precision
     good = (wide[0] == 0) & (wide[-1] == total) & jnp.all(wide[:-1] <= wide[1:])

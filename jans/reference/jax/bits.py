@@ -1,4 +1,5 @@
-"""Strings of bits in plain JAX, as in `csrc/core/bits.h`. A string to write is `(partial_word, words, size)`."""
+"""Strings of bits in plain JAX, as in `csrc/core/bits.h`. A string to write is
+`(partial_word, words, size)`."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -49,7 +50,8 @@ def read_bit(state, words, end, stack):
 
 
 def open_bits(rest, size, status, end=None):
-    """Partial word, size and status of a string, with invalid numbers replaced so that the other functions work."""
+    """Partial word, size and status of a string,
+    with invalid numbers replaced so that the other functions work."""
     bad = (rest == 0) | (size < 0) | (False if end is None else size > end)
     size = jnp.maximum(size, 0) if end is None else jnp.clip(size, 0, jnp.maximum(end, 0))
     return jnp.maximum(rest, 1).astype(u64), size.astype(i64), status | flag(bad, BAD_STATE)

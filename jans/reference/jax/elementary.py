@@ -1,8 +1,8 @@
 """Elementary functions in float64 in plain JAX, as in `csrc/core/elementary.h`.
 
-A compiler may fuse a product and a sum into one operation, or replace a quotient by a product with a reciprocal. Either
-changes the last bit. Here products and divisors therefore pass through integers, combined with a zero that the compiler
-cannot recognise.
+A compiler may fuse a product and a sum into one operation, or replace a quotient by a product with a
+reciprocal. Either changes the last bit. Here products and divisors therefore pass through integers, combined
+with a zero that the compiler cannot recognise.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Models in closed form in plain JAX: one function for each family of `csrc/ffi/families.h`.
 
-A function takes the index i of a symbol and the operands. It returns `find(symbol)`, which gives an interval, and
-`locate(quantile)`, which gives a symbol and its interval. If there is no interval, freq is 0 and start is the status bit
-with the reason.
+A function takes the index i of a symbol and the operands. It returns `find(symbol)`, which gives an interval,
+and `locate(quantile)`, which gives a symbol and its interval. If there is no interval, freq is 0 and start is
+the status bit with the reason.
 """
 
 import math
@@ -71,7 +71,8 @@ def _uniform(i, sizes, *, precision):
 
 
 def _leaky(scaled, low, n, valid, precision):
-    """Quantises F with at least one count for each of n symbols from low on; scaled(k, mass) is F at edge k times mass."""
+    """Quantises F with at least one count for each of n symbols from low on; scaled(k,
+    mass) is F at edge k times mass."""
     fits = (n >= 1) & (n <= 2**precision)
     n = jnp.where(fits, n, 1)
     mass = u64(2**precision) - n.astype(u64)
@@ -247,7 +248,8 @@ def _binomial(i, trials, prob, *, precision):
 
 
 def _summed(exact, ratio, n, valid, precision):
-    """A model whose masses follow from one another: ratio(k) is the mass of symbol k + 1 divided by that of symbol k."""
+    """A model whose masses follow from one another:
+    ratio(k) is the mass of symbol k + 1 divided by that of symbol k."""
     fits = (n >= 1) & (n <= min(2**precision, 2**16))
     n = jnp.where(fits, n, 1)
     mass = u64(2**precision) - n.astype(u64)

@@ -1,4 +1,5 @@
-"""Distribution functions in fixed point, as in `csrc/core/fixed.h`, and floats that all machines read alike."""
+"""Distribution functions in fixed point, as in `csrc/core/fixed.h`,
+and floats that all machines read alike."""
 
 import jax.numpy as jnp
 

@@ -1,7 +1,8 @@
 """Every kind of model that has kernels, in plain JAX: from the operands of a call to intervals and symbols.
 
-`KINDS[kind](i, *operands, precision=...)` returns two functions for the i-th symbol: `find(symbol)` gives its interval,
-and `locate(quantile)` gives a symbol and its interval. See `jans.reference.jax.families`. They need 64-bit types.
+`KINDS[kind](i, *operands, precision=...)` returns two functions for the i-th symbol: `find(symbol)` gives its
+interval, and `locate(quantile)` gives a symbol and its interval. See `jans.reference.jax.families`. They need
+64-bit types.
 """
 
 import jax

@@ -19,7 +19,10 @@ def _loss(exact, p, freq):
 
 
 def _scaled(probs):
-    """Probabilities times a power of two that brings the largest into [2, 4). Values below 2**-950 then become zero."""
+    """Probabilities times a power of two that brings the largest into [2, 4).
+
+    Values below 2**-950 then become zero.
+    """
     bits = lax.bitcast_convert_type(jnp.max(probs), jnp.uint64)
     exponents = jnp.uint64(2047 << 52)
     p = probs * lax.bitcast_convert_type(exponents - (bits & exponents), jnp.float64)

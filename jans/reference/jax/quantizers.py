@@ -90,7 +90,8 @@ def quantize_logits(logits, mask, *, precision):
 def _give_one_to_each(freq):
     """Gives a count to each symbol that has none.
 
-    Symbols with two or more counts give away all but one, the symbol with the fewest counts first, until all have one.
+    Symbols with two or more counts give away all but one, the symbol with the fewest counts first, until all
+    have one.
     """
     spare = jnp.where(freq > 1, freq - 1, 0)
     line = jnp.argsort(jnp.where(spare > 0, spare, jnp.iinfo(freq.dtype).max), stable=True)

@@ -15,7 +15,10 @@ LEAST = 2**32
 
 
 def _open_range(range_, status):
-    """The range as uint64. A range that no coder has is replaced by that of a new coder, and sets `BAD_STATE`."""
+    """The range as uint64.
+
+    A range that no coder has is replaced by that of a new coder, and sets `BAD_STATE`.
+    """
     wide = join_halves(range_)
     bad = wide < u64(LEAST)
     return jnp.where(bad, ~u64(0), wide), status | flag(bad, BAD_STATE)

@@ -1,4 +1,5 @@
-"""The kernels in plain JAX: one function for each target, for one stream, written for the reader and not for speed.
+"""The kernels in plain JAX: one function for each target, for one stream,
+written for the reader and not for speed.
 
 They run on platforms without kernels, and the tests compare the kernels with them. They need 64-bit types;
 `jans.ffi.primitives` enables these, and makes batches.
@@ -173,8 +174,8 @@ def rans_pop_alias(head, tail, size, status, alias, index, *, variant, precision
 def _bypass_row(i, index, escape, offset):
     """The row of the i-th symbol.
 
-    Returns the place of its escape symbol, the value at place 0, whether the row exists, and whether the index skips
-    the symbol.
+    Returns the place of its escape symbol, the value at place 0, whether the row exists, and whether the
+    index skips the symbol.
     """
     at = index[i if index.shape[0] > 1 else 0]
     row = jnp.clip(at, 0, escape.shape[0] - 1)
@@ -182,13 +183,15 @@ def _bypass_row(i, index, escape, offset):
 
 
 def _where_known(interval, known, left_out):
-    """The interval if the row exists; otherwise freq 0, with a status in start unless the index skips the symbol."""
+    """The interval if the row exists; otherwise freq 0,
+    with a status in start unless the index skips the symbol."""
     start, freq = interval
     return jnp.where(known, start, jnp.where(left_out, u32(0), u32(BAD_MODEL))), jnp.where(known, freq, u32(0))
 
 
 def _turns(n, lanes):
-    """The order of reading: symbols (2 i) and numbers (2 i + 1), in groups of lanes, and one by one at the end."""
+    """The order of reading: symbols (2 i) and numbers (2 i + 1), in groups of lanes,
+    and one by one at the end."""
     whole = n // lanes * lanes
     symbols, numbers = 2 * np.arange(n, dtype=np.int32), 2 * np.arange(n, dtype=np.int32) + 1
     groups = [turn[:whole].reshape(-1, lanes) for turn in (symbols, numbers)]

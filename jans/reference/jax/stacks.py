@@ -61,6 +61,6 @@ def write(words, size, word, wanted):
 
 
 def loop(n, step, carry):
-    """`fori_loop` that does not trace its body for n = 0: arrays of length 0 cannot be indexed, even in a loop that
-    does not run."""
+    """`fori_loop` that does not trace its body for n = 0: arrays of length 0 cannot be indexed,
+    even in a loop that does not run."""
     return lax.fori_loop(0, n, step, carry) if n > 0 else carry

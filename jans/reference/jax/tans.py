@@ -1,5 +1,7 @@
-"""The kernels of table ANS in plain JAX, for one stream; see `jans.reference.jax.rans`. `csrc/core/tans.h` specifies
-the tables."""
+"""The kernels of table ANS in plain JAX, for one stream; see `jans.reference.jax.rans`.
+
+`csrc/core/tans.h` specifies the tables.
+"""
 
 import jax.numpy as jnp
 from jax import lax
@@ -67,7 +69,10 @@ def tans_push(
     head, rest, size, status = _open(head, rest, size, status, precision)
 
     def push_escaped(bits, code, place, row, known):
-        """Writes the digits of a value outside of the alphabet. Returns the code of the escape symbol for it."""
+        """Writes the digits of a value outside of the alphabet.
+
+        Returns the code of the escape symbol for it.
+        """
         number = number_of(place, escape[row].astype(i64))
         of_escape, fits = _code_at(codes, escape[row].astype(i64), row)
         outside = known & (code[0] >= NO_CODE) & ((number != IN_ALPHABET) | ~fits)

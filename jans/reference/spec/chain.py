@@ -1,8 +1,9 @@
-"""The chain coder in plain Python integers: the specification that all other implementations are compared with.
+"""The chain coder in plain Python integers:
+the specification that all other implementations are compared with.
 
-A coder is `((partial_word, compressed), (heads, remainders))`. The partial word has the unread bits below a leading one,
-and the compressed words come after it. Each lane has a head, and the remainders are the words below the heads. The last
-word of each stack is on top.
+A coder is `((partial_word, compressed), (heads, remainders))`. The partial word has the unread bits below a
+leading one, and the compressed words come after it. Each lane has a head, and the remainders are the words
+below the heads. The last word of each stack is on top.
 """
 
 from jans._variants import ChainVariant as Variant

@@ -1,8 +1,8 @@
 """Symbol codes in plain Python: the specification that all other implementations are compared with.
 
-A code word is a string of "0" and "1". Bits are `(partial_word, words)`: a list of 32-bit words, first bit lowest, and
-the bits that do not fill a word yet, below a leading one. A queue is read from the front of its words. A stack is
-written and read at the end, so its code words are written last bit first.
+A code word is a string of "0" and "1". Bits are `(partial_word, words)`: a list of 32-bit words, first bit
+lowest, and the bits that do not fill a word yet, below a leading one. A queue is read from the front of its
+words. A stack is written and read at the end, so its code words are written last bit first.
 """
 
 import heapq
@@ -22,7 +22,8 @@ class InvalidCodewordError(Exception):
 
 
 def children(probs: Sequence[Any]) -> Children:
-    """The children of the inner nodes n, n + 1, ... of the Huffman tree of n weights, which may be of any type."""
+    """The children of the inner nodes n, n + 1, ... of the Huffman tree of n weights,
+    which may be of any type."""
     heap = [(p, i) for i, p in enumerate(probs)]
     heapq.heapify(heap)
     found: Children = []

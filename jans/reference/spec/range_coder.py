@@ -1,6 +1,8 @@
-"""The range coder in plain Python integers: the specification that all other implementations are compared with.
+"""The range coder in plain Python integers:
+the specification that all other implementations are compared with.
 
-All numbers are modulo 2**64. An encoder is `(lower, range, pending, words)`; a carry may still change the pending words.
+All numbers are modulo 2**64. An encoder is `(lower, range, pending, words)`; a carry may still change the
+pending words.
 """
 
 WRAP, LEAST = 2**64, 2**32
@@ -33,7 +35,8 @@ def encode(encoder: Encoder, start: int, freq: int, precision: int) -> Encoder:
 
 
 def finish(encoder: Encoder) -> tuple[int, ...]:
-    """The words of the message: all words that left the encoder, and those that name a number of the interval."""
+    """The words of the message: all words that left the encoder,
+    and those that name a number of the interval."""
     lower, size, held, words = encoder
     if size == WRAP - 1:
         return words

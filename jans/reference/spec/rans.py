@@ -1,4 +1,5 @@
-"""The stack coder in plain Python integers: the specification that all other implementations are compared with.
+"""The stack coder in plain Python integers:
+the specification that all other implementations are compared with.
 
 A coder is `(heads, tail)`: a tuple of integers and a tuple of words, the last word on top.
 """
@@ -9,7 +10,10 @@ Coder = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def init(variant: Variant, lanes: int = 1) -> Coder:
-    """The empty coder. A single rans64 head starts at zero, as in constriction; all others start at the lower bound."""
+    """The empty coder.
+
+    A single rans64 head starts at zero, as in constriction; all others start at the lower bound.
+    """
     floor = variant.name == "rans64" and lanes == 1
     return ((0 if floor else variant.lower,) * lanes, ())
 
@@ -64,7 +68,8 @@ def pop(variant: Variant, coder: Coder, cdf: list[int], n: int, precision: int) 
 
 
 def words(variant: Variant, coder: Coder) -> list[int]:
-    """The content as words, top last: the tail, then every head, first lane first, least significant word first.
+    """The content as words, top last: the tail, then every head, first lane first,
+    least significant word first.
 
     The words of a single rans64 head end with its last significant word; all other heads are written in full.
     """

@@ -1,7 +1,8 @@
 """Table ANS in plain Python integers: the specification that all other implementations are compared with.
 
-A coder is `(heads, bits)`. Heads are in [L, 2 L) for tables of L = 2**precision states. The bits are below a leading
-one, and the bit written last is highest. A table is the list of the symbols that its states belong to.
+A coder is `(heads, bits)`. Heads are in [L, 2 L) for tables of L = 2**precision states. The bits are below a
+leading one, and the bit written last is highest. A table is the list of the symbols that its states belong
+to.
 """
 
 import dataclasses
@@ -11,7 +12,8 @@ Coder = tuple[tuple[int, ...], int]
 
 @dataclasses.dataclass(frozen=True)
 class Bypass:
-    """Bypass coding: the bits of a digit, the escape symbol of each table, and the value of each table's symbol 0."""
+    """Bypass coding: the bits of a digit, the escape symbol of each table,
+    and the value of each table's symbol 0."""
 
     bits: int
     escape: list[int]
@@ -24,7 +26,10 @@ def init(lanes: int, precision: int) -> Coder:
 
 
 def spread(cdf: list[int], precision: int) -> list[int]:
-    """The symbol of every state. Symbols take as many states as their frequency, one after the other, in odd steps."""
+    """The symbol of every state.
+
+    Symbols take as many states as their frequency, one after the other, in odd steps.
+    """
     total = 2**precision
     step = total // 2 + total // 8 + 3 | 1
     symbols = [0] * total

@@ -50,7 +50,10 @@ def counts(name: str, value: Any) -> np.ndarray:
 
 
 def probabilities(value: Any, rank: int) -> np.ndarray:
-    """Probabilities, float32 or float64 [n] or [symbols, n]. Half precisions become float32, integers float64."""
+    """Probabilities, float32 or float64 [n] or [symbols, n].
+
+    Half precisions become float32, integers float64.
+    """
     wanted = f"a {'one' if rank == 1 else 'two'}-dimensional array of floats"
     array = _array("probabilities", value, wanted, rank, np.floating, np.integer)
     if array.dtype in (np.float32, np.float64):

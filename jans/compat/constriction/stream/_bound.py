@@ -60,7 +60,10 @@ class Bound(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class Known(Bound):
-    """Models of integers that kernels search. `part(begin, end)` is the model of these symbols, counted from low."""
+    """Models of integers that kernels search.
+
+    `part(begin, end)` is the model of these symbols, counted from low.
+    """
 
     count: int | None
     part: Callable[[int, int], _base.Model]
@@ -129,7 +132,8 @@ def _quantized(values: np.ndarray, perfect: bool) -> np.ndarray:
 
 
 def brackets(start: np.ndarray, end: np.ndarray) -> _rows.Rows:
-    """Models for symbols with known intervals: symbol 1 has the interval, and symbols 0 and 2 the rest around it."""
+    """Models for symbols with known intervals: symbol 1 has the interval,
+    and symbols 0 and 2 the rest around it."""
     cdf = np.zeros((start.size, 4), np.uint32)
     cdf[:, 1], cdf[:, 2], cdf[:, 3] = start, end, ONE
     return _as_rows(cdf if start.size > 1 else cdf[0])

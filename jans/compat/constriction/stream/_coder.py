@@ -19,7 +19,8 @@ BAD_PARAMETER = (
 
 
 def run(program: Any, *args: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
-    """The results of a compiled program, as NumPy arrays. 64-bit types are on, so parameters may be float64."""
+    """The results of a compiled program, as NumPy arrays. 64-bit types are on,
+    so parameters may be float64."""
     with _bound.on_host():
         return tuple(np.asarray(result) for result in program(*args, **kwargs))
 
@@ -35,7 +36,8 @@ def check(status: int) -> None:
 class Coder(abc.ABC):
     """A coder on the host.
 
-    `_state` returns its state and `_undo` restores it. Its `Words` may grow or shrink in a call, but not do both.
+    `_state` returns its state and `_undo` restores it. Its `Words` may grow or shrink in a call, but not do
+    both.
     """
 
     @abc.abstractmethod

@@ -118,8 +118,10 @@ def check_support(low: Any, high: Any) -> tuple[int, int]:
 
 
 class Quantized(Integers):
-    """A distribution of the real line, in bins of size 1 around the integers of a support. The end symbols have the
-    tails."""
+    """A distribution of the real line, in bins of size 1 around the integers of a support.
+
+    The end symbols have the tails.
+    """
 
     def _support(self, low: Any, high: Any) -> None:
         self._low, self._high = check_support(low, high)

@@ -15,8 +15,8 @@ _own: set[int] = set()
 def pieces(n: int, longest: int = LONGEST) -> list[tuple[int, int]]:
     """The beginnings and ends of the pieces of n symbols. Their lengths are powers of 4, longest first.
 
-    A length that occurs again and again becomes a piece of its own, as soon as the saved calls would have taken about
-    as long as compiling its program.
+    A length that occurs again and again becomes a piece of its own, as soon as the saved calls would have
+    taken about as long as compiling its program.
     """
     if n in _own and n <= longest:
         return [(0, n)]

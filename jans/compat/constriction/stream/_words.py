@@ -8,8 +8,8 @@ import numpy as np
 class Words:
     """uint32 words that grow at their end.
 
-    Lowering `size` takes words off. Raising it again brings them back, until other words are pushed. A coder undoes a
-    failed call by setting sizes.
+    Lowering `size` takes words off. Raising it again brings them back, until other words are pushed. A coder
+    undoes a failed call by setting sizes.
     """
 
     __slots__ = ("array", "size")
@@ -32,7 +32,8 @@ class Words:
         self.size = end
 
     def top(self, count: int) -> tuple[np.ndarray, int]:
-        """The last `count` words, at the start of an array of length `count`, and their number if there are fewer."""
+        """The last `count` words, at the start of an array of length `count`,
+        and their number if there are fewer."""
         held = min(count, self.size)
         window = np.zeros(count, np.uint32)
         window[:held] = self.array[self.size - held : self.size]

@@ -1,4 +1,5 @@
-"""The chain coder: a stack coder whose symbols do not depend on each other, for bits-back coding with inference.
+"""The chain coder: a stack coder whose symbols do not depend on each other,
+for bits-back coding with inference.
 
 >>> import numpy as np
 >>> from jans.compat.constriction import stream
@@ -56,12 +57,15 @@ def _pop(heads: jax.Array, compressed: jax.Array, model: _base.Model, n: int) ->
 
 
 class ChainCoder(_coder.Coder):
-    """A coder that takes 24 bits of data for each symbol, and keeps what they hold beyond the symbol as remainders.
+    """A coder that takes 24 bits of data for each symbol,
+    and keeps what they hold beyond the symbol as remainders.
 
     Args:
         data: words, uint32 [n].
-        is_remainders: False to decode symbols from data, True to encode symbols on the words of `get_remainders`.
-        seal: whether to put a sentinel bit above the data, so that they may end with zeros; not for remainders.
+        is_remainders: False to decode symbols from data, True to encode symbols on the words of
+            `get_remainders`.
+        seal: whether to put a sentinel bit above the data, so that they may end with zeros; not for
+            remainders.
 
     Raises:
         ValueError: for too few words, or words that end with zero and are not sealed.
@@ -143,7 +147,8 @@ class ChainCoder(_coder.Coder):
         """The words after encoding everything that was decoded: the leftover remainders, and the data.
 
         Raises:
-            AssertionError: if the coder does not hold a whole number of words, or has no sentinel bit to take off.
+            AssertionError: if the coder does not hold a whole number of words, or has no sentinel bit to take
+                off.
         """
         words = significant(self._head)
         unseal = _arrays.flag("unseal", unseal)

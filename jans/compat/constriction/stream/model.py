@@ -141,8 +141,8 @@ class QuantizedGaussian(_parametric.Quantized):
 
     Args:
         min_symbol_inclusive, max_symbol_inclusive: the support.
-        mean, std: parameters of the Gaussian before it is quantised. Without them this is a family that takes the
-            missing ones as floats [symbols].
+        mean, std: parameters of the Gaussian before it is quantised. Without them this is a family that takes
+            the missing ones as floats [symbols].
     """
 
     _kind = "gaussian"
@@ -157,8 +157,8 @@ class QuantizedLaplace(_parametric.Quantized):
 
     Args:
         min_symbol_inclusive, max_symbol_inclusive: the support.
-        mean, scale: parameters of the distribution before it is quantised. Without them this is a family that takes the
-            missing ones as floats [symbols].
+        mean, scale: parameters of the distribution before it is quantised. Without them this is a family that
+            takes the missing ones as floats [symbols].
     """
 
     _kind = "laplace"
@@ -173,8 +173,8 @@ class QuantizedCauchy(_parametric.Quantized):
 
     Args:
         min_symbol_inclusive, max_symbol_inclusive: the support.
-        loc, scale: parameters of the distribution before it is quantised. Without them this is a family that takes the
-            missing ones as floats [symbols].
+        loc, scale: parameters of the distribution before it is quantised. Without them this is a family that
+            takes the missing ones as floats [symbols].
     """
 
     _kind = "cauchy"
@@ -189,12 +189,13 @@ class CustomModel(Model):
 
     Args:
         cdf: `cdf(x, *parameters)`, which must not decrease; all arguments are Python floats.
-        approximate_inverse_cdf: `ppf(q, *parameters)`, roughly its inverse. It saves time and does not change the bits.
+        approximate_inverse_cdf: `ppf(q, *parameters)`, roughly its inverse. It saves time and does not change
+            the bits.
         min_symbol_inclusive, max_symbol_inclusive: the support.
 
     Raises:
-        ValueError: if the cdf decreases, or returns a value outside of [0, 1]. Errors of the functions reach the
-            caller.
+        ValueError: if the cdf decreases, or returns a value outside of [0, 1]. Errors of the functions reach
+            the caller.
     """
 
     def __init__(self, cdf: Any, approximate_inverse_cdf: Any, min_symbol_inclusive: int, max_symbol_inclusive: int):
@@ -212,7 +213,8 @@ class CustomModel(Model):
         return Leaky(self._cdf, self._low, self._high, parameters)
 
     def _concrete(self, n: int) -> _bound.Bound:
-        # A table costs no more than searching, once searches have asked for about as many values as a table needs.
+        # A table costs no more than searching, once searches have asked for about as many values as a table
+        # needs.
         size = self._high - self._low + 1
         self._coded += n
         if self._table is None and self._tabled and size <= min(4 * self._coded, _MOST_IN_TABLE):
@@ -221,7 +223,8 @@ class CustomModel(Model):
         return Searched(self._leaky, self._inverse) if self._table is None else self._table
 
     def _tabulated(self) -> _bound.Known | None:
-        """A table of all symbols, or None if a function fails or falls at a symbol that may never be coded."""
+        """A table of all symbols, or None if a function fails or falls at a symbol
+        that may never be coded."""
         symbols = list(range(self._low, self._high + 2))
         try:
             for symbol in symbols:

@@ -28,7 +28,10 @@ from jans.status import BAD_DATA, UNDERFLOW
 _EVERYTHING = 2**64 - 1
 _LEAST_RANGE = 2**32
 _ROOM = 8
-"""Pending words that fit without compiling another program. More than three pending words occur once in 2**64 times."""
+"""Pending words that fit without compiling another program.
+
+More than three pending words occur once in 2**64 times.
+"""
 
 
 def _halves(*numbers: int) -> list[int]:
@@ -41,7 +44,8 @@ def _room(held: int) -> int:
 
 
 def _encoder(numbers: jax.Array, capacity: int) -> range_coder.Encoder:
-    """An encoder without settled words, from uint32 [6]: halves of lower and range, pending words, first of them."""
+    """An encoder without settled words, from uint32 [6]: halves of lower and range,
+    pending words, first of them."""
     words, nothing = jnp.zeros(capacity, jnp.uint32), jnp.int32(0)
     return range_coder.Encoder(
         numbers[:2], numbers[2:4], words, nothing, numbers[4].astype(jnp.int32), numbers[5], nothing
@@ -132,7 +136,8 @@ class RangeEncoder(_coder.Coder):
         return RangeDecoder(self.get_compressed())
 
     def pos(self) -> tuple[int, tuple[int, int]]:
-        """The position of the next symbol for `RangeDecoder.seek`: the number of words before it, and its interval."""
+        """The position of the next symbol for `RangeDecoder.seek`: the number of words before it,
+        and its interval."""
         return self._words.size + self._held, (self._lower, self._range)
 
     def clear(self) -> None:
@@ -210,8 +215,8 @@ class RangeDecoder(_coder.Coder):
 
         Args:
             model: the model that they were encoded with.
-            optional_amt_or_model_params: nothing for a single symbol, the number n of symbols, or parameters of n
-                symbols.
+            optional_amt_or_model_params: nothing for a single symbol, the number n of symbols, or parameters
+                of n symbols.
 
         Returns:
             An int, or int32 [n].

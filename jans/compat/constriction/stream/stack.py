@@ -115,8 +115,8 @@ class AnsCoder(_coder.Coder):
 
         Args:
             model: the model that they were encoded with.
-            optional_amt_or_model_params: nothing for a single symbol, the number n of symbols, or parameters of n
-                symbols.
+            optional_amt_or_model_params: nothing for a single symbol, the number n of symbols, or parameters
+                of n symbols.
 
         Returns:
             An int, or int32 [n].

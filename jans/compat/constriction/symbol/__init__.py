@@ -1,11 +1,12 @@
 """Symbol codes, as in constriction's module `symbol`.
 
-A call codes one symbol, which is too little work for a kernel. These coders take the steps of the specification in
-Python integers, with trees from a kernel. To code arrays use `jans.huffman`, which writes the same words.
+A call codes one symbol, which is too little work for a kernel. These coders take the steps of the
+specification in Python integers, with trees from a kernel. To code arrays use `jans.huffman`, which writes
+the same words.
 
-The coders differ from the originals in three ways. First, `StackCoder(compressed)` restores all written bits. The
-original takes the lowest one of the last word for its end, and not the highest, and loses the bits above. Second, words
-may be JAX arrays. Third, coders can be pickled and copied.
+The coders differ from the originals in three ways. First, `StackCoder(compressed)` restores all written bits.
+The original takes the lowest one of the last word for its end, and not the highest, and loses the bits above.
+Second, words may be JAX arrays. Third, coders can be pickled and copied.
 
 >>> import numpy as np
 >>> probabilities = np.array([0.3, 0.2, 0.4, 0.1], dtype=np.float32)

@@ -1,8 +1,8 @@
 """Huffman trees, as in constriction's module `symbol.huffman`.
 
-They take more types than the originals. Probabilities may be an array of NumPy or JAX, or a list, of floats or
-integers. float16 and bfloat16 are converted to float32, integers to float64. An empty array, a negative probability or
-an infinite one raises ValueError. Trees can be pickled and copied.
+They take more types than the originals. Probabilities may be an array of NumPy or JAX, or a list, of floats
+or integers. float16 and bfloat16 are converted to float32, integers to float64. An empty array, a negative
+probability or an infinite one raises ValueError. Trees can be pickled and copied.
 """
 
 from typing import Any
