@@ -1,4 +1,5 @@
-"""What a push and a pop hold in memory beside their arguments, and how that grows: `make bench-memory`, on Linux.
+"""Measures the memory of a push and a pop besides their arguments, and its growth:
+`make bench-memory`, on Linux.
 
 Every workload runs in a process of its own, for n symbols and for four times as many.
 """
@@ -46,14 +47,14 @@ WORKLOADS = {
 
 
 def held(what: str) -> int:
-    """Bytes that this process holds (VmRSS), or held at most since the last reset (VmHWM)."""
+    """Bytes that this process holds (VmRSS), or the largest number since the last reset (VmHWM)."""
     status = pathlib.Path("/proc/self/status").read_text()
     return 1024 * int(re.search(rf"{what}:\s+(\d+)", status)[1])
 
 
 def run(name: str, n: int) -> None:
-    """Pushes and pops, first a few symbols and then n, and prints the bytes of the arguments and what is held beside
-    them."""
+    """Pushes and pops a few symbols, then n symbols;
+    prints the bytes of the arguments and of the other memory."""
     push_and_pop(name, 64)
     print(*push_and_pop(name, n))
 

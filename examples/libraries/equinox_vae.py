@@ -1,4 +1,7 @@
-"""A VAE in Equinox, compressing digits: a module is a pytree, whose arrays `eqx.partition` takes out as the weights."""
+"""A VAE in Equinox, compressing digits.
+
+A module is a pytree, and `eqx.partition` separates its arrays as the weights.
+"""
 
 import digits
 import equinox as eqx
