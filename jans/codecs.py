@@ -159,7 +159,7 @@ def autoregressive(
         return jax.lax.optimization_barrier(step(*jax.lax.optimization_barrier((carry, previous))))
 
     def push(state, data):
-        before = lambda head, rest: jnp.concatenate([jnp.asarray(head)[None], rest])[:-1]
+        before = lambda head, values: jnp.concatenate([jnp.asarray(head)[None], values])[:-1]
         previous = jax.tree.map(before, first, data)
         if parallel is None:
             _, parameters = jax.lax.scan(guarded, start, previous, length=n)
@@ -303,11 +303,11 @@ def multi_sample(
     one = jnp.arange(n, dtype=jnp.int32)
 
     def push(state, data):
-        own = posterior(data)
-        state, latents = repeat(own, n).pop(state)
+        posterior_codec = posterior(data)
+        state, latents = repeat(posterior_codec, n).pop(state)
         state, j = choice(data, latents).pop(state)
         left = one[:-1] + (one[:-1] >= j)
-        state = repeat(own, n - 1).push(state, jax.tree.map(lambda leaf: leaf[left], latents))
+        state = repeat(posterior_codec, n - 1).push(state, jax.tree.map(lambda leaf: leaf[left], latents))
         latent = jax.tree.map(lambda leaf: leaf[j], latents)
         state = likelihood(latent).push(state, data)
         return prior.push(uniform.push(state, j), latent)
@@ -316,12 +316,12 @@ def multi_sample(
         state, latent = prior.pop(state)
         state, j = uniform.pop(state)
         state, data = likelihood(latent).pop(state)
-        own = posterior(data)
-        state, left = repeat(own, n - 1).pop(state)
+        posterior_codec = posterior(data)
+        state, left = repeat(posterior_codec, n - 1).pop(state)
         place = jnp.where(one == j, n - 1, one - (one > j))
-        latents = jax.tree.map(lambda rest, chosen: jnp.concatenate([rest, chosen[None]])[place], left, latent)
+        latents = jax.tree.map(lambda others, chosen: jnp.concatenate([others, chosen[None]])[place], left, latent)
         state = choice(data, latents).push(state, j)
-        return repeat(own, n).push(state, latents), data
+        return repeat(posterior_codec, n).push(state, latents), data
 
     return Codec(push, pop)
 

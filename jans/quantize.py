@@ -170,8 +170,8 @@ def _check_values(values: Any, name: str, dtypes: tuple[Any, ...]) -> jax.Array:
     """Returns values as an array with at least one axis; raises for a dtype that is not in `dtypes`."""
     values = jnp.asarray(values)
     if values.dtype not in dtypes:
-        wanted = " or ".join(np.dtype(d).name for d in dtypes)
-        raise TypeError(f"{name} must be {wanted}, got {values.dtype}. Convert them with .astype(jnp.float32).")
+        expected = " or ".join(np.dtype(d).name for d in dtypes)
+        raise TypeError(f"{name} must be {expected}, got {values.dtype}. Convert them with .astype(jnp.float32).")
     if values.ndim < 1 or values.shape[-1] < 1:
         raise ValueError(f"{name} needs a symbol or more along its last axis, got shape {values.shape}.")
     return values

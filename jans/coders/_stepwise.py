@@ -17,12 +17,12 @@ def pop(
 
     `step(state, model, count)` returns the state and `count` symbols, given the model of those symbols.
     """
-    rows, rest = divmod(math.prod(shape), lanes)
-    own, rebuilt = model.flat(shape).per_symbol()
-    body = [leaf[: rows * lanes].reshape(rows, lanes, *leaf.shape[1:]) for leaf in own]
+    rows, leftover = divmod(math.prod(shape), lanes)
+    per_symbol, rebuilt = model.flat(shape).per_symbol()
+    body = [leaf[: rows * lanes].reshape(rows, lanes, *leaf.shape[1:]) for leaf in per_symbol]
     state, symbols = jax.lax.scan(lambda s, leaves: step(s, rebuilt(leaves), lanes), state, body, length=rows)
     symbols = symbols.reshape(-1)
-    if rest:
-        state, tail = step(state, rebuilt([leaf[rows * lanes :] for leaf in own]), rest)
+    if leftover:
+        state, tail = step(state, rebuilt([leaf[rows * lanes :] for leaf in per_symbol]), leftover)
         symbols = jnp.concatenate([symbols, tail])
     return state, symbols.reshape(shape)

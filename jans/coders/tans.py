@@ -407,9 +407,9 @@ def to_string(state: State, word_bits: int = 16) -> bytes:
     _check_word_bits(word_bits)
     check_one_stream(state, State)
     check(state)
-    rest = int(state.partial_word)
-    count = rest.bit_length() - 1
-    bits = [*np.asarray(state.words)[: int(state.size)].tolist(), rest - (1 << count)]
+    partial_word = int(state.partial_word)
+    count = partial_word.bit_length() - 1
+    bits = [*np.asarray(state.words)[: int(state.size)].tolist(), partial_word - (1 << count)]
     data = np.array(bits, "<u4").tobytes()
     total = 32 * int(state.size) + count
     whole = total // word_bits * word_bits // 8
@@ -455,9 +455,14 @@ def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16
     words = np.zeros(capacity, np.uint32)
     whole = (bits | 1 << total).to_bytes(4 * size + 4, "little")
     words[:size] = np.frombuffer(whole, "<u4", size)
-    rest = int.from_bytes(whole[4 * size :], "little")
+    partial_word = int.from_bytes(whole[4 * size :], "little")
     return State(
-        jnp.array(heads, jnp.uint32), jnp.uint32(rest), jnp.asarray(words), jnp.int32(size), jnp.int32(0), precision
+        jnp.array(heads, jnp.uint32),
+        jnp.uint32(partial_word),
+        jnp.asarray(words),
+        jnp.int32(size),
+        jnp.int32(0),
+        precision,
     )
 
 

@@ -37,7 +37,7 @@ __all__ = [
     "encode",
 ]
 
-MIN_CHUNK, DEFAULT_MAX_CHUNK, WANTED_CHUNKS = 2**14, 2**16, 2**12
+MIN_CHUNK, DEFAULT_MAX_CHUNK, TARGET_CHUNKS = 2**14, 2**16, 2**12
 """The smallest and the largest default chunk, in symbols, and the number of chunks that keeps a GPU busy."""
 MAX_CHUNK = 2**24
 """The largest chunk, in symbols."""
@@ -69,10 +69,10 @@ class Message:
     def streams(self) -> list[State]:
         """All streams in order, as batches."""
         axis = self.chunks.size.ndim - 1
-        rest = (
+        remainder = (
             [] if self.remainder is None else [jax.tree.map(lambda leaf: jnp.expand_dims(leaf, axis), self.remainder)]
         )
-        return [self.chunks, *rest]
+        return [self.chunks, *remainder]
 
     @property
     def status(self) -> jax.Array:
@@ -140,14 +140,18 @@ def encode(
     whole = n // chunk * chunk
     flat, part = symbols.reshape(-1), _Cut(model, symbols.shape)
     chunks = part.map(
-        lambda own, x: rans.push(empty, own, x), 0, n // chunk, chunk, flat[:whole].reshape(n // chunk, chunk)
+        lambda chunk_model, x: rans.push(empty, chunk_model, x),
+        0,
+        n // chunk,
+        chunk,
+        flat[:whole].reshape(n // chunk, chunk),
     )
-    rest = None if whole == n else rans.push(empty, part.model(whole, n - whole), flat[whole:])
-    return Message(chunks, rest, symbols.shape, chunk)
+    remainder = None if whole == n else rans.push(empty, part.model(whole, n - whole), flat[whole:])
+    return Message(chunks, remainder, symbols.shape, chunk)
 
 
 def _default_chunk(n: int) -> int:
-    return min(max(-(-n // WANTED_CHUNKS), MIN_CHUNK), DEFAULT_MAX_CHUNK)
+    return min(max(-(-n // TARGET_CHUNKS), MIN_CHUNK), DEFAULT_MAX_CHUNK)
 
 
 @functools.partial(jax.jit, static_argnames=("dtype",))
@@ -173,14 +177,14 @@ def _decode_chunks(message: Message, part: "_Cut", first: Any, dtype: Any) -> tu
     returns symbols along one axis."""
     count, chunk = message.chunks.size.shape[0], message.chunk
     chunks, symbols = part.map(
-        lambda own, state: rans.pop(state, own, (chunk,), dtype), first, count, chunk, message.chunks
+        lambda chunk_model, state: rans.pop(state, chunk_model, (chunk,), dtype), first, count, chunk, message.chunks
     )
-    symbols, rest = symbols.reshape(-1), message.remainder
-    if rest is not None:
+    symbols, remainder = symbols.reshape(-1), message.remainder
+    if remainder is not None:
         n = math.prod(part.shape) % chunk
-        rest, last = rans.pop(rest, part.model((first + count) * chunk, n), (n,), dtype)
+        remainder, last = rans.pop(remainder, part.model((first + count) * chunk, n), (n,), dtype)
         symbols = jnp.concatenate([symbols, last])
-    return Message(chunks, rest, message.shape, chunk), symbols
+    return Message(chunks, remainder, message.shape, chunk), symbols
 
 
 class _Cut:
@@ -188,25 +192,27 @@ class _Cut:
 
     def __init__(self, model: Any, shape: Shape):
         self.shape = shape
-        self.own, self.rebuilt = model.flat(shape).per_symbol()
+        self.per_symbol, self.rebuilt = model.flat(shape).per_symbol()
 
     def model(self, begin: Any, n: int) -> Any:
         """The model of the n symbols from `begin` on."""
         return self.rebuilt(self._leaves(begin, n))
 
     def _leaves(self, begin: Any, n: int) -> list[jax.Array]:
-        return [jax.lax.dynamic_slice_in_dim(leaf, begin, n) for leaf in self.own]
+        return [jax.lax.dynamic_slice_in_dim(leaf, begin, n) for leaf in self.per_symbol]
 
     def map(self, code: Callable[..., Any], first: Any, count: int, chunk: int, arrays: Any) -> Any:
         """`code(model, arrays)` for chunks first, first + 1, ...;
         the first axis of `arrays` counts the chunks."""
         if count == 0:
             struct = lambda leaf, *lead: jax.ShapeDtypeStruct((*lead, *leaf.shape[1:]), leaf.dtype)
-            own = [struct(leaf, chunk) for leaf in self.own]
-            one = jax.eval_shape(lambda own, part: code(self.rebuilt(own), part), own, jax.tree.map(struct, arrays))
+            per_symbol = [struct(leaf, chunk) for leaf in self.per_symbol]
+            one = jax.eval_shape(
+                lambda per_symbol, part: code(self.rebuilt(per_symbol), part), per_symbol, jax.tree.map(struct, arrays)
+            )
             return jax.tree.map(lambda leaf: jnp.zeros((0, *leaf.shape), leaf.dtype), one)
         leaves = [leaf.reshape(count, chunk, *leaf.shape[1:]) for leaf in self._leaves(first * chunk, count * chunk)]
-        return jax.vmap(lambda own, part: code(self.rebuilt(own), part), axis_size=count)(leaves, arrays)
+        return jax.vmap(lambda per_symbol, part: code(self.rebuilt(per_symbol), part), axis_size=count)(leaves, arrays)
 
 
 # ---- bytes ----
@@ -298,21 +304,21 @@ class Reader:
         self._read_index(head[: at + 4])
 
     def _read_index(self, head: bytes) -> None:
-        wanted = self._count * _ENTRY.size + 4
+        index_bytes = self._count * _ENTRY.size + 4
         # Compare with the size of the file first: damaged bytes must not make us allocate memory for chunks
         # that are not there.
         self._file.seek(0, io.SEEK_END)
         self._there = self._file.tell() - self._begin
         there = self._there - len(head)
-        if there < wanted:
-            raise CodingError(f"these bytes are cut short: {wanted} of an index are needed, {there} are there.")
+        if there < index_bytes:
+            raise CodingError(f"these bytes are cut short: {index_bytes} of an index are needed, {there} are there.")
         self._file.seek(self._begin + len(head))
-        index = self._file.read(wanted)
+        index = self._file.read(index_bytes)
         if zlib.crc32(head + index[:-4]) != struct.unpack("<I", index[-4:])[0]:
             raise CodingError("these bytes are damaged: the checksum of the index does not match. Fetch them again.")
         entries = np.frombuffer(index, "<u4", 2 * self._count).reshape(-1, 2).astype(np.int64)
         self._sums = entries[:, 1]
-        self._ends = len(head) + wanted + np.concatenate([[0], np.cumsum(entries[:, 0])])
+        self._ends = len(head) + index_bytes + np.concatenate([[0], np.cumsum(entries[:, 0])])
         self.length = int(self._ends[-1])
 
     def message(self) -> Message:
@@ -349,10 +355,11 @@ class Reader:
             check(left)
         except CodingError as error:
             raise CodingError(f"of chunks {first} to {last - 1}, {error}") from None
-        rest = np.flatnonzero(~np.asarray(left.is_empty))
-        if rest.size:
+        unfinished = np.flatnonzero(~np.asarray(left.is_empty))
+        if unfinished.size:
             raise CodingError(
-                f"chunk {first + int(rest[0])} goes on after its last symbol. Decode with the models that encoded it."
+                f"chunk {first + int(unfinished[0])} goes on after its last symbol. "
+                "Decode with the models that encoded it."
             )
         begin, end = begin - first * self.chunk, end - first * self.chunk
         # Cut on the host: a device would compile a program for each length.
@@ -380,8 +387,8 @@ class Reader:
         capacity = 1 << (8 * longest // v.word_bits).bit_length()
         states = byte_strings.read_strings(strings, capacity, self._lanes, v.name)
         chunks = jax.tree.map(lambda leaf: jnp.asarray(leaf[:whole]), states)
-        rest = jax.tree.map(lambda leaf: jnp.asarray(leaf[-1]), states) if whole < len(strings) else None
-        return Message(chunks, rest, self.shape, self.chunk)
+        remainder = jax.tree.map(lambda leaf: jnp.asarray(leaf[-1]), states) if whole < len(strings) else None
+        return Message(chunks, remainder, self.shape, self.chunk)
 
     def _chunk(self, k: int) -> bytes:
         begin, end = self._ends[k : k + 2].tolist()

@@ -44,12 +44,12 @@ def _digest(digest: Any, name: str, tree: Any) -> None:
         digest.update(f"{name}={tree.public_name}{settings}\n".encode())
     named = lambda part: part is not tree and hasattr(part, "public_name")
     for path, part in jax.tree.leaves_with_path(tree, is_leaf=named):
-        own = "/".join(filter(None, (name, jax.tree_util.keystr(path, simple=True, separator="/"))))
+        full_name = "/".join(filter(None, (name, jax.tree_util.keystr(path, simple=True, separator="/"))))
         if named(part):
-            _digest(digest, own, part)
+            _digest(digest, full_name, part)
         else:
-            array = _numbers(own, part)
-            digest.update(f"{own}:{array.dtype.name}{list(array.shape)}\n".encode())
+            array = _numbers(full_name, part)
+            digest.update(f"{full_name}:{array.dtype.name}{list(array.shape)}\n".encode())
             digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
 
 

@@ -236,9 +236,9 @@ def _decode(coder: TableCoder, states: State, index: jax.Array, single: bool) ->
 def _check_end(states: State) -> None:
     check(states)
     ends: Any = {"head": np.asarray(states.head), "size": np.asarray(states.size)}
-    rest = ~rans.is_empty(dataclasses.replace(states, **ends))
-    if rest.any():
+    unfinished = ~rans.is_empty(dataclasses.replace(states, **ends))
+    if unfinished.any():
         raise CodingError(
-            f"message {int(np.flatnonzero(rest)[0])} of {rest.size} goes on after its last symbol. Decode as many "
-            "symbols as were encoded, with the same tables and index."
+            f"message {int(np.flatnonzero(unfinished)[0])} of {unfinished.size} goes on after its last symbol. "
+            "Decode as many symbols as were encoded, with the same tables and index."
         )

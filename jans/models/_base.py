@@ -161,9 +161,9 @@ class Model(abc.ABC):
 
         Its shape is [n], or () if all symbols share parameters.
         """
-        own, rebuilt = self.per_symbol()
+        leaves, rebuilt = self.per_symbol()
         one = math.prod(self.shape) == 1
-        return rebuilt([_flat_leaf(leaf, self.shape, () if one else shape) for leaf in own])
+        return rebuilt([_flat_leaf(leaf, self.shape, () if one else shape) for leaf in leaves])
 
     def per_symbol(self) -> tuple[list[jax.Array], Callable[[list[Any]], "Model"]]:
         """The leaves whose shape starts with the shape of the model, and a function that rebuilds the model.
@@ -174,10 +174,10 @@ class Model(abc.ABC):
         leaves, tree = jax.tree.flatten(self)
         flags = _flags(self) if self.shape else [False] * len(leaves)
 
-        def rebuilt(own):
-            fresh = iter(own)
-            given = [next(fresh) if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
-            return jax.tree.unflatten(tree, given)
+        def rebuilt(new_leaves):
+            fresh = iter(new_leaves)
+            merged = [next(fresh) if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
+            return jax.tree.unflatten(tree, merged)
 
         return [leaf for leaf, flag in zip(leaves, flags, strict=True) if flag], rebuilt
 
@@ -266,9 +266,9 @@ def _flags(model: Model) -> list[bool]:
     whether its shape starts with the model's."""
     flags: list[bool] = []
     for name in model.leaves:
-        own = name not in model.shared
+        leads = name not in model.shared
         for part in jax.tree.leaves(getattr(model, name), is_leaf=lambda part: isinstance(part, Model)):
-            flags += [own and flag for flag in _flags(part)] if isinstance(part, Model) else [own]
+            flags += [leads and flag for flag in _flags(part)] if isinstance(part, Model) else [leads]
     return flags
 
 
@@ -278,10 +278,10 @@ def _flat_leaf(leaf: jax.Array, model: Shape, symbols: Shape) -> jax.Array:
             f"the leaves of a model of shape {model} must lead with this shape, or be named in its `shared`; got one "
             f"of shape {leaf.shape}."
         )
-    rest = leaf.shape[len(model) :]
+    inner = leaf.shape[len(model) :]
     if not symbols:
-        return leaf.reshape(rest)
-    return jnp.broadcast_to(leaf, (*symbols, *rest)).reshape(-1, *rest)
+        return leaf.reshape(inner)
+    return jnp.broadcast_to(leaf, (*symbols, *inner)).reshape(-1, *inner)
 
 
 def check_floats(name: str, values: Any) -> jax.Array:

@@ -37,8 +37,8 @@ def _leading_one(length: jax.Array) -> jax.Array:
 
 def _piece(number: jax.Array, j: int) -> jax.Array:
     """Piece j of the bits after the leading one of numbers."""
-    rest = number ^ _leading_one(_length(number))
-    return (rest >> (_PIECE_BITS * j) & 2**_PIECE_BITS - 1).astype(jnp.int32)
+    below = number ^ _leading_one(_length(number))
+    return (below >> (_PIECE_BITS * j) & 2**_PIECE_BITS - 1).astype(jnp.int32)
 
 
 class Number(_base.Composite):

@@ -63,11 +63,11 @@ def documented(text: str) -> Callable[[type], type]:
 # ---- integers that are either static, or traced with a value for every symbol ----
 
 
-def check_integer(name: str, value: Any, least: int, most: int) -> Bound:
+def check_integer(name: str, value: Any, minimum: int, maximum: int) -> Bound:
     """Returns an int within its limits, or an int32 array; raises for anything else."""
     if isinstance(value, int | np.integer):
-        if not least <= value <= most:
-            raise ValueError(f"{name} must be from {least} to {most}, got {value}.")
+        if not minimum <= value <= maximum:
+            raise ValueError(f"{name} must be from {minimum} to {maximum}, got {value}.")
         return int(value)
     array = jnp.asarray(value)
     if not jnp.issubdtype(array.dtype, jnp.integer):

@@ -79,13 +79,13 @@ class Categorical(_rows.RowsModel):
         return self._quantised() if self.table is None else self.table
 
     def _quantised(self) -> jax.Array:
-        values = jax.lax.stop_gradient(self._given)
+        values = jax.lax.stop_gradient(self._values)
         if self.logits is not None:
             return quantize.logits(values, self.precision, self.mask)
         return (quantize.perfect if self.rule == "perfect" else quantize.fast)(values, self.precision, self.mask)
 
     @property
-    def _given(self) -> jax.Array:
+    def _values(self) -> jax.Array:
         """The probabilities or the logits."""
         leaf = self.logits if self.probs is None else self.probs
         assert leaf is not None
@@ -93,11 +93,11 @@ class Categorical(_rows.RowsModel):
 
     @property
     def shape(self) -> Shape:
-        return self._given.shape[:-1]
+        return self._values.shape[:-1]
 
     @property
     def bounds(self) -> tuple[int, int]:
-        return 0, self._given.shape[-1] - 1
+        return 0, self._values.shape[-1] - 1
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         return _rows.flat_rows(_base.constant(self.cdf, (self.probs, self.logits)), shape)

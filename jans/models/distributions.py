@@ -65,11 +65,11 @@ class _Options:
         return model(*parameters, **bounds, precision=self.precision)
 
     def ends(self, *names: str) -> dict[str, int]:
-        given = {name: getattr(self, name) for name in names}
-        for name, value in given.items():
+        bounds = {name: getattr(self, name) for name in names}
+        for name, value in bounds.items():
             if value is None:
                 raise ValueError(f"{self.name} has no end of its own: pass {' and '.join(names)}. {name} is missing.")
-        return {name: int(value) for name, value in given.items()}
+        return {name: int(value) for name, value in bounds.items()}
 
 
 def _first(distribution: Any, *names: str) -> Any:
@@ -91,8 +91,8 @@ def _parameter(distribution: Any) -> tuple[str, jax.Array]:
     """Whether a distribution was made of probs or of logits, and these values."""
     for name in ("probs", "logits"):
         # numpyro tells by the class. distrax and TensorFlow Probability store the other one as None.
-        own = type(distribution).__name__.endswith(name.capitalize())
-        if own or getattr(distribution, f"_{name}", None) is not None:
+        by_class = type(distribution).__name__.endswith(name.capitalize())
+        if by_class or getattr(distribution, f"_{name}", None) is not None:
             return name, _floats(getattr(distribution, name))
     name = "probs" if getattr(distribution, "logits", None) is None else "logits"
     return name, _floats(_first(distribution, name))
@@ -167,9 +167,9 @@ def _quantized(d: Any, options: _Options) -> _base.Model:
     kind = type(d.distribution).__name__
     if kind not in kinds:
         raise TypeError(f"quantized {', '.join(kinds)} have a model, got {kind}.")
-    given = {"low": _first(d, "low"), "high": _first(d, "high")}
-    given = {name: int(np.asarray(end).ravel()[0]) for name, end in given.items()}
-    return options.make(kinds[kind], _floats(d.distribution.loc) + 0.5, _floats(d.distribution.scale), **given)
+    bounds = {"low": _first(d, "low"), "high": _first(d, "high")}
+    bounds = {name: int(np.asarray(end).ravel()[0]) for name, end in bounds.items()}
+    return options.make(kinds[kind], _floats(d.distribution.loc) + 0.5, _floats(d.distribution.scale), **bounds)
 
 
 KNOWN: dict[str, Callable[[Any, _Options], _base.Model]] = {

@@ -83,9 +83,9 @@ class NormalGrid:
     """
 
     def __init__(self, bits: int):
-        most = tables.GRID_BITS - 1
-        if not 1 <= bits <= most:
-            raise ValueError(f"bits must be from 1 to {most}, got {bits}.")
+        max_bits = tables.GRID_BITS - 1
+        if not 1 <= bits <= max_bits:
+            raise ValueError(f"bits must be from 1 to {max_bits}, got {bits}.")
         self.bits = bits
         step = 2 ** (tables.GRID_BITS - bits)
         self.edges = jnp.asarray(tables.normal_grid()[::step])

@@ -163,9 +163,9 @@ def _check_index(index: Any) -> jax.Array:
 def _guide_bits(count: int, n: int, precision: int) -> int:
     """Four entries for each symbol, down to one entry for two symbols
     if a large table would not fit the cache."""
-    least = max(n - 1, 1).bit_length()
-    bits = least + 2
-    while bits > least - 1 and count * 8 * 2**bits > _GUIDE_BYTES:
+    symbol_bits = max(n - 1, 1).bit_length()
+    bits = symbol_bits + 2
+    while bits > symbol_bits - 1 and count * 8 * 2**bits > _GUIDE_BYTES:
         bits -= 1
     return min(bits, precision)
 

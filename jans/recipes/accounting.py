@@ -190,12 +190,12 @@ def account_each(codec: Codec, state: State, data: Any) -> tuple[State, Account]
     names = _names(codec, _structs(states, 1), _structs(all_data, 2))
     after, *counts = _with_constants_as_arguments(jax.vmap(functools.partial(_push, codec, names)))(states, all_data)
     word = find_variant(state.variant).word_bits
-    booked, held = (word * np.asarray(words, float) + _UNIT * np.asarray(units, float) for words, units in counts)
-    start = held[:, -1]
+    booked, contents = (word * np.asarray(words, float) + _UNIT * np.asarray(units, float) for words, units in counts)
+    start = contents[:, -1]
     # Differences between neighbours are the bits of each datum, because a datum is pushed after those behind
     # it.
-    booked, held = booked[:, :-1] - booked[:, 1:], held[:, :-1] - held[:, 1:]
-    bits = np.concatenate([booked, held[..., None] - booked.sum(-1, keepdims=True)], axis=-1)
+    booked, contents = booked[:, :-1] - booked[:, 1:], contents[:, :-1] - contents[:, 1:]
+    bits = np.concatenate([booked, contents[..., None] - booked.sum(-1, keepdims=True)], axis=-1)
     if not batch:
         after, bits, start = jax.tree.map(lambda leaf: leaf[0], after), bits[0], start[0]
     return check(after), Account((*names, OTHER), bits, start)
@@ -222,7 +222,7 @@ def _push(codec: Codec, names: tuple[str, ...], state: State, data: Any) -> tupl
     last = ((end.words, end.units), end.content)
     # In the order of data: first the state after the first datum was pushed (the end), last the state before
     # any push.
-    books, contents = jax.tree.map(lambda head, rest: jnp.concatenate([head[None], rest]), last, before)
+    books, contents = jax.tree.map(lambda head, others: jnp.concatenate([head[None], others]), last, before)
     return State(*(getattr(end, field.name) for field in dataclasses.fields(State))), books, contents
 
 

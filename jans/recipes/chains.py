@@ -50,7 +50,7 @@ def fork(state: rans.State, n: int, n_bytes: int) -> rans.State:
     state = dataclasses.replace(state, status=state.status | spent)
     empty = rans.init(state.capacity, state.lanes, state.variant)
     others = jax.vmap(lambda row: rans.push(empty, _byte(), row))(data)
-    return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), state, others)
+    return jax.tree.map(lambda first, remaining: jnp.concatenate([first[None], remaining]), state, others)
 
 
 def rejoin(states: rans.State, n_bytes: int) -> rans.State:
@@ -68,8 +68,8 @@ def rejoin(states: rans.State, n_bytes: int) -> rans.State:
     if states.size.ndim != 1:
         raise ValueError(f"states must be one axis of streams, as fork gives them, got shape {states.size.shape}.")
     _check_bytes(n_bytes)
-    first, rest = jax.tree.map(lambda leaf: leaf[0], states), jax.tree.map(lambda leaf: leaf[1:], states)
-    others, data = jax.vmap(lambda one: rans.pop(one, _byte(), shape=(n_bytes,), dtype=jnp.uint8))(rest)
+    first, remaining = jax.tree.map(lambda leaf: leaf[0], states), jax.tree.map(lambda leaf: leaf[1:], states)
+    others, data = jax.vmap(lambda one: rans.pop(one, _byte(), shape=(n_bytes,), dtype=jnp.uint8))(remaining)
     bad = jnp.where(rans.is_empty(others), others.status, others.status | BAD_DATA)
     status = jnp.bitwise_or.reduce(bad, initial=0) | first.status
     return rans.push(dataclasses.replace(first, status=status), _byte(), data)

@@ -12,7 +12,7 @@ from jans.models import Uniform
 from jans.models._base import DEFAULT_PRECISION, Model
 
 
-class _Given(Model):
+class _KnownInterval(Model):
     """One symbol with a known interval."""
 
     leaves = ("start", "freq")
@@ -96,7 +96,7 @@ def multiset(element: Codec, n: int, precision: int = DEFAULT_PRECISION) -> Code
             less, equal = _compare(rows, row)
             there = jnp.arange(n) < size
             start, freq = choice((less & there).sum(), (equal & there).sum(), size)
-            return (rans.push(state, _Given(start, freq, precision), jnp.int32(0)), rows), datum
+            return (rans.push(state, _KnownInterval(start, freq, precision), jnp.int32(0)), rows), datum
 
         width = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(element.pop, state)[1]))
         rows = jnp.zeros((n, width), jnp.int32)

@@ -11,7 +11,7 @@ from jans.reference.jax.stacks import i64
 from jans.status import BAD_MODEL
 
 BUCKET_WORDS = 8
-MOST_PRECISION, MOST_SYMBOLS = 31, 2**24
+MAX_PRECISION, MAX_SYMBOLS = 31, 2**24
 
 u32, i32 = jnp.uint32, jnp.int32
 

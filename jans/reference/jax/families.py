@@ -199,10 +199,10 @@ def _incomplete_beta(exact, x, p, q):
     log_beta = exact.log_gamma(p) + exact.log_gamma(q) - exact.log_gamma(p + q)
     sum_pq = p + q
     flip = p < exact.times(sum_pq, x)
-    base, rest = jnp.where(flip, 1 - x, x), jnp.where(flip, x, 1 - x)
+    base, complement = jnp.where(flip, 1 - x, x), jnp.where(flip, x, 1 - x)
     p, q = jnp.where(flip, q, p), jnp.where(flip, p, q)
-    parts = jnp.trunc(q + exact.times(rest, sum_pq)).astype(i64)
-    ratio = exact.divide(base, rest)
+    parts = jnp.trunc(q + exact.times(complement, sum_pq)).astype(i64)
+    ratio = exact.divide(base, complement)
 
     def step(carry):
         term, index, total, parts, factor, sum_pq, _ = carry
@@ -220,7 +220,7 @@ def _incomplete_beta(exact, x, p, q):
     one = jnp.ones_like(x)
     start = (one, one, one, parts, q - 1, sum_pq, x != x)
     total = lax.while_loop(lambda carry: ~carry[-1], step, start)[2]
-    power = exact.times(p, exact.log(base)) + exact.times(q - 1, exact.log(rest)) - log_beta
+    power = exact.times(p, exact.log(base)) + exact.times(q - 1, exact.log(complement)) - log_beta
     total = exact.divide(exact.times(total, exact.exp(power)), p)
     return jnp.where(flip, 1 - total, total)
 

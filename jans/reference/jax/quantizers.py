@@ -97,8 +97,8 @@ def _give_one_to_each(freq):
     line = jnp.argsort(jnp.where(spare > 0, spare, jnp.iinfo(freq.dtype).max), stable=True)
     missing = jnp.sum(freq == 0)
     before = jnp.cumsum(spare[line]) - spare[line]
-    given = jnp.clip(missing - before, 0, spare[line])
-    return jnp.maximum(freq, 1).at[line].add(-given)
+    donated = jnp.clip(missing - before, 0, spare[line])
+    return jnp.maximum(freq, 1).at[line].add(-donated)
 
 
 def quantize_nearest(probs, size, *, precision, away):
@@ -109,8 +109,8 @@ def quantize_nearest(probs, size, *, precision, away):
     probs = jnp.where(inside, flushed(probs), 0).astype(jnp.float64)
     rounding = lax.RoundingMethod.AWAY_FROM_ZERO if away else lax.RoundingMethod.TO_NEAREST_EVEN
     count = lax.round(probs * total, rounding)
-    most = 2.0 ** min(52, 64 - precision)
-    fits = (jnp.sum(count) >= 1) & (jnp.sum(count) < most)
+    limit = 2.0 ** min(52, 64 - precision)
+    fits = (jnp.sum(count) >= 1) & (jnp.sum(count) < limit)
     valid = (size <= min(n, total)) & jnp.all(probs >= 0) & fits  # without a symbol the sum is 0
     count = jnp.where(valid, count, 1).astype(u64)
     share = (count * u64(total) // jnp.sum(count)).astype(jnp.int64)

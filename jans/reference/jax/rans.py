@@ -195,8 +195,8 @@ def _turns(n, lanes):
     whole = n // lanes * lanes
     symbols, numbers = 2 * np.arange(n, dtype=np.int32), 2 * np.arange(n, dtype=np.int32) + 1
     groups = [turn[:whole].reshape(-1, lanes) for turn in (symbols, numbers)]
-    rest = [turn[whole:, None] for turn in (symbols, numbers)]
-    return jnp.asarray(np.concatenate([np.hstack(groups).reshape(-1), np.hstack(rest).reshape(-1)]))
+    leftover = [turn[whole:, None] for turn in (symbols, numbers)]
+    return jnp.asarray(np.concatenate([np.hstack(groups).reshape(-1), np.hstack(leftover).reshape(-1)]))
 
 
 def rans_push_bypass(

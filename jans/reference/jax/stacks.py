@@ -43,21 +43,21 @@ def closed(words, size, status):
     return jnp.minimum(size, 2**31 - 1).astype(i32), status | flag(size > words.shape[0], OVERFLOW)
 
 
-def read(words, size, wanted):
-    """Reads the word on top, if `wanted`.
+def read(words, size, needed):
+    """Reads the word on top, if `needed`.
 
-    Returns the word (zero if there is none), the size without it, and whether a wanted word was missing.
+    Returns the word (zero if there is none), the size without it, and whether a needed word was missing.
     """
     stored = (size > 0) & (size <= words.shape[0])
     word = words[jnp.clip(size - 1, 0, words.shape[0] - 1)].astype(u64) if words.size else u64(0)
-    return jnp.where(stored, word, u64(0)), size - (wanted & (size > 0)), wanted & (size == 0)
+    return jnp.where(stored, word, u64(0)), size - (needed & (size > 0)), needed & (size == 0)
 
 
-def write(words, size, word, wanted):
-    """Writes a word on top, if `wanted` and if there is room. Returns the words, and the size with it."""
-    at = jnp.where(wanted, size, words.shape[0])
+def write(words, size, word, needed):
+    """Writes a word on top, if `needed` and if there is room. Returns the words, and the size with it."""
+    at = jnp.where(needed, size, words.shape[0])
     words = words.at[at].set(word.astype(words.dtype), mode="drop") if words.size else words
-    return words, size + wanted
+    return words, size + needed
 
 
 def loop(n, step, carry):

@@ -27,8 +27,8 @@ def tans_tables(cdf, escape, *, precision):
     place = jnp.zeros(total, i64).at[states].set(turn)
     start, freq = wide[:-1], wide[1:] - wide[:-1]
     numbers = freq[symbols] + place - start[symbols]
-    most = precision - jnp.where(freq <= 1, 0, length_of(jnp.maximum(freq, 2) - 1) - 1)
-    bits, places = (most << 16) - (freq << most), jnp.arange(n)
+    max_bits = precision - jnp.where(freq <= 1, 0, length_of(jnp.maximum(freq, 2) - 1) - 1)
+    bits, places = (max_bits << 16) - (freq << max_bits), jnp.arange(n)
     codes = jnp.stack([jnp.where(places == escape, bits | ESCAPE_CODE, bits), start - freq], axis=-1)
     codes = jnp.where(((freq == 0) | (places > escape))[:, None], jnp.array([NO_CODE, BAD_SYMBOL]), codes)
     codes = jnp.where(good, codes, jnp.array([NO_CODE, BAD_MODEL]))
@@ -38,10 +38,10 @@ def tans_tables(cdf, escape, *, precision):
     return codes.astype(u32), states.astype(jnp.uint16), decoder.astype(u32), jnp.where(good, escape, -1).astype(i32)
 
 
-def _open(head, rest, size, status, precision):
+def _open(head, partial_word, size, status, precision):
     good = head >> u32(precision) == 1
     head = jnp.where(good, head, u32(2**precision)).astype(i64)
-    return head, *open_bits(rest, size, status | flag(~jnp.all(good), BAD_STATE))
+    return head, *open_bits(partial_word, size, status | flag(~jnp.all(good), BAD_STATE))
 
 
 def _row(index, i, count):
@@ -63,10 +63,23 @@ def _code_at(codes, place, row):
 
 
 def tans_push(
-    head, rest, words, size, status, symbols, codes, states, escape, offset, index, *, precision, bypass_precision
+    head,
+    partial_word,
+    words,
+    size,
+    status,
+    symbols,
+    codes,
+    states,
+    escape,
+    offset,
+    index,
+    *,
+    precision,
+    bypass_precision,
 ):
     n, lanes, total, count = symbols.shape[0], head.shape[0], 2**precision, codes.shape[0]
-    head, rest, size, status = _open(head, rest, size, status, precision)
+    head, partial_word, size, status = _open(head, partial_word, size, status, precision)
 
     def push_escaped(bits, code, place, row, known):
         """Writes the digits of a value outside of the alphabet.
@@ -99,16 +112,18 @@ def tans_push(
         after = total | states[row, (x >> length) + code[1] & total - 1].astype(i64) & total - 1
         return head.at[i % lanes].set(jnp.where(coded, after, x)), bits, status | why
 
-    carry = head, (rest, words, size), status
-    head, (rest, words, size), status = loop(n if codes.size else 0, step, carry)
+    carry = head, (partial_word, words, size), status
+    head, (partial_word, words, size), status = loop(n if codes.size else 0, step, carry)
     if n and not codes.size:
         status |= BAD_SYMBOL if count else BAD_MODEL
-    return head.astype(u32), rest.astype(u32), words, *closed(words, size, status)
+    return head.astype(u32), partial_word.astype(u32), words, *closed(words, size, status)
 
 
-def tans_pop(head, rest, words, size, status, decoder, escape, offset, index, *, precision, bypass_precision, n, dtype):
+def tans_pop(
+    head, partial_word, words, size, status, decoder, escape, offset, index, *, precision, bypass_precision, n, dtype
+):
     lanes, total, count = head.shape[0], 2**precision, decoder.shape[0]
-    head, rest, size, status = _open(head, rest, size, status, precision)
+    head, partial_word, size, status = _open(head, partial_word, size, status, precision)
 
     def read(state, start, length):
         """A number whose leading bits are `start`, followed by `length` bits from the words."""
@@ -147,12 +162,12 @@ def tans_pop(head, rest, words, size, status, decoder, escape, offset, index, *,
             coded, why = coded & (~escaped | good), why | flag(coded & escaped & ~good, BAD_DATA)
         symbol = place + _offset(offset, row)
         fits = symbol == symbol.astype(i32)
-        rest, at, status = state
-        state = rest, at, status | why | flag(coded & ~fits, BAD_DATA)
+        partial_word, at, status = state
+        state = partial_word, at, status | why | flag(coded & ~fits, BAD_DATA)
         symbols = symbols.at[i].set(jnp.where(coded & fits, symbol, 0).astype(dtype))
         return head, state, symbols
 
-    carry = head, (rest, size, status), jnp.zeros(n, dtype)
-    head, (rest, size, status), symbols = loop(n if count else 0, step, carry)
+    carry = head, (partial_word, size, status), jnp.zeros(n, dtype)
+    head, (partial_word, size, status), symbols = loop(n if count else 0, step, carry)
     status = status | (BAD_MODEL if n and not count else 0)
-    return head.astype(u32), rest.astype(u32), size.astype(i32), status, symbols
+    return head.astype(u32), partial_word.astype(u32), size.astype(i32), status, symbols

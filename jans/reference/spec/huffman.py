@@ -50,32 +50,32 @@ def golomb(symbol: int, order: int) -> str:
     return "0" * (len(digits) - 1 - order) + digits
 
 
-def append(rest: int, words: MutableSequence[int], bits: str) -> int:
+def append(partial_word: int, words: MutableSequence[int], bits: str) -> int:
     """Puts bits at the end of the words, in place, and returns the new partial word."""
-    rest += (int("1" + bits[::-1], 2) - 1) << rest.bit_length() - 1
-    while rest >> 32:
-        words.append(rest % 2**32)
-        rest >>= 32
-    return rest
+    partial_word += (int("1" + bits[::-1], 2) - 1) << partial_word.bit_length() - 1
+    while partial_word >> 32:
+        words.append(partial_word % 2**32)
+        partial_word >>= 32
+    return partial_word
 
 
-def take_last(rest: int, words: MutableSequence[int]) -> tuple[int, int]:
+def take_last(partial_word: int, words: MutableSequence[int]) -> tuple[int, int]:
     """Takes a bit from the end of the words, in place; returns the new partial word, and the bit."""
-    if rest == 1:
+    if partial_word == 1:
         if not words:
             raise OutOfDataError
-        rest = 1 << 32 | words.pop()
-    below = 1 << rest.bit_length() - 2
-    return below | rest % below, rest // below % 2
+        partial_word = 1 << 32 | words.pop()
+    below = 1 << partial_word.bit_length() - 2
+    return below | partial_word % below, partial_word // below % 2
 
 
-def take_first(rest: int, words: deque[int]) -> tuple[int, int]:
+def take_first(partial_word: int, words: deque[int]) -> tuple[int, int]:
     """As `take_last`, from the front."""
-    if rest == 1:
+    if partial_word == 1:
         if not words:
             raise OutOfDataError
-        rest = 1 << 32 | words.popleft()
-    return rest >> 1, rest % 2
+        partial_word = 1 << 32 | words.popleft()
+    return partial_word >> 1, partial_word % 2
 
 
 def find(nodes: Children, bits: Iterator[int]) -> int:

@@ -54,11 +54,11 @@ def read(bits: int, count: int) -> tuple[int, int]:
 def escape_digits(place: int, escape: int, bits: int) -> list[int]:
     """The digits of a value outside of the alphabet, in the order in which they are read."""
     number = -2 * place - 1 if place < 0 else 2 * (place - escape)
-    most, digits = 2**bits - 1, []
+    max_digit, digits = 2**bits - 1, []
     while number:
-        digits.append(number & most)
+        digits.append(number & max_digit)
         number >>= bits
-    return [most] * (len(digits) // most) + [len(digits) % most, *digits]
+    return [max_digit] * (len(digits) // max_digit) + [len(digits) % max_digit, *digits]
 
 
 def push(

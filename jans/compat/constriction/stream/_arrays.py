@@ -12,12 +12,12 @@ INT32 = np.iinfo(np.int32)
 ZERO_PROBABILITY = "Tried to encode symbol that has zero probability under the used entropy model."
 
 
-def _array(name: str, value: Any, wanted: str, rank: int, *kinds: Any) -> np.ndarray:
+def _array(name: str, value: Any, expected: str, rank: int, *kinds: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray | jax.Array):
-        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}. Convert it with np.asarray.")
+        raise TypeError(f"{name} must be {expected}, got {type(value).__name__}. Convert it with np.asarray.")
     array = np.asarray(value)
     if array.ndim != rank or not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
-        raise TypeError(f"{name} must be {wanted}, got {array.dtype} of shape {array.shape}.")
+        raise TypeError(f"{name} must be {expected}, got {array.dtype} of shape {array.shape}.")
     return array
 
 
@@ -54,8 +54,8 @@ def probabilities(value: Any, rank: int) -> np.ndarray:
 
     Half precisions become float32, integers float64.
     """
-    wanted = f"a {'one' if rank == 1 else 'two'}-dimensional array of floats"
-    array = _array("probabilities", value, wanted, rank, np.floating, np.integer)
+    expected = f"a {'one' if rank == 1 else 'two'}-dimensional array of floats"
+    array = _array("probabilities", value, expected, rank, np.floating, np.integer)
     if array.dtype in (np.float32, np.float64):
         return array
     return array.astype(np.float32 if jnp.issubdtype(array.dtype, np.floating) else np.float64)

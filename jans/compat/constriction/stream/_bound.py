@@ -80,18 +80,18 @@ def shared(model: _base.Model, low: int = 0) -> Known:
     return Known(None, lambda begin, end: model, low)
 
 
-def operands(kind: str, fixed: dict[int, np.ndarray], given: dict[int, np.ndarray]) -> Known:
+def operands(kind: str, fixed: dict[int, np.ndarray], per_symbol: dict[int, np.ndarray]) -> Known:
     """A model in closed form, from shared operands and operands for each symbol, both by position."""
-    places = range(len(fixed) + len(given))
-    if not given:
+    places = range(len(fixed) + len(per_symbol))
+    if not per_symbol:
         with on_host():
             return shared(Operands(kind, tuple(jnp.asarray(fixed[k]) for k in places), None))
 
     def part(begin, end):
-        values = tuple(fixed[k] if k in fixed else given[k][begin:end] for k in places)
+        values = tuple(fixed[k] if k in fixed else per_symbol[k][begin:end] for k in places)
         return Operands(kind, values, end - begin if end - begin > 1 else None)
 
-    return Known(next(iter(given.values())).shape[0], part)
+    return Known(next(iter(per_symbol.values())).shape[0], part)
 
 
 def probabilities(values: np.ndarray, perfect: bool) -> Known:

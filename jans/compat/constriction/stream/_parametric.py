@@ -52,11 +52,11 @@ class Parametric(Model):
                 f"Wrong number of model parameters: expected {len(self._open)}, got {len(parameters)}. They are "
                 f"{', '.join(self._open)}."
             )
-        given = {name: self._convert(name, value) for name, value in zip(self._open, parameters, strict=True)}
-        check_lengths([len(value) for value in given.values()], n)
-        for name, value in given.items():
+        arrays = {name: self._convert(name, value) for name, value in zip(self._open, parameters, strict=True)}
+        check_lengths([len(value) for value in arrays.values()], n)
+        for name, value in arrays.items():
             self._check(name, value)
-        return self._make(given)
+        return self._make(arrays)
 
     def _convert(self, name: str, value: Any) -> np.ndarray:
         return _arrays.parameters(name, value)
@@ -64,7 +64,7 @@ class Parametric(Model):
     def _check(self, name: str, value: np.ndarray) -> None:
         """Raises ValueError for values that kernels do not refuse, and for invalid shared values."""
 
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+    def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
         raise NotImplementedError
 
 
@@ -84,8 +84,8 @@ class Integers(Parametric):
 
     def _set(self, **parameters: Any) -> None:
         self._places = list(parameters)
-        given = {name: value for name, value in parameters.items() if value is not None}
-        converted = {name: (_arrays.whole if name in self._whole else _arrays.real)(v) for name, v in given.items()}
+        fixed = {name: value for name, value in parameters.items() if value is not None}
+        converted = {name: (_arrays.whole if name in self._whole else _arrays.real)(v) for name, v in fixed.items()}
         super()._set(**(parameters | converted))
 
     def _convert(self, name: str, value: Any) -> np.ndarray:
@@ -95,13 +95,13 @@ class Integers(Parametric):
         """Operands that are not parameters, by position."""
         return {}
 
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+    def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
         place = self._places.index
         fixed = {
             place(name): np.array([value], np.int32 if name in self._whole else np.float64)
             for name, value in self._fixed.items()
         }
-        return _bound.operands(self._kind, fixed | self._operands(), {place(name): v for name, v in given.items()})
+        return _bound.operands(self._kind, fixed | self._operands(), {place(name): v for name, v in arrays.items()})
 
 
 def check_support(low: Any, high: Any) -> tuple[int, int]:

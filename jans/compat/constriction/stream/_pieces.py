@@ -4,11 +4,11 @@ import collections
 
 LONGEST = 4**10
 _ENOUGH = 1000
-_MOST_OWN = 16
+_MAX_OWN = 16
 _LONGEST_OWN = 4**8
 _calls: collections.Counter[int] = collections.Counter()
 """For every length, the number of calls that its own program would have saved so far."""
-_own: set[int] = set()
+_own_lengths: set[int] = set()
 """The lengths that have their own program."""
 
 
@@ -18,7 +18,7 @@ def pieces(n: int, longest: int = LONGEST) -> list[tuple[int, int]]:
     A length that occurs again and again becomes a piece of its own, as soon as the saved calls would have
     taken about as long as compiling its program.
     """
-    if n in _own and n <= longest:
+    if n in _own_lengths and n <= longest:
         return [(0, n)]
     found, begin, length = [], 0, longest
     while begin < n:
@@ -28,6 +28,6 @@ def pieces(n: int, longest: int = LONGEST) -> list[tuple[int, int]]:
         begin += length
     if n <= min(longest, _LONGEST_OWN) and len(found) > 1:
         _calls[n] += len(found) - 1
-        if _calls[n] >= _ENOUGH and len(_own) < _MOST_OWN:
-            _own.add(n)
+        if _calls[n] >= _ENOUGH and len(_own_lengths) < _MAX_OWN:
+            _own_lengths.add(n)
     return found

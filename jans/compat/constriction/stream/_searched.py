@@ -56,18 +56,18 @@ class Leaky:
     def find(self, quantile: int, guess: float) -> int:
         """The symbol whose interval contains a quantile. The search starts at a guess."""
         low = round(min(max(guess, self.low), self.high)) if guess == guess else (self.low + self.high) // 2
-        high, step, asked = low + 1, 1, {low, low + 1}
+        high, step, visited = low + 1, 1, {low, low + 1}
         while self.left(low) > quantile:
             low, high, step = max(self.low, low - step), low, 2 * step
-            asked.add(low)
+            visited.add(low)
         while self.left(high) <= quantile:
             low, high, step = high, min(self.high + 1, high + step), 2 * step
-            asked.add(high)
+            visited.add(high)
         while high - low > 1:
             middle = (low + high) // 2
-            asked.add(middle)
+            visited.add(middle)
             low, high = (middle, high) if self.left(middle) <= quantile else (low, middle)
-        self.check(sorted(asked))
+        self.check(sorted(visited))
         return low
 
 

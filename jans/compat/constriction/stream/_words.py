@@ -34,10 +34,10 @@ class Words:
     def top(self, count: int) -> tuple[np.ndarray, int]:
         """The last `count` words, at the start of an array of length `count`,
         and their number if there are fewer."""
-        held = min(count, self.size)
+        available = min(count, self.size)
         window = np.zeros(count, np.uint32)
-        window[:held] = self.array[self.size - held : self.size]
-        return window, held
+        window[:available] = self.array[self.size - available : self.size]
+        return window, available
 
     def content(self) -> np.ndarray:
         """A copy of all words."""

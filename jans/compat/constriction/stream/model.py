@@ -33,7 +33,7 @@ __all__ = [
     "Uniform",
 ]
 
-_MOST_IN_TABLE = 2**20
+_MAX_TABLE = 2**20
 
 
 class Categorical(_parametric.Parametric):
@@ -73,8 +73,8 @@ class Categorical(_parametric.Parametric):
             if not (math.isfinite(total) and (value >= 0).all()):
                 raise ValueError(_bound.NOT_NORMALIZABLE)
 
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
-        (values,) = (self._fixed | given).values()
+    def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
+        (values,) = (self._fixed | arrays).values()
         return _bound.probabilities(values, self._perfect)
 
 
@@ -94,8 +94,8 @@ class Bernoulli(_parametric.Parametric):
         if not ((value >= 0) & (value <= 1)).all():
             raise ValueError("`p` must be >= 0.0 and <= 1.0.")
 
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
-        p = np.asarray((self._fixed | given)["p"])
+    def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
+        p = np.asarray((self._fixed | arrays)["p"])
         return _bound.probabilities(np.stack([1 - p, p], axis=-1), self._perfect)
 
 
@@ -217,7 +217,7 @@ class CustomModel(Model):
         # needs.
         size = self._high - self._low + 1
         self._coded += n
-        if self._table is None and self._tabled and size <= min(4 * self._coded, _MOST_IN_TABLE):
+        if self._table is None and self._tabled and size <= min(4 * self._coded, _MAX_TABLE):
             self._table = self._tabulated()
             self._tabled = self._table is not None
         return Searched(self._leaky, self._inverse) if self._table is None else self._table

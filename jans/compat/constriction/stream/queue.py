@@ -26,7 +26,7 @@ from jans.models import _base
 from jans.status import BAD_DATA, UNDERFLOW
 
 _EVERYTHING = 2**64 - 1
-_LEAST_RANGE = 2**32
+_MIN_RANGE = 2**32
 _ROOM = 8
 """Pending words that fit without compiling another program.
 
@@ -38,9 +38,9 @@ def _halves(*numbers: int) -> list[int]:
     return [half for number in numbers for half in (number & 0xFFFFFFFF, number >> 32)]
 
 
-def _room(held: int) -> int:
+def _room(pending_words: int) -> int:
     """Room for the pending words, and for two more."""
-    return max(_ROOM, 1 << (held + 1).bit_length())
+    return max(_ROOM, 1 << (pending_words + 1).bit_length())
 
 
 def _encoder(numbers: jax.Array, capacity: int) -> range_coder.Encoder:
@@ -56,10 +56,10 @@ def _encoder(numbers: jax.Array, capacity: int) -> range_coder.Encoder:
 def _encode(numbers: jax.Array, model: _base.Model, symbols: jax.Array, room: int) -> tuple[jax.Array, jax.Array]:
     """The numbers after symbols, with size and status, uint32 [8]; and the words that became settled."""
     encoder = range_coder.encode(_encoder(numbers, symbols.shape[0] + room), model, symbols)
-    rest = jnp.stack(
+    others = jnp.stack(
         [encoder.pending_words, encoder.pending_first.astype(jnp.int32), encoder.size, encoder.status]
     ).astype(jnp.uint32)
-    return jnp.concatenate([encoder.lower, encoder.range, rest]), encoder.words
+    return jnp.concatenate([encoder.lower, encoder.range, others]), encoder.words
 
 
 @functools.partial(jax.jit, static_argnames=("room",))
@@ -80,8 +80,8 @@ def _decode(
     place = range_coder.Position(jnp.int32(0), numbers[:2], numbers[2:])
     decoder = range_coder.seek(range_coder.decoder(words, size), place)
     decoder, symbols = range_coder.decode(decoder, model, shape=(n,))
-    rest = jnp.stack([decoder.index, decoder.status]).astype(jnp.uint32)
-    return jnp.concatenate([decoder.lower, decoder.range, rest]), symbols
+    others = jnp.stack([decoder.index, decoder.status]).astype(jnp.uint32)
+    return jnp.concatenate([decoder.lower, decoder.range, others]), symbols
 
 
 class RangeEncoder(_coder.Coder):
@@ -102,11 +102,11 @@ class RangeEncoder(_coder.Coder):
 
     def _push(self, model: _base.Model, symbols: np.ndarray) -> None:
         numbers, words = _coder.run(_encode, self._numbers(), model, symbols, room=_room(self._held))
-        low, high, range_low, range_high, held, first, size, status = numbers.tolist()
+        low, high, range_low, range_high, pending_words, pending_first, size, status = numbers.tolist()
         _coder.check(status)
         self._words.push(words[:size])
         self._lower, self._range = low | high << 32, range_low | range_high << 32
-        self._held, self._first = held, first
+        self._held, self._first = pending_words, pending_first
 
     def _ends(self) -> np.ndarray:
         """The words that end the message here."""
@@ -240,7 +240,7 @@ class RangeDecoder(_coder.Coder):
         lower, range_ = (_arrays.unsigned("state", number) for number in state)
         if index > self._words.size:
             raise ValueError("Tried to seek past end of stream.")
-        if range_ < _LEAST_RANGE:
+        if range_ < _MIN_RANGE:
             raise ValueError("Invalid coder state.")
         self._index, self._lower, self._range = index, lower, range_
 

@@ -88,11 +88,11 @@ class AnsCoder(_coder.Coder):
 
     def _pop(self, model: _base.Model, n: int) -> np.ndarray:
         # A symbol takes at most one word, so n words suffice.
-        window, held = self._bulk.top(n)
-        numbers, symbols = _coder.run(_pop, self._halves(), window, np.int32(held), model, n=n)
+        window, available = self._bulk.top(n)
+        numbers, symbols = _coder.run(_pop, self._halves(), window, np.int32(available), model, n=n)
         low, high, size, status = numbers.tolist()
         _coder.check(status)
-        self._bulk.size -= held - size
+        self._bulk.size -= available - size
         self._head = low | high << 32
         return symbols
 

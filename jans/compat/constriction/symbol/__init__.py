@@ -65,7 +65,7 @@ def _symbol(codebook: Any, bits: Iterator[int]) -> int:
 class _Bits:
     """Words, and the bits that do not fill a word yet, below a leading one."""
 
-    _rest: int
+    _partial_word: int
     _words: MutableSequence[int]
 
     def __copy__(self) -> Any:
@@ -73,18 +73,18 @@ class _Bits:
 
     def _take(self, take: Callable[[int, Any], tuple[int, int]]) -> Iterator[int]:
         while True:
-            self._rest, bit = take(self._rest, self._words)
+            self._partial_word, bit = take(self._partial_word, self._words)
             yield bit
 
     def _bitrate(self) -> int:
-        return 32 * len(self._words) + self._rest.bit_length() - 1
+        return 32 * len(self._words) + self._partial_word.bit_length() - 1
 
 
 class QueueEncoder(_Bits):
     """Bits that grow at the end, to be read from the front."""
 
     def __init__(self) -> None:
-        self._rest, self._words = 1, []
+        self._partial_word, self._words = 1, []
 
     def encode_symbol(self, symbol: Any, codebook: huffman.EncoderHuffmanTree) -> None:
         """Writes the code word of a symbol.
@@ -93,12 +93,12 @@ class QueueEncoder(_Bits):
             KeyError: if the symbol is not in the codebook.
             OverflowError: if the symbol is negative.
         """
-        self._rest = spec.huffman.append(self._rest, self._words, _codeword(symbol, codebook))
+        self._partial_word = spec.huffman.append(self._partial_word, self._words, _codeword(symbol, codebook))
 
     def get_compressed_and_bitrate(self) -> tuple[np.ndarray, int]:
         """The words, uint32, with the last one padded with zeros, and the number of bits written."""
-        last = self._rest - (1 << self._rest.bit_length() - 1)
-        words = [*self._words, last] if self._rest > 1 else self._words
+        last = self._partial_word - (1 << self._partial_word.bit_length() - 1)
+        words = [*self._words, last] if self._partial_word > 1 else self._words
         return np.array(words, np.uint32), self._bitrate()
 
     get_compressed = get_compressed_and_bitrate
@@ -116,7 +116,7 @@ class QueueDecoder(_Bits):
     """
 
     def __init__(self, compressed: Any):
-        self._rest, self._words = 1, deque(_words(compressed))
+        self._partial_word, self._words = 1, deque(_words(compressed))
 
     def decode_symbol(self, codebook: huffman.DecoderHuffmanTree) -> int:
         """Reads a symbol.
@@ -138,10 +138,10 @@ class StackCoder(_Bits):
     """
 
     def __init__(self, compressed: Any = None):
-        self._rest, self._words = 1, [] if compressed is None else _words(compressed)
+        self._partial_word, self._words = 1, [] if compressed is None else _words(compressed)
         if self._words:
-            self._rest = self._words.pop()
-        if self._rest == 0:
+            self._partial_word = self._words.pop()
+        if self._partial_word == 0:
             raise ValueError("Compressed data for a stack must not end in a zero word.")
 
     def encode_symbol(self, symbol: Any, codebook: huffman.EncoderHuffmanTree) -> None:
@@ -150,7 +150,7 @@ class StackCoder(_Bits):
         Raises:
             As for `QueueEncoder.encode_symbol`.
         """
-        self._rest = spec.huffman.append(self._rest, self._words, _codeword(symbol, codebook)[::-1])
+        self._partial_word = spec.huffman.append(self._partial_word, self._words, _codeword(symbol, codebook)[::-1])
 
     def decode_symbol(self, codebook: huffman.DecoderHuffmanTree) -> int:
         """Takes off the symbol that was written last.
@@ -162,6 +162,6 @@ class StackCoder(_Bits):
 
     def get_compressed_and_bitrate(self) -> tuple[np.ndarray, int]:
         """The words, uint32, with a one above the last bit, and the number of bits below it."""
-        return np.array([*self._words, self._rest], np.uint32), self._bitrate()
+        return np.array([*self._words, self._partial_word], np.uint32), self._bitrate()
 
     get_compressed = get_compressed_and_bitrate
