@@ -1,4 +1,5 @@
-"""Photographs to bytes and back with a trained hyperprior: one stream of tables, independent of floats.
+"""Photographs to bytes and back with a trained hyperprior: one stream, coded with tables that do not depend
+on floats.
 
 The receiver must have exactly the sender's table for every latent, or everything after it is noise. Therefore
 the network that chooses tables is rounded to integers once, after training (Balle et al. 2019), and the

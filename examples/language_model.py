@@ -4,8 +4,9 @@ and a memory of what followed.
 A context is the last 1, 2, 3 or 5 tokens. The memory knows which tokens followed a context the last few
 times. The network sees these tokens, and adds to their logits as much as such a memory deserves here.
 
-Every number of the network lies on a grid. So few numbers are summed that all sums are exact in float32: in
-any order, in one pass over a text or token by token, with or without fused operations, on any processor.
+Every number of the network lies on a grid. So few numbers are summed that all sums are exact in float32. The
+order does not matter, nor does it matter whether a text is processed in one pass or token by token, with or
+without fused operations, or on which processor.
 """
 
 from __future__ import annotations

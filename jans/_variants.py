@@ -66,8 +66,7 @@ class ChainVariant(Variant):
 
     @property
     def max_precision(self) -> int:
-        """The largest precision: a quantile comes from one word,
-        together with the bits of the partial word."""
+        """The largest precision: a quantile comes from one word, or from the partial word."""
         return self.word_bits
 
     def lower_bits(self, max_precision: int) -> int:

@@ -138,9 +138,10 @@ def autoregressive(
     A push knows all data. It runs the model over them, as a scan or with `parallel`, and then codes from the
     last datum to the first. A pop runs the model datum by datum.
 
-    Decoding works only if the model gives the same floats in both programs. Three tools ensure this:
-    `jans.isolated` around the network in `step` does so on one kind of machine (but it copies large caches),
-    `jans.models.snap` does so up to margins, and exact sums do so on all machines.
+    Decoding works only if the model gives the same floats in both programs. There are three ways to
+    ensure this. On one kind of machine, put `jans.isolated` around the network in `step`, but not around large
+    caches, which it would copy. For floats that differ a little, use `jans.models.snap`. For all machines, use
+    exact sums.
 
     Args:
         step: takes a carry (a hidden state or a cache) and the previous datum, and returns the next carry and
@@ -150,8 +151,7 @@ def autoregressive(
         first: stands in for the datum before the first one; it has the shape and dtype of a datum.
         n: how many data; the leaves of data have a leading axis of this length.
         parallel: for models that see all data at once, as transformers do. It takes all previous data and
-            returns the parameters of all data, equal to those of `step`; leaves have a leading axis of length
-            n.
+            returns the parameters of all data, equal to those of `step`. Leaves have a leading axis of length n.
     """
 
     # The barriers keep the code around the model from changing how XLA compiles the model.

@@ -111,8 +111,8 @@ def nearest(probs: jax.Array, precision: int, sizes: Any = None, ties: str = "ev
 
     Returns:
         uint32 [..., n + 1], rising from 0 to 2**precision. A row is all ones if it has a NaN, negative or
-        infinite value, if all its values round to zero, or if its size is below 1 or above n or 2**precision.
-        Every coder refuses a row of ones with the status `BAD_MODEL`.
+        infinite value, or if all its values round to zero. It is also all ones if its size is below 1 or
+        above n or 2**precision. Every coder refuses a row of ones with the status `BAD_MODEL`.
 
     >>> nearest(jnp.array([0.5, 0.01, 0.3, 0.19]), 4)
     Array([ 0,  8,  9, 14, 16], dtype=uint32)
@@ -183,7 +183,7 @@ def _rows(
     values = _check_values(values, name, dtypes)
     n = values.shape[-1]
     precision = check_precision(precision, n)
-    allowed = jnp.zeros(0, bool) if mask is None else check_mask(mask, name, values.shape)  # of length 0: there is none
+    allowed = jnp.zeros(0, bool) if mask is None else check_mask(mask, name, values.shape)  # length 0: no mask
     if mask is not None:
         if precision == 32:
             raise ValueError("a mask leaves no place at 32 bits. Use a precision of 31 or less.")

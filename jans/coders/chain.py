@@ -3,8 +3,8 @@
     pop:   q = the next bits, in [start, start + freq);   x' = x * freq + (q - start)
     push:  q = start + x' mod freq;   x = floor(x' / freq);   q goes back to the bits
 
-`pop` takes a quantile from the compressed words; it has as many bits as the model's precision, whatever the
-model says. `pop` puts what the quantile holds beyond the symbol on a second stack, the remainders. All
+`pop` takes a quantile from the compressed words, of as many bits as the model's precision, whatever the
+probabilities are. `pop` puts what the quantile holds beyond the symbol on a second stack, the remainders. All
 quantiles are therefore known in advance: `pop` finds all symbols in parallel, and a change of one model
 changes only its own symbol. This is useful for bits-back coding together with iterative inference or
 quantisation. The words left after popping are a message like any other. `push` starts from them and gives the

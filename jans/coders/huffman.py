@@ -264,7 +264,7 @@ def pop(stack: Stack, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.in
     """Takes symbols off a stack: the inverse of `push`.
 
     Args, returns:
-        As `decode`.
+        As for `decode`.
 
     >>> code = codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
     >>> state = push(stack(capacity=2), code, jnp.array([1, 3, 2, 3, 0, 1]))

@@ -64,7 +64,8 @@ class Rans:
 
     def _at(self, model: Bypass, indexes: jax.Array) -> Bypass:
         model = model.at(indexes)
-        if self.alias and model.table.alias is None:  # inside jit, where a push or a pop makes only the part it needs
+        # Inside jit, XLA makes only the part of the tables that a push or a pop needs.
+        if self.alias and model.table.alias is None:
             model.table = model.table.prepare("alias")
         return model
 

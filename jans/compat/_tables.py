@@ -32,7 +32,8 @@ def _from_list(value: Any) -> np.ndarray:
         pass
     try:
         return np.frombuffer(struct.pack(f"{len(value)}q", *value), np.int64)
-    except struct.error:  # lists of lists, numbers of more than 64 bits, or values that NumPy can name in an error
+    except struct.error:
+        # Lists of lists, numbers of more than 64 bits, or values whose dtype NumPy can name in an error.
         return np.asarray(value)
 
 
@@ -68,7 +69,7 @@ class Rows:
     def trimmed(self) -> "Rows":
         """These rows without the last symbols if they have no frequency in any row.
 
-        Pushing those is an error anyway.
+        Pushing one of these symbols is an error anyway.
         """
         symbols = int((self.cdf < 2**self.precision).sum(axis=1).max())
         return dataclasses.replace(self, cdf=self.cdf[:, : symbols + 1])

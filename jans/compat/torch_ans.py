@@ -92,7 +92,7 @@ _FAMILIES = {
     "tans8": _Family(7, (1, 2, 4, 8, 32), layout_bits=8),
 }
 _TAIL_MASS = 1e-10
-"""The probability of the escape symbol, before the frequencies are quantised."""
+"""The frequency of the escape symbol, before the frequencies are normalised and quantised."""
 
 
 def merge_bytes(data: Sequence[bytes], num_bytes_length: int = 4, num_segments: int | None = None) -> bytes:

@@ -86,7 +86,7 @@ class Message:
 
     @property
     def is_empty(self) -> jax.Array:
-        """Whether all symbols were decoded: bool [streams]. All are true after `decode`."""
+        """Whether all symbols were decoded: bool [streams]. All are true after a complete `decode`."""
         return jnp.concatenate([rans.is_empty(state) for state in self.streams], axis=-1)
 
 

@@ -20,7 +20,7 @@ DEFAULT_PRECISION = 24
 
 
 class Kernel(NamedTuple):
-    """What a coder's kernel needs of a model.
+    """The view that a coder's kernel has of a model.
 
     `kind` names the kernel. The operands are arrays with a leading axis of 1 or all n symbols, and the
     attributes are static numbers.
@@ -169,7 +169,7 @@ class Model(abc.ABC):
         """The leaves whose shape starts with the shape of the model, and a function that rebuilds the model.
 
         The function returns this model with other leaves in place of these. If all symbols share the
-        parameters, there are no such leaves.
+        parameters, the list is empty.
         """
         leaves, tree = jax.tree.flatten(self)
         flags = _flags(self) if self.shape else [False] * len(leaves)

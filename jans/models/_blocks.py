@@ -1,8 +1,8 @@
 """Evaluates a function of one symbol in blocks of one size, so that all programs that call it round alike.
 
-An encoder has all symbols at hand, and a decoder only as many as lanes. Both therefore compute blocks of 128
-symbols, isolated from the code around them and from `vmap`. Different kinds of machines may still round
-differently.
+An encoder knows all symbols in advance, and a decoder as many as lanes at a time. Both therefore compute
+blocks of 128 symbols, isolated from the code around them and from `vmap`. Different kinds of machines may
+still round differently.
 """
 
 import math

@@ -77,19 +77,20 @@ class SupportModel(_family.FamilyModel):
 
 
 RULE = """
-        left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k    with z = (x - loc) / scale
+    The starts of the n = high - low + 1 intervals, with z = (x - loc) / scale:
 
-    The support has n = high - low + 1 symbols, and the end symbols have the tails. All machines compute F in float64
-    with the same operations (`csrc/core/distributions.h`). At 24 bits these are the integers of constriction's
-    quantised distributions.
+        left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k
+
+    The end symbols have the tails. All machines compute F in float64 with the same operations
+    (`csrc/core/distributions.h`). At 24 bits these are the integers of constriction's quantised distributions.
 
     Args:
-        loc, scale: float32 or float64 (half precisions are converted to float32), of the shape of the symbols, in the
-            units of the symbols. A location that is not finite, or a scale that is not a positive normal number, sets
-            `BAD_MODEL`.
-        low, high: the support, ints or int32 arrays of the shape of the symbols. Symbols are the integers themselves.
-            If the support has no symbol, or more than 2**precision symbols, ints raise ValueError and arrays set
-            `BAD_MODEL`.
+        loc, scale: float32 or float64 (half precisions are converted to float32), of the shape of the symbols,
+            in the units of the symbols. A location that is not finite, or a scale that is not a positive normal
+            number, sets `BAD_MODEL`.
+        low, high: the support, ints or int32 arrays of the shape of the symbols. Symbols are the integers
+            themselves. If the support has no symbol, or more than 2**precision symbols, ints raise ValueError
+            and arrays set `BAD_MODEL`.
         precision: bits of the frequencies.
 """
 

@@ -14,19 +14,21 @@ MAX_COMPONENTS = 16
 
 
 RULE = """
+    The starts of the n = high - low + 1 intervals:
+
         left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k
         F(x) = sum_j softmax(logits)_j * component((x - loc_j) / scale_j)
 
-    The support has n = high - low + 1 symbols, and the end symbols have the tails. F is computed in fixed point
-    (`csrc/core/fixed.h`).
+    The end symbols have the tails. F is computed in fixed point (`csrc/core/fixed.h`).
 
     Args:
-        logits, loc, scale: floats [..., components], 1 to 16 components, in units of the symbols; taken as float32. The
-            leading axes are the shape of the symbols. NaN, infinite or non-positive parameters set `BAD_MODEL`. The
-            logit of a single component is ignored, because its weight is 1.
-        low, high: the support, ints or int32 arrays of the shape of the symbols, within +-2**22, where edges are exact
-            in float32. Symbols are the integers themselves.
-        precision: bits of the frequencies. For 256 symbols, 18 bits or more add no measurable cost.
+        logits, loc, scale: floats [..., components], 1 to 16 components, in units of the symbols; taken as
+            float32. The leading axes are the shape of the symbols. NaN, infinite or non-positive parameters set
+            `BAD_MODEL`. The logit of a single component is ignored, because its weight is 1.
+        low, high: the support, ints or int32 arrays of the shape of the symbols, within +-2**22, where edges
+            are exact in float32. Symbols are the integers themselves.
+        precision: bits of the frequencies. For 256 symbols, rounding at 18 bits or more adds no measurable
+            cost.
 """
 
 

@@ -192,8 +192,8 @@ def account_each(codec: Codec, state: State, data: Any) -> tuple[State, Account]
     word = find_variant(state.variant).word_bits
     booked, contents = (word * np.asarray(words, float) + _UNIT * np.asarray(units, float) for words, units in counts)
     start = contents[:, -1]
-    # Differences between neighbours are the bits of each datum, because a datum is pushed after those behind
-    # it.
+    # Data are pushed from the last to the first, so differences between neighbours are the bits of each
+    # datum.
     booked, contents = booked[:, :-1] - booked[:, 1:], contents[:, :-1] - contents[:, 1:]
     bits = np.concatenate([booked, contents[..., None] - booked.sum(-1, keepdims=True)], axis=-1)
     if not batch:

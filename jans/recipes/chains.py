@@ -22,7 +22,7 @@ def fork(state: rans.State, n: int, n_bytes: int) -> rans.State:
     (`jans.rans.random`) cost each chain their length. After `fork` the initial bits are part of the message
     and cost nothing:
 
-        push the first data on one coder     fork     push the others on n coders, side by side
+        push the first data on one coder     fork     push the other data on n coders, in parallel
 
     Args:
         state: one stream.

@@ -24,12 +24,12 @@ def coupled_samples(
 
         push data x                                         pop
 
-        pop  quantiles u, any of 2**p alike                 push u
+        pop  quantiles u, uniform on [0, 2**p)              push u
         z_i = posterior(x).locate(u + i 2**p / n)
         pop  j from choice(x, z_1 ... z_n)                  push j with choice(x, z_1 ... z_n)
-        push where in its interval the quantile of z_j is   pop  where, and so z_1 ... z_n
+        push the offset of z_j in its interval              pop  the offset, which gives z_1 ... z_n
         push x with likelihood(z_j)                         pop  x from likelihood(z_j)
-        push j, any of n alike; push z_j with prior         pop  z_j from prior, j
+        push j, uniform on n; push z_j with prior           pop  z_j from prior, j
 
     Args:
         prior, likelihood, choice: as for `jans.multi_sample`; a latent is an int32 array of the posterior's

@@ -38,10 +38,10 @@ def multiset(element: Codec, n: int, precision: int = DEFAULT_PRECISION) -> Code
     """Codes n data without their order, which saves `log2(n!)` bits. It is bits-back coding whose latent is
     the order (Severo et al. 2022, arXiv:2107.09202).
 
-        push: while there are data              pop: n times
+        push, n times                              pop, n times
 
-        pop  which of those left comes next     pop  a datum with element, and add it to those there are
-        push it with element, and remove it     push which of them it is
+        pop  the index of the next datum           pop  a datum with element, and add it to the data
+        push the datum with element, remove it     push the index of the datum
 
     Equal data share an interval. They have fewer orders, and the codec saves accordingly less. Each step
     looks at all data, so the time grows with n**2.

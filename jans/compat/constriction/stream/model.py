@@ -185,7 +185,7 @@ class QuantizedCauchy(_parametric.Quantized):
 
 
 class CustomModel(Model):
-    """A distribution given by Python functions, or a family of such distributions.
+    """A distribution given by Python functions, or a family of distributions.
 
     Args:
         cdf: `cdf(x, *parameters)`, which must not decrease; all arguments are Python floats.

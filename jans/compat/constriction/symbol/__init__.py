@@ -5,7 +5,7 @@ specification in Python integers, with trees from a kernel. To code arrays use `
 the same words.
 
 The coders differ from the originals in three ways. First, `StackCoder(compressed)` restores all written bits.
-The original takes the lowest one of the last word for its end, and not the highest, and loses the bits above.
+The original takes the lowest bit that is one for the end, not the highest, and loses the bits above it.
 Second, words may be JAX arrays. Third, coders can be pickled and copied.
 
 >>> import numpy as np
