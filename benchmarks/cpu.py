@@ -41,16 +41,16 @@ def stream_calls(variant: str, lanes: int, precision: int, dtype, probs, symbols
     n = x.size
     push = jax.jit(lambda state: rans.push(state, model, x), donate_argnums=0)
     pop = jax.jit(lambda state: rans.pop(state, model, (n,), dtype)[1])
-    held = {"state": jax.block_until_ready(rans.init(n, lanes, variant))}
+    buffers = {"state": jax.block_until_ready(rans.init(n, lanes, variant))}
     full = jax.block_until_ready(jax.jit(lambda s: rans.push(s, model, x))(rans.init(n, lanes, variant)))
     assert (np.asarray(pop(full)) == symbols).all()
     empty = rans.init(0, lanes, variant)
 
     def encode():
         # Reuse the buffer; the other parts of the state start anew.
-        state = rans.State(empty.head + 0, held["state"].tail, empty.size + 0, empty.status + 0, variant)
-        held["state"] = push(state)
-        return held["state"]
+        state = rans.State(empty.head + 0, buffers["state"].tail, empty.size + 0, empty.status + 0, variant)
+        buffers["state"] = push(state)
+        return buffers["state"]
 
     return encode, lambda: pop(full), float(rans.content_bits(full)) / n
 
@@ -209,13 +209,13 @@ def lane_calls(build, parameters, symbols, words=None) -> dict[str, Callable[[],
         assert (np.asarray(pop(full, parameters)) == symbols).all()
         if lanes == 1 and words is not None:
             assert (rans.to_words(full) == words).all()
-        held = {"state": rans.init(n, lanes)}
+        buffers = {"state": rans.init(n, lanes)}
 
-        def encode(held=held, lanes=lanes):
+        def encode(buffers=buffers, lanes=lanes):
             empty = rans.init(0, lanes)
-            state = rans.State(empty.head, held["state"].tail, empty.size, empty.status, empty.variant)
-            held["state"] = push(state, parameters, x)
-            return held["state"]
+            state = rans.State(empty.head, buffers["state"].tail, empty.size, empty.status, empty.variant)
+            buffers["state"] = push(state, parameters, x)
+            return buffers["state"]
 
         calls |= {f"{lanes} encode": encode, f"{lanes} decode": lambda full=full: pop(full, parameters)}
     return calls

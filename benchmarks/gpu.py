@@ -70,8 +70,8 @@ def find(tool: str) -> str | None:
 
 def build(device: dict[str, str], _: argparse.Namespace) -> str:
     pip = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--force-reinstall", "."]
-    wanted = {"JANS_CUDA": "1", "JANS_CUDA_ARCHITECTURES": device["architecture"]}
-    run(pip, **wanted, PIP_BREAK_SYSTEM_PACKAGES="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    settings = {"JANS_CUDA": "1", "JANS_CUDA_ARCHITECTURES": device["architecture"]}
+    run(pip, **settings, PIP_BREAK_SYSTEM_PACKAGES="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
     versions = "import jax, jans, sys; print('Python', sys.version.split()[0], 'jax', jax.__version__, jans.devices())"
     # Run in another folder, so that the installed package is imported.
     found = subprocess.run([sys.executable, "-c", versions], capture_output=True, text=True, check=True, cwd="/")

@@ -95,8 +95,8 @@ def comparisons(symbols: int):
         zero = np.int32(0)
         yield f"{name}: one row", there_and_back(precision, None, None), (states, x.astype(np.uint8), cdf[:1], zero)
         yield f"{name}: indexed rows", there_and_back(precision, 0, None), (states, x.astype(np.int32), cdf, index)
-        own = cdf[rng.integers(0, 8, STREAMS)][:, None]
-        yield f"{name}: own rows", there_and_back(precision, None, 0), (states, x.astype(np.uint16), own, zero)
+        stream_rows = cdf[rng.integers(0, 8, STREAMS)][:, None]
+        yield f"{name}: own rows", there_and_back(precision, None, 0), (states, x.astype(np.uint16), stream_rows, zero)
         yield f"{name}: by steps", by_steps(precision), (states, (x % 200).astype(np.int32))
 
         bad = cdf.copy()
@@ -289,5 +289,5 @@ def arguments(text: str | None, **numbers: int) -> tuple[argparse.Namespace, Any
 
 
 if __name__ == "__main__":
-    given, on = arguments(__doc__, symbols=10**8)
-    given.out.write_text(compare(on, given.symbols) + "\n")
+    args, device = arguments(__doc__, symbols=10**8)
+    args.out.write_text(compare(device, args.symbols) + "\n")

@@ -24,12 +24,12 @@ import jans
 from jans import models, rans
 
 
-def seconds(call: Callable[[], Any], least: float = 0.2) -> float:
-    """Median seconds of a call over five runs. A run queues enough calls at once to fill `least` seconds."""
+def seconds(call: Callable[[], Any], min_seconds: float = 0.2) -> float:
+    """Median seconds of a call over five runs. A run queues enough calls at once to fill `min_seconds`."""
     jax.block_until_ready(call())
     begin = time.perf_counter()
     jax.block_until_ready(call())
-    calls = max(1, math.ceil(least / (time.perf_counter() - begin)))
+    calls = max(1, math.ceil(min_seconds / (time.perf_counter() - begin)))
     times = []
     for _ in range(5):
         begin = time.perf_counter()
@@ -114,19 +114,19 @@ def rates(work: Work, variant: str, lanes: int) -> tuple[float, float, float]:
 
     push = jax.jit(jax.vmap(one_push), donate_argnums=0)
     pop = jax.jit(jax.vmap(lambda s, each: rans.pop(s, work.model_of(*each), (n,), work.symbols.dtype)[1]))
-    held = [push(jnp.zeros((len(work.symbols), capacity), empty.tail.dtype), work.symbols, work.each)]
-    jans.check(held[0])
-    if not bool(jnp.array_equal(pop(held[0], work.each), work.symbols)):
+    states = [push(jnp.zeros((len(work.symbols), capacity), empty.tail.dtype), work.symbols, work.each)]
+    jans.check(states[0])
+    if not bool(jnp.array_equal(pop(states[0], work.each), work.symbols)):
         sys.exit(f"{work.model} with {variant} and {lanes} lanes does not pop what was pushed")
-    words = float(held[0].size.mean()) * empty.tail.dtype.itemsize / n
+    words = float(states[0].size.mean()) * empty.tail.dtype.itemsize / n
     moved = work.symbols.dtype.itemsize + words + sum(a.dtype.itemsize for a in work.each)
 
     def push_again():
-        held[0] = push(held[0].tail, work.symbols, work.each)
-        return held[0].size
+        states[0] = push(states[0].tail, work.symbols, work.each)
+        return states[0].size
 
     count = work.symbols.size
-    return count / seconds(push_again), count / seconds(lambda: pop(held[0], work.each)), moved
+    return count / seconds(push_again), count / seconds(lambda: pop(states[0], work.each)), moved
 
 
 def streams_table(megabytes: int, bandwidth: float) -> str:
@@ -312,5 +312,5 @@ def measure(device: Any, megabytes: int) -> str:
 
 
 if __name__ == "__main__":
-    given, device = arguments(__doc__, megabytes=256)
-    given.out.write_text(measure(device, given.megabytes) + "\n")
+    args, device = arguments(__doc__, megabytes=256)
+    args.out.write_text(measure(device, args.megabytes) + "\n")

@@ -46,7 +46,7 @@ WORKLOADS = {
 }
 
 
-def held(what: str) -> int:
+def memory(what: str) -> int:
     """Bytes that this process holds (VmRSS), or the largest number since the last reset (VmHWM)."""
     status = pathlib.Path("/proc/self/status").read_text()
     return 1024 * int(re.search(rf"{what}:\s+(\d+)", status)[1])
@@ -69,12 +69,12 @@ def push_and_pop(name: str, n: int) -> tuple[int, int]:
     state = jax.eval_shape(lambda: rans.init(x.size, lanes, variant))
     programs = push.lower(state, x, *parameters).compile(), pop.lower(state, *parameters).compile()
     pathlib.Path("/proc/self/clear_refs").write_text("5")
-    before = held("VmRSS")
+    before = memory("VmRSS")
     full = programs[0](rans.init(x.size, lanes, variant), x, *parameters)
     again = jax.block_until_ready(programs[1](full, *parameters))
-    most = held("VmHWM")
+    peak = memory("VmHWM")
     assert (again == x).all()
-    return sum(array.nbytes for array in (*parameters, x)), most - before
+    return sum(array.nbytes for array in (*parameters, x)), peak - before
 
 
 def measured(name: str, n: int) -> tuple[int, int]:

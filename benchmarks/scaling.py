@@ -36,7 +36,7 @@ Curves = dict[str, tuple[list[int], list[float], list[float]]]
 """name -> numbers, and nanoseconds per symbol to push and to pop."""
 
 
-def least(call: Callable[[], object]) -> float:
+def smallest_time(call: Callable[[], object]) -> float:
     times = []
     stop = time.perf_counter() + SECONDS
     while len(times) < 3 or time.perf_counter() < stop:
@@ -74,14 +74,14 @@ def push_pop(variant: str, lanes: int, precision: int, size: int, shape: tuple[i
     pop = jax.jit(each(lambda s: rans.pop(s, model, (n,), x.dtype)[1]))
     full = push(jnp.zeros((*shape[:-1], capacity), np.uint16 if variant == "rans32_16" else np.uint32), x)
     assert (pop(full) == x).all()
-    held = {"tail": jnp.copy(full.tail)}
+    buffers = {"tail": jnp.copy(full.tail)}
 
     def encode():
-        state = push(held["tail"], x)
-        held["tail"] = state.tail
+        state = push(buffers["tail"], x)
+        buffers["tail"] = state.tail
         return state
 
-    return least(encode), least(lambda: pop(full))
+    return smallest_time(encode), smallest_time(lambda: pop(full))
 
 
 def curve(numbers: list[int], measure: Callable[[int], tuple[tuple[float, float], int]]):

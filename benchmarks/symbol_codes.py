@@ -71,11 +71,11 @@ def symbol_codes(repetitions: int) -> list[tuple[str, ...]]:
 def writer(write, empty, code, symbols):
     """Writes into one buffer again and again, as a compiled program."""
     step = jax.jit(lambda bits: write(bits, code, symbols), donate_argnums=0)
-    held = {"words": empty.words}
+    buffers = {"words": empty.words}
 
     def call():
-        bits = step(type(empty)(empty.partial_word + 0, held["words"], empty.size + 0, empty.status + 0))
-        held["words"] = bits.words
+        bits = step(type(empty)(empty.partial_word + 0, buffers["words"], empty.size + 0, empty.status + 0))
+        buffers["words"] = bits.words
         return bits
 
     return call

@@ -69,13 +69,13 @@ def our_calls(
     pop = jax.jit(jax.vmap(lambda s, *parts: rans.pop(s, model_of(*parts))[1]))
     full = jax.block_until_ready(push(jax.tree.map(jnp.copy, empty), x, *parts))
     assert (pop(full, *parts) == x).all()
-    held = {"tail": jnp.copy(full.tail)}
+    buffers = {"tail": jnp.copy(full.tail)}
 
     def encode():
         # Reuse the buffer; the other parts of the state start anew.
-        state = rans.State(empty.head + 0, held["tail"], empty.size + 0, empty.status + 0, variant)
+        state = rans.State(empty.head + 0, buffers["tail"], empty.size + 0, empty.status + 0, variant)
         state = push(state, x, *parts)
-        held["tail"] = state.tail
+        buffers["tail"] = state.tail
         return state
 
     return encode, lambda: pop(full, *parts)

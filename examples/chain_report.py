@@ -40,8 +40,10 @@ def table(runs: Runs) -> str:
         distances = [np.mean([run.distance[row] for run in runs[coder]]) for coder in CODERS]
         spread = "".join(f"{net.mean():10,.0f} ± {net.std():3.0f}" for net in nets)
         lines.append(f"{what:44}{spread}   " + "".join(f"{distance:9.3f}" for distance in distances))
-    own = [np.mean([list(run.overhead.values()) for run in runs[coder]]) for coder in CODERS]
-    lines.append(f"{'of the bits, what the models do not say':44}" + "".join(f"{bits:10.1f}      " for bits in own))
+    overheads = [np.mean([list(run.overhead.values()) for run in runs[coder]]) for coder in CODERS]
+    lines.append(
+        f"{'of the bits, what the models do not say':44}" + "".join(f"{bits:10.1f}      " for bits in overheads)
+    )
     return "\n".join(line.rstrip() for line in lines)
 
 

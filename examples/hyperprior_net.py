@@ -220,11 +220,11 @@ def train(
     levels, warm_up = len(config.prices), max(1, config.steps // 40)
     schedule = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, warm_up, config.steps, 1e-6)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
-    graph, parameters, rest = nnx.split(net, nnx.Param, ...)
+    graph, parameters, constants = nnx.split(net, nnx.Param, ...)
     qualities = jnp.arange(config.batch) % levels
 
     def loss(parameters: nnx.State, x: Array) -> tuple[Array, tuple[Array, Array]]:
-        return nnx.merge(graph, parameters, rest).loss(to_floats(x), qualities)
+        return nnx.merge(graph, parameters, constants).loss(to_floats(x), qualities)
 
     # Call steps one by one: inside a loop of XLA, convolutions on CPUs are about fifty times as slow.
     @functools.partial(jax.jit, donate_argnums=0)
@@ -248,4 +248,4 @@ def train(
                 f"{rate[qualities == k].mean():.2f} bpp {psnr[qualities == k].mean():.1f} dB" for k in range(levels)
             )
             report(i, ", ".join(each))
-    return nnx.merge(graph, carry[0], rest)
+    return nnx.merge(graph, carry[0], constants)

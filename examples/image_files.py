@@ -90,15 +90,15 @@ def programs(network: VAE, layout: Layout):
 
         state, first_bits = run(state, images[: layout.first])
         states = jans.fork(state, layout.chains, layout.start)
-        rest = images[layout.first :].reshape(layout.chains, layout.steps, images.shape[-1])
-        states, bits = jax.vmap(run)(states, rest)
+        others = images[layout.first :].reshape(layout.chains, layout.steps, images.shape[-1])
+        states, bits = jax.vmap(run)(states, others)
         return states, jnp.concatenate([first_bits, bits.reshape(-1)])
 
     def decode(weights, states):
         codec = nnx.merge(graph, weights).codec()
-        states, rest = jax.vmap(jans.repeat(codec, layout.steps).pop)(states)
+        states, others = jax.vmap(jans.repeat(codec, layout.steps).pop)(states)
         state, first = jans.repeat(codec, layout.first).pop(jans.rejoin(states, layout.start))
-        return state, jnp.concatenate([first, rest.reshape(-1, rest.shape[-1])])
+        return state, jnp.concatenate([first, others.reshape(-1, others.shape[-1])])
 
     return jax.jit(encode), jax.jit(decode), weights
 
@@ -120,11 +120,11 @@ def canary(network: VAE, layout: Layout) -> int:
     """64 bits that stand for everything that decoding computes here: a fingerprint of decoded random bits."""
     short = dataclasses.replace(layout, first=1, steps=2)
     _, decode, weights = programs(network, short)
-    words = most_words(short)
+    words = max_words(short)
     return jans.fingerprint(decode(weights, random_bits(words, words + spare(short), layout.chains)))
 
 
-def most_words(layout: Layout) -> int:
+def max_words(layout: Layout) -> int:
     """The largest number of words for the images of one stack."""
     return (layout.first + layout.steps) * (layout.height * layout.width // 8 + 64)
 
@@ -153,7 +153,7 @@ def encode(network: VAE, images: np.ndarray, chains: int, first: int | None = No
     flat[: layout.count] = images.reshape(layout.count, -1)
     program, _, weights = programs(network, layout)
     n_words = initial_words(layout)
-    state = random_bits(n_words, n_words + most_words(layout))
+    state = random_bits(n_words, n_words + max_words(layout))
     initial = float(jans.rans.content_bits(state))
     fingerprint = canary(network, layout)
 

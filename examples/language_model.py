@@ -26,7 +26,7 @@ from recall import Memory, recall, remember
 from jans.models import snap
 
 GRID, STATE_GRID = 8, 14  # fractional bits of all numbers except the state between tokens, and of that state
-HIGHEST, MOST_WEIGHT = 2.0, 8.0  # largest input of the output layer, and largest weight of recalled tokens
+HIGHEST, MAX_WEIGHT = 2.0, 8.0  # largest input of the output layer, and largest weight of recalled tokens
 EXACT = 2.0**24  # float32 represents integers up to here exactly
 
 
@@ -54,7 +54,7 @@ class Language(nnx.Module):
 
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         self.config = config
-        n, width, kinds, most = config.tokens, config.width, len(config.orders), config.recalled
+        n, width, kinds, recalled = config.tokens, config.width, len(config.orders), config.recalled
         normal = lambda *shape, scale: nnx.Param(scale * jax.random.normal(rngs.params(), shape))
         self.embedding = normal(n, width, scale=0.3)
         self.output = normal(width, n, scale=0.05)
@@ -64,10 +64,10 @@ class Language(nnx.Module):
         self.mix = normal(2 * width, width, scale=(2 * width) ** -0.5)
         self.mix_bias = nnx.Param(jnp.zeros(width))
         # Indexed by how often the newest recalled token was recalled, and by the number of recalled tokens.
-        self.confidence = nnx.Param(jnp.zeros((kinds, most + 1, most + 1, width)))
-        self.trust = nnx.Param(jnp.full((kinds, most, most + 1, most + 1), 0.5))
-        self.weigh = nnx.Param(jnp.zeros((width, kinds * most)))
-        self.weigh_bias = nnx.Param(jnp.zeros(kinds * most))
+        self.confidence = nnx.Param(jnp.zeros((kinds, recalled + 1, recalled + 1, width)))
+        self.trust = nnx.Param(jnp.full((kinds, recalled, recalled + 1, recalled + 1), 0.5))
+        self.weigh = nnx.Param(jnp.zeros((width, kinds * recalled)))
+        self.weigh_bias = nnx.Param(jnp.zeros(kinds * recalled))
 
     def gates(self, tokens: Array, before: Array) -> tuple[Array, Array]:
         """How much of the state is replaced `[..., width]`, and with what,
@@ -92,7 +92,7 @@ class Language(nnx.Module):
         sure = self.confidence[...][kind, count, same[..., 0]].sum(-2)
         mixed = jax.nn.relu(linear(jnp.concatenate([snap(state), new], -1), self.mix, self.mix_bias))
         hidden = jnp.clip(self.embedding[...][tokens] + mixed + sure, -HIGHEST, HIGHEST)
-        weight = jnp.clip(1 + linear(hidden, self.weigh, self.weigh_bias), 0, MOST_WEIGHT).reshape(recalled.shape)
+        weight = jnp.clip(1 + linear(hidden, self.weigh, self.weigh_bias), 0, MAX_WEIGHT).reshape(recalled.shape)
         trust = self.trust[...][kind[:, None], age, same, count[..., None]]
         return hidden, jnp.where(known, snap(trust * weight), 0)
 
@@ -188,12 +188,12 @@ def check_exact(net: Language) -> None:
         "mix": (np.ones(2 * width), net.mix, net.mix_bias),
         "output": (np.full(width, HIGHEST), net.output, net.output_bias),
         "weigh": (np.full(width, HIGHEST), net.weigh, net.weigh_bias),
-        "trust": (np.full(1, MOST_WEIGHT), net.trust[...].reshape(1, -1), np.zeros(1)),
+        "trust": (np.full(1, MAX_WEIGHT), net.trust[...].reshape(1, -1), np.zeros(1)),
     }
     for name, (inputs, kernel, bias) in layers.items():
-        most = (np.asarray(inputs, np.float64) @ np.abs(kernel[...]) + np.abs(bias[...])).max()
-        if most * 4**GRID >= EXACT:
+        largest = (np.asarray(inputs, np.float64) @ np.abs(kernel[...]) + np.abs(bias[...])).max()
+        if largest * 4**GRID >= EXACT:
             raise ValueError(
                 f"Sums of the layer {name!r} must stay below {EXACT / 4**GRID:g} to be exact, but could reach "
-                f"{most:.0f}. Train again with a smaller learning rate."
+                f"{largest:.0f}. Train again with a smaller learning rate."
             )

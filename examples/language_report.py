@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 COLUMNS, LINES = 64, 18
-MOST_BITS = 16.0  # bits of a token in the darkest colour
+MAX_BITS = 16.0  # bits of a token in the darkest colour
 HEAT = LinearSegmentedColormap.from_list("heat", ["white", "#ffd8a8", "#e8590c"])
 
 
@@ -43,7 +43,7 @@ def _draw_passage(axes: Axes, spelled: list[bytes], bits: np.ndarray, name: str)
             word = word.strip("\n").lstrip(" ")
         if row >= LINES:
             break
-        colour = HEAT(min(1.0, cost / MOST_BITS))
+        colour = HEAT(min(1.0, cost / MAX_BITS))
         axes.add_patch(Rectangle((column, row - 0.5), len(word), 1, color=colour, linewidth=0))
         for i, letter in enumerate(word):
             axes.text(
@@ -53,7 +53,7 @@ def _draw_passage(axes: Axes, spelled: list[bytes], bits: np.ndarray, name: str)
     axes.set(xlim=(0, COLUMNS), ylim=(LINES - 0.4, -0.6), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.set_title(
-        f"{name}: no bits (white) to {MOST_BITS:.0f} or more for each token", loc="left", color=INK, fontsize=10.5
+        f"{name}: no bits (white) to {MAX_BITS:.0f} or more for each token", loc="left", color=INK, fontsize=10.5
     )
 
 

@@ -58,17 +58,17 @@ def _pop(step: Step, state: rans.State, seen: Array, level: Array, count: Array)
 
 
 @jax.jit
-def _told(step: Step, seen: Array, level: Array, known: tuple[Array, ...]) -> list[tuple[Array, ...]]:
+def _parameters(step: Step, seen: Array, level: Array, known: tuple[Array, ...]) -> list[tuple[Array, ...]]:
     """The network's parameters for each colour, rounded as in the codec of a block."""
     context = jans.isolated(step.context)(seen, level)
     return [jans.isolated(step.colour)(context, *known[:i]) for i in range(3)]
 
 
 def _canary(step: Step, neighbours: int) -> list[tuple[Array, ...]]:
-    """`_told` for a block that looks like noise and is the same everywhere."""
+    """`_parameters` for a block that looks like noise and is the same everywhere."""
     noise = (np.arange(BLOCK * (neighbours + 1) * 3, dtype=np.uint32) * np.uint32(2654435761)) >> 24
     seen, pixels = np.split(noise.astype(np.uint8).reshape(BLOCK, -1, 3), [neighbours], 1)
-    return _told(step, seen, jnp.int32(0), network.in_turn(pixels[:, 0]))
+    return _parameters(step, seen, jnp.int32(0), network.in_turn(pixels[:, 0]))
 
 
 _bits = jax.jit(Step.bits)

@@ -36,7 +36,7 @@ from jans import models
 PLACES = ((0, 0), (1, 1), (0, 1), (1, 0))  # of the planes, in the order in which they become known
 REACH = 4  # pixels of a plane beyond its edges
 NEAR, AROUND = 4, 12  # numbers of neighbours that give the centre, and the spread
-TOLD = 3  # levels that a network distinguishes, because details get rougher
+LEVELS = 3  # levels that a network distinguishes, because details get rougher
 MARGIN = 3  # pixels at the edges of a patch's planes that see beyond the patch
 REPORT_EVERY = 50  # steps
 
@@ -117,7 +117,10 @@ class Step(nnx.Module):
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         linear = functools.partial(nnx.Linear, rngs=rngs)
         self.trunk = nnx.Sequential(
-            linear(3 * config.neighbours + 6 + TOLD, config.hidden), leaky, linear(config.hidden, config.hidden), leaky
+            linear(3 * config.neighbours + 6 + LEVELS, config.hidden),
+            leaky,
+            linear(config.hidden, config.hidden),
+            leaky,
         )
         self.heads = nnx.List([linear(config.hidden + 2 * i, config.head) for i in range(3)])
         self.outs = nnx.List([linear(config.head, 3 * config.components) for _ in range(3)])
@@ -136,8 +139,8 @@ class Step(nnx.Module):
         relative = seen - centre[:, None]
         spread = jnp.sqrt((relative[:, :AROUND] ** 2).mean(1)) + 0.5
         relative = (relative / spread[:, None]).reshape(len(seen), -1)
-        told = jnp.broadcast_to(jax.nn.one_hot(jnp.minimum(level, TOLD - 1), TOLD), (len(seen), TOLD))
-        inputs = jnp.concatenate([relative, jnp.log(spread) - 1, centre / 128 - 0.5, told], -1)
+        level_input = jnp.broadcast_to(jax.nn.one_hot(jnp.minimum(level, LEVELS - 1), LEVELS), (len(seen), LEVELS))
+        inputs = jnp.concatenate([relative, jnp.log(spread) - 1, centre / 128 - 0.5, level_input], -1)
         return Context(self.trunk(inputs), centre, spread)
 
     def colour(self, context: Context, *known: Array) -> tuple[Array, Array, Array]:
@@ -219,7 +222,7 @@ def train(
     # Smaller versions are free of the JPEG artefacts that some photographs have.
     images = [*photos, *(halved(photo) for photo in photos)]
     largest = max(min(image.shape[:2]) for image in images)
-    levels = [level for level in range(TOLD) if config.patch * 2**level <= largest]
+    levels = [level for level in range(LEVELS) if config.patch * 2**level <= largest]
     chances = 0.3 ** np.array(levels)  # most of the bits are in the finest pixels
     random = np.random.default_rng(0)
     report = progress("training", config.steps, max(1, config.steps // 20))

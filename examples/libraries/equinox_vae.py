@@ -33,9 +33,9 @@ class VAE(eqx.Module):
 
 def build():
     """Weights, and posterior and likelihood as functions of them."""
-    weights, rest = eqx.partition(VAE(jax.random.key(0)), eqx.is_array)
-    posterior = lambda weights, image: eqx.combine(weights, rest).posterior(image)
-    likelihood = lambda weights, latent: eqx.combine(weights, rest).likelihood(latent)
+    weights, static = eqx.partition(VAE(jax.random.key(0)), eqx.is_array)
+    posterior = lambda weights, image: eqx.combine(weights, static).posterior(image)
+    likelihood = lambda weights, latent: eqx.combine(weights, static).likelihood(latent)
     return weights, posterior, likelihood
 
 
