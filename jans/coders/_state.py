@@ -168,7 +168,7 @@ def is_empty(state: Any) -> jax.Array:
 
     Args:
         state: a coder, or a batch of coders. A stack coder is empty if it equals a new coder from `init`. A
-            reader or a decoder is empty if its message has ended.
+            reader or a decoder is empty if its message may have ended; false says that there is more.
     """
     _check_has(state, "is_empty_stream")
     return state.is_empty_stream()

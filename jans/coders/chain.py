@@ -230,7 +230,10 @@ def init(
             symbol takes as many bits as its own model's precision.
 
     Returns:
-        The coder. If there are too few words, it has the status `BAD_STATE`.
+        The coder. If one head has too few words, its status is `BAD_STATE`.
+
+    Raises:
+        ValueError: when there are fewer words than lanes.
 
     >>> from jans import models
     >>> state = init(np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32))
