@@ -1,4 +1,4 @@
-"""The one list of coders and models; contract tests run over all of it.
+"""The one list of models, with that of coders; contract tests run over all of both.
 
 A model is given with its support: which of the symbols 0 ... size - 1 can be coded, for all symbols or for each.
 """
@@ -7,25 +7,35 @@ import dataclasses
 import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+from coder_cases import CODERS, LANES, PRECISIONS, STACKS, Coder, Huffman, Rans, Tans  # noqa: F401
 
 import jans
 from jans import models, tans
-from jans._variants import RANS
 from jans.reference import spec
 
 KERNELS = os.environ.get("JANS_KERNELS") != "0"
 """Whether kernels serve the calls; without them every compilation takes ten times as long."""
 
 
-def thin(items: Sequence[Any], step: int = 8) -> list[Any]:
+def thin(items: Iterable[Any], step: int = 8) -> list[Any]:
     """All items where kernels serve the calls, every `step`-th without them."""
     return list(items)[:: 1 if KERNELS else step]
+
+
+def sample(items: Iterable[Any], step: int = 3) -> list[Any]:
+    """Parameters of tests, all but every `step`-th of them for `make test-all` alone."""
+    return [item if k % step == 0 else _exhaustive(item) for k, item in enumerate(items)]
+
+
+def _exhaustive(item: Any) -> Any:
+    return pytest.param(*(item if isinstance(item, tuple) else (item,)), marks=pytest.mark.exhaustive)
 
 
 USUAL = {
@@ -34,42 +44,6 @@ USUAL = {
     "xla_cpu_use_fusion_emitters": True,
 }
 """XLA's own options, for programs whose floats are the subject of a test: conftest.py has others for all."""
-
-
-# ---- coders ----
-
-
-@dataclasses.dataclass(frozen=True)
-class Coder:
-    """A variant with a number of lanes, and a precision that it codes well with."""
-
-    variant: str
-    lanes: int
-    precision: int
-
-    def __str__(self) -> str:
-        return f"{self.variant}-{self.lanes}"
-
-    @property
-    def spec(self) -> spec.rans.Variant:
-        return RANS[self.variant]
-
-    def init(self, capacity: int) -> jans.rans.State:
-        return jans.rans.init(capacity, self.lanes, self.variant)
-
-    def random(self, seed: int, n_words: int, capacity: int) -> jans.rans.State:
-        """As jans.rans.random, without its compilation; the words beyond those in use are random as well."""
-        v, rng = self.spec, np.random.default_rng(seed)
-        heads = rng.integers(v.lower, 2**v.top_bits, self.lanes, np.uint64)
-        halves = np.stack([heads & 2**32 - 1, heads >> 32], axis=-1) if v.state_bits == 64 else heads
-        tail = rng.integers(0, 2**v.word_bits, capacity, f"uint{v.word_bits}")
-        head = jnp.asarray(halves.astype(np.uint32))
-        return jans.rans.State(head, jnp.asarray(tail), jnp.int32(n_words), jnp.int32(0), self.variant)
-
-
-PRECISIONS = {"rans64": 24, "rans64_ryg": 16, "rans32_16": 12, "rans32": 18}
-LANES = (1, 3, 32)
-CODERS = [Coder(variant, lanes, PRECISIONS[variant]) for variant in RANS for lanes in LANES]
 
 
 # ---- models ----
@@ -157,9 +131,29 @@ class ModelCase:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def coders(self) -> list[Coder]:
+        """Those that have models of this kind."""
+        return [coder for coder in CODERS.values() if coder.codes(self)]
+
     @functools.cache  # noqa: B019
     def make(self, precision: int, shape: Shape, seed: int = 0) -> Made:
         return self.build(precision, shape, np.random.default_rng(seed))
+
+    @functools.cache  # noqa: B019
+    def cdf(self, precision: int, shape: Shape) -> np.ndarray:
+        """The intervals of 0 ... size - 1, [size + 1] or [size + 1, *shape]."""
+        model, support = self.make(precision, shape)
+        size = len(support)
+        symbols = np.broadcast_to(np.arange(size).reshape(-1, *((1,) * len(model.shape))), (size, *model.shape))
+        freq = np.asarray(interval(model, jnp.asarray(symbols, jnp.int32))[1])
+        return np.concatenate([np.zeros_like(freq[:1]), freq.cumsum(axis=0, dtype=np.int64)])
+
+    @functools.cache  # noqa: B019
+    def of(self, coder: Coder, shape: Shape) -> Any:
+        """The model of a coder for symbols of a shape."""
+        model, _ = self.make(coder.precision, shape)
+        return coder.of(model, self.cdf(coder.precision, shape) if coder.needs_cdf else None)
 
     def draw(self, precision: int, shape: Shape, seed: int = 0) -> tuple[models.Model, np.ndarray]:
         """The model, and symbols (int32) that it can code, all of them likely to appear."""
@@ -392,55 +386,53 @@ def _histogram_each(precision, shape, rng):
     return models.Histogram(EDGES, _skewed(rng, *shape, 4), precision), support
 
 
-MODELS = [
-    ModelCase("uniform", _uniform, shared=True),
-    ModelCase("uniform-each", _uniform_each),
-    ModelCase("bernoulli", _bernoulli, shared=True),
-    ModelCase("bernoulli-each", _bernoulli_each),
-    ModelCase("probs", _probs, shared=True),
-    ModelCase("logits", _logits, shared=True),
-    ModelCase("bf16", _bf16, shared=True),
-    ModelCase("probs-each", _probs_each),
-    ModelCase("logits-each", _logits_each),
-    ModelCase("table", _table, shared=True),
-    ModelCase("table-each", _table_each),
-    ModelCase("alias", _aliased(_table), shared=True),
-    ModelCase("alias-each", _aliased(_table_each)),
-    ModelCase("gaussian", _gaussian, shared=True),
-    ModelCase("gaussian-each", _gaussian_each),
-    ModelCase("mixture-each", _mixture),
-    ModelCase("integer-gaussian", _on_integers(models.Gaussian)),
-    ModelCase("laplace", _on_integers(models.Laplace)),
-    ModelCase("logistic", _on_integers(models.Logistic)),
-    ModelCase("cauchy", lambda precision, _, rng: _on_integers(models.Cauchy)(precision, (), rng), shared=True),
-    ModelCase("bounds-each", _bounds_each),
-    ModelCase("geometric", _geometric),
-    ModelCase("binomial", _binomial),
-    ModelCase("poisson", _poisson),
-    ModelCase("beta-binomial", _beta_binomial),
-    ModelCase("gaussians", _gaussians),
-    ModelCase("perfect", _perfect, shared=True),
-    ModelCase("perfect-each", _perfect_each),
-    ModelCase("masked", _masked, shared=True),
-    ModelCase("masked-each", _masked_each),
-    ModelCase("user", _halving, shared=True),
-    ModelCase("user-each", _split),
-    ModelCase("custom", _custom, shared=True),
-    ModelCase("custom-each", _custom_each),
-    ModelCase("histogram", _histogram, shared=True),
-    ModelCase("histogram-each", _histogram_each),
-    ModelCase("escape", _escape, shared=True, escaped=True),
-    ModelCase("escape-each", _escape_each, escaped=True),
-    ModelCase("mixture", lambda precision, _, rng: _mixture(precision, (), rng), shared=True),
-]
+MODELS = {
+    case.name: case
+    for case in (
+        ModelCase("uniform", _uniform, shared=True),
+        ModelCase("uniform-each", _uniform_each),
+        ModelCase("bernoulli", _bernoulli, shared=True),
+        ModelCase("bernoulli-each", _bernoulli_each),
+        ModelCase("probs", _probs, shared=True),
+        ModelCase("logits", _logits, shared=True),
+        ModelCase("bf16", _bf16, shared=True),
+        ModelCase("probs-each", _probs_each),
+        ModelCase("logits-each", _logits_each),
+        ModelCase("table", _table, shared=True),
+        ModelCase("table-each", _table_each),
+        ModelCase("alias", _aliased(_table), shared=True),
+        ModelCase("alias-each", _aliased(_table_each)),
+        ModelCase("gaussian", _gaussian, shared=True),
+        ModelCase("gaussian-each", _gaussian_each),
+        ModelCase("mixture-each", _mixture),
+        ModelCase("integer-gaussian", _on_integers(models.Gaussian)),
+        ModelCase("laplace", _on_integers(models.Laplace)),
+        ModelCase("logistic", _on_integers(models.Logistic)),
+        ModelCase("cauchy", lambda precision, _, rng: _on_integers(models.Cauchy)(precision, (), rng), shared=True),
+        ModelCase("bounds-each", _bounds_each),
+        ModelCase("geometric", _geometric),
+        ModelCase("binomial", _binomial),
+        ModelCase("poisson", _poisson),
+        ModelCase("beta-binomial", _beta_binomial),
+        ModelCase("gaussians", _gaussians),
+        ModelCase("perfect", _perfect, shared=True),
+        ModelCase("perfect-each", _perfect_each),
+        ModelCase("masked", _masked, shared=True),
+        ModelCase("masked-each", _masked_each),
+        ModelCase("user", _halving, shared=True),
+        ModelCase("user-each", _split),
+        ModelCase("custom", _custom, shared=True),
+        ModelCase("custom-each", _custom_each),
+        ModelCase("histogram", _histogram, shared=True),
+        ModelCase("histogram-each", _histogram_each),
+        ModelCase("escape", _escape, shared=True, escaped=True),
+        ModelCase("escape-each", _escape_each, escaped=True),
+        ModelCase("mixture", lambda precision, _, rng: _mixture(precision, (), rng), shared=True),
+    )
+}
 
-SIMPLE = [case for case in MODELS if not case.escaped]
+SIMPLE = [case for case in MODELS.values() if not case.escaped]
 """Those with an interval for every symbol; a composite has one for every part."""
-
-_ALL = [(coder, model) for coder in CODERS for model in MODELS]
-PAIRS, SOME = thin(_ALL[::5], 2), _ALL[::11]
-"""Every fifth of all pairs of a coder and a model, and every eleventh: the number of models is a multiple of neither,
-so they still meet all of both."""
 
 
 # ---- targets ----

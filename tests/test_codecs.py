@@ -36,7 +36,7 @@ def posterior(image):
 
 VAE = jans.bits_back(PRIOR, likelihood, posterior)
 IMAGES = np.random.default_rng(0).integers(0, 8, (6, PIXELS)).astype(np.int32)
-CODER = cases.Coder("rans64", 1, PRECISION)
+CODER = cases.Rans("rans64", 1, PRECISION)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_the_price_is_the_elbo(state):
 
 
 def test_too_few_initial_bits_are_told():
-    lean = cases.Coder("rans64", 2, PRECISION).init(100)
+    lean = cases.Rans("rans64", 2, PRECISION).start(100)
     codec = jans.repeat(VAE, len(IMAGES))
     with pytest.raises(jans.CodingError, match="start bits-back coding with more initial words"):
         jans.check(codec.push(lean, jnp.asarray(IMAGES)))
@@ -282,7 +282,7 @@ def test_vector_quantised(state):
     codec = jans.vector_quantised(PRIOR, likelihood, lambda image: image[: 3 * LATENTS : 3] * 4)
     for image in map(jnp.asarray, IMAGES):
         jans.check_codec(codec, state, image)
-    empty = CODER.init(100)
+    empty = CODER.start(100)
     jans.check_codec(codec, empty, jnp.asarray(IMAGES[0]))
 
 

@@ -359,18 +359,18 @@ def test_made_up_sizes_are_found_without_coding(size):
 # ---- what a status does ----
 
 
-@pytest.mark.parametrize("coder", cases.CODERS, ids=str)
+@pytest.mark.parametrize("coder", cases.STACKS, ids=str)
 def test_an_overflow_tells_the_capacity_that_suffices(coder):
-    model, symbols = cases.MODELS[4].draw(coder.precision, (70,))
-    full = rans.push(coder.init(2), model, symbols)
+    model, symbols = cases.MODELS["probs"].draw(coder.precision, (70,))
+    full = rans.push(coder.start(2), model, symbols)
     with pytest.raises(jans.CodingError, match=rf"capacity of at least {int(full.size)} words \(this one has 2\)"):
         jans.check(full)
-    enough = rans.push(coder.init(int(full.size)), model, symbols)
+    enough = rans.push(coder.start(int(full.size)), model, symbols)
     assert int(jans.check(enough).size) == int(full.size)
     assert np.asarray(full.tail).tolist() == np.asarray(enough.tail)[:2].tolist()  # what was written is not harmed
     assert cases.same(full.head, enough.head)
     with pytest.raises(jans.CodingError, match="the tail is full"):
-        jans.check(rans.push(coder.init(int(full.size) - 1), model, symbols))
+        jans.check(rans.push(coder.start(int(full.size) - 1), model, symbols))
 
 
 @causes
@@ -382,10 +382,10 @@ def test_a_status_stays(bit):
     assert not rans.push(rans.init(4), EVEN, FIVE).status
 
 
-@pytest.mark.parametrize("coder", cases.CODERS, ids=str)
+@pytest.mark.parametrize("coder", cases.STACKS, ids=str)
 def test_what_cannot_be_coded_is_left_out(coder):
     """The other symbols of the array are coded as if it were not there."""
-    model, symbols = cases.MODELS[4].draw(coder.precision, (40,))
+    model, symbols = cases.MODELS["probs"].draw(coder.precision, (40,))
     with_bad = symbols.copy()
     with_bad[7 * coder.lanes % 40 :: coder.lanes] = -1
     state = coder.random(0, 10, 100)

@@ -24,7 +24,7 @@ def stacked(parts):
 
 
 def streams(count):
-    coder = cases.Coder("rans64", 2, 24)
+    coder = cases.Rans("rans64", 2, 24)
     return [coder.random(seed, 10 + seed, WORDS) for seed in range(count)]
 
 
@@ -258,7 +258,7 @@ def test_pushes_in_a_donated_scan_copy_no_tail(count):
 
 
 def test_a_thousand_pushes_in_a_donated_scan_and_back():
-    coder = cases.Coder("rans32", 3, 18)
+    coder = cases.Rans("rans32", 3, 18)
     model = models.Categorical(jnp.arange(1.0, 8.0), precision=18)
     rows = jnp.asarray(np.random.default_rng(3).integers(0, 7, (1000, N), np.int32))
     codec = jans.repeat(rans.codec(model, shape=(N,)), len(rows))

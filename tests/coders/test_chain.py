@@ -86,7 +86,7 @@ def test_coder_is_that_of_the_specification(variant, draw):
     )
 
 
-@pytest.mark.parametrize("case", cases.thin(cases.MODELS, 3), ids=str)
+@pytest.mark.parametrize("case", cases.thin(cases.MODELS.values(), 3), ids=str)
 def test_push_undoes_pop_with_every_model(case):
     n = 12
     model, support = case.make(24, (n,))

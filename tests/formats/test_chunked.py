@@ -26,7 +26,7 @@ def digits(n, seed=0):
     return np.random.default_rng(seed).integers(0, 10, n).astype(np.int32)
 
 
-@pytest.mark.parametrize("case", cases.thin(cases.MODELS), ids=str)
+@pytest.mark.parametrize("case", cases.thin(cases.MODELS.values()), ids=str)
 def test_every_model_is_cut(case):
     model, symbols = case.draw(12, (4, N // 4))
     message = chunked.encode(model, symbols, chunk=CHUNK, lanes=3, capacity=200)
@@ -37,7 +37,7 @@ def test_every_model_is_cut(case):
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in cases.MODELS if "custom" in str(case) or "escape" in str(case)], ids=str
+    "case", [case for case in cases.MODELS.values() if "custom" in str(case) or "escape" in str(case)], ids=str
 )
 def test_messages_shorter_than_a_chunk(case):
     model, symbols = case.draw(12, (4, 3))
@@ -172,7 +172,7 @@ def test_default_variants():
 
 @pytest.mark.parametrize("variant", cases.PRECISIONS)
 def test_the_default_capacity_holds_the_dearest_symbols(variant):
-    precision = cases.Coder(variant, 1, 0).spec.max_precision
+    precision = cases.Rans(variant, 1, 0).spec.max_precision
     # All symbols but the first cost as much as any can.
     rare = models.Table(np.array([[0, -3, -2, -1, 0]]) + np.array([0, *[2**precision] * 4]), 0, precision)
     symbols = np.random.default_rng(0).integers(1, 4, 1000)

@@ -227,13 +227,13 @@ def test_a_fingerprint_of_models_is_that_of_their_integers():
 # ---- the end ----
 
 
-@pytest.mark.parametrize("coder", cases.CODERS, ids=str)
+@pytest.mark.parametrize("coder", cases.STACKS, ids=str)
 def test_an_end_is_the_start_or_reported(coder):
     model = models.Uniform(50, precision=coder.precision)
-    for start in (coder.init(100), coder.random(0, 5, 100)):
+    for start in (coder.start(100), coder.random(0, 5, 100)):
         full = rans.push(start, model, jnp.arange(40))
         left, _ = rans.pop(full, model, shape=(40,))
-        assert jans.check_end(left, coder.init(0) if not int(start.size) else coder.random(0, 5, 5)) is left
+        assert jans.check_end(left, coder.start(0) if not int(start.size) else coder.random(0, 5, 5)) is left
         for wrong in (full, rans.pop(full, model, shape=(39,))[0], coder.random(1, 5, 100)):
             with pytest.raises(jans.CodingError, match=r"words, encoding began with \d, and their bits differ"):
                 jans.check_end(wrong, start)

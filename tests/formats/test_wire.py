@@ -16,7 +16,7 @@ from jans import rans
 from jans.coders import _words
 from jans.formats import _header
 
-coders = pytest.mark.parametrize("coder", cases.CODERS, ids=str)
+coders = pytest.mark.parametrize("coder", cases.STACKS, ids=str)
 
 
 def filled(coder, batch=(), capacity=20):
@@ -71,7 +71,7 @@ def test_compact_of_what_overflowed_and_of_what_is_no_batch():
 def test_decoding_goes_on_from_bytes(coder):
     model = jans.models.Uniform(50, precision=coder.precision)
     symbols = jnp.arange(40)
-    state = jans.from_bytes(jans.to_bytes(rans.push(coder.init(100), model, symbols)))
+    state = jans.from_bytes(jans.to_bytes(rans.push(coder.start(100), model, symbols)))
     state, again = rans.pop(state, model, shape=(40,))
     assert (again == symbols).all()
     assert rans.is_empty(state)
@@ -79,7 +79,7 @@ def test_decoding_goes_on_from_bytes(coder):
 
 @pytest.fixture(scope="module")
 def blob():
-    return jans.to_bytes(filled(cases.Coder("rans64", 3, 24), (2,)), fingerprint=77)
+    return jans.to_bytes(filled(cases.Rans("rans64", 3, 24), (2,)), fingerprint=77)
 
 
 def sealed(body: bytes) -> bytes:

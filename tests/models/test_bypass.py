@@ -63,14 +63,14 @@ def plain_words(v, lanes, symbols, index, offset, bits):
 @given(
     st.lists(st.tuples(integers, st.integers(0, 1)), max_size=40),
     st.tuples(integers, integers),
-    st.sampled_from(cases.CODERS),
+    st.sampled_from(cases.STACKS),
     st.integers(1, 15),
     st.sampled_from(["auto", "search", "dense"]),
 )
-@example([(LEAST, 0), (MOST, 0), (LEAST, 1), (MOST, 1)], (MOST, LEAST), cases.CODERS[0], 1, "auto")
-@example([(value, k) for value in EDGES for k in (0, 1)], (0, 0), cases.CODERS[-1], 15, "auto")
-@example([(value, k) for value in EDGES for k in (0, 1)] * 4, (-1, 5), cases.CODERS[-1], 4, "auto")  # whole groups
-@example([(value, k) for value in EDGES for k in (0, 1)] * 4, (-1, 5), cases.CODERS[2], 3, "search")
+@example([(LEAST, 0), (MOST, 0), (LEAST, 1), (MOST, 1)], (MOST, LEAST), cases.STACKS[0], 1, "auto")
+@example([(value, k) for value in EDGES for k in (0, 1)], (0, 0), cases.STACKS[-1], 15, "auto")
+@example([(value, k) for value in EDGES for k in (0, 1)] * 4, (-1, 5), cases.STACKS[-1], 4, "auto")  # whole groups
+@example([(value, k) for value in EDGES for k in (0, 1)] * 4, (-1, 5), cases.STACKS[2], 3, "search")
 def test_every_value_comes_back(message, offset, coder, bits, lookup):
     symbols, index = (np.array([pair[k] for pair in message], np.int32) for k in (0, 1))
     model = model_of(index, offset, bits, lookup)

@@ -34,7 +34,7 @@ def ends_of(model, shape):
     return [np.broadcast_to(end, shape).astype(np.int64) for end in model.bounds]
 
 
-@pytest.mark.parametrize("coder", cases.CODERS, ids=str)
+@pytest.mark.parametrize("coder", cases.STACKS, ids=str)
 def test_every_coder_codes_every_integer(coder):
     for model in (
         models.escape(models.Uniform(3, 12), "both"),
@@ -147,7 +147,7 @@ def test_inside_scan_and_bits_back():
     )
     posterior = lambda x: rans.codec(models.escape(models.Uniform(4)), shape=(1,))
     codec = jans.repeat(jans.bits_back(rans.codec(models.escape(models.Uniform(9)), (1,)), likelihood, posterior), 3)
-    state = cases.CODERS[1].random(0, 50, 200)
+    state = cases.STACKS[1].random(0, 50, 200)
     jans.check_codec(codec, state, jnp.array([[0, 1, 2], [-600, 5, 5], [MOST, LEAST, 0]]))
     jitted = jans.Codec(jax.jit(codec.push), jax.jit(codec.pop))
     jans.check_codec(jitted, state, jnp.array([[0, 1, 2], [0, 0, 1], [-6, 70000, 0]]))
@@ -172,7 +172,7 @@ def test_gradients_reach_the_model():
 def test_any_bits_are_numbers_that_give_them_back(most, seed):
     """The code is complete: popping from any state leaves nothing that pushing does not restore."""
     model = Number(jnp.array(most, jnp.uint32))
-    state = cases.CODERS[0].random(seed, 20, 30)
+    state = cases.STACKS[0].random(seed, 20, 30)
     popped, number = rans.pop(state, model)
     assert (np.asarray(number).view(np.uint32) <= np.array(most)).all()
     assert cases.content(rans.push(popped, model, number)) == cases.content(state)
@@ -194,7 +194,7 @@ def test_parts_are_split_and_joined(symbols):
 def test_parts_are_skipped_only_where_that_changes_nothing(symbols):
     """The same coder without skipping gives the same state."""
     model, symbols = models.escape(models.Uniform(6)), jnp.array(symbols)
-    state = cases.CODERS[1].random(0, 5, 30)
+    state = cases.STACKS[1].random(0, 5, 30)
 
     def push(state, model, symbols):
         if not model.parts:

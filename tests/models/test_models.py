@@ -201,7 +201,7 @@ def test_what_is_no_distribution_is_refused(row, rule):
     # Its neighbour in the batch is not harmed.
     assert freqs(cdf[1], 12).tolist() == {"fast": [1024, 2047, 1025], "perfect": [1024, 2048, 1024]}[rule]
     model = models.Categorical(values, rule=rule, precision=12)
-    state = cases.CODERS[0].random(0, 10, 20)
+    state = cases.STACKS[0].random(0, 10, 20)
     pushed = rans.push(state, model, jnp.array([1, 1]))
     popped, symbols = rans.pop(state, model)
     assert (int(pushed.status), int(popped.status)) == (status.BAD_MODEL, status.BAD_MODEL)
@@ -252,7 +252,7 @@ def test_sums_give_what_tables_give(n, precision, dtype):
             assert ours.tolist() == theirs.tolist()
         ours, theirs = (np.asarray(cases.locate(model, quantiles)) for model in (summed, table))
         assert (ours == np.where(legal, theirs, np.iinfo(np.int32).min)).all()
-        state = cases.CODERS[0].random(0, 60, 80)
+        state = cases.STACKS[0].random(0, 60, 80)
         if precision <= 24:
             assert cases.same(rans.pop(state, summed), rans.pop(state, table))
             pushed = [cases.content(rans.push(state, model, symbols)) for model in (summed, table)]
@@ -386,7 +386,7 @@ def test_log_prob_is_the_length_of_the_code(case):
     assert (error <= 2 / freq + 1e-4).all()
 
 
-@pytest.mark.parametrize("case", cases.MODELS[:14], ids=str)
+@pytest.mark.parametrize("case", list(cases.MODELS.values())[:14], ids=str)
 @pytest.mark.parametrize("dtype", cases.thin([jnp.uint8, jnp.int8, jnp.uint16, jnp.int16], 4))
 def test_small_dtypes_of_symbols_change_nothing(case, dtype):
     model, symbols = case.draw(20, (37,))

@@ -117,7 +117,7 @@ def test_what_is_no_distribution_function_is_refused(kind, wrong):
     at = SYMBOLS[int(np.flatnonzero(bad)[0])]
     assert int(rans.push(rans.init(9), model, at[None]).status) == status.BAD_MODEL
     if bad.all():
-        popped, _ = rans.pop(cases.CODERS[0].random(0, 9, 9), model, shape=(5,))
+        popped, _ = rans.pop(cases.STACKS[0].random(0, 9, 9), model, shape=(5,))
         assert int(popped.status) == status.BAD_MODEL
     assert np.isposinf(cases.bits(model, SYMBOLS)[bad]).all()
 
@@ -175,7 +175,7 @@ def test_parameters_with_dimensions_of_their_own():
     model = models.Custom(mixture, logits, mean, low=0, high=20, ranks=1)
     assert model.shape == (4, 5)
     symbols = jnp.arange(20).reshape(4, 5)
-    jans.check_codec(rans.codec(model), cases.CODERS[0].random(0, 5, 50), symbols)
+    jans.check_codec(rans.codec(model), cases.STACKS[0].random(0, 5, 50), symbols)
     one = models.Custom(mixture, logits[0, 0], mean[3], low=0, high=20, ranks=(1, 1))
     assert one.shape == ()
     assert cases.same(cases.bits(one, symbols[:, 3]), cases.bits(model, symbols)[:, 3])
@@ -216,7 +216,7 @@ def test_coding_has_no_derivative(make, high):
 def test_a_single_symbol():
     for model in (models.Custom(cases.sigmoid, 0.0, 1.0, low=7, high=7), models.Histogram([7, 8], jnp.ones(1))):
         assert [a.tolist() for a in intervals(model, jnp.array([7]))] == [[0], [2**24]]
-        state = cases.CODERS[0].random(0, 5, 9)
+        state = cases.STACKS[0].random(0, 5, 9)
         jans.check_codec(rans.codec(model, (3,)), state, jnp.full(3, 7))
         assert cases.content(rans.push(state, model, jnp.full(3, 7))) == cases.content(state)
 
@@ -270,7 +270,7 @@ def test_bins_may_be_wide():
     edges = [-(2**21), -5, 0, 1, 70000, 2**21]
     model = models.Histogram(edges, jnp.array([0.1, 0.2, 0.4, 0.2, 0.1]))
     symbols = jnp.array([-(2**21), -6, -5, -1, 0, 1, 69999, 70000, 2**21 - 1])
-    jans.check_codec(rans.codec(model, symbols.shape), cases.CODERS[0].random(0, 5, 50), symbols)
+    jans.check_codec(rans.codec(model, symbols.shape), cases.STACKS[0].random(0, 5, 50), symbols)
     start, freq = intervals(model, jnp.arange(edges[0], edges[-1]))
     assert (start == np.cumsum(freq) - freq).all()
     assert freq.sum() == 2**24
@@ -281,7 +281,7 @@ def test_bins_may_be_wide():
 @pytest.mark.parametrize("kind", [models.Histogram, cases.SearchedHistogram])
 def test_masses_that_are_none(kind, mass):
     model = kind([0, 3, 9], jnp.array([mass, [1.0, 2.0]]), 12)
-    state = cases.CODERS[0].random(0, 10, 20)
+    state = cases.STACKS[0].random(0, 10, 20)
     start, freq = intervals(model, jnp.array([8, 8]))
     assert (start[0], freq[0]) == (status.BAD_MODEL, 0)
     assert freq[1] > 0

@@ -15,11 +15,11 @@ BYTE = rans.codec(models.Uniform(2**8, precision=12))
 PAIR = jans.serial([BYTE, rans.codec(models.Uniform(3, precision=12), shape=(2,), dtype=jnp.uint8)])
 
 
-def random(coder=cases.CODERS[0], seed=0):
+def random(coder=cases.STACKS[0], seed=0):
     return coder.random(seed, 40, 400)
 
 
-@pytest.mark.parametrize("coder", cases.CODERS[::2], ids=str)
+@pytest.mark.parametrize("coder", cases.STACKS[::2], ids=str)
 @pytest.mark.parametrize("n", [1, 2, 12])
 def test_sorted_data_come_back_and_so_does_the_state(coder, n):
     codec = jans.multiset(BYTE, n, precision=12)

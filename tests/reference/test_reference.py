@@ -16,7 +16,7 @@ from jans._variants import RANS
 from jans.ffi import targets
 from jans.reference import spec
 
-coders = pytest.mark.parametrize("coder", cases.CODERS, ids=str)
+coders = pytest.mark.parametrize("coder", cases.STACKS, ids=str)
 
 # ---- the coder in Python integers ----
 
@@ -128,7 +128,7 @@ def test_steps_of_one_lane_are_those_of_the_specification(coder):
     """`push_one`, `quantile` and `pop_one` with intervals, as user-made models are coded."""
     state, ours = coder.init(50), spec.rans.init(coder.spec, coder.lanes)
     rng = np.random.default_rng(0)
-    (case,) = (c for c in cases.MODELS if c.name == "user-each")
+    case = cases.MODELS["user-each"]
     model, symbols = case.draw(coder.precision, (coder.lanes,))
     start, freq = (np.asarray(a) for a in cases.interval(model, jnp.asarray(symbols)))
     for _ in range(3):
@@ -233,7 +233,7 @@ def usual(coder):
     return {"variant": RANS[coder.variant].number, "precision": coder.precision}
 
 
-SETTINGS = [(c, make(c)) for make in (usual, limits) for c in cases.CODERS]
+SETTINGS = [(c, make(c)) for make in (usual, limits) for c in cases.STACKS]
 
 
 def settings(first, step):
