@@ -29,6 +29,15 @@ def thin(items: Iterable[Any], step: int = 8) -> list[Any]:
     return list(items)[:: 1 if KERNELS else step]
 
 
+EXHAUSTIVE = False
+"""Whether this is `make test-all`; conftest.py tells before tests are collected."""
+
+
+def examples(count: int) -> int:
+    """How many examples a property test tries: a quarter of them by default."""
+    return count if EXHAUSTIVE else -(-count // 4)
+
+
 def sample(items: Iterable[Any], step: int = 3) -> list[Any]:
     """Parameters of tests, all but every `step`-th of them for `make test-all` alone."""
     return [item if k % step == 0 else _exhaustive(item) for k, item in enumerate(items)]

@@ -1,11 +1,15 @@
-"""How every test runs: on eight CPU devices, with programs that compile fast, and with one profile for property tests."""
+"""How all tests run: on eight CPU devices, with programs that compile fast, and with one profile of property tests."""
 
 import importlib.util
 import mmap
 import os
 import pathlib
 
-QUICK = ("xla_backend_optimization_level=0", "xla_llvm_disable_expensive_passes=true", "xla_cpu_use_fusion_emitters=false")
+QUICK = (
+    "xla_backend_optimization_level=0",
+    "xla_llvm_disable_expensive_passes=true",
+    "xla_cpu_use_fusion_emitters=false",
+)
 """Most of the time of the suite is compilation. Integers do not depend on how XLA compiles them; tests of floats that
 might compile their programs with `cases.USUAL`."""
 
@@ -18,7 +22,7 @@ def known_flags(flags: tuple[str, ...]) -> list[str]:
         return [f"--{flag}" for flag in flags if text.find(flag.split("=")[0].encode()) >= 0]
 
 
-# Before JAX is imported: flags are read, and devices made, when its backend starts. `XLA_FLAGS= pytest` takes XLA's own.
+# Before JAX starts its backend. `XLA_FLAGS= pytest` takes the options that XLA has by default.
 flags = [os.environ["XLA_FLAGS"]] if "XLA_FLAGS" in os.environ else known_flags(QUICK)
 os.environ["XLA_FLAGS"] = " ".join([*flags, "--xla_force_host_platform_device_count=8"]).strip()
 
@@ -32,14 +36,31 @@ from jans.ffi import registry
 # Kernels of another library than the one installed, as tests/ffi/test_cuda.py has them.
 registry.LIBRARIES["cpu"] = os.environ.get("JANS_TEST_LIBRARY", registry.LIBRARIES["cpu"])
 
-hypothesis.settings.register_profile(
-    "jans",
-    derandomize=True,
-    deadline=None,
-    max_examples=50 if cases.KERNELS else 15,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
-)
-hypothesis.settings.load_profile("jans")
+
+def load_profile():
+    hypothesis.settings.register_profile(
+        "jans",
+        derandomize=True,
+        deadline=None,
+        max_examples=cases.examples(50 if cases.KERNELS else 15),
+        suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
+    )
+    hypothesis.settings.load_profile("jans")
+
+
+load_profile()
+
+
+def pytest_configure(config):
+    cases.EXHAUSTIVE = config.option.markexpr != "not exhaustive"
+    load_profile()
+
+
+def pytest_collection_modifyitems(items):
+    """Property tests try all of their examples in `make test-all`, some of them by default."""
+    for item in items:
+        if cases.EXHAUSTIVE and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.exhaustive)
 
 
 @pytest.fixture(scope="module", autouse=True)

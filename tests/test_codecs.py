@@ -372,12 +372,13 @@ def test_autoregressive_costs_what_its_model_says(state):
     """It is likely what the model itself would write, which is decoding noise."""
     noise, written = recurrent_codec(200).pop(CODER.random(3, 200, 300))
     bits, _ = cost(recurrent_codec(200), CODER.random(4, 20, 300), written)
-    carry, previous, expected = jnp.zeros(16), jnp.int32(0), 0.0
-    for symbol in written:
-        carry, logits = recurrent(carry, previous)
-        expected += float(models.Categorical(logits=logits, precision=PRECISION).bits(symbol))
-        previous = symbol
-    assert bits == pytest.approx(expected, rel=1e-3)
+
+    def step(carry, symbol):
+        carry, logits = recurrent(*carry)
+        return (carry, symbol), models.Categorical(logits=logits, precision=PRECISION).bits(symbol)
+
+    _, expected = jax.jit(lambda symbols: jax.lax.scan(step, (jnp.zeros(16), jnp.int32(0)), symbols))(written)
+    assert bits == pytest.approx(float(expected.sum()), rel=1e-3)
     assert expected < 200 * 3.9
     assert int(noise.status) == 0
 

@@ -152,7 +152,7 @@ class BothCoders(stateful.RuleBasedStateMachine):
 
 def test_words_are_equal_at_every_step():
     stateful.run_state_machine_as_test(
-        BothCoders, settings=hypothesis.settings(max_examples=25, stateful_step_count=20)
+        BothCoders, settings=hypothesis.settings(max_examples=cases.examples(25), stateful_step_count=20)
     )
 
 

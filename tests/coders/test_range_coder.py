@@ -67,18 +67,6 @@ def test_coder_is_that_of_the_specification(draw):
     assert (number(left.lower), number(left.range)) == expected[:2]
 
 
-@pytest.mark.parametrize("case", cases.thin(cases.MODELS.values(), 3), ids=str)
-def test_decode_undoes_encode_with_every_model(case):
-    model, symbols = case.draw(24, (5, 4), 0)
-    state = range_coder.encode(range_coder.encoder(80), model, jnp.asarray(symbols))
-    state = range_coder.encode(state, model, jnp.asarray(symbols))
-    message = range_coder.finish(state)
-    jans.check(message)
-    left, decoded = range_coder.decode(message, model, shape=(5, 4))
-    assert cases.same(decoded, symbols)
-    assert cases.same(range_coder.decode(left, model, shape=(5, 4))[1], symbols)
-
-
 def test_words_wait_for_a_carry():
     """Symbols after which words are held back, and then one that brings the carry, or one that does not."""
     model = models.Table(SKEWED)

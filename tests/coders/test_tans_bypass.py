@@ -78,7 +78,7 @@ def test_bits_are_those_of_the_specification(data):
 
 # Every width of a digit, and every number of lanes that has a loop.
 @pytest.mark.parametrize(
-    ("digit_bits", "lanes"), cases.thin(list(zip(range(1, 17), [1, 2, 3, 4, 8, 32] * 3, strict=False)))
+    ("digit_bits", "lanes"), cases.sample(cases.thin(zip(range(1, 17), [1, 2, 3, 4, 8, 32] * 3, strict=False)), 4)
 )
 def test_many_symbols(lanes, digit_bits):
     """Escape symbols in all places of a turn of the fast loops, and on the last words that there are or is room for."""

@@ -61,7 +61,7 @@ def test_the_file_is_what_the_package_writes():
     assert FILE.read_text() == generator.document()
 
 
-@hypothesis.settings(max_examples=40 if cases.KERNELS else 5)
+@hypothesis.settings(max_examples=cases.examples(40) if cases.KERNELS else 5)
 @hypothesis.given(seed=st.integers(0, 2**32 - 1))
 def test_as_the_package(seed):
     ans, cxx = package()
@@ -91,7 +91,7 @@ def test_as_the_package(seed):
 # ---- what comes back ----
 
 
-@hypothesis.settings(max_examples=25 if cases.KERNELS else 4)
+@hypothesis.settings(max_examples=cases.examples(25) if cases.KERNELS else 4)
 @hypothesis.given(data=st.data())
 def test_what_was_encoded_is_decoded(data):
     far = st.sampled_from([-(2**31), 2**31 - 1, 2**30, 2**27 + 8, -(2**28)])

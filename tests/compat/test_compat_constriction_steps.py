@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import cases
 import hypothesis
 import numpy as np
 import pytest
@@ -234,5 +235,5 @@ class BothRangeCoders(BothCoders):
 
 @pytest.mark.parametrize("machine", [BothAnsCoders, BothChainCoders, BothRangeCoders])
 def test_every_step_is_the_same(machine):
-    settings = hypothesis.settings(max_examples=60, stateful_step_count=25)
+    settings = hypothesis.settings(max_examples=cases.examples(60), stateful_step_count=25)
     stateful.run_state_machine_as_test(machine, settings=settings)

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import cases
 import hypothesis
 import jax.numpy as jnp
 import numpy as np
@@ -102,7 +103,7 @@ class Coders(stateful.RuleBasedStateMachine):
             assert compressed(pair[0]) == compressed(pair[1])
 
 
-Coders.TestCase.settings = hypothesis.settings(max_examples=30, stateful_step_count=30)
+Coders.TestCase.settings = hypothesis.settings(max_examples=cases.examples(30), stateful_step_count=30)
 test_coders = Coders.TestCase
 
 

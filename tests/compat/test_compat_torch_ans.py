@@ -93,7 +93,7 @@ def of_alias(data, random, symbols, impl, lanes, precision, **more):
     return args, (freqs, np.full(count, symbols), offsets), values, indexes
 
 
-@hypothesis.settings(max_examples=25 if cases.KERNELS else 2)
+@hypothesis.settings(max_examples=cases.examples(25) if cases.KERNELS else 2)
 @hypothesis.given(data=st.data())
 def test_alias_sampling_gives_back_what_was_encoded(data):
     """For alphabets of any size, which torch_ans refuses, and for rows of several lengths."""
@@ -127,7 +127,7 @@ def test_alias_sampling_refuses_what_has_no_place():
             made.encode_with_indexes([0, symbol], [0, 0])
 
 
-@hypothesis.settings(max_examples=40)
+@hypothesis.settings(max_examples=cases.examples(40))
 @hypothesis.given(data=st.data())
 def test_alias_sampling_has_the_bytes_of_the_package(data):
     package = pytest.importorskip("torch_ans.utils", reason="the package torch_ans is not installed")
@@ -173,7 +173,7 @@ def test_shared_vector(stream):
 # ---- what comes back ----
 
 
-@hypothesis.settings(max_examples=25 if cases.KERNELS else 4)
+@hypothesis.settings(max_examples=cases.examples(25) if cases.KERNELS else 4)
 @hypothesis.given(data=st.data())
 def test_what_was_encoded_is_decoded(data):
     impl = data.draw(st.sampled_from(["rans64", "rans32", "rans32_16", "tans32", "tans16"]))

@@ -5,8 +5,7 @@ import os
 import pathlib
 import sys
 
-TESTS = pathlib.Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "ffi")]
+sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / folder) for folder in (".", "ffi")]
 
 import conftest  # noqa: F401  the profile of property tests
 import hypothesis

@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from places import EXAMPLES
 from PIL import Image
+from places import EXAMPLES
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from places import EXAMPLES
 from hypothesis import strategies as st
+from places import EXAMPLES
+
 ORDERS, COUNT = (1, 2, 4), 3
 
 

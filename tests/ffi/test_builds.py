@@ -6,6 +6,7 @@ import subprocess
 import pytest
 from places import ROOT, TESTS
 
+pytestmark = pytest.mark.exhaustive
 SOURCE = TESTS / "builds" / "integers.cc"
 STRICT = ["-std=c++17", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
 BUILDS = [["-O3"], ["-O3", "-march=native"], ["-Os"]]

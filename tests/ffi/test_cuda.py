@@ -14,6 +14,7 @@ from places import ROOT, TESTS
 
 from jans.ffi import registry, targets
 
+pytestmark = pytest.mark.exhaustive
 EMULATION = TESTS / "cuda_emulation"
 KERNELS = sorted(ROOT.glob("csrc/cuda/*.cu"))
 HANDLERS = sorted(ROOT.glob("csrc/ffi/*.cu"), key=lambda path: -path.stat().st_size)

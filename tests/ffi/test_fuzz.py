@@ -345,7 +345,7 @@ def test_nothing_crashes(call):
         assert ((status & before) == before).all()
 
 
-@hypothesis.settings(max_examples=40 if cases.KERNELS else 5)
+@hypothesis.settings(max_examples=cases.examples(40) if cases.KERNELS else 5)
 @given(any_call())
 def test_kernels_give_what_plain_jax_gives(call):
     name, args, params = call

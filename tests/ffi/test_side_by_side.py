@@ -143,7 +143,7 @@ def draw_model_calls(data, lanes, n):
     return {name: ([a[0] for a in arrays], params) for name, (arrays, params) in calls_of.items()}
 
 
-@settings(max_examples=15 if cases.KERNELS else 2)
+@settings(max_examples=cases.examples(15) if cases.KERNELS else 2)
 @given(st.data())
 def test_lanes_of_a_stream(data):
     lanes = data.draw(st.sampled_from([1, 1, 2, 3, 4, 8, 16, 24, 32, 32, 264]))
@@ -151,7 +151,7 @@ def test_lanes_of_a_stream(data):
     check_one_stream(draw_calls(data, 1, lanes, n))
 
 
-@settings(max_examples=25 if cases.KERNELS else 2)
+@settings(max_examples=cases.examples(25) if cases.KERNELS else 2)
 @given(st.data())
 def test_one_row_of_a_stream(data):
     """There are loops for that, for pops of as many symbols as there are quantiles."""
@@ -160,7 +160,7 @@ def test_one_row_of_a_stream(data):
     check_one_stream({name: drawn[name] for name in ("rans_push_rows", "rans_pop_rows")})
 
 
-@settings(max_examples=6 if cases.KERNELS else 2)
+@settings(max_examples=cases.examples(6) if cases.KERNELS else 2)
 @given(st.data())
 def test_lanes_of_a_stream_without_rows(data):
     lanes, n = data.draw(st.sampled_from([1, 2, 4, 8, 24])), data.draw(st.sampled_from([7, 70, 70]))
@@ -169,7 +169,7 @@ def test_lanes_of_a_stream_without_rows(data):
 
 
 @pytest.mark.skipif(not cases.KERNELS, reason="streams of plain JAX are a vmap, whose results have tests of their own")
-@settings(max_examples=20)
+@settings(max_examples=cases.examples(20))
 @given(st.data())
 def test_streams_together(data):
     streams, lanes = data.draw(st.sampled_from([8, 9, 16, 24, 40, 61])), data.draw(st.sampled_from([1, 1, 2, 3, 8, 12]))
@@ -191,7 +191,7 @@ FEW = 32
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize(("streams", "lanes"), [(4, 1), (4, 2), (4, 4), (1, 32), (1, 64), (16, 1)])
+@pytest.mark.parametrize(("streams", "lanes"), cases.sample([(4, 1), (4, 2), (4, 4), (1, 32), (1, 64), (16, 1)]))
 def test_quotients_at_their_limits(variant, streams, lanes, shared):
     """Heads next to multiples of the freq, at both ends of their range: there rounded quotients are off."""
     _, least, most = VARIANTS[variant]

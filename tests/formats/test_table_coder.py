@@ -128,7 +128,7 @@ def test_tables_from_probabilities():
         TableCoder.from_probs(np.ones(3, np.float32), 0.1)
 
 
-@settings(max_examples=60 if cases.KERNELS else 10)
+@settings(max_examples=cases.examples(60) if cases.KERNELS else 10)
 @given(st.data())
 def test_damaged_strings_are_errors_or_symbols(data):
     symbols, index = messages(np.random.default_rng(4), 50)

@@ -52,7 +52,7 @@ def some_rows(draw, most_precision=12, count=1):
     return cases.rows(rng, count, n, precision, draw(st.sampled_from([0, 1, 6, 40]))), precision
 
 
-@settings(max_examples=20 if cases.KERNELS else 5)
+@settings(max_examples=cases.examples(20) if cases.KERNELS else 5)
 @given(some_rows())
 @example((np.array([[0, 0, 0, 2]]), 1))  # more symbols than quantiles
 @example((np.array([[0, 1, 1, 1, 1, 1, 2]]), 1))
@@ -101,7 +101,7 @@ def plain_words(v, lanes, cdf, index, symbols, precision):
     return spec.rans.words(v, coder)
 
 
-@settings(max_examples=60 if cases.KERNELS else 4)
+@settings(max_examples=cases.examples(60) if cases.KERNELS else 4)
 @given(some_rows(count=3), st.data())
 def test_what_was_pushed_is_popped(given_rows, data):
     cdf, precision = given_rows
@@ -238,7 +238,7 @@ def test_refused_tables():
 SHAPES = [("rans64", 1), ("rans64_ryg", 4), ("rans32_16", 32), ("rans32", 3), ("rans64", 8), ("rans32_16", 1)]
 
 
-@pytest.mark.parametrize(("variant", "lanes"), cases.thin(SHAPES, 3))
+@pytest.mark.parametrize(("variant", "lanes"), cases.sample(cases.thin(SHAPES, 3)))
 def test_values_outside_of_the_alphabet(variant, lanes):
     cdf = np.array([[0, 20, 40, 63, 64, 64], [0, 1, 2, 3, 4, 64]])
     values = jnp.array([0, -5, 1, 2**31 - 1, 2, 7, 0, -(2**31), 1, 1] * 4)

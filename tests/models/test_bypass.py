@@ -59,7 +59,7 @@ def plain_words(v, lanes, symbols, index, offset, bits):
     return spec.rans.words(v, coder)
 
 
-@settings(max_examples=40 if cases.KERNELS else 8)
+@settings(max_examples=cases.examples(40) if cases.KERNELS else 8)
 @given(
     st.lists(st.tuples(integers, st.integers(0, 1)), max_size=40),
     st.tuples(integers, integers),

@@ -34,7 +34,7 @@ def ends_of(model, shape):
     return [np.broadcast_to(end, shape).astype(np.int64) for end in model.bounds]
 
 
-@pytest.mark.parametrize("coder", cases.STACKS, ids=str)
+@pytest.mark.parametrize("coder", cases.sample(cases.STACKS), ids=str)
 def test_every_coder_codes_every_integer(coder):
     for model in (
         models.escape(models.Uniform(3, 12), "both"),
@@ -47,7 +47,7 @@ def test_every_coder_codes_every_integer(coder):
         assert grown == pytest.approx(float(cases.bits(model, EVERY).sum()), abs=grain)
 
 
-@pytest.mark.parametrize("case", WITH_ENDS, ids=str)
+@pytest.mark.parametrize("case", cases.sample(WITH_ENDS, 4), ids=str)
 def test_every_model_is_widened(case):
     """Within the ends nothing changes, and beyond them each symbol costs the end and its distance."""
     model, _ = case.make(12, EVERY.shape)

@@ -16,7 +16,7 @@ from jans.models import table
 N = 500
 
 
-@settings(max_examples=20 if cases.KERNELS else 3)
+@settings(max_examples=cases.examples(20) if cases.KERNELS else 3)
 @given(st.data())
 def test_lookups_agree(data):
     variant = data.draw(st.sampled_from(["rans64", "rans32_16"]))

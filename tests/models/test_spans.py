@@ -241,7 +241,7 @@ widths = st.lists(st.integers(1, 400), min_size=1, max_size=5)
 masses = st.one_of(st.floats(0, 1, width=32), st.sampled_from([0.0, 1e-30, 1e-6, 1.0, 3e38]))
 
 
-@hypothesis.settings(max_examples=4)  # each has shapes of its own, to be compiled
+@hypothesis.settings(max_examples=cases.examples(4))  # each has shapes of its own, to be compiled
 @given(widths, st.data(), st.sampled_from(cases.thin([12, 24, 31], 3)), st.integers(-1000, 1000))
 def test_any_masses_tile(width, data, precision, low):
     mass = np.array(data.draw(st.lists(masses, min_size=len(width), max_size=len(width))), np.float32)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +15,7 @@ from jans import models, rans
 from jans._variants import RANS
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=cases.examples(20))
 @given(st.integers(0, 2**31), st.sampled_from(sorted(RANS)), st.sampled_from([1, 4]), st.integers(1, 4), st.data())
 def test_join_undoes_split(seed, variant, lanes, n, data):
     n_bytes = data.draw(st.sampled_from([0, 1, 3, 8, 13]))

@@ -30,7 +30,9 @@ def load() -> dict[str, Stream]:
                 name, *shape = line.split()
                 end = first + math.prod(map(int, shape))
                 array = values[first:end].reshape([int(n) for n in shape])
-                streams.setdefault(name, {})[field] = np.cumsum(array, axis=-1, dtype=np.int32) if field == "cdfs" else array
+                streams.setdefault(name, {})[field] = (
+                    np.cumsum(array, axis=-1, dtype=np.int32) if field == "cdfs" else array
+                )
                 first = end
     return streams
 
