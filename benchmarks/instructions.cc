@@ -5,10 +5,10 @@
 #include <functional>
 #include <vector>
 
-#include "../csrc/cpu/quantize_rows.h"
-#include "../csrc/cpu/row_tables.h"
-#include "../csrc/cpu/shapes.h"
-#include "../csrc/cpu/side_by_side.h"
+#include "../csrc/cpu/loops/simd_dispatch.h"
+#include "../csrc/cpu/search/location_scale.h"
+#include "../csrc/cpu/search/quantize_rows.h"
+#include "../csrc/cpu/search/row_tables.h"
 
 using namespace jans;
 

@@ -2,13 +2,13 @@
 #ifndef JANS_FFI_CHAIN_H_
 #define JANS_FFI_CHAIN_H_
 
-#include "../core/chain.h"
-#include "../core/intervals.h"
-#include "buffers.h"
+#include "../core/coders/chain.h"
+#include "../core/models/intervals.h"
+#include "operands/buffers.h"
 
 namespace jans {
 
-// The numbers of the variants are those of jans/chain.py.
+// The numbers of the variants are those of jans/_variants.py.
 template <typename Body>
 ffi::Error WithChain(int32_t variant, int32_t precision, int32_t most, const Body& body) {
   auto run = [&](auto v) {

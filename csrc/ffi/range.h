@@ -2,9 +2,9 @@
 #ifndef JANS_FFI_RANGE_H_
 #define JANS_FFI_RANGE_H_
 
-#include "../core/intervals.h"
-#include "../core/range_stream.h"
-#include "buffers.h"
+#include "../core/coders/range_stream.h"
+#include "../core/models/intervals.h"
+#include "operands/buffers.h"
 
 namespace jans {
 

@@ -70,7 +70,7 @@ class SupportModel(_family.FamilyModel):
 
 RULE = """
     With z = (x - loc) / scale, `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for the
-    n = high - low + 1 symbols, in float64, by the same operations everywhere (`csrc/core/distributions.h`). The tails
+    n = high - low + 1 symbols, in float64, by the same operations everywhere (`csrc/core/models/distributions.h`). The tails
     belong to the end symbols. At 24 bits these are the integers of constriction's quantised distributions.
 
     Args:

@@ -16,7 +16,7 @@ from jans.reference import tables
 class BinnedGaussian(_family.FamilyModel):
     """Symbols are the bins between fixed edges, with the mass that a Gaussian has there.
 
-    `left(k) = floor(Phi((edge_k - mean) / scale) * (2**precision - n)) + k`, Phi in fixed point (`csrc/core/fixed.h`).
+    `left(k) = floor(Phi((edge_k - mean) / scale) * (2**precision - n)) + k`, Phi in fixed point (`csrc/core/models/fixed.h`).
 
     Args:
         mean, scale: floats of the shape of the symbols; a mean that is not finite, or a scale that is not a positive

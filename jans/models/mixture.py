@@ -15,7 +15,7 @@ MAX_COMPONENTS = 16
 
 RULE = """
     `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for the n = high - low + 1 symbols, with
-    `F(x) = sum_j softmax(logits)_j * component((x - mean_j) / scale_j)`, in fixed point (`csrc/core/fixed.h`). The
+    `F(x) = sum_j softmax(logits)_j * component((x - mean_j) / scale_j)`, in fixed point (`csrc/core/models/fixed.h`). The
     tails belong to the end symbols.
 
     Args:

@@ -2,7 +2,7 @@
 #ifndef JANS_TESTS_FUZZ_SIDE_BY_SIDE_H_
 #define JANS_TESTS_FUZZ_SIDE_BY_SIDE_H_
 
-#include "../../csrc/cpu/side_by_side.h"
+#include "../../csrc/cpu/loops/simd_dispatch.h"
 #include "buffers.h"
 
 namespace jans {

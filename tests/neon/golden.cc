@@ -3,7 +3,7 @@
 #include <sstream>
 #include <string>
 
-#include "../../csrc/cpu/side_by_side.h"
+#include "../../csrc/cpu/loops/simd_dispatch.h"
 #include "../fuzz/buffers.h"
 
 namespace {

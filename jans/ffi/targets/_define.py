@@ -29,7 +29,7 @@ KINDS: dict[str, tuple[int, ...]] = {
     "poisson": (1, 1),
     "beta_binomial": (1, 1, 1),
 }
-"""Every kind of model that has kernels, and the ranks of its operands, in the order of csrc/ffi/families.h."""
+"""Every kind of model that has kernels, and the ranks of its operands, in the order of csrc/ffi/operands/families.h."""
 
 
 def define_coder(

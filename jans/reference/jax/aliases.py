@@ -1,4 +1,4 @@
-"""Alias tables in plain JAX: those of one row, and how symbols are found with them; `csrc/core/alias.h` says what they
+"""Alias tables in plain JAX: those of one row, and how symbols are found with them; `csrc/core/models/alias.h` says what they
 are."""
 
 import jax.numpy as jnp

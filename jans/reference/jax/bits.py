@@ -1,4 +1,4 @@
-"""Strings of bits in plain JAX, as `csrc/core/bits.h` has them: `(rest, words, size)` to write, and more to read."""
+"""Strings of bits in plain JAX, as `csrc/core/coders/bits.h` has them: `(rest, words, size)` to write, and more to read."""
 
 import jax.numpy as jnp
 from jax import lax

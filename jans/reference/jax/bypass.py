@@ -1,4 +1,4 @@
-"""Values outside of a row's alphabet in plain JAX; `csrc/core/bypass.h` has the format. 64-bit types must be on."""
+"""Values outside of a row's alphabet in plain JAX; `csrc/core/coders/bypass.h` has the format. 64-bit types must be on."""
 
 import jax.numpy as jnp
 from jax import lax

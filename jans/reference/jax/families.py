@@ -1,4 +1,4 @@
-"""Models in closed form, in plain JAX: a function per family of `csrc/ffi/families.h`, of one symbol and the operands.
+"""Models in closed form, in plain JAX: a function per family of `csrc/ffi/operands/families.h`, of one symbol and the operands.
 
 Each returns `find(symbol)`, an interval, and `locate(quantile)`, a symbol and its interval. Where there is no interval
 freq is 0, and start says why.

@@ -1,4 +1,4 @@
-"""Distribution functions in fixed point as `csrc/core/fixed.h` has them, and floats as every machine reads them."""
+"""Distribution functions in fixed point as `csrc/core/models/fixed.h` has them, and floats as every machine reads them."""
 
 import jax.numpy as jnp
 

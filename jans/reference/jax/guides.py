@@ -1,4 +1,4 @@
-"""Guides to rows of cumulative frequencies in plain JAX, for one row; `csrc/core/guide.h` says what they are."""
+"""Guides to rows of cumulative frequencies in plain JAX, for one row; `csrc/core/models/guide.h` says what they are."""
 
 import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-"""The kernels of symbol codes in plain JAX, for one stream; see `jans.reference.xla`, and `csrc/core/huffman.h` for the
+"""The kernels of symbol codes in plain JAX, for one stream; see `jans.reference.xla`, and `csrc/core/coders/huffman.h` for the
 arrays of a codebook."""
 
 import jax.numpy as jnp

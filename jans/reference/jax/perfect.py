@@ -1,4 +1,4 @@
-"""constriction's `perfect` rule in plain JAX, as `csrc/core/perfect.h` states it: slow, and the same integers."""
+"""constriction's `perfect` rule in plain JAX, as `csrc/core/quantize/perfect.h` states it: slow, and the same integers."""
 
 import jax.numpy as jnp
 from jax import lax

@@ -299,7 +299,7 @@ def _pop_bypass(state, rows, find, variant, precision, digit, n):
 
 
 def compact(rows, ends, *, dtype):
-    """Words one behind the other; `csrc/core/compact.h` says which."""
+    """Words one behind the other; `csrc/core/coders/compact.h` says which."""
     streams, capacity = rows.shape
     place = jnp.arange(streams * capacity, dtype=jnp.int32)
     bounds = jnp.append(ends, 0)

@@ -1,4 +1,4 @@
-"""The kernels of table ANS in plain JAX, for one stream; see `jans.reference.xla`, and `csrc/core/tans.h` for the
+"""The kernels of table ANS in plain JAX, for one stream; see `jans.reference.xla`, and `csrc/core/coders/tans.h` for the
 tables."""
 
 import jax.numpy as jnp
