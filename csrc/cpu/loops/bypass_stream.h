@@ -34,6 +34,8 @@ void PushBypassAll(Stream<V>& stream, const BypassRowsOf<Table>& model, const in
 template <typename V, typename Table = GuidedRows>
 class BypassReader {
  public:
+  static constexpr bool kByTurns = true;
+
   // Of n symbols those from `first` on, a multiple of the lanes.
   BypassReader(const BypassRowsOf<Table>& model, const Stream<V>& stream, int32_t* symbols, int64_t n, int64_t first)
       : model_(model),
@@ -95,6 +97,19 @@ class BypassReader {
   int32_t status_ = 0;
   std::vector<int64_t> places_;
 };
+
+// Pops symbols first, ..., last - 1 of n; `first` is a multiple of the lanes.
+template <typename V, typename Table>
+void PopBypassAll(Stream<V>& stream, const BypassRowsOf<Table>& model, int32_t* symbols, int64_t first, int64_t last,
+                  int64_t n, int precision) {
+  BypassReader<V, Table> reader(model, stream, symbols, n, first);
+  auto locate = [&reader, first](int64_t i, uint32_t quantile)
+                    __attribute__((always_inline)) { return reader.Locate(first + i, quantile); };
+  WithLanes(stream.lanes, [&](auto lanes) {
+    PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo{symbols + first}, last - first, precision, reader);
+  });
+  stream.tail.status |= reader.status();
+}
 
 }  // namespace jans
 

@@ -6,6 +6,7 @@
 
 #include "../simd/eight.h"
 #include "../simd/wide.h"
+#include "turns.h"
 
 #if defined(__x86_64__)
 
@@ -319,6 +320,44 @@ JANS_WIDEST int64_t PopRow(Stream<Rans32_16>& stream, const Table& table, Symbol
 }
 
 }  // namespace avx512
+
+// Pushes n symbols of one row, push(begin, end) those for which that is not possible. False, and nothing done, where
+// the row does not serve.
+inline bool PushOneRow(Stream<Rans32_16>& stream, const Row& row, const Symbols& symbols, int64_t n,
+                       FunctionRef<void(int64_t, int64_t)> push) {
+  avx512::RowInRegisters registers;
+  if (!registers.Build(row)) return false;
+  const int64_t turn = stream.lanes, end = n / turn * turn;
+  if (end < n) push(end, n);
+  symbols.WithType([&](const auto* in) {
+    auto fast = [&](int64_t turns) {
+      return turn == 32 ? avx512::PushRow<2>(stream, registers, in, turns, row.precision)
+                        : avx512::PushRow<4>(stream, registers, in, turns, row.precision);
+    };
+    TurnsBackward(end / turn, fast, [&](int64_t first, int64_t last) { push(first * turn, last * turn); });
+  });
+  return true;
+}
+
+// As PushOneRow, with a table of the row's quantiles.
+template <typename Table>
+bool PopOneRow(Stream<Rans32_16>& stream, const Row& row, const SymbolsOut& symbols, int64_t n,
+               FunctionRef<void(int64_t, int64_t)> pop) {
+  Table table;
+  if (!table.Build(row)) return false;
+  const int64_t turn = stream.lanes, end = n / turn * turn;
+  symbols.WithType([&](auto* out) {
+    auto fast = [&](int64_t done) {
+      auto* left = out + done * turn;
+      return turn == 32 ? avx512::PopRow<2>(stream, table, left, end / turn - done, row.precision)
+                        : avx512::PopRow<4>(stream, table, left, end / turn - done, row.precision);
+    };
+    TurnsForward(end / turn, fast, [&](int64_t first, int64_t last) { pop(first * turn, last * turn); });
+  });
+  if (end < n) pop(end, n);
+  return true;
+}
+
 }  // namespace jans
 
 #endif  // defined(__x86_64__)

@@ -12,6 +12,8 @@
 
 #include "../../core/coders/stream.h"
 #include "../../core/models/models.h"
+#include "../search/model_view.h"
+#include "symbols.h"
 
 namespace jans {
 
@@ -19,19 +21,26 @@ namespace jans {
 constexpr int kMostTogether = 32;
 constexpr int kMostHeads = 256;
 
-// Heads of a stream while a loop runs: registers or stack for a fixed number of lanes, the caller's buffer otherwise.
+// Lanes that the loops of many lanes code side by side.
+constexpr int kGroupOfLanes = 4;
+
+// Heads of a stream while a loop runs. A loop codes kLanes of them side by side: 1 is the only one of a stream, in a
+// register; kGroupOfLanes are some of a multiple of that, on the stack; 0 is any number, one by one in the caller's
+// buffer.
 template <typename V, int kLanes>
 class Heads {
  public:
+  static constexpr int kMost = kLanes == kGroupOfLanes ? kMostHeads : kLanes;
+
   explicit Heads(const Stream<V>& stream) : stream_(stream) {
-    for (int lane = 0; lane < kLanes; ++lane) heads_[lane] = LoadHead<V>(stream.heads, lane);
+    for (int64_t lane = 0; lane < lanes(); ++lane) heads_[lane] = LoadHead<V>(stream.heads, lane);
   }
   ~Heads() {
-    for (int lane = 0; lane < kLanes; ++lane) StoreHead<V>(stream_.heads, lane, heads_[lane]);
+    for (int64_t lane = 0; lane < lanes(); ++lane) StoreHead<V>(stream_.heads, lane, heads_[lane]);
   }
   Heads(const Heads&) = delete;
   Heads& operator=(const Heads&) = delete;
-  int64_t lanes() const { return kLanes; }
+  int64_t lanes() const { return kLanes == kGroupOfLanes ? stream_.lanes : kLanes; }
   JANS_HD typename V::State Get(int64_t lane) const { return heads_[lane]; }
   JANS_HD void Set(int64_t lane, typename V::State x) { heads_[lane] = x; }
   // Many heads stay in memory: compilers would shuffle them between vector registers.
@@ -41,7 +50,7 @@ class Heads {
 
  private:
   const Stream<V>& stream_;
-  std::array<typename V::State, kLanes> heads_;
+  std::array<typename V::State, kMost> heads_;
 };
 
 template <typename V>
@@ -56,6 +65,21 @@ class Heads<V, 0> {
  private:
   const Stream<V>& stream_;
 };
+
+// Calls body(lanes) with the kLanes of the loop that serves a stream.
+template <typename Body>
+void WithLanes(int64_t lanes, const Body& body) {
+  if (lanes == 1) return body(std::integral_constant<int, 1>{});
+  if (lanes % kGroupOfLanes == 0 && lanes <= kMostHeads) return body(std::integral_constant<int, kGroupOfLanes>{});
+  body(std::integral_constant<int, 0>{});
+}
+
+// As WithLanes, where a search or a fill outweighs what many lanes gain from a loop of their own.
+template <typename Body>
+void WithOneOrMany(int64_t lanes, const Body& body) {
+  if (lanes == 1) return body(std::integral_constant<int, 1>{});
+  body(std::integral_constant<int, 0>{});
+}
 
 // ---- push ----
 
@@ -84,7 +108,7 @@ template <typename V, int kLanes, typename Source>
 void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precision) {
   using State = typename V::State;
   using Word = typename V::Word;
-  constexpr int64_t kStep = kLanes == 0 ? 1 : kLanes;  // symbols side by side, one for each of a known number of lanes
+  constexpr int64_t kStep = kLanes == 0 ? 1 : kLanes;  // symbols side by side
   Heads<V, kLanes> heads(stream);
   Tail<Word> tail = stream.tail;
   const int64_t lanes = heads.lanes();
@@ -93,7 +117,7 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
   auto next = [&] { lane = lane == 0 ? lanes - 1 : lane - 1; };
   while (i > 0) {
     const int64_t steps = std::min(i / kStep, tail.Room() / (kStep * kWordsPerSymbol<Word>));
-    if (steps == 0 || (kLanes > 1 && lane != lanes - 1)) {
+    if (steps == 0 || (kLanes > 1 && lane % kStep != kStep - 1)) {
       --i;
       const auto entry = source(i);
       if (entry.freq == 0) {
@@ -111,10 +135,11 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
     for (const int64_t stop = i - steps * kStep; i > stop;) {
       i -= kStep;
       heads.Pin();
-#pragma GCC unroll 32
+      const int64_t first = kLanes == 0 || kLanes == kGroupOfLanes ? lane - (kStep - 1) : 0;
+      if (kLanes == 0 || kLanes == kGroupOfLanes) lane = first == 0 ? lanes - 1 : first - 1;
+#pragma GCC unroll 8
       for (int64_t j = kStep - 1; j >= 0; --j) {
-        const int64_t at = kLanes == 0 ? lane : j;
-        if (kLanes == 0) next();
+        const int64_t at = first + j;
         const auto entry = source(i + j);
         if (__builtin_expect(entry.freq == 0, 0)) {
           refused |= static_cast<int32_t>(entry.start);
@@ -145,13 +170,15 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
 
 // What a pop does between symbols: nothing.
 struct NothingMore {
+  static constexpr bool kByTurns = false;
   static constexpr bool Pending() { return false; }
   template <typename Heads, typename Tail>
   void Run(int64_t, Heads&, Tail&) const {}
 };
 
 // Pops n symbols; locate(i, quantile) finds the i-th, store(i, symbol) keeps it. Where more.Pending() after some
-// symbol, more.Run(i, heads, tail) is called with the number of symbols that are done, until nothing is pending.
+// symbol, more.Run(i, heads, tail) is called with the number of symbols that are done, until nothing is pending. Where
+// it does so by turns of the lanes (kByTurns), symbols that fill no turn at the end are popped one by one.
 template <typename V, int kLanes, typename Locate, typename Store, typename More = const NothingMore>
 void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t n, int precision,
             More& more = NothingMore{}) {
@@ -163,11 +190,12 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
   const bool floor = stream.floor();
   const int64_t lanes = heads.lanes();
 
+  const int64_t whole = More::kByTurns ? n / lanes * lanes : n;
   int64_t i = 0, lane = 0;  // of symbol i
   auto next = [&] { lane = lane == lanes - 1 ? 0 : lane + 1; };
   while (i < n) {
-    const int64_t steps = std::min((n - i) / kStep, tail.Held() / (kStep * kWordsPerSymbol<Word>));
-    if (steps == 0 || (kLanes > 1 && lane != 0) || more.Pending()) {
+    const int64_t steps = std::min((whole - i) / kStep, tail.Held() / (kStep * kWordsPerSymbol<Word>));
+    if (steps <= 0 || (kLanes > 1 && lane % kStep != 0) || more.Pending()) {
       State x = heads.Get(lane);
       Located found = locate(i, Quantile<V>(x, precision));
       Advance<V>(x, tail, found.interval, floor, precision);
@@ -182,10 +210,11 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
     int32_t refused = 0;
     for (const int64_t stop = i + steps * kStep; i < stop && !more.Pending(); i += kStep) {
       heads.Pin();
-#pragma GCC unroll 32
+      const int64_t first = kLanes == 0 || kLanes == kGroupOfLanes ? lane : 0;
+      if (kLanes == 0 || kLanes == kGroupOfLanes) lane = first == lanes - kStep ? 0 : first + kStep;
+#pragma GCC unroll 8
       for (int64_t j = 0; j < kStep; ++j) {
-        const int64_t at = kLanes == 0 ? lane : j;
-        if (kLanes == 0) next();
+        const int64_t at = first + j;
         State x = heads.Get(at);
         uint32_t quantile = Quantile<V>(x, precision);
         Located found = locate(i + j, quantile);
@@ -224,15 +253,24 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
   stream.tail = tail;
 }
 
-// Entries of intervals, for 64-bit heads with reciprocals by kReciprocal.
+// Keeps the symbols of a pop.
+struct StoreTo {
+  int32_t* symbols;
+
+  void operator()(int64_t i, int32_t symbol) const { symbols[i] = symbol; }
+};
+
+// Entries of a model's intervals, for 64-bit heads with reciprocals by kReciprocal.
 //
-// They are asked for from the last to the first. fill(begin, count, start, freq) makes the intervals of a group of
-// kGroup symbols, or of the rest at the end; it is called one group ahead, so that the processor works on the next
-// intervals while the head waits for its divisions.
-template <typename V, int kGroup, typename Fill>
+// They are asked for from the last to the first. The model finds the intervals of a group of symbols at a time, one
+// group ahead, so that the processor works on the next intervals while the head waits for its divisions.
+template <typename V>
 class EntrySource {
  public:
-  EntrySource(const Fill& fill, int64_t n, int precision) : fill_(fill), precision_(precision) {
+  // Of n symbols of a model, which are its symbols first, first + 1, ...
+  EntrySource(const ModelView& model, const int32_t* symbols, int64_t first, int64_t n)
+      : model_(model), symbols_(symbols), first_(first) {
+    const int precision = model.precision;
     if (kDivides && precision >= 13 && precision < 32) usual_ = (uint32_t{1} << precision) - 2;
     if (n == 0) return;
     const int64_t last = (n - 1) / kGroup * kGroup;
@@ -250,39 +288,60 @@ class EntrySource {
         return {static_cast<uint64_t>(static_cast<int64_t>(reciprocal)), start, freq};
       }
     }
-    return MakeEntry<V>({start, freq}, precision_);
+    return MakeEntry<V>({start, freq}, model_.precision);
   }
 
  private:
   static constexpr bool kDivides = sizeof(typename V::State) == 8;
+  static constexpr int64_t kGroup = kModelGroup;
 
   __attribute__((noinline)) void Make(int64_t begin, int64_t count) const {
     const uint64_t j = static_cast<uint64_t>(begin) % (2 * kGroup);
-    fill_(begin, count, &start_[j], &freq_[j]);
+    const int32_t* symbols = symbols_ == nullptr ? nullptr : symbols_ + begin;
+    model_.find(model_.finder, first_ + begin, count, symbols, &start_[j], &freq_[j]);
   }
 
-  const Fill& fill_;
-  const int precision_;
+  const ModelView model_;
+  const int32_t* const symbols_;
+  const int64_t first_;
   uint32_t usual_ = 0;  // how many freqs from 2 on have a reciprocal of 63 bits by kReciprocal
   mutable std::array<uint32_t, 2 * kGroup> start_, freq_ = {};
 };
 
-// The intervals of symbols first + begin, ..., for PushFilled: model.Find(i, symbols[i]).
-template <typename Model, typename Symbol>
-auto FillFrom(const Model& model, const Symbol* symbols, int64_t first) {
-  return [&model, symbols, first](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-    for (int64_t j = 0; j < count; ++j) {
-      const int64_t i = first + begin + j;
-      const Interval interval = model.Find(i, symbols[i]);
-      start[j] = interval.start;
-      freq[j] = interval.freq;
-    }
-  };
+// ---- any model ----
+
+// Pushes n symbols, of which the first is one of lane 0, as the model's symbols first, first + 1, ...
+template <typename V>
+void PushModel(Stream<V>& stream, const ModelView& model, const int32_t* symbols, int64_t first, int64_t n) {
+  const EntrySource<V> entries(model, symbols, first, n);
+  auto source = [&entries](int64_t i) { return entries(i); };
+  WithLanes(stream.lanes,
+            [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, model.precision); });
 }
 
-template <typename V, int kLanes, int kGroup, typename Fill>
-void PushFilled(Stream<V>& stream, const Fill& fill, int64_t n, int precision) {
-  PushEntries<V, kLanes>(stream, EntrySource<V, kGroup, Fill>(fill, n, precision), n, precision);
+// Pops n symbols.
+template <typename V>
+void PopModel(Stream<V>& stream, const ModelView& model, int32_t* symbols, int64_t first, int64_t n) {
+  auto locate = [&model, first](int64_t i, uint32_t quantile) {
+    return model.locate_one(model.finder, first + i, quantile).Get();
+  };
+  WithOneOrMany(stream.lanes, [&](auto lanes) {
+    PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo{symbols}, n, model.precision);
+  });
+}
+
+// As these, with symbols begin, ..., end - 1 in the caller's type; `begin` is a multiple of the lanes.
+template <typename V>
+void PushModel(Stream<V>& stream, const ModelView& model, const Symbols& symbols, int64_t begin, int64_t end) {
+  ForBlocksBackward(symbols, begin, end, stream.lanes, [&](const int32_t* some, int64_t first, int64_t last) {
+    PushModel(stream, model, some, first, last - first);
+  });
+}
+template <typename V>
+void PopModel(Stream<V>& stream, const ModelView& model, const SymbolsOut& symbols, int64_t begin, int64_t end) {
+  ForBlocksForward(symbols, begin, end, stream.lanes, [&](int32_t* some, int64_t first, int64_t last) {
+    PopModel(stream, model, some, first, last - first);
+  });
 }
 
 }  // namespace jans

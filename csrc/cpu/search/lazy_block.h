@@ -9,7 +9,7 @@
 #include <type_traits>
 
 #include "../../core/models/lazy.h"
-#include "finder.h"
+#include "model_view.h"
 #include "quantize_rows.h"
 
 #if defined(__x86_64__)

@@ -5,7 +5,7 @@
 
 #include "../../core/models/distributions.h"
 #include "../simd/wide.h"
-#include "finder.h"
+#include "model_view.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -7,7 +7,7 @@
 
 #include "../../core/models/single.h"
 #include "../simd/fixed_lanes.h"
-#include "finder.h"
+#include "model_view.h"
 
 namespace jans {
 

@@ -2,9 +2,12 @@
 #ifndef JANS_CPU_SEARCH_ROW_TABLES_H_
 #define JANS_CPU_SEARCH_ROW_TABLES_H_
 
+#include <algorithm>
 #include <array>
+#include <memory>
 
-#include "../../core/models/models.h"
+#include "../../core/models/guide.h"
+#include "model_view.h"
 
 namespace jans {
 
@@ -14,10 +17,12 @@ class EntryTable {
  public:
   static constexpr int64_t kMaxSymbols = 1024;
 
-  // Their making costs about one division each. False where that is too much for n symbols.
+  // Whether n symbols of a row pay for its entries, whose making costs about one division each.
+  static bool Serves(int64_t row_symbols, int64_t n) { return row_symbols <= std::min(n, kMaxSymbols); }
+  // False where they do not.
   template <typename Make>
   bool Build(const Row& row, int64_t n, const Make& make) {
-    if (row.n > kMaxSymbols || row.n > n) return false;
+    if (!Serves(row.n, n)) return false;
     size_ = row.n;
     for (int64_t s = 0; s < row.n; ++s) items_[s] = make(row.At(s));
     items_[size_] = make(NoInterval(kBadSymbol));
@@ -134,6 +139,48 @@ bool WithTable(const Row& row, int64_t n, const Body& body) {
   body([&buckets](uint32_t quantile) { return buckets.Locate(quantile); });
   return true;
 }
+
+// Calls body(locate) with the fastest way to find n symbols of a model: locate(i, quantile).
+template <typename Body>
+void WithLocate(const ModelView& model, int64_t n, const Body& body) {
+  auto with_row = [&body](const auto& locate_in_row) {
+    body([&locate_in_row](int64_t, uint32_t quantile) { return locate_in_row(quantile); });
+  };
+  if (model.shared != nullptr && WithTable(*model.shared, n, with_row)) return;
+  body([&model](int64_t i, uint32_t quantile) { return model.locate_one(model.finder, i, quantile).Get(); });
+}
+
+// A guide to one row for the length of a call, as fine as its symbols ask for and n of them pay for.
+struct OneGuide {
+  static constexpr int kLeastBits = 6, kUsualBits = 10, kMostBits = 16;
+  static constexpr int64_t kFewest = 256;
+
+  // Whether n symbols of these rows are worth one.
+  static bool Serves(const Rows& rows, int64_t n) {
+    return rows.Shared() && n >= kFewest && rows.Valid(0) && rows.n <= std::min(n, kMaxGuideSymbols) &&
+           rows.precision <= kMaxGuidePrecision;
+  }
+  // Rows of so many symbols have more of them in a bucket of other tables than are quickly searched.
+  static bool Large(const Rows& rows) { return rows.n > 1024; }
+
+  OneGuide(const Row& row, int64_t n) {
+    int most = kUsualBits;
+    while (most < kMostBits && row.n << 3 > int64_t{1} << most) ++most;
+    most = std::min(row.precision, most);
+    bits = std::min(row.precision, kLeastBits);
+    while (bits < most && int64_t{4} << bits < n) ++bits;
+    halves.reset(new uint32_t[size_t{2} << bits]);
+    MakeGuide(row, bits, halves.get());
+    table = {{row.cdf, 1, row.n, &index, 0, row.precision}, halves.get(), bits, false};
+  }
+  OneGuide(const OneGuide&) = delete;
+  OneGuide& operator=(const OneGuide&) = delete;
+
+  int bits;
+  std::unique_ptr<uint32_t[]> halves;
+  const int32_t index = 0;
+  GuidedRows table;
+};
 
 }  // namespace jans
 

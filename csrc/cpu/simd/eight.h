@@ -5,7 +5,7 @@
 #include "../../core/models/guide.h"
 #include "../../core/models/intervals.h"
 #include "../loops/stream.h"
-#include "../search/finder.h"
+#include "../search/model_view.h"
 
 namespace jans {
 
@@ -19,8 +19,14 @@ constexpr int64_t kChunk = 4096;
 // Symbols of a turn of a stream with few lanes.
 constexpr int kFewTurn = 2 * kEight;
 
+// The coders that have such loops.
 template <typename V>
-constexpr bool kHasEight = std::is_same_v<V, Rans32_16> || std::is_same_v<V, Rans64> || std::is_same_v<V, Rans64Ryg>;
+constexpr bool kHasEight =
+#if defined(__x86_64__) || defined(__aarch64__)
+    std::is_same_v<V, Rans32_16> || std::is_same_v<V, Rans64> || std::is_same_v<V, Rans64Ryg>;
+#else
+    false;
+#endif
 
 // The precisions that steps are made for: quotients of heads of 64 bits are below 2^50.
 template <typename V>
@@ -38,22 +44,11 @@ bool InRange(const Stream<V>& stream) {
 }
 
 // Symbols that are places in their rows.
-struct Places {};
+struct PlainSymbols {};
 
-// No rows, and no values to look for in them.
-struct Given {};
-
-// A model that finds n intervals or symbols, a multiple of eight: see FindFunction and LocateManyFunction. A freq of 0
-// is none.
-struct Asked {
-  const void* finder;
-  FindFunction find;
-  LocateManyFunction locate;
-  int precision;
-};
-
-// Values of places in rows with an escape symbol, which is left to others. Rows of index -1 are left out.
-struct BypassPlaces {
+// Symbols that are values of places in rows with an escape symbol, which is left to others. Rows of index -1 are left
+// out.
+struct BypassSymbols {
   const uint32_t* ends;  // for every row the place of its escape symbol, and the value at place 0
 };
 

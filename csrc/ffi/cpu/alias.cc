@@ -11,57 +11,70 @@ namespace {
 
 // ---- loops ----
 
-// Pushes symbols begin, ..., end - 1 of a model, which may be rows or rows with escape symbols.
-template <typename V, int kLanes, typename Model, typename Symbol>
-void PushRemapped(Stream<V>& stream, const Model& model, const RemappedRows& rows, const Symbol* symbols, int64_t begin,
-                  int64_t end, int precision) {
-  const auto fill = FillFrom(model, symbols, begin);
-  const EntrySource<V, 16, decltype(fill)> entries(fill, end - begin, precision);
-  auto source = [&entries, rows, begin](int64_t i) { return ItemOf(rows, begin + i, entries(i)); };
-  PushEntries<V, kLanes>(stream, source, end - begin, precision);
+// Pushes n symbols of a model, which may be rows or rows with escape symbols, as its symbols first, first + 1, ...
+template <typename V, typename Model>
+void PushRemapped(Stream<V>& stream, const Model& model, const RemappedRows& rows, const int32_t* symbols,
+                  int64_t first, int64_t n) {
+  const Finder<Model> finder(model);
+  const ModelView view{&finder, finder.Find(), nullptr, nullptr, rows.rows.precision};
+  const EntrySource<V> entries(view, symbols, first, n);
+  auto source = [&entries, rows, first](int64_t i) { return ItemOf(rows, first + i, entries(i)); };
+  WithLanes(stream.lanes,
+            [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, rows.rows.precision); });
+}
+
+// Pops n symbols, from the model's symbol `first` on.
+template <typename V>
+void PopAlias(Stream<V>& stream, const AliasRows& rows, int32_t* symbols, int64_t first, int64_t n) {
+  auto locate = [&rows, first](int64_t i, uint32_t quantile) { return rows.Locate(first + i, quantile); };
+  WithLanes(stream.lanes, [&](auto lanes) {
+    PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo{symbols}, n, rows.rows.precision);
+  });
 }
 
 ffi::Error RansPushAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                          AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
                          Out status_out, int32_t variant, int32_t precision) {
+  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
   Batch batch;
   RemapOperands args;
+  SymbolOperand in;
   JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(CheckVector(symbols));
-  JANS_RETURN_IF_ERROR(args.Init(batch, operands, symbols.dimensions().back(), precision));
-  auto body = [&](auto& stream, int64_t b, const auto& in) {
-    using V = typename std::decay_t<decltype(stream)>::Variant;
+  JANS_RETURN_IF_ERROR(in.Init(symbols, batch));
+  JANS_RETURN_IF_ERROR(args.Init(batch, operands, in.n(), precision));
+  KeepBuffer(tail, tail_out);
+  auto body = [&](auto& stream, int64_t b) {
     const RemappedRows rows = args.At(b);
-    WithMoreLanes(stream.lanes, [&](auto lanes) {
-      PushRemapped<V, decltype(lanes)::value>(stream, rows, rows, in.At(b), 0, in.core[0], precision);
-    });
+    auto push = [&](const int32_t* some, int64_t first, int64_t last) {
+      PushRemapped(stream, rows, rows, some, first, last - first);
+    };
+    ForBlocksBackward(in.At(b), 0, in.n(), stream.lanes, push);
   };
-  return Push(pool, batch, head, tail, size, status, symbols, head_out, tail_out, size_out, status_out, variant,
-              precision, 1, body);
+  return RunCoders(pool, batch, call, in.n(), 1, body);
 }
 
 ffi::Error RansPopAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                        ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols_out,
+                        ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols,
                         int32_t variant, int32_t precision) {
+  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
   Batch batch;
   AliasOperands args;
+  SymbolOperand out;
   JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(CheckVector(*symbols_out));
-  JANS_RETURN_IF_ERROR(args.Init(batch, operands, symbols_out->dimensions().back(), precision));
-  auto body = [&](auto& stream, int64_t b, int64_t n, const auto& store) {
-    using V = typename std::decay_t<decltype(stream)>::Variant;
+  JANS_RETURN_IF_ERROR(out.Init(*symbols, batch));
+  JANS_RETURN_IF_ERROR(args.Init(batch, operands, out.n(), precision));
+  auto body = [&](auto& stream, int64_t b) {
     const AliasRows rows = args.At(b);
-    auto locate = [&rows](int64_t i, uint32_t quantile) { return rows.Locate(i, quantile); };
-    WithMoreLanes(stream.lanes,
-                  [&](auto lanes) { PopAll<V, decltype(lanes)::value>(stream, locate, store, n, precision); });
+    auto pop = [&](int32_t* some, int64_t first, int64_t last) { PopAlias(stream, rows, some, first, last - first); };
+    ForBlocksForward(out.OutAt(b), 0, out.n(), stream.lanes, pop);
   };
-  return Pop(pool, batch, head, tail, size, status, head_out, size_out, status_out, symbols_out, variant, precision, 1,
-             body);
+  return RunCoders(pool, batch, call, out.n(), 1, body);
 }
 
 ffi::Error RansPushBypassAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                                AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
                                Out status_out, int32_t variant, int32_t precision, int32_t digit) {
+  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
   Batch batch;
   BypassOperands<RemapOperands> args;
   Operand<const int32_t> in;
@@ -69,50 +82,33 @@ ffi::Error RansPushBypassAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer t
   JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = in.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
+  JANS_RETURN_IF_ERROR(CheckDigit(variant, digit));
   KeepBuffer(tail, tail_out);
-  return WithVariant(variant, [&](auto v) {
-    using V = decltype(v);
-    JANS_RETURN_IF_ERROR(CheckPrecision(digit, MaxPrecision<V>()));
-    auto body = [&](Stream<V>& stream, int64_t b) {
-      const auto model = args.At(b);
-      const int32_t* s = in.At(b);
-      WithMoreLanes(stream.lanes, [&](auto lanes) {
-        auto push = [&](int64_t begin, int64_t end) {
-          PushRemapped<V, decltype(lanes)::value>(stream, model, model.table, s, begin, end, precision);
-        };
-        PushBypassAll(stream, model, s, 0, n, precision, push);
-      });
+  auto body = [&](auto& stream, int64_t b) {
+    const auto model = args.At(b);
+    const int32_t* all = in.At(b);
+    auto push = [&](int64_t begin, int64_t end) {
+      PushRemapped(stream, model, model.table, all + begin, begin, end - begin);
     };
-    return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
-                        StreamGrain(n), body);
-  });
+    PushBypassAll(stream, model, all, 0, n, precision, push);
+  };
+  return RunCoders(pool, batch, call, n, 1, body);
 }
 
 ffi::Error RansPopBypassAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                              ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols_out,
+                              ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols,
                               int32_t variant, int32_t precision, int32_t digit) {
+  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
   Batch batch;
   BypassOperands<AliasOperands> args;
   Operand<int32_t> out;
   JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
+  JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = out.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
-  return WithVariant(variant, [&](auto v) {
-    using V = decltype(v);
-    JANS_RETURN_IF_ERROR(CheckPrecision(digit, MaxPrecision<V>()));
-    auto body = [&](Stream<V>& stream, int64_t b) {
-      const auto model = args.At(b);
-      BypassReader<V, AliasRows> reader(model, stream, out.At(b), n, 0);
-      auto locate = [&reader](int64_t i, uint32_t quantile) { return reader.Locate(i, quantile); };
-      WithMoreLanes(stream.lanes, [&](auto lanes) {
-        PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<int32_t>{out.At(b)}, n, precision, reader);
-      });
-      stream.tail.status |= reader.status();
-    };
-    return ForCoders<V>(pool, batch, {head, tail, size, status, head_out, size_out, status_out}, precision,
-                        StreamGrain(n), body);
-  });
+  JANS_RETURN_IF_ERROR(CheckDigit(variant, digit));
+  auto body = [&](auto& stream, int64_t b) { PopBypassAll(stream, args.At(b), out.At(b), 0, n, n, precision); };
+  return RunCoders(pool, batch, call, n, 1, body);
 }
 
 // ---- tables ----
@@ -133,7 +129,7 @@ ffi::Error MakeRows(ffi::ThreadPool& pool, const AnyBuffer& cdf_in, Out& made_ou
   if (n < 1 || n > kMaxAliasSymbols) return Invalid("an alias table is for 1 to 2^24 symbols");
   const int bits = AliasBits(n, precision);
   if (made.core[0] != length(bits)) return Invalid("the result does not fit the row and the precision");
-  ParallelFor(pool, batch.streams, StreamGrain(n + made.core[0]), [&](int64_t begin, int64_t end) {
+  OnThreads(pool, batch.streams, StreamGrain(n + made.core[0]), [&](int64_t begin, int64_t end) {
     std::vector<uint32_t> scratch(std::max(n, int64_t{1} << bits) + (kBucketWords << bits));
     for (int64_t b = begin; b < end; ++b) make(Row{cdf.At(b), n, precision}, bits, made.At(b), scratch.data());
   });

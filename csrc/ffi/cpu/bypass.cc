@@ -29,31 +29,16 @@ struct CpuOperands : BypassOperands<CpuTables> {
 template <typename V>
 void PushSome(Stream<V>& stream, const BypassRows& model, const int32_t* symbols, int64_t first, int64_t last,
               int precision) {
-  auto push_plain = [&](int64_t begin, int64_t end) {
-    WithMoreLanes(stream.lanes, [&](auto lanes) {
-      PushFilled<V, decltype(lanes)::value, 16>(stream, FillFrom(model, symbols, begin), end - begin, precision);
-    });
-  };
+  const Finder<BypassRows> finder(model);
+  const ModelView view = ViewOf(finder, precision);
+  auto push_plain = [&](int64_t begin, int64_t end) { PushModel(stream, view, symbols + begin, begin, end - begin); };
   PushBypassAll(stream, model, symbols, first, last, precision, push_plain);
-}
-
-// Pops those of n symbols.
-template <typename V>
-void PopSome(Stream<V>& stream, const BypassRows& model, int32_t* symbols, int64_t first, int64_t last, int64_t n,
-             int precision) {
-  BypassReader<V> reader(model, stream, symbols, n, first);
-  auto locate = [&reader, first](int64_t i, uint32_t quantile)
-                    __attribute__((always_inline)) { return reader.Locate(first + i, quantile); };
-  WithMoreLanes(stream.lanes, [&](auto lanes) {
-    PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo<int32_t>{symbols + first}, last - first, precision,
-                                      reader);
-  });
-  stream.tail.status |= reader.status();
 }
 
 ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                           AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
                           Out status_out, int32_t variant, int32_t precision, int32_t digit) {
+  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
   Batch batch;
   CpuOperands args;
   Operand<const int32_t> in;
@@ -61,66 +46,58 @@ ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, 
   JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = in.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
+  JANS_RETURN_IF_ERROR(CheckDigit(variant, digit));
   KeepBuffer(tail, tail_out);
   const bool wide = !args.ends.empty();
-  const BypassPlaces places{args.ends.data()};
-  return WithVariant(variant, [&](auto v) {
-    using V = decltype(v);
-    JANS_RETURN_IF_ERROR(CheckPrecision(digit, MaxPrecision<V>()));
-    auto body = [&](Stream<V>& stream, int64_t b) {
-      FetchNext(in, b);
-      FetchNext(args.table.rows.index, b);
-      const BypassRows model = args.At(b);
-      auto push = [&](int64_t first, int64_t last) { PushSome(stream, model, in.At(b), first, last, precision); };
-      if (wide && PushSideBySide(stream, model.table, places, in.At(b), n, push)) return;
-      push(0, n);
+  const BypassSymbols values{args.ends.data()};
+  auto body = [&](auto& stream, int64_t b) {
+    FetchNext(in, b);
+    FetchNext(args.table.rows.index, b);
+    const BypassRows model = args.At(b);
+    auto push = [&](int64_t first, int64_t last) { PushSome(stream, model, in.At(b), first, last, precision); };
+    if (wide && PushSideBySide(stream, TableSource{model.table, values}, Symbols{in.At(b), 4}, n, push)) return;
+    push(0, n);
+  };
+  auto together = [&](auto* streams, int64_t b, int count) {
+    if (!wide || !BetterTogether(streams[0], precision)) return false;
+    const auto arrays = ArraysOf(b, count, [&in](int64_t k) { return Symbols{in.At(k), 4}; });
+    auto push = [&](int s, int64_t first, int64_t last) {
+      PushSome(streams[s], args.At(b + s), in.At(b + s), first, last, precision);
     };
-    auto together = [&](Stream<V>* streams, int64_t b, int count) {
-      if (!wide || !BetterTogether(streams[0], precision)) return false;
-      const auto symbols = PointersOf(in, b, count);
-      auto push = [&](int s, int64_t first, int64_t last) {
-        PushSome(streams[s], args.At(b + s), symbols[s], first, last, precision);
-      };
-      return PushTogether(streams, args.table.From(b, count).data(), count, places, symbols.data(), n, push);
-    };
-    return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
-                        StreamGrain(n), body, Together{together});
-  });
+    return PushTogether(streams, args.table.From(b, count).data(), count, values, arrays.data(), n, push);
+  };
+  return RunCoders(pool, batch, call, n, 1, body, together);
 }
 
 ffi::Error RansPopBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                         ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols_out,
+                         ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols,
                          int32_t variant, int32_t precision, int32_t digit) {
+  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
   Batch batch;
   CpuOperands args;
   Operand<int32_t> out;
   JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, batch, 1));
+  JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = out.core[0];
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
+  JANS_RETURN_IF_ERROR(CheckDigit(variant, digit));
   const bool wide = !args.ends.empty() && args.table.guide.data != nullptr;
-  const BypassPlaces places{args.ends.data()};
-  return WithVariant(variant, [&](auto v) {
-    using V = decltype(v);
-    JANS_RETURN_IF_ERROR(CheckPrecision(digit, MaxPrecision<V>()));
-    auto body = [&](Stream<V>& stream, int64_t b) {
-      const BypassRows model = args.At(b);
-      auto pop = [&](int64_t first, int64_t last) { PopSome(stream, model, out.At(b), first, last, n, precision); };
-      if (wide && PopSideBySide(stream, model.table, places, out.At(b), n, pop)) return;
-      pop(0, n);
+  const BypassSymbols values{args.ends.data()};
+  auto body = [&](auto& stream, int64_t b) {
+    const BypassRows model = args.At(b);
+    auto pop = [&](int64_t first, int64_t last) { PopBypassAll(stream, model, out.At(b), first, last, n, precision); };
+    if (wide && PopSideBySide(stream, TableSource{model.table, values}, SymbolsOut{out.At(b), 4}, n, pop)) return;
+    pop(0, n);
+  };
+  auto together = [&](auto* streams, int64_t b, int count) {
+    if (!wide || !BetterTogether(streams[0], precision)) return false;
+    const auto arrays = ArraysOf(b, count, [&out](int64_t k) { return SymbolsOut{out.At(k), 4}; });
+    auto pop = [&](int s, int64_t first, int64_t last) {
+      PopBypassAll(streams[s], args.At(b + s), out.At(b + s), first, last, n, precision);
     };
-    auto together = [&](Stream<V>* streams, int64_t b, int count) {
-      if (!wide || !BetterTogether(streams[0], precision)) return false;
-      const auto tables = args.table.From(b, count);
-      const auto symbols = PointersOf(out, b, count);
-      auto pop = [&](int s, int64_t first, int64_t last) {
-        PopSome(streams[s], args.At(b + s), symbols[s], first, last, n, precision);
-      };
-      return PopTogether(streams, tables.data(), count, places, symbols.data(), n, pop);
-    };
-    return ForCoders<V>(pool, batch, {head, tail, size, status, head_out, size_out, status_out}, precision,
-                        StreamGrain(n), body, Together{together});
-  });
+    return PopTogether(streams, args.table.From(b, count).data(), count, values, arrays.data(), n, pop);
+  };
+  return RunCoders(pool, batch, call, n, 1, body, together);
 }
 
 }  // namespace

@@ -25,10 +25,10 @@ ffi::Error ForChains(ffi::ThreadPool& pool, const Batch& batch, const std::vecto
   });
 }
 
-// Pushes intervals that fill(begin, count, start, freq) makes in groups of kGroup.
-template <int kGroup, typename V, typename Fill>
-void PushFilledOn(ChainStream<V>& stream, const Fill& fill, int64_t n) {
-  const EntrySource<Rans64, kGroup, Fill> entries(fill, n, stream.precision);
+// Pushes n symbols as a model's first ones.
+template <typename V>
+void PushModelOn(ChainStream<V>& stream, const ModelView& model, const int32_t* symbols, int64_t n) {
+  const EntrySource<Rans64> entries(model, symbols, 0, n);
   auto source = [&entries](int64_t i) { return NearEntry{entries(i)}; };
   WithOneOrMany(stream.remainders.lanes,
                 [&](auto lanes) { ChainPushAll<V, decltype(lanes)::value>(stream, source, n); });
@@ -47,10 +47,7 @@ ffi::Error ChainPush(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remaini
     using V = decltype(v);
     auto push = [&](ChainStream<V>& stream, int64_t b) {
       const Intervals source{intervals.start.At(b), intervals.freq.At(b), precision};
-      auto fill = [&source](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-        source.Fill(begin, count, start, freq);
-      };
-      PushFilledOn<16>(stream, fill, n);
+      PushModelOn(stream, ViewOf(source), nullptr, n);
     };
     return ForChains<V>(pool, batch, call.state, precision, most, StreamGrain(n), push);
   });
@@ -64,26 +61,22 @@ ffi::Error PushModels(ffi::ThreadPool& pool, const Batch& batch, const std::vect
     using V = decltype(v);
     auto push = [&](ChainStream<V>& stream, int64_t b) {
       const int32_t* s = symbols.At(b);
-      models.Open(b, n, Order::kBackward, [&](const AnyModel& model) {
+      models.Open(b, n, Order::kBackward, [&](const ModelView& model) {
         EntryTable<ExactEntry> table;
         if (model.shared != nullptr && table.Build(*model.shared, n, MakeExactEntry)) {
           auto source = [&table, s](int64_t i) -> const ExactEntry& { return table.Find(s[i]); };
           return WithOneOrMany(stream.remainders.lanes,
                                [&](auto lanes) { ChainPushAll<V, decltype(lanes)::value>(stream, source, n); });
         }
-        auto fill = [&model, s](int64_t begin, int64_t count, uint32_t* start, uint32_t* freq) {
-          model.find(model.finder, begin, count, s + begin, start, freq);
-        };
-        model.WithGroup([&](auto group) { PushFilledOn<decltype(group)::value>(stream, fill, n); });
+        PushModelOn(stream, model, s, n);
       });
     };
     return ForChains<V>(pool, batch, state, precision, most, StreamGrain(n, models.cost()), push);
   });
 }
 
-template <MakeModels kMake>
-ffi::Error ChainPushModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                          int32_t precision, int32_t most) {
+ffi::Error ChainPushModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
+                           int32_t variant, int32_t precision, int32_t most, MakeModels make) {
   Buffers call;
   Batch batch;
   Operand<const int32_t> symbols;
@@ -92,7 +85,7 @@ ffi::Error ChainPushModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Re
   JANS_RETURN_IF_ERROR(InitBatch(call.state.back().dimensions(), batch));
   if (call.operands.empty()) return Invalid("symbols are missing");
   JANS_RETURN_IF_ERROR(symbols.Init("symbols", call.operands[0], ffi::DataType::S32, batch, 1));
-  JANS_RETURN_IF_ERROR(kMake(batch, args, call.state.size() + 1, symbols.core[0], precision, models));
+  JANS_RETURN_IF_ERROR(make(batch, args, call.state.size() + 1, symbols.core[0], precision, models));
   return PushModels(pool, batch, call.state, symbols, variant, precision, most, *models);
 }
 
@@ -107,15 +100,14 @@ ffi::Error PopModels(ffi::ThreadPool& pool, const Batch& batch, const std::vecto
         WithOneOrMany(stream.remainders.lanes,
                       [&](auto lanes) { ChainPopAll<V, decltype(lanes)::value>(stream, locate, symbols.At(b), n); });
       };
-      models.Open(b, n, Order::kForward, [&](const AnyModel& model) { model.WithLocate(n, with); });
+      models.Open(b, n, Order::kForward, [&](const ModelView& model) { WithLocate(model, n, with); });
     };
     return ForChains<V>(pool, batch, state, precision, most, StreamGrain(n, models.cost()), pop);
   });
 }
 
-template <MakeModels kMake>
-ffi::Error ChainPopModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                         int32_t precision, int32_t most) {
+ffi::Error ChainPopModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
+                          int32_t variant, int32_t precision, int32_t most, MakeModels make) {
   Buffers call;
   Batch batch;
   Operand<int32_t> symbols;
@@ -123,8 +115,19 @@ ffi::Error ChainPopModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Rem
   JANS_RETURN_IF_ERROR(call.Init(OnCpu{pool}, args, rets, {0, kGiven, 1, 2, 3, 4, 5}, 1));
   JANS_RETURN_IF_ERROR(InitBatch(call.state.back().dimensions(), batch));
   JANS_RETURN_IF_ERROR(symbols.Init("symbols", call.results[0], ffi::DataType::S32, batch, 1));
-  JANS_RETURN_IF_ERROR(kMake(batch, args, call.state.size(), symbols.core[0], precision, models));
+  JANS_RETURN_IF_ERROR(make(batch, args, call.state.size(), symbols.core[0], precision, models));
   return PopModels(pool, batch, call.state, symbols, variant, precision, most, *models);
+}
+
+template <MakeModels kMake>
+ffi::Error ChainPushKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
+                         int32_t precision, int32_t most) {
+  return ChainPushModels(pool, args, rets, variant, precision, most, kMake);
+}
+template <MakeModels kMake>
+ffi::Error ChainPopKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
+                        int32_t precision, int32_t most) {
+  return ChainPopModels(pool, args, rets, variant, precision, most, kMake);
 }
 
 }  // namespace
@@ -134,9 +137,9 @@ ffi::Error ChainPopModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Rem
 JANS_CHAIN_HANDLER(chain_take, ChainTake<OnCpu>)
 JANS_CHAIN_HANDLER(chain_keep, ChainKeep<OnCpu>)
 JANS_CHAIN_HANDLER(chain_push, ChainPush)
-#define JANS_CHAIN_HANDLERS(name, _)                                 \
-  JANS_CHAIN_HANDLER(chain_push_##name, ChainPushModel<Make_##name>) \
-  JANS_CHAIN_HANDLER(chain_pop_##name, ChainPopModel<Make_##name>)
+#define JANS_CHAIN_HANDLERS(name, _)                                \
+  JANS_CHAIN_HANDLER(chain_push_##name, ChainPushKind<Make_##name>) \
+  JANS_CHAIN_HANDLER(chain_pop_##name, ChainPopKind<Make_##name>)
 JANS_KINDS(JANS_CHAIN_HANDLERS)
 
 }  // namespace jans

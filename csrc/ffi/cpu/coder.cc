@@ -12,61 +12,45 @@ namespace {
 // Pushes n intervals that may be anything.
 template <typename V>
 void PushIntervals(Stream<V>& stream, const Intervals& intervals, int64_t n) {
-  const int precision = intervals.precision;
-  auto push = [&](int64_t begin, int64_t end) {
-    const Intervals some = intervals.From(begin);
-    WithLanes(stream.lanes, [&](auto lanes) {
-      if constexpr (sizeof(typename V::State) == 8) {
-        auto fill = [&some](int64_t first, int64_t count, uint32_t* start, uint32_t* freq) {
-          some.Fill(first, count, start, freq);
-        };
-        PushFilled<V, decltype(lanes)::value, 16>(stream, fill, end - begin, precision);
-      } else {
-        auto find = [&some](int64_t i) { return some.Check(some.Raw(i)); };
-        PushAll<V, decltype(lanes)::value>(stream, find, end - begin, precision);
-      }
-    });
-  };
-  if (!PushSideBySide(stream, intervals, n, push)) push(0, n);
+  const ModelView model = ViewOf(intervals);
+  auto push = [&](int64_t begin, int64_t end) { PushModel(stream, model, kNoSymbols, begin, end); };
+  if (!PushSideBySide(stream, IntervalSource(intervals), kNoSymbols, n, push)) push(0, n);
+}
+
+// Takes n intervals off, which hold the quantiles.
+template <typename V>
+void Advance(Stream<V>& stream, const Intervals& intervals, int64_t n) {
+  auto locate = [&intervals](int64_t i, uint32_t quantile) { return intervals.Locate(i, quantile); };
+  PopAll<V, 0>(stream, locate, [](int64_t, int32_t) {}, n, intervals.precision);
 }
 
 ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                     AnyBuffer start, AnyBuffer freq, Out head_out, Out tail_out, Out size_out, Out status_out,
                     int32_t variant, int32_t precision) {
+  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
   Batch batch;
   IntervalOperands args;
   JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
   KeepBuffer(tail, tail_out);
-  const int64_t n = args.n();
-  return WithVariant(variant, [&](auto v) {
-    using V = decltype(v);
-    auto body = [&](Stream<V>& stream, int64_t b) {
-      PushIntervals(stream, {args.start.At(b), args.freq.At(b), precision}, n);
-    };
-    return ForCoders<V>(pool, batch, {head, *tail_out, size, status, head_out, size_out, status_out}, precision,
-                        StreamGrain(n), body);
-  });
+  auto body = [&](auto& stream, int64_t b) {
+    PushIntervals(stream, {args.start.At(b), args.freq.At(b), precision}, args.n());
+  };
+  return RunCoders(pool, batch, call, args.n(), 1, body);
 }
 
 ffi::Error RansAdvance(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
                        AnyBuffer start, AnyBuffer freq, Out head_out, Out size_out, Out status_out, int32_t variant,
                        int32_t precision) {
+  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
   Batch batch;
   IntervalOperands args;
   JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
-  const int64_t n = args.n();
-  return WithVariant(variant, [&](auto v) {
-    using V = decltype(v);
-    auto body = [&](Stream<V>& stream, int64_t b) {
-      Intervals source{args.start.At(b), args.freq.At(b), precision};
-      auto locate = [source](int64_t i, uint32_t quantile) { return source.Locate(i, quantile); };
-      PopAll<V, 0>(stream, locate, [](int64_t, int32_t) {}, n, precision);
-    };
-    return ForCoders<V>(pool, batch, {head, tail, size, status, head_out, size_out, status_out}, precision,
-                        StreamGrain(n), body);
-  });
+  auto body = [&](auto& stream, int64_t b) {
+    Advance(stream, {args.start.At(b), args.freq.At(b), precision}, args.n());
+  };
+  return RunCoders(pool, batch, call, args.n(), 1, body);
 }
 
 // Copies whole streams where ends rise.

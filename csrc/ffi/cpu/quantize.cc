@@ -28,8 +28,8 @@ ffi::Error QuantizeAll(ffi::ThreadPool& pool, const AnyBuffer& values, const Any
                        int32_t precision, int64_t cost, const Quantize& quantize) {
   Operands rows;
   JANS_RETURN_IF_ERROR(rows.Init(values, symbols, cdf, precision));
-  ParallelFor(pool, rows.batch.streams, StreamGrain(rows.n(), cost),
-              [&](int64_t begin, int64_t end) { quantize(rows, begin, end); });
+  OnThreads(pool, rows.batch.streams, StreamGrain(rows.n(), cost),
+            [&](int64_t begin, int64_t end) { quantize(rows, begin, end); });
   return ffi::Error::Success();
 }
 

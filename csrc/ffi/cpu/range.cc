@@ -1,6 +1,7 @@
 // CPU handlers of the range coder.
 #include "../range.h"
 
+#include "../../cpu/search/row_tables.h"
 #include "any_model.h"
 #include "call.h"
 
@@ -8,25 +9,22 @@ namespace jans {
 namespace {
 
 // Encodes with a model of any kind, whose intervals are made group by group.
-void EncodeWith(RangeEncoder& coder, const AnyModel& model, const int32_t* symbols, int64_t n, int precision) {
+void EncodeWith(RangeEncoder& coder, const ModelView& model, const int32_t* symbols, int64_t n, int precision) {
   if (model.shared != nullptr) {
     const Row row = *model.shared;
     return RangeEncodeAll(coder, [row, symbols](int64_t i) { return row.Find(symbols[i]); }, n, precision);
   }
-  model.WithGroup([&](auto group) {
-    constexpr int64_t kSize = decltype(group)::value;
-    uint32_t start[kSize], freq[kSize];
-    auto find = [&](int64_t i) {
-      const int64_t j = i % kSize;
-      if (j == 0) model.find(model.finder, i, std::min(kSize, n - i), symbols + i, start, freq);
-      return Interval{start[j], freq[j]};
-    };
-    RangeEncodeAll(coder, find, n, precision);
-  });
+  uint32_t start[kModelGroup], freq[kModelGroup];
+  auto find = [&](int64_t i) {
+    const int64_t j = i % kModelGroup;
+    if (j == 0) model.find(model.finder, i, std::min(kModelGroup, n - i), symbols + i, start, freq);
+    return Interval{start[j], freq[j]};
+  };
+  RangeEncodeAll(coder, find, n, precision);
 }
 
-template <MakeModels kMake>
-ffi::Error RangeEncodeModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t precision) {
+ffi::Error RangeEncodeModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
+                             int32_t precision, MakeModels make) {
   Buffers call;
   Encoders coders;
   Operand<const int32_t> symbols;
@@ -37,20 +35,20 @@ ffi::Error RangeEncodeModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::
   if (call.operands.empty()) return Invalid("symbols are missing");
   JANS_RETURN_IF_ERROR(symbols.Init("symbols", call.operands[0], ffi::DataType::S32, coders.batch(), 1));
   const int64_t n = symbols.core[0];
-  JANS_RETURN_IF_ERROR(kMake(coders.batch(), args, call.state.size() + 1, n, precision, models));
+  JANS_RETURN_IF_ERROR(make(coders.batch(), args, call.state.size() + 1, n, precision, models));
   auto body = [&](RangeEncoder& coder, int64_t b) {
     models->Open(b, n, Order::kForward,
-                 [&](const AnyModel& model) { EncodeWith(coder, model, symbols.At(b), n, precision); });
+                 [&](const ModelView& model) { EncodeWith(coder, model, symbols.At(b), n, precision); });
   };
   return OnCpu{pool}.ForEach(coders.batch().streams, StreamGrain(n, models->cost()), RangeJob{coders, body});
 }
 
-void DecodeWith(RangeDecoder& coder, const AnyModel& model, int32_t* symbols, int64_t n, int precision) {
-  model.WithLocate(n, [&](const auto& locate) { RangeDecodeAll(coder, locate, symbols, n, precision); });
+void DecodeWith(RangeDecoder& coder, const ModelView& model, int32_t* symbols, int64_t n, int precision) {
+  WithLocate(model, n, [&](const auto& locate) { RangeDecodeAll(coder, locate, symbols, n, precision); });
 }
 
-template <MakeModels kMake>
-ffi::Error RangeDecodeModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t precision) {
+ffi::Error RangeDecodeModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
+                             int32_t precision, MakeModels make) {
   Buffers call;
   Decoders coders;
   Operand<int32_t> symbols;
@@ -60,12 +58,21 @@ ffi::Error RangeDecodeModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::
   JANS_RETURN_IF_ERROR(coders.Init(call.state));
   JANS_RETURN_IF_ERROR(symbols.Init("symbols", call.results[0], ffi::DataType::S32, coders.batch(), 1));
   const int64_t n = symbols.core[0];
-  JANS_RETURN_IF_ERROR(kMake(coders.batch(), args, call.state.size(), n, precision, models));
+  JANS_RETURN_IF_ERROR(make(coders.batch(), args, call.state.size(), n, precision, models));
   auto body = [&](RangeDecoder& coder, int64_t b) {
     models->Open(b, n, Order::kForward,
-                 [&](const AnyModel& model) { DecodeWith(coder, model, symbols.At(b), n, precision); });
+                 [&](const ModelView& model) { DecodeWith(coder, model, symbols.At(b), n, precision); });
   };
   return OnCpu{pool}.ForEach(coders.batch().streams, StreamGrain(n, models->cost()), RangeJob{coders, body});
+}
+
+template <MakeModels kMake>
+ffi::Error RangeEncodeKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t precision) {
+  return RangeEncodeModels(pool, args, rets, precision, kMake);
+}
+template <MakeModels kMake>
+ffi::Error RangeDecodeKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t precision) {
+  return RangeDecodeModels(pool, args, rets, precision, kMake);
 }
 
 }  // namespace
@@ -75,9 +82,9 @@ ffi::Error RangeDecodeModel(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::
 JANS_RANGE_HANDLER(range_encode, RangeEncode<OnCpu>)
 JANS_RANGE_HANDLER(range_peek, RangePeek<OnCpu>)
 JANS_RANGE_HANDLER(range_advance, RangeAdvance<OnCpu>)
-#define JANS_RANGE_HANDLERS(name, _)                                     \
-  JANS_RANGE_HANDLER(range_encode_##name, RangeEncodeModel<Make_##name>) \
-  JANS_RANGE_HANDLER(range_decode_##name, RangeDecodeModel<Make_##name>)
+#define JANS_RANGE_HANDLERS(name, _)                                    \
+  JANS_RANGE_HANDLER(range_encode_##name, RangeEncodeKind<Make_##name>) \
+  JANS_RANGE_HANDLER(range_decode_##name, RangeDecodeKind<Make_##name>)
 JANS_KINDS(JANS_RANGE_HANDLERS)
 
 }  // namespace jans

@@ -1,6 +1,7 @@
 // CPU handlers of table ANS.
 #include "../tans.h"
 
+#include "../../cpu/loops/symbols.h"
 #include "../../cpu/loops/tans_stream.h"
 #include "call.h"
 
@@ -29,20 +30,43 @@ void WithTansLoop(bool has_offsets, int64_t lanes, const Body& body) {
   return has_offsets ? with(std::true_type{}) : with(std::false_type{});
 }
 
+// Symbols first, ..., last - 1 of stream b.
+struct Part {
+  const TansCoders& coders;
+  const TansOperands& tables;
+  int64_t b, first, last;
+
+  template <bool kOffsets, typename Symbol>
+  TansStream<Symbol, kOffsets> Stream(const TansTables<kOffsets>& rows, Symbol* symbols) const {
+    const int64_t lanes = coders.heads.core[0], stride = tables.stride();
+    return {rows, coders.heads.At(b), lanes, tables.index.At(b) + first * stride, stride, symbols, last - first};
+  }
+  template <typename Body>
+  void WithLoop(const Body& body) const {
+    WithTansLoop(tables.offset.core[0] > 0, coders.heads.core[0], body);
+  }
+  void Push(BitWriter& out, const int32_t* symbols) const {
+    WithLoop([&](auto offsets, auto lanes) {
+      PushTansAll<lanes.value>(Stream(tables.Encoder<offsets.value>(b), symbols), out);
+    });
+  }
+  void Pop(BitReader<true>& in, int32_t* symbols) const {
+    WithLoop([&](auto offsets, auto lanes) {
+      PopTansAll<lanes.value>(Stream(tables.Decoder<offsets.value>(b), symbols), in);
+    });
+  }
+};
+
 template <typename Symbol>
 struct PushJob {
   TansCall<Symbol> call;
 
   void operator()(int64_t b) const {
-    const TansOperands& tables = call.tables;
-    BitWriter out = call.coders.OpenWriter(b, tables.precision);
-    WithTansLoop(call.has_offsets(), call.lanes(), [&](auto offsets, auto lanes) {
-      const TansTables<offsets.value> rows = tables.Encoder<offsets.value>(b);
-      const TansStream<Symbol, offsets.value> stream{
-          rows,    call.coders.heads.At(b), call.lanes(), tables.index.At(b), tables.stride(), call.symbols.At(b),
-          call.n()};
-      PushTansAll<lanes.value>(stream, out);
-    });
+    BitWriter out = call.coders.OpenWriter(b, call.tables.precision);
+    auto push = [&](const int32_t* symbols, int64_t first, int64_t last) {
+      Part{call.coders, call.tables, b, first, last}.Push(out, symbols);
+    };
+    ForBlocksBackward(Symbols{call.symbols.At(b), sizeof(Symbol)}, 0, call.n(), call.lanes(), push);
     call.coders.Close(b, out);
   }
 };
@@ -52,15 +76,11 @@ struct PopJob {
   TansCall<Symbol> call;
 
   void operator()(int64_t b) const {
-    const TansOperands& tables = call.tables;
-    BitReader<true> in = call.coders.OpenReader(b, tables.precision);
-    WithTansLoop(call.has_offsets(), call.lanes(), [&](auto offsets, auto lanes) {
-      const TansTables<offsets.value> rows = tables.Decoder<offsets.value>(b);
-      const TansStream<Symbol, offsets.value> stream{
-          rows,    call.coders.heads.At(b), call.lanes(), tables.index.At(b), tables.stride(), call.symbols.At(b),
-          call.n()};
-      PopTansAll<lanes.value>(stream, in);
-    });
+    BitReader<true> in = call.coders.OpenReader(b, call.tables.precision);
+    auto pop = [&](int32_t* symbols, int64_t first, int64_t last) {
+      Part{call.coders, call.tables, b, first, last}.Pop(in, symbols);
+    };
+    ForBlocksForward(SymbolsOut{call.symbols.At(b), sizeof(Symbol)}, 0, call.n(), call.lanes(), pop);
     call.coders.Close(b, in);
   }
 };

@@ -25,6 +25,11 @@ struct EscapeOperands {
   }
 };
 
+// Digits are pushed as intervals of one quantile.
+inline ffi::Error CheckDigit(int32_t variant, int32_t digit) {
+  return WithVariant(variant, [digit](auto v) { return CheckPrecision(digit, MaxPrecision<decltype(v)>()); });
+}
+
 // Those of a table, and the escape symbols behind them.
 template <typename Operands>
 struct BypassOperands {

@@ -18,7 +18,7 @@ class OperandReader {
   template <typename T>
   ffi::Error Next(const char* name, Operand<const T>& operand, int core_rank) {
     auto buffer = args_.get<AnyBuffer>(next_++);
-    if (!buffer.has_value()) return Invalid(std::string(name) + " is missing");
+    if (!buffer.has_value()) return Invalid(name, " is missing");
     return operand.Init(name, *buffer, DTypeOf<T>(), batch_, core_rank);
   }
   // One for all symbols, or one each.
@@ -26,7 +26,7 @@ class OperandReader {
   ffi::Error NextOfSymbols(const char* name, Operand<const T>& operand, int core_rank = 1) {
     JANS_RETURN_IF_ERROR(Next(name, operand, core_rank));
     if (operand.core[0] == 1 || operand.core[0] == n_) return ffi::Error::Success();
-    return Invalid(std::string(name) + " fits neither one nor all symbols");
+    return Invalid(name, " fits neither one nor all symbols");
   }
   bool NextIsWide() const {
     auto buffer = args_.get<AnyBuffer>(next_);

@@ -15,8 +15,9 @@ namespace jans {
 
 namespace ffi = xla::ffi;
 
-inline ffi::Error Invalid(const std::string& message) {
-  return ffi::Error(ffi::ErrorCode::kInvalidArgument, "jans: " + message);
+// An error of the caller's; in two parts, so that no string is made where it is returned.
+__attribute__((noinline, cold)) inline ffi::Error Invalid(const char* what, const char* why = "") {
+  return ffi::Error(ffi::ErrorCode::kInvalidArgument, std::string("jans: ") + what + why);
 }
 
 template <typename Buffer>
@@ -44,11 +45,16 @@ struct Operand : Array<T> {
 
   template <typename Buffer>
   ffi::Error Init(const char* name, const Buffer& buffer, ffi::DataType dtype, const Batch& of, int core_rank) {
-    auto dims = buffer.dimensions();
-    if (buffer.element_type() != dtype) return Invalid(std::string(name) + " has the wrong dtype");
-    if (static_cast<int>(dims.size()) != of.rank + core_rank) return Invalid(std::string(name) + " has the wrong rank");
-    this->batch = of;
+    if (buffer.element_type() != dtype) return Invalid(name, " has the wrong dtype");
     this->data = static_cast<T*>(buffer.untyped_data());
+    return InitShape(name, buffer.dimensions(), of, core_rank);
+  }
+
+ private:
+  __attribute__((noinline)) ffi::Error InitShape(const char* name, ffi::Span<const int64_t> dims, const Batch& of,
+                                                 int core_rank) {
+    if (static_cast<int>(dims.size()) != of.rank + core_rank) return Invalid(name, " has the wrong rank");
+    this->batch = of;
     int64_t stride = 1;
     for (int d = core_rank - 1; d >= 0; --d) {
       core[d] = dims[of.rank + d];
@@ -56,7 +62,7 @@ struct Operand : Array<T> {
     }
     for (int d = of.rank - 1; d >= 0; --d) {
       int64_t length = dims[d];
-      if (length != of.dims[d] && length != 1) return Invalid(std::string(name) + " does not fit the batch");
+      if (length != of.dims[d] && length != 1) return Invalid(name, " does not fit the batch");
       this->strides[d] = length == 1 ? 0 : stride;
       stride *= length;
     }

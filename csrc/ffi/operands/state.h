@@ -6,22 +6,20 @@
 #include <cstring>
 #include <limits>
 
+#include "../../core/coders/variants.h"
 #include "operands.h"
 
 namespace jans {
 
-// The numbers of the variants are those of jans/_variants.py.
+// Calls body(variant) with the variant of that number.
 template <typename Body>
 ffi::Error WithVariant(int32_t variant, const Body& body) {
   switch (variant) {
-    case 0:
-      return body(Rans64{});
-    case 1:
-      return body(Rans64Ryg{});
-    case 2:
-      return body(Rans32_16{});
-    case 3:
-      return body(Rans32{});
+#define JANS_CASE(number, V) \
+  case number:               \
+    return body(V{});
+    JANS_RANS_VARIANTS(JANS_CASE)
+#undef JANS_CASE
     default:
       return Invalid("unknown variant");
   }

@@ -1,15 +1,13 @@
-// A model whose type is forgotten, so that loops are compiled once for all of them.
-#ifndef JANS_CPU_SEARCH_FINDER_H_
-#define JANS_CPU_SEARCH_FINDER_H_
+// A model whose type is forgotten: loops that ask it are compiled once for all models.
+#ifndef JANS_CPU_SEARCH_MODEL_VIEW_H_
+#define JANS_CPU_SEARCH_MODEL_VIEW_H_
 
 #include <algorithm>
 
+#include "../../core/models/intervals.h"
 #include "../../core/models/models.h"
 
 namespace jans {
-
-// As many intervals as a push asks for at a time; elsewhere they may be asked for in any number.
-constexpr int64_t kModelGroup = 16;
 
 // From so many bits on, symbols below a place count for little among the quantiles below it.
 constexpr int kManyBits = 20;
@@ -26,13 +24,28 @@ struct Found {
   }
 };
 
-// Of a Finder: the intervals of symbols[j] as symbol first + j, for j from 0 to n; the symbol of a quantile; and the
-// symbols and the intervals of quantiles[j], n a multiple of 8.
+// find: the intervals of symbols first, ..., first + n - 1, which are symbols[0], ..., symbols[n - 1].
 using FindFunction = void (*)(const void* finder, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start,
                               uint32_t* freq);
+// locate_one: symbol i and its interval, from its quantile.
 using LocateFunction = Found (*)(const void* finder, int64_t i, uint32_t quantile);
+// locate_many: symbols first, ..., first + n - 1 and their intervals, from their quantiles; n is a multiple of 8.
 using LocateManyFunction = void (*)(const void* finder, int64_t first, int64_t n, const uint32_t* quantiles,
                                     int32_t* symbols, uint32_t* start, uint32_t* freq);
+
+// Pushes ask for the intervals of aligned groups of so many symbols; the last group may be shorter.
+constexpr int64_t kModelGroup = 16;
+
+// The model of one stream as a coder sees it. A freq of 0 says that there is no interval, and start then why.
+struct ModelView {
+  const void* finder;
+  FindFunction find;
+  LocateFunction locate_one;
+  LocateManyFunction locate_many;  // null where one by one is as good
+  int precision;
+  const Row* shared = nullptr;  // a row that serves all symbols, if there is one
+  bool any_group = true;        // whether find serves other groups as well as aligned ones
+};
 
 template <typename Model>
 class Finder;
@@ -99,6 +112,23 @@ class Finder {
   Model model_;
 };
 
+// The finder must outlive the view.
+template <typename Finder>
+ModelView ViewOf(const Finder& finder, int precision) {
+  return {&finder, finder.Find(), finder.Locate(), finder.LocateMany(), precision};
+}
+
+// Intervals that a caller made, as those of a model: symbols are not read.
+inline ModelView ViewOf(const Intervals& intervals) {
+  auto find = [](const void* any, int64_t first, int64_t n, const int32_t*, uint32_t* start, uint32_t* freq) {
+    static_cast<const Intervals*>(any)->Fill(first, n, start, freq);
+  };
+  auto locate = [](const void* any, int64_t i, uint32_t quantile) {
+    return Found(static_cast<const Intervals*>(any)->Locate(i, quantile));
+  };
+  return {&intervals, find, locate, nullptr, intervals.precision};
+}
+
 }  // namespace jans
 
-#endif  // JANS_CPU_SEARCH_FINDER_H_
+#endif  // JANS_CPU_SEARCH_MODEL_VIEW_H_
