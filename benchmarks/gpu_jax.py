@@ -86,7 +86,7 @@ def comparisons(symbols: int):
     each = math.ceil(symbols / (len(VARIANTS) * len(LANES) * 4 * STREAMS)) + 5
     for number, (variant, lanes) in enumerate(itertools.product(VARIANTS, LANES)):
         precision = VARIANTS[variant][number % 2]
-        cdf = np.asarray(jans.quantize.probs(jnp.asarray(probs), precision))
+        cdf = np.asarray(jans.quantize.fast(jnp.asarray(probs), precision))
         states = random_states(rng, variant, lanes, 3 * each, False)
         x = rng.integers(0, 256, (STREAMS, each))
         index = rng.integers(0, 8, (STREAMS, each), np.int32)
@@ -104,7 +104,7 @@ def comparisons(symbols: int):
         wild = np.where(rng.random(index.shape) < 0.001, 99, index)
         yield f"{name}: hostile", there_and_back(precision, 0, None), (harsh, x.astype(np.int32), bad, wild)
     rows = np.where(rng.random((5000, 64)) < 1e-4, np.float32(np.nan), rng.normal(0, 4, (5000, 64)).astype(np.float32))
-    yield "quantised probabilities", lambda p: jans.quantize.probs(p, 16), (np.abs(rows),)
+    yield "quantised probabilities", lambda p: jans.quantize.fast(p, 16), (np.abs(rows),)
     yield "quantised logits", lambda p: jans.quantize.logits(p, 24), (rows,)
 
     yield "nearest counts", lambda p: jans.quantize.nearest(p, 16), (np.abs(rows),)
@@ -137,7 +137,7 @@ def of_mixtures(model: Any, components: int) -> tuple[Callable, Callable]:
 
 
 def single(p: int, mean: Any, scale: Any) -> Any:
-    return models.GaussianMixture.single(mean, scale, -200, 200, p)
+    return models.FixedPointGaussian(mean, scale, -200, 200, p)
 
 
 def rows_of(size: int) -> np.ndarray:
@@ -166,15 +166,15 @@ MODELS: dict[str, tuple[Callable, Callable]] = {
     ),
     "probabilities": (lambda p, q: models.Categorical(probs=q, precision=p), lambda rng, s: (unit(rng, (*s, 20)),)),
     "tables": (
-        lambda p, k: models.Table(jans.quantize.probs(rows_of(200), p), k, p).prepare(),
+        lambda p, k: models.Table(jans.quantize.fast(rows_of(200), p), k, p).prepare(),
         lambda rng, s: (rng.integers(0, 8, s, np.int32),),
     ),
     "alias tables": (
-        lambda p, k: models.Table(jans.quantize.probs(rows_of(200), p), k, p).prepare("alias"),
+        lambda p, k: models.Table(jans.quantize.fast(rows_of(200), p), k, p).prepare("alias"),
         lambda rng, s: (rng.integers(0, 8, s, np.int32),),
     ),
     "bypass coding": (
-        lambda p, k: models.Bypass(models.Table(jans.quantize.probs(rows_of(9), p), 0, p).prepare(), offset=k[0]),
+        lambda p, k: models.Bypass(models.Table(jans.quantize.fast(rows_of(9), p), 0, p).prepare(), offset=k[0]),
         lambda rng, s: (rng.integers(-9, 9, s, np.int32),),
     ),
 }
@@ -223,12 +223,12 @@ def symbol_codes(symbols: int):
     each = math.ceil(symbols / STREAMS)
     x = np.minimum(rng.geometric(0.05, (STREAMS, each)), 199).astype(np.int32)
     index = rng.integers(0, 8, x.shape, np.int32)
-    tables = jans.tans.tables(jans.quantize.probs(rows_of(200), 12), 12)
+    tables = jans.tans.tables(jans.quantize.fast(rows_of(200), 12), 12)
     book = jans.huffman.codebook(jnp.asarray(laplace(200, 9.0)))
 
     def on_tables(x, index):
-        pushed = jans.tans.push(jans.tans.init(each, 8), tables, x, index)
-        popped, again = jans.tans.pop(pushed, tables, x.shape, index)
+        pushed = jans.tans.push(jans.tans.init(each, 8), tables.at(index), x)
+        popped, again = jans.tans.pop(pushed, tables.at(index), x.shape)
         return pushed.canonical(), popped.canonical(), again
 
     yield "table ANS", jax.vmap(on_tables), (x, index)

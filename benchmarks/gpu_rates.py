@@ -58,7 +58,7 @@ class Work:
 
 def from_rows(key: jax.Array, probs: np.ndarray, precision: int, shape: tuple[int, int], dtype: Any) -> tuple:
     """Symbols drawn from rows of probabilities, the row of each, and the table."""
-    cdf = jans.quantize.probs(jnp.asarray(probs), precision)
+    cdf = jans.quantize.fast(jnp.asarray(probs), precision)
     places = jnp.arange(2**precision, dtype=jnp.uint32)
     symbol_at = jax.vmap(lambda row: jnp.searchsorted(row, places, side="right") - 1)(cdf).astype(dtype)
 
@@ -90,7 +90,7 @@ def gaussians(shape: tuple[int, int], precision: int, fixed: bool) -> Work:
     mean = 10 * jax.random.normal(keys[0], shape)
     scale = jnp.exp(1 + 0.7 * jax.random.normal(keys[1], shape))
     symbols = jnp.clip(jnp.round(mean + scale * jax.random.normal(keys[2], shape)), -128, 127).astype(jnp.int32)
-    kind = models.GaussianMixture.single if fixed else models.Gaussian
+    kind = models.FixedPointGaussian if fixed else models.Gaussian
     name = f"a mean and a scale for each, {'fixed point' if fixed else 'float64'}"
     return Work(
         f"{precision} bits, int32", name, symbols, lambda m, s: kind(m, s, -128, 127, precision), (mean, scale), 9
@@ -172,7 +172,7 @@ def message_rates(n: int, chunk: int | None) -> tuple[str, ...]:
     message = encode(model, symbols)
     if not bool(jnp.array_equal(decode(message), symbols)):
         sys.exit("a message in chunks does not decode to what was encoded")
-    bits = 8 * len(jans.chunked.to_bytes(message)) / n
+    bits = 8 * len(jans.to_bytes(message)) / n
     each = (n / seconds(call) / 1e9 for call in (lambda: encode(model, symbols), lambda: decode(message)))
     return (f"{message.chunk}", f"{bits:.3f}", *(f"{rate:.2f}" for rate in each))
 
@@ -190,7 +190,7 @@ def _many(step: Callable, *args: jax.Array) -> Callable:
 def steps_table() -> str:
     """Microseconds of a push and of a pop as steps of a scan, for chains side by side."""
     rows = []
-    model = models.Table(jans.quantize.probs(jnp.asarray(laplace(256, 6.0))[None], 12), 0, 12)
+    model = models.Table(jans.quantize.fast(jnp.asarray(laplace(256, 6.0))[None], 12), 0, 12)
     for chains, n, capacity in ((1, 32, 2**16), (1, 32, 2**25), (1, 784, 2**20), (256, 784, 2**20), (1024, 256, 2**18)):
         symbols = jnp.full((chains, n), 128, jnp.uint8)
         push_all = jax.vmap(lambda s, x: rans.push(s, model, x))

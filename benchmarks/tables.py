@@ -43,7 +43,7 @@ def scale_tables(count: int, precision: int) -> np.ndarray:
     edges = np.arange(SYMBOLS + 1) - SYMBOLS // 2 - 0.5
     cdf = np.array([[0.5 * (1 + math.erf(x / scale / math.sqrt(2))) for x in edges] for scale in scales])
     probs = np.diff(cdf, axis=1).astype(np.float32)
-    return np.asarray(quantize.probs(jnp.asarray(probs), precision)).astype(np.int64)
+    return np.asarray(quantize.fast(jnp.asarray(probs), precision)).astype(np.int64)
 
 
 def draw(cdf: np.ndarray, index: np.ndarray, rng: np.random.Generator, precision: int) -> np.ndarray:
@@ -89,8 +89,8 @@ def our_tans_calls(cdf, index, symbols, precision: int, lanes: int) -> tuple[Cal
     streams, n = symbols.shape
     empty = jax.vmap(lambda _: tans.init(n * precision // 32 + 8, lanes, precision))(jnp.arange(streams))
     x, k = jnp.asarray(symbols), jnp.asarray(index)
-    push = jax.jit(jax.vmap(lambda s, k, x: tans.push(s, tables, x, k)))
-    pop = jax.jit(jax.vmap(lambda s, k: tans.pop(s, tables, (n,), k)[1]))
+    push = jax.jit(jax.vmap(lambda s, k, x: tans.push(s, tables.at(k), x)))
+    pop = jax.jit(jax.vmap(lambda s, k: tans.pop(s, tables.at(k), (n,))[1]))
     full = jax.block_until_ready(push(empty, k, x))
     assert (pop(full, k) == x).all()
     return lambda: push(empty, k, x), lambda: pop(full, k)
@@ -198,8 +198,8 @@ def compare_gaussians(repetitions: int, n: int) -> list[tuple[str, ...]]:
         add(f"torch_ans {family}, {lanes} lanes, 64 tables", pair, table, residues)
     for name, make, variant, precision in (
         ("Gaussian", models.Gaussian, "rans64", 24),
-        ("GaussianMixture.single", models.GaussianMixture.single, "rans64", 24),
-        ("GaussianMixture.single", models.GaussianMixture.single, "rans32_16", bits),
+        ("FixedPointGaussian", models.FixedPointGaussian, "rans64", 24),
+        ("FixedPointGaussian", models.FixedPointGaussian, "rans32_16", bits),
     ):
         model_of = functools.partial(make, low=low, high=high, precision=precision)
         pair = our_calls(model_of, (mean[None], scale[None]), symbols[None], precision, variant, 32)

@@ -95,7 +95,7 @@ class Codec(nnx.Module):
         """Codes y with a row for each scale, z with a row for each quality and channel."""
         radius = self.radius[...]
         table = jans.models.Table(self.cdf[...], precision=PRECISION).prepare()
-        return jans.TableCoder(jans.models.Bypass(table, 2 * radius + 2, -radius))
+        return jans.TableCoder(jans.models.Bypass(table, 2 * radius + 1, -radius))
 
     def y_rows(self, z: Array, quality: Array) -> Array:
         """The row of every y, from z: what `Hyperprior.scale_places` computes, in integers."""

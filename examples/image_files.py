@@ -79,7 +79,7 @@ def programs(network: VAE, layout: Layout):
             return jax.lax.scan(step, state, images, reverse=True)
 
         state, first_bits = run(state, images[: layout.first])
-        states = jans.split(state, layout.chains, layout.start)
+        states = jans.fork(state, layout.chains, layout.start)
         rest = images[layout.first :].reshape(layout.chains, layout.steps, images.shape[-1])
         states, bits = jax.vmap(run)(states, rest)
         return states, jnp.concatenate([first_bits, bits.reshape(-1)])
@@ -87,7 +87,7 @@ def programs(network: VAE, layout: Layout):
     def decode(weights, states):
         codec = nnx.merge(graph, weights).codec()
         states, rest = jax.vmap(jans.repeat(codec, layout.steps).pop)(states)
-        state, first = jans.repeat(codec, layout.first).pop(jans.join(states, layout.start))
+        state, first = jans.repeat(codec, layout.first).pop(jans.rejoin(states, layout.start))
         return state, jnp.concatenate([first, rest.reshape(-1, rest.shape[-1])])
 
     return jax.jit(encode), jax.jit(decode), weights
@@ -196,4 +196,4 @@ class Accounted:
 def account(codec: jans.Codec, images: np.ndarray, latents: int) -> Accounted:
     """Where the bits of images `[chains, steps, pixels]` go, whose latents are so many numbers."""
     start = random_bits(latents, latents + images[0].size // 4, len(images))
-    return Accounted(start, *jans.account(codec, start, jnp.asarray(images), each=True))
+    return Accounted(start, *jans.account_each(codec, start, jnp.asarray(images)))

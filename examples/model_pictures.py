@@ -38,7 +38,7 @@ def all_models() -> list[tuple[str, models.Model]]:
         ("Bernoulli", "prob=0.2", lambda make: make(0.2, PRECISION)),
         ("Categorical", "logits", lambda make: make(logits=jnp.sin(jnp.arange(12.0)) * 2, precision=PRECISION)),
         ("Table", "two symbols of probability 0", lambda make: make(table, 0, PRECISION)),
-        ("Gaussian", "mean=11.3, scale=3", lambda make: make(11.3, 3.0, **span)),
+        ("Gaussian", "loc=11.3, scale=3", lambda make: make(11.3, 3.0, **span)),
         ("Laplace", "loc=11.3, scale=3", lambda make: make(11.3, 3.0, **span)),
         ("Logistic", "loc=11.3, scale=2", lambda make: make(11.3, 2.0, **span)),
         ("Cauchy", "loc=11.3, scale=2", lambda make: make(11.3, 2.0, **span)),

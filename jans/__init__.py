@@ -1,42 +1,77 @@
 """Entropy coding for JAX: coders are values, `push` and `pop` are pure functions, and the hot loops are kernels."""
 
-from jans import models as models
-from jans import quantize as quantize
-from jans import status as status
-from jans.codecs import Codec as Codec
-from jans.codecs import ancestral as ancestral
-from jans.codecs import autoregressive as autoregressive
-from jans.codecs import bit_swap as bit_swap
-from jans.codecs import bits_back as bits_back
-from jans.codecs import check_codec as check_codec
-from jans.codecs import hierarchical as hierarchical
-from jans.codecs import multi_sample as multi_sample
-from jans.codecs import repeat as repeat
-from jans.codecs import serial as serial
-from jans.codecs import substack as substack
-from jans.codecs import vector_quantised as vector_quantised
-from jans.coders import chain as chain
-from jans.coders import huffman as huffman
-from jans.coders import range_coder as range_coder
-from jans.coders import rans as rans
-from jans.coders import tans as tans
-from jans.ffi.registry import devices as devices
-from jans.ffi.registry import export_checks as export_checks
-from jans.formats import byte_strings as byte_strings
-from jans.formats import chunked as chunked
-from jans.formats.container import from_bytes as from_bytes
-from jans.formats.container import to_bytes as to_bytes
-from jans.formats.fingerprints import check_end as check_end
-from jans.formats.fingerprints import fingerprint as fingerprint
-from jans.formats.table_coder import TableCoder as TableCoder
-from jans.isolation import isolated as isolated
-from jans.recipes.accounting import Account as Account
-from jans.recipes.accounting import account as account
-from jans.recipes.accounting import named as named
-from jans.recipes.chains import join as join
-from jans.recipes.chains import split as split
-from jans.recipes.coupled_sampling import coupled_samples as coupled_samples
-from jans.recipes.multiset import multiset as multiset
-from jans.status import CodingError as CodingError
-from jans.status import check as check
-from jans.status import check_inside as check_inside
+from jans import models, quantize, status
+from jans.codecs import (
+    Codec,
+    ancestral,
+    autoregressive,
+    bit_swap,
+    bits_back,
+    check_codec,
+    hierarchical,
+    multi_sample,
+    repeat,
+    serial,
+    substack,
+    vector_quantised,
+)
+from jans.coders import chain, huffman, range_coder, rans, tans
+from jans.ffi.registry import devices, export_checks
+from jans.formats import byte_strings, chunked
+from jans.formats.container import from_bytes, to_bytes
+from jans.formats.fingerprints import check_end, fingerprint
+from jans.formats.table_coder import TableCoder
+from jans.isolation import isolated
+from jans.recipes.accounting import Account, account, account_each, named
+from jans.recipes.chains import fork, rejoin
+from jans.recipes.coupled_sampling import coupled_samples
+from jans.recipes.multiset import multiset
+from jans.status import CodingError, check, check_inside
+
+__all__ = [
+    "Account",
+    "Codec",
+    "CodingError",
+    "TableCoder",
+    "account",
+    "account_each",
+    "ancestral",
+    "autoregressive",
+    "bit_swap",
+    "bits_back",
+    "byte_strings",
+    "chain",
+    "check",
+    "check_codec",
+    "check_end",
+    "check_inside",
+    "chunked",
+    "coupled_samples",
+    "devices",
+    "export_checks",
+    "fingerprint",
+    "fork",
+    "from_bytes",
+    "hierarchical",
+    "huffman",
+    "isolated",
+    "models",
+    "multi_sample",
+    "multiset",
+    "named",
+    "quantize",
+    "range_coder",
+    "rans",
+    "rejoin",
+    "repeat",
+    "serial",
+    "status",
+    "substack",
+    "tans",
+    "to_bytes",
+    "vector_quantised",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

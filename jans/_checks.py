@@ -21,6 +21,22 @@ def type_name(value: Any) -> str:
     return public or (cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}")
 
 
+def brief(value: Any) -> str:
+    """A parameter in few characters: a number as it is, an array by dtype and shape."""
+    if isinstance(value, jax.Array | np.ndarray):
+        if value.ndim == 0 and not isinstance(value, jax.core.Tracer):
+            return f"{value.item():.6g}" if jnp.issubdtype(value.dtype, jnp.floating) else str(value.item())
+        return f"{value.dtype.name}{list(value.shape)}"
+    if isinstance(value, tuple | list) and any(isinstance(v, jax.Array | np.ndarray) for v in value):
+        return f"({', '.join(map(brief, value))})"
+    return getattr(value, "__name__", None) or repr(value)
+
+
+def as_shape(shape: Any) -> Shape:
+    """A shape as a tuple; one axis may come as an int."""
+    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(shape)
+
+
 def check_fit(model: Shape, symbols: Shape) -> None:
     """Raises ValueError where a model's shape does not broadcast to that of the symbols."""
     try:

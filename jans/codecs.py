@@ -11,6 +11,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+__all__ = [
+    "Codec",
+    "ancestral",
+    "autoregressive",
+    "bit_swap",
+    "bits_back",
+    "check_codec",
+    "hierarchical",
+    "multi_sample",
+    "repeat",
+    "serial",
+    "substack",
+    "vector_quantised",
+]
+
 Push = Callable[[Any, Any], Any]
 Pop = Callable[[Any], tuple[Any, Any]]
 
@@ -311,3 +326,7 @@ def _assert_same(what: str, before: Any, after: Any) -> None:
     pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=False)
     if not same or not all(np.array_equal(a, b) for a, b in pairs):
         raise AssertionError(f"push and then pop changed the {what}: {before} became {after}.")
+
+
+def __dir__() -> list[str]:
+    return __all__

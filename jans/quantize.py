@@ -10,8 +10,15 @@ import numpy as np
 from jans._checks import Shape, check_precision
 from jans.ffi import targets
 
+__all__ = [
+    "fast",
+    "logits",
+    "nearest",
+    "perfect",
+]
 
-def probs(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
+
+def fast(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of probabilities, by constriction's `fast` rule in the dtype of the input.
 
     With S_i the sum of the first i values, added left to right, and m the number of symbols,
@@ -19,10 +26,10 @@ def probs(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     1 and the sum is exact.
 
     Args:
-        values: float32 or float64 [..., n], n <= 2**precision; not necessarily normalised. Subnormal values count as
+        probs: float32 or float64 [..., n], n <= 2**precision; not necessarily normalised. Subnormal values count as
             zero.
         precision: bits, 1 to 32.
-        mask: bool, of a shape that broadcasts to that of values. Where it is False there is no symbol: the frequency is
+        mask: bool, of a shape that broadcasts to that of probs. Where it is False there is no symbol: the frequency is
             0, the value is not looked at, and `+ i` does not count it. Takes a precision of 31 bits or less.
 
     Returns:
@@ -30,15 +37,15 @@ def probs(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
         zero values, or with no symbol left by its mask, is all ones, which every coder refuses with
         the status `BAD_MODEL`.
 
-    >>> probs(jnp.array([1.0, 2.0, 1.0]), 4)
+    >>> fast(jnp.array([1.0, 2.0, 1.0]), 4)
     Array([ 0,  4, 11, 16], dtype=uint32)
-    >>> probs(jnp.array([1.0, 2.0, 1.0]), 4, mask=jnp.array([True, False, True]))
+    >>> fast(jnp.array([1.0, 2.0, 1.0]), 4, mask=jnp.array([True, False, True]))
     Array([ 0,  8,  8, 16], dtype=uint32)
     """
-    return _rows(targets.maps.quantize_probs, "probs", values, precision, mask, (np.float32, np.float64))
+    return _rows(targets.maps.quantize_probs, "probs", probs, precision, mask, (np.float32, np.float64))
 
 
-def perfect(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
+def perfect(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of probabilities that cost the fewest bits, by constriction's `perfect` rule.
 
     With p in float64 and s = (2**precision - m) / sum(p), every symbol gets `floor(p * s) + 1`; what is left goes, one
@@ -46,38 +53,38 @@ def perfect(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     by it to those that win the most, until nobody wins. Ties are broken as in constriction 0.5.0.
 
     Args:
-        values, precision, mask: as for `probs`; float32 is widened.
+        probs, precision, mask: as for `fast`; float32 is widened.
 
     Returns:
-        As `probs`.
+        As `fast`.
 
     >>> perfect(jnp.array([8.0, 1.0, 1.0, 0.0]), 5)
     Array([ 0, 25, 28, 31, 32], dtype=uint32)
     """
-    return _rows(targets.maps.quantize_perfect, "probs", values, precision, mask, (np.float32, np.float64))
+    return _rows(targets.maps.quantize_perfect, "probs", probs, precision, mask, (np.float32, np.float64))
 
 
-def logits(values: jax.Array, precision: int, mask: Any = None) -> jax.Array:
+def logits(logits: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of a softmax, in integer arithmetic from the first difference on.
 
     With e_i = exp(logit_i - max) in units of 2**-30, S_i the sum of the first i and m the number of symbols,
     `left(i) = floor(S_i * (2**precision - m) / S_n) + i`.
 
     Args:
-        values: float32 [..., n], n <= 2**precision. Minus infinity gets the smallest frequency, 1.
+        logits: float32 [..., n], n <= 2**precision. Minus infinity gets the smallest frequency, 1.
         precision: bits, 1 to 32.
-        mask: as for `probs`.
+        mask: as for `fast`.
 
     Returns:
-        As `probs`; rows with a NaN or plus infinity, or of minus infinities only, are refused.
+        As `fast`; rows with a NaN or plus infinity, or of minus infinities only, are refused.
     """
-    return _rows(targets.maps.quantize_logits, "logits", values, precision, mask, (np.float32,))
+    return _rows(targets.maps.quantize_logits, "logits", logits, precision, mask, (np.float32,))
 
 
 TIES = ("even", "away")
 
 
-def nearest(values: jax.Array, precision: int, sizes: Any = None, ties: str = "even") -> jax.Array:
+def nearest(probs: jax.Array, precision: int, sizes: Any = None, ties: str = "even") -> jax.Array:
     """Cumulative frequencies of probabilities, by the rule of ryg_rans, as CompressAI and torch_ans have it.
 
     With f_i = round(p_i * 2**precision), every symbol gets `floor(f_i * 2**precision / sum(f))`, and the last one what
@@ -85,11 +92,11 @@ def nearest(values: jax.Array, precision: int, sizes: Any = None, ties: str = "e
     frequency above 1, of equal ones the first.
 
     Args:
-        values: float32 or float64 [..., n], probabilities. They need not be normalised, but rows that sum to
+        probs: float32 or float64 [..., n]. They need not be normalised, but rows that sum to
             2**(64 - 2 * precision) or more are refused, and to 2**(52 - precision) or more at less than 12 bits.
             Subnormal values count as zero.
         precision: bits, 1 to 31.
-        sizes: integers, of a shape that broadcasts to that of values without its last axis: how many of the values,
+        sizes: integers, of a shape that broadcasts to that of probs without its last axis: how many of the values,
             from the first on, are symbols. What is behind is not looked at, and has a frequency of 0. By default all n.
         ties: where round goes from the middle between two integers: to the `"even"` one, as torch_ans's
             `rans_pmf_to_quantized_cdf`, or `"away"` from zero, as CompressAI's `pmf_to_quantized_cdf`.
@@ -104,7 +111,7 @@ def nearest(values: jax.Array, precision: int, sizes: Any = None, ties: str = "e
     >>> nearest(jnp.array([0.5, 0.5, 0.0, 0.0]), 4, sizes=3)
     Array([ 0,  7, 15, 16, 16], dtype=uint32)
     """
-    values = _check_values(values, "probs", (np.float32, np.float64))
+    values = _check_values(probs, "probs", (np.float32, np.float64))
     if ties not in TIES:
         raise ValueError(f"ties must be one of {', '.join(TIES)}, got {ties!r}.")
     precision = check_precision(precision, values.shape[-1] if sizes is None else None)
@@ -182,3 +189,7 @@ def _quantized(quantizer: Any, values: jax.Array, symbols: jax.Array, **params: 
     *batch, n = values.shape
     (cdf,) = quantizer(values.reshape(math.prod(batch), n), symbols, **params)
     return cdf.reshape(*batch, n + 1)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -5,6 +5,21 @@ from typing import Any
 import jax
 import numpy as np
 
+from jans._checks import type_name
+
+__all__ = [
+    "BAD_DATA",
+    "BAD_MODEL",
+    "BAD_STATE",
+    "BAD_SYMBOL",
+    "OUT_OF_REMAINDERS",
+    "OVERFLOW",
+    "UNDERFLOW",
+    "CodingError",
+    "check",
+    "check_inside",
+]
+
 OVERFLOW = 1
 UNDERFLOW = 2
 BAD_SYMBOL = 4
@@ -19,29 +34,28 @@ SENTENCES = {
         "(this one has {capacity})."
     ),
     UNDERFLOW: (
-        "more was popped or decoded than there was, so the symbols are not data. Take off what was put on, with the "
-        "same models, or start bits-back coding with more initial words (jans.rans.random)."
+        "the decoder ran past the end of the message, so its symbols are meaningless. Decode exactly what was encoded, "
+        "with the same models, or start bits-back coding with more initial words (jans.rans.random)."
     ),
     BAD_SYMBOL: (
         "a symbol outside of its model's support, or of probability zero, was pushed and left out. Check symbols "
         "against model.interval before pushing."
     ),
     BAD_MODEL: (
-        "a model was no distribution: a NaN, infinite, negative or all-zero parameter, or a table that does not rise "
-        "from 0 to 2**precision. Its symbols were left out. Check the network's output and the table."
+        "the parameters of a model are invalid: NaN, infinite, negative or all zero, a table that does not rise from 0 "
+        "to 2**precision, or an index of no row. Its symbols were left out. Check the network's output and the table."
     ),
     BAD_STATE: (
-        "the state is none that a coder produces: a number of it is out of range, a position lies outside of the "
-        "message, or unsealed words end with zero. It was made up or damaged; read it with jans.from_bytes or the "
-        "functions of its coder."
+        "invalid coder state: a number is out of range, a position lies outside of the message, or words without a "
+        "sentinel bit end with zero. Read states with jans.from_bytes or the functions of their coder."
     ),
     OUT_OF_REMAINDERS: (
-        "more was pushed on a chain coder than its remainders can choose quantiles for. Push what was popped, with the "
-        "same models, or start with more words (jans.chain.init_remainders)."
+        "the remainders of a chain coder are used up, so they cannot choose more quantiles. Push what was popped, with "
+        "the same models, or start with more words (jans.chain.init_remainders)."
     ),
     BAD_DATA: (
-        "the words cannot have come from an encoder with these models or this code, so the symbols are not data. "
-        "Decode with those that encoded, from the start of the message or a position that the encoder gave."
+        "an encoder with these models or this code cannot have written the words, so the symbols are meaningless. "
+        "Decode with the models that encoded, from the start of the message or from a position that the encoder gave."
     ),
 }
 
@@ -74,6 +88,8 @@ def check(state: Any) -> Any:
     jans.status.CodingError: the tail is full and words were dropped. Start with a capacity of at least 3 words (this \
 one has 0).
     """
+    if not hasattr(state, "usage"):
+        raise TypeError(f"state must be the state of a coder, got {type_name(state)}.")
     if isinstance(state.status, jax.core.Tracer):
         raise TypeError(
             "jans.check looks at values and cannot run inside jit, vmap or scan. Call it on the result outside, or use "
@@ -129,3 +145,7 @@ def check_inside(state: Any) -> Any:
 def _check_room(checkify: Any, failed: jax.Array, size: jax.Array, capacity: int) -> None:
     message = "jans: " + SENTENCES[OVERFLOW].replace("{capacity}", str(capacity))
     checkify.check(~failed.any(), message, size=size.max())
+
+
+def __dir__() -> list[str]:
+    return __all__

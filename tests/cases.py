@@ -502,9 +502,9 @@ def alike_with_own_tables(own, shared, index, both, symbols, empty):
     of them with `shared` ones and rows `both`."""
     states = []
     for tables, rows, axis in ((own, index, 0), (shared, both, None)):
-        push = jax.vmap(lambda t, k, x: tans.push(empty, t, x, k), in_axes=(axis, 0, 0))
+        push = jax.vmap(lambda t, k, x: tans.push(empty, t.at(k), x), in_axes=(axis, 0, 0))
         state = jans.check(push(tables, rows, symbols))
-        pop = jax.vmap(lambda s, t, k: tans.pop(s, t, k.shape, k), in_axes=(0, axis, 0))
+        pop = jax.vmap(lambda s, t, k: tans.pop(s, t.at(k), k.shape), in_axes=(0, axis, 0))
         left, popped = pop(state, tables, rows)
         assert (popped == symbols).all()
         assert tans.is_empty(jans.check(left)).all()

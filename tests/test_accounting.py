@@ -61,7 +61,7 @@ def test_every_name_has_the_bits_of_its_models(coder):
 
 def test_each_datum_has_its_line_and_the_lines_sum_up():
     state = random(1)
-    after, books = jans.account(VAE, state, jnp.asarray(IMAGES), each=True)
+    after, books = jans.account_each(VAE, state, jnp.asarray(IMAGES))
     assert cases.content(after) == cases.content(jans.repeat(VAE, len(IMAGES)).push(state, jnp.asarray(IMAGES)))
     assert books.bits.shape == (len(IMAGES), 4)
     whole = jans.account(jans.repeat(VAE, len(IMAGES)), state, jnp.asarray(IMAGES))[1]
@@ -76,10 +76,10 @@ def test_each_datum_has_its_line_and_the_lines_sum_up():
 def test_a_batch_of_chains_and_their_file():
     states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[random(seed) for seed in (1, 2)])
     images = jnp.asarray(IMAGES).reshape(2, 3, PIXELS)
-    after, books = jans.account(VAE, states, images, each=True)
+    after, books = jans.account_each(VAE, states, images)
     assert books.bits.shape == (2, 3, 4)
     for k in range(2):
-        _, alone = jans.account(VAE, random(k + 1), images[k], each=True)
+        _, alone = jans.account_each(VAE, random(k + 1), images[k])
         np.testing.assert_array_equal(alone.bits, books.bits[k])
     data = jans.to_bytes(after)
     rows = books.of_file(data)
@@ -158,7 +158,7 @@ class Axes:
 
 
 def test_the_plot_shows_what_comes_back_below_zero():
-    _, books = jans.account(VAE, random(1), jnp.asarray(IMAGES), each=True)
+    _, books = jans.account_each(VAE, random(1), jnp.asarray(IMAGES))
     axes = Axes()
     books.plot(axes, per=PIXELS)
     assert set(axes.bars) == {"posterior", "pixels", "prior"}
@@ -187,6 +187,6 @@ def test_weights_within_a_codec_are_no_constants():
         return jans.bits_back(rans.codec(grid.prior(), shape=(30,)), likelihood, posterior)
 
     start = rans.random(jax.random.key(0), 30, 400)
-    accounted, _ = jans.account(codec(weights), start, images, each=True)
+    accounted, _ = jans.account_each(codec(weights), start, images)
     pushed = jax.jit(lambda w, s: jans.repeat(codec(w), 8).push(s, images))(weights, start)
     assert np.array_equal(rans.to_words(accounted), rans.to_words(pushed))

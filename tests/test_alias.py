@@ -246,7 +246,7 @@ def test_values_outside_of_the_alphabet(variant, lanes):
     model, usual = (
         models.Bypass(
             models.Table(cdf, precision=6).prepare(lookup).at(index),
-            sizes=np.array([4, 5]),
+            sizes=np.array([3, 4]),
             offset=np.array([-1, 0]),
         )
         for lookup in ("alias", "guide")

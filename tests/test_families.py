@@ -191,20 +191,23 @@ def test_fixed_point_costs_next_to_nothing():
     mean, scale = rng.uniform(-20, 20, n).astype(np.float32), np.exp(rng.uniform(-2, 4, n)).astype(np.float32)
     symbols = np.clip(np.round(mean + scale * rng.normal(size=n)), -128, 127).astype(np.int32)
     exact = models.Gaussian(mean, scale, -128, 127)
-    fixed = models.GaussianMixture.single(mean, scale, -128, 127)
+    fixed = models.FixedPointGaussian(mean, scale, -128, 127)
     excess = np.asarray(cases.bits(fixed, symbols)) - np.asarray(cases.bits(exact, symbols))
     assert abs(excess.mean()) < 1e-3
 
 
-@pytest.mark.parametrize("kind", [models.GaussianMixture, models.LogisticMixture])
+@pytest.mark.parametrize(
+    ("kind", "single_kind"),
+    [(models.GaussianMixture, models.FixedPointGaussian), (models.LogisticMixture, models.FixedPointLogistic)],
+)
 @pytest.mark.parametrize("precision", [9, 16, 24, 31])
-def test_a_single_component(kind, precision):
+def test_a_single_component(kind, single_kind, precision):
     """The mixture of that component, whatever its logit; its symbols are found by lines, and by search beside these."""
     rng = np.random.default_rng(precision)
     n = 200
     mean = rng.choice([-1e6, -300, -1.5, 0, 0.25, 7, 90, 1e5], n).astype(np.float32)
     scale = rng.choice([1e-30, 0.01, 0.5, 3, 40, 1e4, 1e30], n).astype(np.float32)
-    single = kind.single(mean, scale, -200, 250, precision)
+    single = single_kind(mean, scale, -200, 250, precision)
     logits = rng.normal(0, 9, (n, 1))
     quantiles = jnp.asarray(rng.integers(0, 2**precision, n, np.uint32))
     symbols = cases.locate(single, quantiles)

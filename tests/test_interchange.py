@@ -143,7 +143,7 @@ def test_uniforms():
 
 @floats
 @pytest.mark.parametrize("n", [2, 9, 64])
-@pytest.mark.parametrize(("rule", "perfect"), [("fast", False), ("lazy", False), ("perfect", True)])
+@pytest.mark.parametrize(("rule", "perfect"), [("fast", False), ("perfect", True)])
 def test_rows_of_probabilities(rule, perfect, n, dtype):
     """Rows of one shape each, from even to very skewed, of all magnitudes, with zeros and with ties."""
     rng = np.random.default_rng(n)

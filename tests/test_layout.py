@@ -1,19 +1,23 @@
 """The architecture, as far as a program can see it."""
 
 import ast
+import inspect
 import pathlib
 import sys
 
 import pytest
+
+import jans
+import jans.codecs
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "jans"
 
 # Each room may import from those before it, and from files of its own.
 ROOMS = [
-    "status",
-    "_variants",
     "_checks",
+    "_variants",
+    "status",
     "isolation",
     "reference",
     "ffi",
@@ -87,9 +91,27 @@ def test_nothing_but_jax_and_numpy_is_imported(path):
         assert top in ALLOWED | {"jans"} or top in sys.stdlib_module_names, f"{path} imports {name}"
 
 
-def test_the_package_itself_defines_nothing():
+def test_the_package_itself_defines_nothing_but_what_is_public():
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
-    assert all(isinstance(node, ast.ImportFrom | ast.Expr) for node in tree.body)
+    assert all(isinstance(node, ast.ImportFrom | ast.Expr | ast.Assign | ast.FunctionDef) for node in tree.body)
+    defined = [node for node in tree.body if isinstance(node, ast.Assign | ast.FunctionDef)]
+    assert [ast.unparse(node).split()[0] for node in defined] == ["__all__", "def"]
+
+
+PUBLIC = [
+    jans,
+    *(value for name in jans.__all__ if inspect.ismodule(value := getattr(jans, name))),
+    jans.codecs,
+]
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_public_modules_show_what_is_public_and_nothing_else(module):
+    assert dir(module) == sorted(module.__all__)
+    for name in module.__all__:
+        value = getattr(module, name)
+        if callable(value) or inspect.ismodule(value):
+            assert value.__doc__, f"{module.__name__}.{name} is not documented"
 
 
 def test_files_are_short():

@@ -56,7 +56,7 @@ magnitudes = st.one_of(
 def test_any_probabilities_become_frequencies(values, precision):
     values = np.array(values, np.float32)
     assume((values >= TINY).any())
-    freq = freqs(quantize.probs(values, precision), precision)
+    freq = freqs(quantize.fast(values, precision), precision)
     assert (freq >= 1).all()
     # Within one count, and the rounding of sums of float32, of the exact share.
     exact = np.where(values < TINY, 0, values).astype(np.float64)
@@ -71,14 +71,14 @@ def test_any_double_probabilities_become_frequencies(values, precision):
     values = np.array(values)
     assume((values >= 2.0**-1022).any())
     with jax.enable_x64(True):
-        cdf = quantize.probs(jnp.asarray(values), precision)
+        cdf = quantize.fast(jnp.asarray(values), precision)
     assert (freqs(cdf, precision) >= 1).all()
 
 
 @given(rows(floats32(min_value=2.0**-20, max_value=1)), precisions, st.integers(-100, 100))
 def test_a_power_of_two_changes_nothing(values, precision, power):
     values = np.array(values, np.float32)
-    for rule in (quantize.probs, quantize.perfect):
+    for rule in (quantize.fast, quantize.perfect):
         assert cases.same(rule(np.ldexp(values, power), precision), rule(values, precision))
 
 
@@ -100,7 +100,7 @@ def test_perfect_frequencies_cannot_be_improved(values, precision, trades):
     freq = freqs(quantize.perfect(values, precision), precision)
     assert (freq >= 1).all()
     least = cost(values, freq, precision)
-    assert least <= cost(values, freqs(quantize.probs(values, precision), precision), precision) + 1e-12
+    assert least <= cost(values, freqs(quantize.fast(values, precision), precision), precision) + 1e-12
     for digit in range(8):  # nor by a count that one symbol gives to another
         seller, buyer = trades // 32**digit % len(values), trades // 32**digit // 7 % len(values)
         other = freq.copy()
@@ -113,7 +113,7 @@ masks = st.integers(0, 2**40 - 1)
 masked_precisions = st.sampled_from(cases.thin([24, 6, 31, 12], 4))
 
 
-@pytest.mark.parametrize("rule", [quantize.probs, quantize.perfect, quantize.logits])
+@pytest.mark.parametrize("rule", [quantize.fast, quantize.perfect, quantize.logits])
 @given(rows(st.one_of(magnitudes, st.just(np.nan), st.just(-1.0), st.just(np.inf))), masked_precisions, masks)
 @example([1.0, 2.0, 1.0, 0.0], 24, 0b0111)
 @example([27.0, 1.0], 24, 0b01)
@@ -143,7 +143,7 @@ def test_masks_are_arrays_like_any():
     rng = np.random.default_rng(0)
     values, mask = rng.random((4, 3, 5), np.float32), rng.random((4, 3, 5)) < 0.6
     mask[..., 2] = True
-    for rule in (quantize.probs, quantize.perfect, quantize.logits):
+    for rule in (quantize.fast, quantize.perfect, quantize.logits):
         rows = [[rule(v, 12, m) for v, m in zip(*pair, strict=True)] for pair in zip(values, mask, strict=True)]
         expected = jnp.stack([jnp.stack(row) for row in rows])
         assert cases.same(rule(values, 12, mask), expected)
@@ -155,18 +155,18 @@ def test_masks_are_arrays_like_any():
 
 
 @pytest.mark.parametrize("n", [2, 7, 8, 9, 64, 257])
-@pytest.mark.parametrize("rule", [quantize.probs, quantize.logits])
+@pytest.mark.parametrize("rule", [quantize.fast, quantize.logits])
 def test_masks_that_leave_all_symbols_change_nothing(rule, n):
     """There are loops for rows without a mask: of many spreads, and rows that are none."""
     rng = np.random.default_rng(n)
     values = (rng.normal(size=(200, n)) * np.logspace(-3, 3, 200)[:, None]).astype(np.float32)
     values[::7] = values[::7].round()
-    if rule is quantize.probs:
+    if rule is quantize.fast:
         values = np.exp(np.clip(values, -80, 80))
     for row, wrong in enumerate([np.nan, np.inf, -np.inf, -1e-45, 3e38, -3e38]):
         values[row, rng.integers(n)] = wrong
     values[6], values[7] = -np.inf, 0
-    refused = [0, 1, 2, 5, 6, 7] if rule is quantize.probs else [0, 1, 6]
+    refused = [0, 1, 2, 5, 6, 7] if rule is quantize.fast else [0, 1, 6]
     for precision in (9, 17, 24, 31):
         plain, masked = (rule(values, precision, mask) for mask in (None, np.ones(n, bool)))
         assert cases.same(plain, masked)
@@ -188,7 +188,7 @@ def test_masked_symbols_cannot_be_pushed_and_get_no_gradient(parameters):
     )
 
 
-RULES = {"fast": quantize.probs, "perfect": quantize.perfect}
+RULES = {"fast": quantize.fast, "perfect": quantize.perfect}
 BAD = [[np.nan, 1, 1], [1, np.inf, 1], [1, 1, -1e-3], [0, 0, 0], [-0.0, 0, 0], [1e-40, 1e-45, 0], [1, 1, -np.inf]]
 
 
@@ -263,7 +263,7 @@ def test_sums_give_what_tables_give(n, precision, dtype):
 
 
 def test_every_symbol_of_a_full_alphabet_has_one_place():
-    assert freqs(quantize.probs(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
+    assert freqs(quantize.fast(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
     assert freqs(quantize.perfect(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
     assert freqs(quantize.logits(jnp.arange(64.0), 6), 6).tolist() == [1] * 64
 

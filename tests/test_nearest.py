@@ -226,8 +226,8 @@ def test_a_coder_takes_its_rows():
     assert rans.pop(state, model)[1].tolist() == symbols.tolist()
     assert int(rans.push(rans.init(8), model, symbols + 1).status) == status.BAD_SYMBOL
     tables = tans.tables(cdf, precision=12)
-    state = tans.push(tans.init(8, precision=12), tables, symbols, index)
-    assert tans.pop(state, tables, (4,), index)[1].tolist() == symbols.tolist()
+    state = tans.push(tans.init(8, precision=12), tables.at(index), symbols)
+    assert tans.pop(state, tables.at(index), (4,))[1].tolist() == symbols.tolist()
 
 
 # ---- what a user may do wrong ----

@@ -19,9 +19,9 @@ from jans._variants import RANS
 def test_join_undoes_split(seed, variant, lanes, n, data):
     n_bytes = data.draw(st.sampled_from([0, 1, 3, 8, 13]))
     state = rans.random(jax.random.key(seed), 60, capacity=70, lanes=lanes, variant=variant)
-    streams = jans.check(jans.split(state, n, n_bytes))
+    streams = jans.check(jans.fork(state, n, n_bytes))
     assert streams.size.shape == (n,)
-    again = jans.check(jans.join(streams, n_bytes))
+    again = jans.check(jans.rejoin(streams, n_bytes))
     assert np.array_equal(rans.to_words(again), rans.to_words(state))
 
 
@@ -44,12 +44,12 @@ def test_chains_start_from_bits_of_each_other():
     @jax.jit
     def encode(images):
         state = jans.repeat(codec, first).push(start, images[:first])
-        return jax.vmap(jans.repeat(codec, 4).push)(jans.split(state, 6, n_bytes), images[first:].reshape(6, 4, 8))
+        return jax.vmap(jans.repeat(codec, 4).push)(jans.fork(state, 6, n_bytes), images[first:].reshape(6, 4, 8))
 
     @jax.jit
     def decode(streams):
         streams, rest = jax.vmap(jans.repeat(codec, 4).pop)(streams)
-        state, head = jans.repeat(codec, first).pop(jans.join(streams, n_bytes))
+        state, head = jans.repeat(codec, first).pop(jans.rejoin(streams, n_bytes))
         return state, jnp.concatenate([head, rest.reshape(-1, 8)])
 
     streams = jans.check(encode(images))
@@ -61,34 +61,37 @@ def test_chains_start_from_bits_of_each_other():
     assert abs(float(rans.content_bits(streams).sum() - rans.content_bits(one))) < 0.05 * float(rans.content_bits(one))
 
     wrong = decode(dataclasses.replace(streams, tail=streams.tail.at[3, 2].add(1)))[0]
-    with pytest.raises(jans.CodingError, match="the words cannot have come from an encoder with these models"):
+    with pytest.raises(
+        jans.CodingError,
+        match=r"an encoder .* cannot have written the words",
+    ):
         jans.check(wrong)
 
 
 def test_too_few_bytes():
     with pytest.raises(jans.CodingError, match=r"stream 0 of 3 .1 at fault.: more was popped"):
-        jans.check(jans.split(rans.random(jax.random.key(0), 2, 20), 3, 12))
+        jans.check(jans.fork(rans.random(jax.random.key(0), 2, 20), 3, 12))
 
 
 def test_a_status_stays():
     state = rans.random(jax.random.key(0), 9, 20)
     state = rans.push(state, models.Uniform(3), jnp.array([4]))
-    for joined in (jans.split(state, 2, 4), jans.join(jans.split(state, 2, 4), 4)):
+    for joined in (jans.fork(state, 2, 4), jans.rejoin(jans.fork(state, 2, 4), 4)):
         with pytest.raises(jans.CodingError, match="a symbol outside of its model's support"):
             jans.check(joined)
-    streams = jans.split(rans.random(jax.random.key(0), 9, 20), 2, 4)
+    streams = jans.fork(rans.random(jax.random.key(0), 9, 20), 2, 4)
     streams = dataclasses.replace(streams, status=streams.status.at[1].set(jans.status.BAD_MODEL))
-    with pytest.raises(jans.CodingError, match="a model was no distribution"):
-        jans.check(jans.join(streams, 4))
+    with pytest.raises(jans.CodingError, match="the parameters of a model are invalid"):
+        jans.check(jans.rejoin(streams, 4))
 
 
 def test_arguments():
     state = rans.random(jax.random.key(0), 9, 20)
     with pytest.raises(ValueError, match="n must be at least 1 stream, got 0"):
-        jans.split(state, 0, 4)
+        jans.fork(state, 0, 4)
     with pytest.raises(ValueError, match="n_bytes must be at least 0, got -1"):
-        jans.split(state, 2, -1)
+        jans.fork(state, 2, -1)
     with pytest.raises(ValueError, match="n_bytes must be at least 0, got -1"):
-        jans.join(jans.split(state, 2, 4), -1)
+        jans.rejoin(jans.fork(state, 2, 4), -1)
     with pytest.raises(ValueError, match="states must be one axis of streams, as split gives them, got shape"):
-        jans.join(state, 4)
+        jans.rejoin(state, 4)

@@ -76,12 +76,12 @@ def test_bits_are_those_of_the_specification(data):
     sent = []
     for _ in range(2):
         index, symbols = random_message(rng, cdf, 25)
-        state = tans.push(state, table, symbols, index)
+        state = tans.push(state, table.at(index), symbols)
         coder = spec.tans.push(coder, spreads, index.tolist(), symbols.tolist())
         assert content(state) == coder
         sent.append((index, symbols))
     for index, symbols in reversed(sent):
-        state, popped = tans.pop(state, table, (25,), index)
+        state, popped = tans.pop(state, table.at(index), (25,))
         coder, again = spec.tans.pop(coder, spreads, index.tolist())
         assert popped.tolist() == again == symbols.tolist()
         assert content(state) == coder
@@ -102,26 +102,26 @@ def test_many_symbols(dtype, lanes):
             [spec.tans.spread(row, precision) for row in cdf.tolist()],
         )
         below, (index, symbols) = random_message(rng, cdf, 7), random_message(rng, cdf, 403)
-        start = tans.push(tans.init(300, lanes, precision), table, below[1].astype(dtype), below[0])
-        full = tans.push(start, table, symbols.astype(dtype), index)
+        start = tans.push(tans.init(300, lanes, precision), table.at(below[0]), below[1].astype(dtype))
+        full = tans.push(start, table.at(index), symbols.astype(dtype))
         if precision == 6:
             coder = spec.tans.push(spec.tans.init(lanes, precision), spreads, below[0].tolist(), below[1].tolist())
             assert content(full) == spec.tans.push(coder, spreads, index.tolist(), symbols.tolist())
         size = int(full.size)
         tight = tans.State(start.head, start.partial_word, start.words[:size], start.size, start.status, precision)
-        assert content(jans.check(tans.push(tight, table, symbols.astype(dtype), index))) == content(full)
+        assert content(jans.check(tans.push(tight, table.at(index), symbols.astype(dtype)))) == content(full)
         less = tans.State(start.head, start.partial_word, start.words[: size - 1], start.size, start.status, precision)
-        less = tans.push(less, table, symbols.astype(dtype), index)
+        less = tans.push(less, table.at(index), symbols.astype(dtype))
         assert (int(less.status), int(less.size), int(less.partial_word)) == (
             status.OVERFLOW,
             size,
             int(full.partial_word),
         )
         assert (less.words == full.words[: size - 1]).all()
-        left, popped = tans.pop(full, table, (403,), index, dtype)
+        left, popped = tans.pop(full, table.at(index), (403,), dtype)
         assert (popped.dtype, popped.tolist()) == (dtype, symbols.tolist())
         assert content(left) == content(start)
-        left, popped = tans.pop(left, table, (7,), below[0], dtype)
+        left, popped = tans.pop(left, table.at(below[0]), (7,), dtype)
         assert popped.tolist() == below[1].tolist()
         assert tans.is_empty(jans.check(left))
 
@@ -143,17 +143,17 @@ def test_a_few_symbols_at_a_time(lanes):
     """Most calls find bits that fill no word, and leave some of them."""
     states, parts = [tans.init(9, lanes, 4)], np.random.default_rng(4).integers(1, 3, (40, 2))
     for part in parts:
-        states.append(tans.push(states[-1], ROWS, part, 1))
+        states.append(tans.push(states[-1], ROWS.at(1), part))
     for before, state, part in zip(states, states[1:], parts, strict=False):
-        assert content(tans.pop(state, ROWS, (0,), 1)[0]) == content(state)
-        left, popped = tans.pop(state, ROWS, (2,), 1)
+        assert content(tans.pop(state, ROWS.at(1), (0,))[0]) == content(state)
+        left, popped = tans.pop(state, ROWS.at(1), (2,))
         assert popped.tolist() == part.tolist()
         assert content(left) == content(before)
 
 
 def test_lengths_come_near_the_entropy():
     probs = np.random.default_rng(0).dirichlet(np.ones(50))
-    model = models.Table(quantize.probs(probs.astype(np.float32), precision=12)[None], 0, 12)
+    model = models.Table(quantize.fast(probs.astype(np.float32), precision=12)[None], 0, 12)
     symbols = np.random.default_rng(1).choice(50, 20000, p=probs)
     state = tans.push(tans.init(9000, 8, 12), tans.tables(model.cdf, precision=12), symbols)
     assert abs(32 * int(jans.check(state).size) / model.bits(symbols).sum() - 1) < 1e-3
@@ -172,12 +172,14 @@ def test_golden(vector):
     index, symbols = np.array(vector["index"]), vector["symbols"]
     bypass = {key: vector[key] for key in ("sizes", "offset", "bypass_precision") if key in vector}
     bypass = {key: np.array(value) if isinstance(value, list) else value for key, value in bypass.items()}
+    if "sizes" in bypass:  # the vectors count the escape symbol as well
+        bypass["sizes"] = bypass["sizes"] - 1
     table = tans.tables(np.array(vector["cdf"]), precision, **bypass)
-    state = tans.push(tans.init(99, lanes, precision), table, jnp.array(symbols), index)
-    assert tans.to_bytes(state, word_bits).hex() == vector["bytes"]
-    read = tans.from_bytes(bytes.fromhex(vector["bytes"]), precision, lanes, word_bits)
+    state = tans.push(tans.init(99, lanes, precision), table.at(index), jnp.array(symbols))
+    assert tans.to_string(state, word_bits).hex() == vector["bytes"]
+    read = tans.from_string(bytes.fromhex(vector["bytes"]), precision, lanes, word_bits)
     assert content(read) == content(state)
-    left, popped = tans.pop(read, table, index.shape, index)
+    left, popped = tans.pop(read, table.at(index), index.shape)
     assert popped.tolist() == symbols
     assert tans.is_empty(jans.check(left))
 
@@ -202,7 +204,7 @@ def test_torch_ans(torch_ans, stream, bypass):
     freqs = part["freqs"].astype(np.float32)
     freqs = np.pad(freqs, ((0, 0), (0, sizes[0] - freqs.shape[1])), constant_values=1e-10)  # the escape symbol
     probs = freqs / part["freqs"].sum(axis=1, keepdims=True).astype(np.float32)
-    coding = {"sizes": sizes, "bypass_precision": 4} if bypass else {}
+    coding = {"sizes": sizes - 1, "bypass_precision": 4} if bypass else {}
     table = tans.tables(quantize.nearest(probs, precision), precision, offset=part["offsets"], **coding)
     if name == "tans8":  # what it calls cdfs are its tables
         total = 2**precision
@@ -212,11 +214,11 @@ def test_torch_ans(torch_ans, stream, bypass):
         assert (part["cdfs"][:, 2 * total : 3 * total] == places).all()
         assert escaped.any() == bool(bypass)
     index, symbols = part["indexes"], part["symbols"]
-    left, popped = tans.pop(tans.from_bytes(data[4:], precision, lanes, word_bits), table, symbols.shape, index)
+    left, popped = tans.pop(tans.from_string(data[4:], precision, lanes, word_bits), table.at(index), symbols.shape)
     assert (popped == symbols).all()
     assert tans.is_empty(jans.check(left))
-    state = tans.push(tans.init(len(data), lanes, precision), table, symbols, index)
-    assert tans.to_bytes(state, word_bits) == data[4:]
+    state = tans.push(tans.init(len(data), lanes, precision), table.at(index), symbols)
+    assert tans.to_string(state, word_bits) == data[4:]
 
 
 @given(st.data())
@@ -226,9 +228,9 @@ def test_bytes_there_and_back(data):
     heads = data.draw(st.lists(st.integers(2**precision, 2 ** (precision + 1) - 1), min_size=lanes, max_size=lanes))
     bits = data.draw(st.integers(1, 2**100))
     encoded = spec.tans.to_bytes((tuple(heads), bits), word_bits)
-    state = tans.from_bytes(encoded, precision, lanes, word_bits, capacity=5)
+    state = tans.from_string(encoded, precision, lanes, word_bits, capacity=5)
     assert content(state) == (tuple(heads), bits)
-    assert tans.to_bytes(state, word_bits) == encoded
+    assert tans.to_string(state, word_bits) == encoded
 
 
 # ---- in JAX ----
@@ -244,15 +246,15 @@ def test_a_thousand_streams_with_tables_of_their_own_or_shared_ones():
     both = jnp.arange(1000)[:, None] * 2 + index
     states = cases.alike_with_own_tables(own, shared, index, both, symbols, tans.init(9, 2, 8))
     for k in (0, 999):
-        one = tans.push(tans.init(9, 2, 8), tans.tables(cdf[k], precision=8), symbols[k], index[k])
+        one = tans.push(tans.init(9, 2, 8), tans.tables(cdf[k], precision=8).at(index[k]), symbols[k])
         assert content(one) == content(jax.tree.map(lambda a, k=k: a[k], states))
 
 
 def test_inside_a_scan():
     rows = jnp.asarray(np.random.default_rng(3).integers(1, 3, (50, 9)))
-    step = lambda s, x: (tans.push(s, ROWS, x, 1), None)
+    step = lambda s, x: (tans.push(s, ROWS.at(1), x), None)
     state, _ = jax.jit(lambda s: jax.lax.scan(step, s, rows))(tans.init(99, 3, 4))
-    back = lambda s, _: tans.pop(s, ROWS, (9,), 1, jnp.uint8)
+    back = lambda s, _: tans.pop(s, ROWS.at(1), (9,), jnp.uint8)
     left, popped = jax.jit(lambda s: jax.lax.scan(back, s, length=50, reverse=True))(jans.check(state))
     assert (popped == rows).all()
     assert tans.is_empty(jans.check(left))
@@ -260,7 +262,7 @@ def test_inside_a_scan():
 
 def test_as_a_codec():
     index = jnp.arange(9) % 2
-    codec = tans.codec(ROWS, (9,), index, jnp.uint8)
+    codec = tans.codec(ROWS.at(index), (9,), jnp.uint8)
     symbols = jnp.array([0, 1, 1, 2, 2, 1, 0, 2, 1], jnp.uint8)
     jans.check_codec(codec, tans.push(tans.init(9, 2, 4), ROWS, MESSAGE), symbols)
 
@@ -289,16 +291,16 @@ def test_symbols_that_no_table_has(lanes, symbol, row, why):
         middle = n // 2
         symbols, index = np.random.default_rng(n).integers(1, 3, n), np.ones(n, np.int32)
         symbols[middle], index[middle] = symbol, row
-        state = tans.push(start, ROWS, symbols, index)
+        state = tans.push(start, ROWS.at(index), symbols)
         assert int(state.status) == why
-        left, popped = tans.pop(state, ROWS, (middle,), 1)
+        left, popped = tans.pop(state, ROWS.at(1), (middle,))
         assert popped.tolist() == symbols[:middle].tolist()
         if lanes == 1:
-            left, popped = tans.pop(left, ROWS, (n - middle - 1,), 1)
+            left, popped = tans.pop(left, ROWS.at(1), (n - middle - 1,))
             assert popped.tolist() == symbols[middle + 1 :].tolist()
             assert content(left) == content(start)
-    with pytest.raises(jans.CodingError, match=r"a symbol outside of its model's support|a model was no distribution"):
-        tans.to_bytes(state)
+    with pytest.raises(jans.CodingError, match=r"a symbol outside of|the parameters of a model are invalid"):
+        tans.to_string(state)
 
 
 def test_one_bad_symbol_is_left_out():
@@ -310,16 +312,16 @@ def test_one_bad_symbol_is_left_out():
 @pytest.mark.parametrize("cdf", [[0, 3, 15], [0, 17, 16], [1, 3, 16], [0, -1, 16], [0, 3, 17], [0, 0, 0]])
 def test_rows_that_are_no_distribution(cdf):
     table = tans.tables(np.array([cdf, CDF[0, [0, 1, 3]]]), precision=4)
-    start = tans.push(tans.init(99, 4, 4), table, jnp.array([1, 0, 1]), 1)
+    start = tans.push(tans.init(99, 4, 4), table.at(1), jnp.array([1, 0, 1]))
     assert int(start.status) == 0
     for n in (3, 100):
-        state = tans.push(start, table, jnp.zeros(n, int), 0)
+        state = tans.push(start, table.at(0), jnp.zeros(n, int))
         assert (content(state), int(state.status)) == (content(start), status.BAD_MODEL)
-        state, popped = tans.pop(start, table, (n,), 0)
+        state, popped = tans.pop(start, table.at(0), (n,))
         assert (content(state), int(state.status)) == (content(start), status.BAD_MODEL)
         assert popped.tolist() == [0] * n
-    full = tans.push(start, table, jnp.zeros(99, int), 1)
-    left, popped = tans.pop(full, table, (40,), jnp.full(40, 5))
+    full = tans.push(start, table.at(1), jnp.zeros(99, int))
+    left, popped = tans.pop(full, table.at(jnp.full(40, 5)), (40,))
     assert (content(left), int(left.status), popped.tolist()) == (content(full), status.BAD_MODEL, [0] * 40)
 
 
@@ -329,7 +331,7 @@ def test_reading_past_the_end():
         assert popped[:9].tolist() == MESSAGE.tolist()
         assert int(left.status) == (status.UNDERFLOW if n > 10 else int(left.status))
         assert (int(left.size), int(left.partial_word)) == (0, 1)
-    with pytest.raises(jans.CodingError, match="more was popped or decoded than there was"):
+    with pytest.raises(jans.CodingError, match="the decoder ran past the end of the message"):
         jans.check(left)
 
 
@@ -360,14 +362,18 @@ TWO = jax.tree.map(lambda a: jnp.stack([a, a]), tans.init(1, 1, 4))
         (
             lambda: tans.push(ROWS, ROWS, MESSAGE),
             TypeError,
-            r"state must be a jans.tans.State, got Tables. Make one with jans.tans.init",
+            r"state must be a jans.tans.State, got jans.tans.Tables",
         ),
         (
             lambda: tans.push(tans.init(1), models.Uniform(3), MESSAGE),
             TypeError,
-            r"tables must be a jans.tans.Tables, got Uniform. Make them with",
+            r"tables must be a jans.tans.Tables, got jans.models.Uniform. Make them with",
         ),
-        (lambda: tans.push(TWO, ROWS, MESSAGE), ValueError, r"state must be one stream; its head has shape \(2, 1\)"),
+        (
+            lambda: tans.push(TWO, ROWS, MESSAGE),
+            ValueError,
+            r"state must be one stream, got .* head \(2, 1\)",
+        ),
         (
             lambda: tans.pop(tans.init(1, 1, 4), jax.tree.map(lambda a: a[None], ROWS), (1,)),
             ValueError,
@@ -378,26 +384,30 @@ TWO = jax.tree.map(lambda a: jnp.stack([a, a]), tans.init(1, 1, 4))
             ValueError,
             r"the state is for tables of 12 bits of precision, these have 4. Start with .*precision=4",
         ),
-        (lambda: tans.pop(tans.init(1, 1, 4), ROWS, (1,), 0.5), TypeError, "index must be integers, got float32"),
+        (lambda: tans.pop(tans.init(1, 1, 4), ROWS.at(0.5), (1,)), TypeError, "index must be integers, got float32"),
         (
-            lambda: tans.pop(tans.init(1, 1, 4), ROWS, (3,), jnp.arange(2)),
+            lambda: tans.pop(tans.init(1, 1, 4), ROWS.at(jnp.arange(2)), (3,)),
             ValueError,
             r"symbols of shape \(3,\) do not fit a model of shape \(2,\)",
         ),
         (lambda: tans.push(tans.init(1, 1, 4), ROWS, MESSAGE * 1.0), TypeError, "symbols must be uint8"),
-        (lambda: tans.pop(tans.init(1, 1, 4), ROWS, (1,), 0, jnp.int64), TypeError, "dtype must be uint8"),
-        (lambda: tans.to_bytes(tans.init(1), 32), ValueError, "word_bits must be 16 .* or 8 .*, got 32"),
-        (lambda: tans.to_bytes(TWO), TypeError, "state must be one jans.tans.State"),
-        (lambda: tans.from_bytes(bytes(11), 4), jans.CodingError, "11 bytes are no stream of 1 lanes: those take 12"),
-        (lambda: tans.from_bytes(bytes(13), 4), jans.CodingError, "13 bytes are no stream of 1 lanes"),
-        (lambda: tans.from_bytes(bytes(12), 4), jans.CodingError, "a head or a number of bits is out of its range"),
+        (lambda: tans.pop(tans.init(1, 1, 4), ROWS.at(0), (1,), jnp.int64), TypeError, "dtype must be uint8"),
+        (lambda: tans.to_string(tans.init(1), 32), ValueError, "word_bits must be 16 .* or 8 .*, got 32"),
+        (lambda: tans.to_string(TWO), ValueError, "state must be one stream"),
         (
-            lambda: tans.from_bytes(bytes([16] + [0] * 7 + [16, 0, 0, 0]), 4),
+            lambda: tans.from_string(bytes(11), 4),
+            jans.CodingError,
+            "11 bytes are not a stream of 1 lanes, which",
+        ),
+        (lambda: tans.from_string(bytes(13), 4), jans.CodingError, "13 bytes are not a stream of 1 lanes"),
+        (lambda: tans.from_string(bytes(12), 4), jans.CodingError, "a head or a number of bits is out of its range"),
+        (
+            lambda: tans.from_string(bytes([16] + [0] * 7 + [16, 0, 0, 0]), 4),
             jans.CodingError,
             "a head or a number of bits is out of its range",
         ),
         (
-            lambda: tans.from_bytes(bytes([16] + [0] * 15), 4, capacity=0),
+            lambda: tans.from_string(bytes([16] + [0] * 15), 4, capacity=0),
             ValueError,
             "capacity must be at least the 1 words of the bytes, got 0",
         ),

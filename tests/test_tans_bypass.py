@@ -15,7 +15,7 @@ from jans.reference import spec
 
 LEAST, MOST = -(2**31), 2**31 - 1
 CDF = np.array([[0, 3, 10, 16], [0, 5, 15, 16]])
-ROWS = tans.tables(CDF, 4, sizes=np.array([3, 2]), offset=np.array([-1, 7]), bypass_precision=3)
+ROWS = tans.tables(CDF, 4, sizes=np.array([2, 1]), offset=np.array([-1, 7]), bypass_precision=3)
 """Row 0 is for -1 and 0, row 1 for 7 alone: its last symbol lies behind the escape symbol."""
 BESIDE = tans.tables(CDF, 4, offset=np.array([-1, 7]))
 """The same places as symbols of their own."""
@@ -30,7 +30,7 @@ class Scene:
         self.freqs = np.diff(self.cdf)
         self.escape = np.array([self.rng.choice(np.flatnonzero(row)) for row in self.freqs])
         self.offset = self.rng.integers(-50, 50, count)
-        self.table = tans.tables(self.cdf, precision, self.escape + 1, self.offset, digit_bits)
+        self.table = tans.tables(self.cdf, precision, self.escape, self.offset, digit_bits)
         self.bypass = spec.tans.Bypass(digit_bits, self.escape.tolist(), self.offset.tolist())
 
     def spreads(self):
@@ -64,12 +64,12 @@ def test_bits_are_those_of_the_specification(data):
     sent = []
     for _ in range(2):
         index, symbols = scene.message(25)
-        state = tans.push(state, scene.table, symbols, index)
+        state = tans.push(state, scene.table.at(index), symbols)
         coder = spec.tans.push(coder, scene.spreads(), index.tolist(), symbols.tolist(), scene.bypass)
         assert content(state) == coder
         sent.append((index, symbols))
     for index, symbols in reversed(sent):
-        state, popped = tans.pop(state, scene.table, (25,), index)
+        state, popped = tans.pop(state, scene.table.at(index), (25,))
         coder, again = spec.tans.pop(coder, scene.spreads(), index.tolist(), scene.bypass)
         assert popped.tolist() == again == symbols.tolist()
         assert content(state) == coder
@@ -85,25 +85,25 @@ def test_many_symbols(lanes, digit_bits):
     for share in cases.thin([0.05, 0.6], 2):
         scene = Scene(100 * lanes + digit_bits, 6, digit_bits)
         below, (index, symbols) = scene.message(7), scene.message(397, share)
-        start = tans.push(tans.init(1200, lanes, 6), scene.table, below[1], below[0])
-        full = tans.push(start, scene.table, symbols, index)
+        start = tans.push(tans.init(1200, lanes, 6), scene.table.at(below[0]), below[1])
+        full = tans.push(start, scene.table.at(index), symbols)
         coder = spec.tans.push(spec.tans.init(lanes, 6), scene.spreads(), *map(np.ndarray.tolist, below), scene.bypass)
         assert content(full) == spec.tans.push(coder, scene.spreads(), index.tolist(), symbols.tolist(), scene.bypass)
         size = int(full.size)
         tight = tans.State(start.head, start.partial_word, start.words[:size], start.size, start.status, 6)
-        assert content(jans.check(tans.push(tight, scene.table, symbols, index))) == content(full)
+        assert content(jans.check(tans.push(tight, scene.table.at(index), symbols))) == content(full)
         less = tans.State(start.head, start.partial_word, start.words[: size - 1], start.size, start.status, 6)
-        less = tans.push(less, scene.table, symbols, index)
+        less = tans.push(less, scene.table.at(index), symbols)
         assert (int(less.status), int(less.size), int(less.partial_word)) == (
             status.OVERFLOW,
             size,
             int(full.partial_word),
         )
         assert (less.words == full.words[: size - 1]).all()
-        left, popped = tans.pop(full, scene.table, (397,), index)
+        left, popped = tans.pop(full, scene.table.at(index), (397,))
         assert popped.tolist() == symbols.tolist()
         assert content(left) == content(start)
-        left, popped = tans.pop(left, scene.table, (7,), below[0])
+        left, popped = tans.pop(left, scene.table.at(below[0]), (7,))
         assert popped.tolist() == below[1].tolist()
         assert tans.is_empty(jans.check(left))
 
@@ -113,8 +113,8 @@ def test_any_symbol_and_any_offset(pairs, data):
     digit_bits = data.draw(st.sampled_from(cases.thin(range(1, 17))))
     symbols, offset = map(np.array, zip(*pairs, strict=True))
     table = tans.tables(np.tile(CDF[0], (5, 1)), 4, offset=offset, bypass_precision=digit_bits)
-    state = tans.push(tans.init(20, 2, 4), table, symbols.astype(np.int32), np.arange(5))
-    left, popped = tans.pop(jans.check(state), table, (5,), np.arange(5))
+    state = tans.push(tans.init(20, 2, 4), table.at(np.arange(5)), symbols.astype(np.int32))
+    left, popped = tans.pop(jans.check(state), table.at(np.arange(5)), (5,))
     assert popped.tolist() == symbols.tolist()
     assert tans.is_empty(jans.check(left))
 
@@ -125,8 +125,8 @@ def test_the_extremes():
         for lanes in (1, 3):
             table = tans.tables(np.tile(CDF[0], (4, 1)), 4, offset=offset, bypass_precision=digit_bits)
             for k in range(4):
-                state = tans.push(tans.init(30, lanes, 4), table, symbols, k)
-                left, popped = tans.pop(jans.check(state), table, (6,), k)
+                state = tans.push(tans.init(30, lanes, 4), table.at(k), symbols)
+                left, popped = tans.pop(jans.check(state), table.at(k), (6,))
                 assert popped.tolist() == symbols.tolist()
                 assert tans.is_empty(jans.check(left))
 
@@ -150,57 +150,57 @@ def test_offsets_without_bypass_coding(dtype):
     places = np.array([np.searchsorted(cdf[k, 1:], q, "right") for k, q in zip(index, quantiles, strict=True)])
     symbols = (offset[index] + places).astype(dtype)
     for lanes in (1, 3):
-        state = tans.push(tans.init(99, lanes, 8), tans.tables(cdf, 8, offset=offset), symbols, index)
-        assert content(state) == content(tans.push(tans.init(99, lanes, 8), tans.tables(cdf, 8), places, index))
-        left, popped = tans.pop(state, tans.tables(cdf, 8, offset=offset), (200,), index, dtype)
+        state = tans.push(tans.init(99, lanes, 8), tans.tables(cdf, 8, offset=offset).at(index), symbols)
+        assert content(state) == content(tans.push(tans.init(99, lanes, 8), tans.tables(cdf, 8).at(index), places))
+        left, popped = tans.pop(state, tans.tables(cdf, 8, offset=offset).at(index), (200,), dtype)
         assert (popped.dtype, popped.tolist()) == (dtype, symbols.tolist())
         assert tans.is_empty(jans.check(left))
 
 
 def test_symbols_that_a_row_with_an_offset_lacks():
     for symbol, row in ((-2, 0), (2, 0), (6, 1), (10, 1), (LEAST, 1), (MOST, 0)):
-        assert int(tans.push(tans.init(9, 1, 4), BESIDE, jnp.array([symbol]), row).status) == status.BAD_SYMBOL
+        assert int(tans.push(tans.init(9, 1, 4), BESIDE.at(row), jnp.array([symbol])).status) == status.BAD_SYMBOL
     top = tans.tables(CDF, 4, offset=MOST)
     assert int(tans.push(tans.init(9, 1, 4), top, jnp.array([LEAST])).status) == status.BAD_SYMBOL
 
 
 def test_one_size_and_one_offset_serve_all_rows():
-    for sizes, offset, same in ((2, 5, {"sizes": [2, 2], "offset": [5, 5]}), (None, None, {"sizes": 3, "offset": 0})):
+    for sizes, offset, same in ((1, 5, {"sizes": [1, 1], "offset": [5, 5]}), (None, None, {"sizes": 2, "offset": 0})):
         table = tans.tables(CDF, 4, sizes, offset, 4)
         other = tans.tables(CDF, 4, bypass_precision=4, **{key: np.array(value) for key, value in same.items()})
         symbols, index = jnp.array([0, -3, 5, 6, 99]), jnp.array([0, 1, 0, 1, 1])
-        states = [tans.push(tans.init(9, 1, 4), each, symbols, index) for each in (table, other)]
+        states = [tans.push(tans.init(9, 1, 4), each.at(index), symbols) for each in (table, other)]
         assert content(states[0]) == content(states[1])
-        assert tans.pop(states[0], table, (5,), index)[1].tolist() == symbols.tolist()
+        assert tans.pop(states[0], table.at(index), (5,))[1].tolist() == symbols.tolist()
 
 
 @pytest.mark.parametrize("lanes", cases.thin([1, 4, 5], 3))
 def test_an_index_of_minus_one_leaves_a_place_out(lanes):
     symbols, index = np.tile([7, 99, -1, 5], 30), np.tile([1, -1, 0, -1], 30)
-    state = tans.push(tans.init(99, lanes, 4), ROWS, symbols, index)
-    left, popped = tans.pop(state, ROWS, (120,), index)
+    state = tans.push(tans.init(99, lanes, 4), ROWS.at(index), symbols)
+    left, popped = tans.pop(state, ROWS.at(index), (120,))
     assert popped.tolist() == np.where(index < 0, 0, symbols).tolist()
     assert tans.is_empty(jans.check(left))
     for k in (-2, 2, MOST, LEAST):
-        bad = tans.push(state, ROWS, jnp.array([7, 7]), jnp.array([k, -1]))
+        bad = tans.push(state, ROWS.at(jnp.array([k, -1])), jnp.array([7, 7]))
         assert (content(bad), int(bad.status)) == (content(state), status.BAD_MODEL)
-        bad, popped = tans.pop(state, ROWS, (2,), jnp.array([k, -1]))
+        bad, popped = tans.pop(state, ROWS.at(jnp.array([k, -1])), (2,))
         assert (content(bad), int(bad.status), popped.tolist()) == (content(state), status.BAD_MODEL, [0, 0])
-    nothing = tans.push(state, ROWS, symbols, -1)
+    nothing = tans.push(state, ROWS.at(-1), symbols)
     assert (content(nothing), int(nothing.status)) == (content(state), 0)
 
 
-@pytest.mark.parametrize("size", [0, -1, 4, MOST, LEAST])
+@pytest.mark.parametrize("size", [-1, -2, 3, MOST, LEAST])
 def test_sizes_that_no_row_has(size):
-    table = tans.tables(CDF, 4, np.array([size, 3]), bypass_precision=4)
-    start = tans.push(tans.init(99, 1, 4), table, jnp.array([1, -7, 1]), 1)
+    table = tans.tables(CDF, 4, np.array([size, 2]), bypass_precision=4)
+    start = tans.push(tans.init(99, 1, 4), table.at(1), jnp.array([1, -7, 1]))
     assert int(start.status) == 0
     for n in (2, 90):
-        state = tans.push(start, table, jnp.full(n, 1), 0)
+        state = tans.push(start, table.at(0), jnp.full(n, 1))
         assert (content(state), int(state.status)) == (content(start), status.BAD_MODEL)
-        state = tans.push(start, table, jnp.full(n, -5), 0)
+        state = tans.push(start, table.at(0), jnp.full(n, -5))
         assert (content(state), int(state.status)) == (content(start), status.BAD_MODEL)
-        state, popped = tans.pop(start, table, (n,), 0)
+        state, popped = tans.pop(start, table.at(0), (n,))
         assert (content(state), int(state.status), popped.tolist()) == (content(start), status.BAD_MODEL, [0] * n)
 
 
@@ -233,7 +233,6 @@ def test_streams_with_tables_of_their_own_or_shared_ones():
     index, symbols = (jnp.asarray(np.stack(part)) for part in zip(*[s.message(30) for s in scenes], strict=True))
     make = lambda cdf, sizes, offset: tans.tables(cdf, 6, sizes, offset, 5)
     parts = [np.stack([getattr(s, name) for s in scenes]) for name in ("cdf", "escape", "offset")]
-    parts[1] = parts[1] + 1
     own = jax.vmap(make)(*parts)
     shared = make(*(part.reshape(40, *part.shape[2:]) for part in parts))
     both = jnp.where(index < 0, -1, jnp.arange(20)[:, None] * 2 + index)
@@ -242,7 +241,7 @@ def test_streams_with_tables_of_their_own_or_shared_ones():
 
 def test_as_a_codec():
     index = jnp.array([0, 1, -1, 1, 0, 0])
-    codec = tans.codec(ROWS, (6,), index)
+    codec = tans.codec(ROWS.at(index), (6,))
     start = tans.push(tans.init(30, 2, 4), ROWS, jnp.array([-1, 0, 12]))
     jans.check_codec(codec, start, jnp.array([-1, 7, 0, 8, MOST, -2]))
 
@@ -259,7 +258,7 @@ def with_digits(*digits, before=(), after=()):
         bits = spec.tans.write(bits, digit, 3)
     places = [*before, 1]
     coder = spec.tans.push((heads, bits), spreads, [0] * len(places), places, beside)
-    return tans.from_bytes(spec.tans.to_bytes(coder, 8), 4, 1, 8)
+    return tans.from_string(spec.tans.to_bytes(coder, 8), 4, 1, 8)
 
 
 def digits_of(number):
@@ -296,7 +295,10 @@ def test_digits_that_no_push_writes(digits):
         assert popped.tolist() == [*near, 0, *near]
         assert int(left.status) == status.BAD_DATA
         assert tans.is_empty(left)
-    with pytest.raises(jans.CodingError, match="the words cannot have come from an encoder with these models"):
+    with pytest.raises(
+        jans.CodingError,
+        match=r"an encoder .* cannot have written the words",
+    ):
         jans.check(left)
 
 
@@ -304,8 +306,8 @@ def test_digits_that_no_push_writes(digits):
 def test_a_place_behind_the_escape_symbol(n):
     symbols = np.full(n, 7)
     symbols[n // 2] = 9
-    state = tans.push(tans.init(99, 1, 4), BESIDE, symbols, 1)
-    left, popped = tans.pop(state, ROWS, (n,), 1)
+    state = tans.push(tans.init(99, 1, 4), BESIDE.at(1), symbols)
+    left, popped = tans.pop(state, ROWS.at(1), (n,))
     assert popped.tolist() == [7] * (n // 2) + [0] * (n - n // 2)  # it takes no bits, and is there for ever
     assert int(left.status) == status.BAD_DATA
 
@@ -342,13 +344,13 @@ def test_what_pops_from_anything_pushes_back(data):
     heads = tuple(rng.integers(2**precision, 2 ** (precision + 1), lanes).tolist())
     numbers = (rng.integers(0, 256, 400) >> rng.integers(0, 9)).astype(np.uint8)
     coder = heads, int.from_bytes([*numbers.tolist(), 1], "little")
-    state = tans.from_bytes(spec.tans.to_bytes(coder, 16), precision, lanes, 16, capacity=200)
+    state = tans.from_string(spec.tans.to_bytes(coder, 16), precision, lanes, 16, capacity=200)
     index = rng.integers(-1, 3, n)
-    left, popped = tans.pop(state, scene.table, (n,), index)
+    left, popped = tans.pop(state, scene.table.at(index), (n,))
     assert int(left.status) & ~(status.UNDERFLOW | status.BAD_DATA) == 0
     if int(left.status) == 0:
         assert spec.tans.pop(coder, scene.spreads(), index.tolist(), scene.bypass)[1] == popped.tolist()
-        assert content(tans.push(left, scene.table, popped, index)) == coder
+        assert content(tans.push(left, scene.table.at(index), popped)) == coder
 
 
 @pytest.mark.parametrize(

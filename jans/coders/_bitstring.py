@@ -63,6 +63,8 @@ class Queue(_Bits):
         status: int32 [], sticky bits of `jans.status`.
     """
 
+    made_by = "jans.huffman.queue"
+
 
 @pytree("jans.huffman.Stack")
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -73,6 +75,8 @@ class Stack(_Bits):
         partial_word, words, size, status: as those of a `Queue`; the end is the highest bit of `partial_word` below its
             leading one.
     """
+
+    made_by = "jans.huffman.stack"
 
 
 @pytree("jans.huffman.Reader")
@@ -91,14 +95,16 @@ class Reader(_Bits):
 
     position: jax.Array
 
+    made_by = "jans.huffman.reader"
+
     @property
     def ranks(self) -> Mapping[str, int]:
         """Axes of the arrays of one stream."""
         return {**super().ranks, "position": 0}
 
     def is_empty_stream(self) -> jax.Array:
-        """Whether all bits were read."""
-        return (self.position == self.size) & (self.partial_word == 1)
+        """Whether the message may have ended: nothing is left but zeros that fill its last word."""
+        return (self.position == self.size) & (self.partial_word & (self.partial_word - 1) == 0)
 
     def content_of_stream(self, xp: Any) -> Any:
         """The number of bits that are left to read."""

@@ -34,6 +34,7 @@ class State(CoderState):
     variant: str
 
     stacks = {"tail": "size"}  # noqa: RUF012
+    made_by = "jans.rans.init"
 
     @property
     def ranks(self) -> Mapping[str, int]:
@@ -94,6 +95,22 @@ def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
         status=jnp.int32(0),
         variant=variant,
     )
+
+
+def capacity_for(model: Any, n: int, lanes: int = 1, variant: str = "rans64") -> int:
+    """The number of words that n symbols of a model fit, whatever they are.
+
+    Args:
+        model: of the symbols; its `precision` counts, and for models in parts its `max_bits`.
+        n: how many symbols.
+        lanes, variant: as for `init`.
+
+    >>> from jans import models
+    >>> capacity_for(models.Uniform(256, precision=8), n=1000, variant="rans32_16")
+    564
+    """
+    # A push never more than doubles the number beyond what its bits say.
+    return -(-n * (model.max_bits + 1) // find_variant(variant).word_bits) + lanes
 
 
 def random(key: jax.Array, n_words: int, capacity: int, lanes: int = 1, variant: str = "rans64") -> State:

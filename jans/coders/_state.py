@@ -11,7 +11,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import tuples, type_name
+from jans._checks import brief, tuples, type_name
 
 _T = TypeVar("_T")
 
@@ -25,7 +25,9 @@ def pytree(name: str, static: tuple[str, ...] = ()) -> Callable[[type[_T]], type
     """
 
     def register(cls: type[_T]) -> type[_T]:
-        cls.public_name = name  # type: ignore[attr-defined]
+        cls.public_name, cls.static = name, static  # type: ignore[attr-defined]
+        if not issubclass(cls, CoderState):
+            cls.__repr__ = _brief_repr  # type: ignore[method-assign]
         data = [field.name for field in dataclasses.fields(cls) if field.name not in static]  # type: ignore[arg-type]
         jax.tree_util.register_dataclass(cls, data, list(static))
         jax.export.register_pytree_node_serialization(
@@ -39,13 +41,22 @@ def pytree(name: str, static: tuple[str, ...] = ()) -> Callable[[type[_T]], type
     return register
 
 
+def _brief_repr(self: Any) -> str:
+    """The fields, with arrays by dtype and shape."""
+    fields = (f"{field.name}={brief(getattr(self, field.name))}" for field in dataclasses.fields(self))
+    return f"{self.public_name}({', '.join(fields)})"
+
+
 class CoderState:
     """The base of all states: one stream, or a batch of streams, as `jax.vmap` makes it.
 
     A subclass is a frozen dataclass of arrays, with a field `status` and static fields behind it.
     """
 
-    public_name: ClassVar[str]
+    public_name: ClassVar[str] = "state of a coder"
+    static: ClassVar[tuple[str, ...]]
+    made_by: ClassVar[str] = "the functions of its coder"
+    """What errors tell to call for a state of this kind."""
     stacks: ClassVar[Mapping[str, str]] = MappingProxyType({"words": "size"})
     """The fields that hold words, and for each of them the field that says how many are in use."""
 
@@ -107,19 +118,19 @@ class CoderState:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        settings = [
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in dataclasses.fields(self)  # type: ignore[arg-type]
-            if field.name not in self.ranks
-        ]
+        settings = [f"{name}={getattr(self, name)!r}" for name in self.static]
         batch = np.shape(self.status)
         settings += [f"lanes={self.lanes}"] * (self.lanes != 1) + [f"batch={batch}"] * bool(batch)
         for (words, _), (size, capacity) in zip(self.stacks.items(), self.usage, strict=True):
-            used = "?" if isinstance(size, jax.core.Tracer) else str(np.max(np.asarray(size), initial=0))
+            used = np.max(np.asarray(size), initial=0) if _is_concrete(size) else "?"
             settings.append(f"{words}={used} of {capacity}")
-        if not isinstance(self.status, jax.core.Tracer):
+        if _is_concrete(self.status):
             settings.append(f"status={np.bitwise_or.reduce(np.asarray(self.status), axis=None)}")
         return f"{self.public_name}({', '.join(settings)})"
+
+
+def _is_concrete(array: Any) -> bool:
+    return isinstance(array, jax.Array | np.ndarray | np.generic) and not isinstance(array, jax.core.Tracer)
 
 
 def used_words(words: jax.Array, size: jax.Array) -> jax.Array:
@@ -130,7 +141,7 @@ def used_words(words: jax.Array, size: jax.Array) -> jax.Array:
 def check_kind(state: Any, kind: type[CoderState], name: str = "state") -> None:
     """Raises TypeError where a state is not of a kind."""
     if not isinstance(state, kind):
-        raise TypeError(f"{name} must be a {kind.public_name}, got {type_name(state)}.")
+        raise TypeError(f"{name} must be a {kind.public_name}, got {type_name(state)}. Make one with {kind.made_by}.")
 
 
 def check_one_stream(state: Any, kind: type[CoderState], name: str = "state") -> None:
@@ -150,7 +161,7 @@ def is_empty(state: Any) -> jax.Array:
         state: a coder, or a batch of coders. A stack coder is empty when it holds what `init` gives; a reader or a
             decoder is empty when its message has ended.
     """
-    check_kind(state, CoderState)
+    _check_has(state, "is_empty_stream")
     return state.is_empty_stream()
 
 
@@ -163,8 +174,13 @@ def content_bits(state: Any) -> jax.Array | np.ndarray:
     Args:
         state: a coder, or a batch of coders.
     """
-    check_kind(state, CoderState)
+    _check_has(state, "content_of_stream")
     return state.content_of_stream(jnp if isinstance(state.status, jax.core.Tracer) else np)
+
+
+def _check_has(state: Any, method: str) -> None:
+    if not hasattr(state, method):
+        raise TypeError(f"state must be the state of a coder, got {type_name(state)}.")
 
 
 def float_of(xp: Any) -> Any:

@@ -11,7 +11,7 @@ from jans.coders._rans_state import State, check_stream, find_variant, join_head
 from jans.coders._state import check_layout
 from jans.ffi import targets
 from jans.reference import spec
-from jans.status import check
+from jans.status import CodingError, check
 
 
 def to_words(state: State) -> np.ndarray:
@@ -46,7 +46,8 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
         lanes, variant: as the words were written.
 
     Raises:
-        ValueError: when the words cannot come from such a coder.
+        CodingError: when the words cannot come from such a coder.
+        ValueError: when they are no words of this size, or do not fit the capacity.
     """
     v = find_variant(variant)
     array = np.asarray(words)
@@ -57,18 +58,18 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
     values = [int(w) for w in array[-2 * lanes * (v.state_bits // v.word_bits) :]]
     if variant == "rans64" and lanes == 1:
         if values and values[-1] == 0:
-            raise ValueError("the last word is zero, so that it carries nothing; it cannot end a rans64 stream.")
+            raise CodingError("the last word is zero, so that it carries nothing; it cannot end a rans64 stream.")
         used = min(len(values), 2)
         heads = [sum(w << 32 * i for i, w in enumerate(values[len(values) - used :]))]
     else:
         each = v.state_bits // v.word_bits
         used = lanes * each
         if len(values) < used:
-            raise ValueError(f"{lanes} heads of variant {variant} take {used} words, got only {array.size}.")
+            raise CodingError(f"{lanes} heads of variant {variant} take {used} words, got only {array.size}.")
         ends = values[len(values) - used :]
         heads = [sum(w << v.word_bits * i for i, w in enumerate(ends[k : k + each])) for k in range(0, used, each)]
         if not all(v.lower <= x < 1 << v.top_bits for x in heads):
-            raise ValueError(
+            raise CodingError(
                 f"a head is out of the range of variant {variant}: these words were written by another coder."
             )
     tail = array[: array.size - used].astype(f"uint{v.word_bits}")

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import _variants
-from jans._checks import check_dtype, check_fit, check_precision, check_symbols
+from jans._checks import as_shape, check_dtype, check_fit, check_precision, check_symbols
 from jans._variants import ChainVariant
 from jans.codecs import Codec
 from jans.coders import _composites
@@ -34,14 +34,31 @@ from jans.coders._state import (
     check_layout,
     check_one_stream,
     check_words,
+    content_bits,
     float_of,
+    is_empty,
     log2_heads,
     pytree,
 )
-from jans.coders._state import content_bits as content_bits
-from jans.coders._state import is_empty as is_empty
 from jans.ffi import targets
 from jans.status import BAD_MODEL, BAD_STATE, SENTENCES, CodingError, check
+
+__all__ = [
+    "State",
+    "Words",
+    "capacity_for",
+    "codec",
+    "content_bits",
+    "init",
+    "init_compressed",
+    "init_remainders",
+    "is_empty",
+    "pop",
+    "push",
+    "to_compressed",
+    "to_data",
+    "to_remainders",
+]
 
 
 @pytree("jans.chain.State", static=("variant", "precision"))
@@ -72,6 +89,7 @@ class State(CoderState):
     precision: int
 
     stacks = {"compressed": "compressed_size", "remainders": "remainders_size"}  # noqa: RUF012
+    made_by = "jans.chain.init"
 
     @property
     def ranks(self) -> Mapping[str, int]:
@@ -176,6 +194,17 @@ def _heads(
         _one_head(v, precision, words, sealed) if one else _many_heads(v, precision, words, lanes, sealed)
     )
     return head, jnp.maximum(words.shape[0] - jnp.asarray(used, jnp.int32), 0), good
+
+
+def capacity_for(model: Any, n: int, variant: str = "chain64") -> int:
+    """The number of words of data that pushing n symbols of a model makes, or that popping them takes.
+
+    Args:
+        model: of the symbols; its `precision` counts, and for models in parts its `max_bits`.
+        n: how many symbols.
+        variant: as for `init`.
+    """
+    return -(-n * model.max_bits // find_variant(variant).word_bits) + 1
 
 
 def init(
@@ -295,7 +324,7 @@ def pop(
         As `jans.rans.pop`. More symbols than there are bits set `UNDERFLOW`; an invalid model sets `BAD_MODEL`, gives
         symbol 0 and loses the bits.
     """
-    shape = tuple(model.shape if shape is None else shape)
+    shape = as_shape(model.shape if shape is None else shape)
     coder = _check(state, model.precision)
     dtype = check_dtype(dtype)
     check_fit(model.shape, shape)
@@ -440,8 +469,12 @@ def _check_whole(state: State, sealed: bool) -> None:
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
     """A model as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
-    shape = None if shape is None else tuple(shape)
+    shape = None if shape is None else as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, model, symbols),
         pop=lambda state: pop(state, model, shape=shape, dtype=dtype),
     )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,21 +18,33 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import KERNEL_SYMBOLS, check_dtype, check_symbols, type_name
+from jans._checks import KERNEL_SYMBOLS, as_shape, check_dtype, check_symbols, type_name
 from jans.codecs import Codec
-from jans.coders._bitstring import Queue as Queue
-from jans.coders._bitstring import Reader as Reader
-from jans.coders._bitstring import Stack as Stack
-from jans.coders._bitstring import check_stream
-from jans.coders._bitstring import from_words as from_words
-from jans.coders._bitstring import queue as queue
-from jans.coders._bitstring import reader as reader
-from jans.coders._bitstring import stack as stack
-from jans.coders._bitstring import to_words as to_words
-from jans.coders._state import content_bits as content_bits
-from jans.coders._state import is_empty as is_empty
-from jans.coders._state import pytree
+from jans.coders._bitstring import Queue, Reader, Stack, check_stream, from_words, queue, reader, stack, to_words
+from jans.coders._state import content_bits, is_empty, pytree
 from jans.ffi import targets
+
+__all__ = [
+    "Codebook",
+    "ExpGolomb",
+    "Queue",
+    "Reader",
+    "Stack",
+    "capacity_for",
+    "codebook",
+    "codec",
+    "content_bits",
+    "decode",
+    "encode",
+    "from_words",
+    "is_empty",
+    "pop",
+    "push",
+    "queue",
+    "reader",
+    "stack",
+    "to_words",
+]
 
 MAX_SYMBOLS = 2**29
 
@@ -150,6 +162,18 @@ def _operands(book: Any) -> tuple[tuple[jax.Array, ...], dict[str, int]]:
     return (book.codewords, book.tree), {}
 
 
+def capacity_for(codebook: Any, n: int) -> int:
+    """The number of words that n symbols fit, whatever they are.
+
+    Args:
+        codebook: a `Codebook` with concrete arrays, or an `ExpGolomb`.
+        n: how many symbols.
+    """
+    _operands(codebook)
+    longest = 63 - codebook.k if isinstance(codebook, ExpGolomb) else int(np.asarray(codebook.lengths).max(initial=0))
+    return -(-n * longest // 32) + 1
+
+
 _CALLS = {
     "encode": (targets.bits.huffman_encode, targets.bits.golomb_encode),
     "decode": (targets.bits.huffman_decode, targets.bits.golomb_decode),
@@ -172,7 +196,7 @@ def _read(
     verb: str, arrays: Sequence[jax.Array], book: Any, shape: Sequence[int], dtype: Any
 ) -> tuple[tuple[jax.Array, ...], jax.Array]:
     operands, params = _operands(book)
-    dtype = check_dtype(dtype)
+    dtype, shape = check_dtype(dtype), as_shape(shape)
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
     call = _CALLS[verb][not operands]
     *state, symbols = call(*arrays, *operands[1:], **params, n=math.prod(shape), dtype=inner)
@@ -197,13 +221,15 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def decode(reader: Reader, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Reader, jax.Array]:
+def decode(
+    reader: Reader, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32
+) -> tuple[Reader, jax.Array]:
     """Reads symbols from the front: the inverse of `encode`.
 
     Args:
         reader: one stream.
         codebook: as the symbols were encoded with.
-        shape: of the symbols.
+        shape: of the symbols; by default one symbol.
         dtype: of the symbols, one of those that `encode` takes; symbols that do not fit it wrap.
 
     Returns:
@@ -233,7 +259,7 @@ def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def pop(stack: Stack, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
+def pop(stack: Stack, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
     """Takes symbols off a stack: the inverse of `push`.
 
     Args, returns:
@@ -250,10 +276,14 @@ def pop(stack: Stack, codebook: Any, shape: tuple[int, ...], dtype: Any = jnp.in
     return Stack(partial_word, stack.words, size, status), symbols
 
 
-def codec(codebook: Any, shape: Sequence[int], dtype: Any = jnp.int32) -> Codec:
+def codec(codebook: Any, shape: Sequence[int] = (), dtype: Any = jnp.int32) -> Codec:
     """A code as a codec of a stack: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
-    shape = tuple(shape)
+    shape = as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, codebook, symbols),
         pop=lambda state: pop(state, codebook, shape=shape, dtype=dtype),
     )
+
+
+def __dir__() -> list[str]:
+    return __all__

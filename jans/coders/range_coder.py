@@ -20,13 +20,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import check_dtype, check_fit, check_symbols, type_name
+from jans._checks import as_shape, check_dtype, check_fit, check_symbols, type_name
 from jans.coders import _composites, _stepwise
-from jans.coders._state import CoderState, check_layout, check_one_stream, check_words, float_of, pytree
-from jans.coders._state import content_bits as content_bits
-from jans.coders._state import is_empty as is_empty
+from jans.coders._state import (
+    CoderState,
+    check_layout,
+    check_one_stream,
+    check_words,
+    content_bits,
+    float_of,
+    is_empty,
+    pytree,
+)
 from jans.ffi import targets
 from jans.status import BAD_STATE, OVERFLOW, check
+
+__all__ = [
+    "Decoder",
+    "Encoder",
+    "Position",
+    "capacity_for",
+    "content_bits",
+    "decode",
+    "decoder",
+    "encode",
+    "encoder",
+    "finish",
+    "is_empty",
+    "position",
+    "seek",
+    "to_words",
+]
 
 
 class _Interval(CoderState):
@@ -65,6 +89,8 @@ class Encoder(_Interval):
     pending_words: jax.Array
     pending_first: jax.Array
     status: jax.Array
+
+    made_by = "jans.range_coder.encoder"
 
     @property
     def ranks(self) -> Mapping[str, int]:
@@ -111,6 +137,8 @@ class Decoder(_Interval):
     size: jax.Array
     index: jax.Array
     status: jax.Array
+
+    made_by = "jans.range_coder.finish or jans.range_coder.decoder"
 
     @property
     def ranks(self) -> Mapping[str, int]:
@@ -183,6 +211,17 @@ def encoder(capacity: int) -> Encoder:
         pending_first=jnp.uint32(0),
         status=jnp.int32(0),
     )
+
+
+def capacity_for(model: Any, n: int) -> int:
+    """The number of words that n symbols of a model fit, whatever they are.
+
+    Args:
+        model: of the symbols; its `precision` counts, and for models in parts its `max_bits`.
+        n: how many symbols.
+    """
+    # A range is divided into whole numbers, which costs less than one bit a symbol.
+    return -(-n * (model.max_bits + 1) // 32) + 2
 
 
 @jax.jit
@@ -293,7 +332,7 @@ def decode(
         no distribution sets `BAD_MODEL` and gives symbol 0.
     """
     _check(decoder, Decoder)
-    shape = tuple(model.shape if shape is None else shape)
+    shape = as_shape(model.shape if shape is None else shape)
     dtype = check_dtype(dtype)
     check_fit(model.shape, shape)
     if model.parts:
@@ -392,3 +431,7 @@ def to_words(state: Encoder | Decoder) -> np.ndarray:
     _check(message, Decoder)
     check(message)
     return np.asarray(message.words)[: int(message.size)]
+
+
+def __dir__() -> list[str]:
+    return __all__

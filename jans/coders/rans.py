@@ -18,19 +18,30 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import KERNEL_SYMBOLS, check_dtype, check_fit, check_symbols
+from jans._checks import KERNEL_SYMBOLS, as_shape, check_dtype, check_fit, check_symbols
 from jans.codecs import Codec
 from jans.coders import _composites, _stepwise
-from jans.coders._rans_state import State as State
-from jans.coders._rans_state import check_stream, find_variant
-from jans.coders._rans_state import init as init
-from jans.coders._rans_state import random as random
-from jans.coders._state import content_bits as content_bits
-from jans.coders._state import is_empty as is_empty
-from jans.coders._words import compact as compact
-from jans.coders._words import from_words as from_words
-from jans.coders._words import to_words as to_words
+from jans.coders._rans_state import State, capacity_for, check_stream, find_variant, init, random
+from jans.coders._state import content_bits, is_empty
+from jans.coders._words import compact, from_words, to_words
 from jans.ffi import targets
+
+__all__ = [
+    "State",
+    "advance",
+    "capacity_for",
+    "codec",
+    "compact",
+    "content_bits",
+    "from_words",
+    "init",
+    "is_empty",
+    "peek",
+    "pop",
+    "push",
+    "random",
+    "to_words",
+]
 
 
 def _coder(state: State, precision: int) -> dict[str, int]:
@@ -109,7 +120,7 @@ def pop(
         head is a number that ends at zero, as constriction's: popping nothing from it leaves it there); a model that is
         no distribution sets `BAD_MODEL` and gives symbol 0.
     """
-    shape = tuple(model.shape if shape is None else shape)
+    shape = as_shape(model.shape if shape is None else shape)
     arrays = check_stream(state)
     coder = _coder(state, model.precision)
     dtype = check_dtype(dtype)
@@ -181,8 +192,12 @@ def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> 
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
     """A model as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
-    shape = None if shape is None else tuple(shape)
+    shape = None if shape is None else as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, model, symbols),
         pop=lambda state: pop(state, model, shape=shape, dtype=dtype),
     )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -22,21 +22,45 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import KERNEL_SYMBOLS, MAX_DIGIT_BITS, check_dtype, check_fit, check_rows, check_symbols, type_name
+from jans._checks import (
+    KERNEL_SYMBOLS,
+    MAX_DIGIT_BITS,
+    as_shape,
+    check_dtype,
+    check_fit,
+    check_rows,
+    check_symbols,
+    type_name,
+)
 from jans.codecs import Codec
 from jans.coders._state import (
     CoderState,
     bits_below_one,
     check_layout,
     check_one_stream,
+    content_bits,
     float_of,
+    is_empty,
     log2_heads,
     pytree,
 )
-from jans.coders._state import content_bits as content_bits
-from jans.coders._state import is_empty as is_empty
 from jans.ffi import targets
 from jans.status import CodingError, check
+
+__all__ = [
+    "State",
+    "Tables",
+    "capacity_for",
+    "codec",
+    "content_bits",
+    "from_string",
+    "init",
+    "is_empty",
+    "pop",
+    "push",
+    "tables",
+    "to_string",
+]
 
 MAX_PRECISION = 15
 MAX_SYMBOLS = 2**16
@@ -54,8 +78,9 @@ class Tables:
         states: uint16 [K, L], the heads after a push, less L.
         decoder: uint32 [K, L], for every head (less L) the symbol in the lower half, and the number that is left of
             the head before it in the upper one. With the escape symbol, that number alone is in the lower half.
-        escape: int32 [K], the place of the escape symbol, or n without bypass coding; -1 for a row that is none.
+        escape: int32 [K], the place of the escape symbol, or n without bypass coding; -1 for an invalid row.
         offset: int32 [K], the value of the first symbol; of length 0 where it is 0 for all.
+        index: int32, of a shape that broadcasts to that of the symbols: which table codes each, 0 ... K - 1.
         precision: bits of the frequencies, static.
         bypass_precision: bits of a digit, or None without bypass coding; static.
     """
@@ -65,8 +90,22 @@ class Tables:
     decoder: jax.Array
     escape: jax.Array
     offset: jax.Array
+    index: jax.Array
     precision: int
     bypass_precision: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the symbols; () where all of them share a table."""
+        return self.index.shape
+
+    def at(self, index: Any) -> "Tables":
+        """These tables for symbols of other rows.
+
+        Args:
+            index: integers of a shape that broadcasts to that of the symbols. In bypass coding -1 leaves a symbol out.
+        """
+        return dataclasses.replace(self, index=_check_index(index))
 
 
 @pytree("jans.tans.State", static=("precision",))
@@ -89,6 +128,8 @@ class State(CoderState):
     size: jax.Array
     status: jax.Array
     precision: int
+
+    made_by = "jans.tans.init"
 
     @property
     def ranks(self) -> Mapping[str, int]:
@@ -140,37 +181,57 @@ def _check_bypass(bypass_precision: int | None, sizes: Any) -> int | None:
     return int(bypass_precision)
 
 
-@functools.partial(jax.jit, static_argnames=("precision", "bypass_precision"))
+def _check_index(index: Any) -> jax.Array:
+    index = jnp.asarray(index)
+    if not jnp.issubdtype(index.dtype, jnp.integer):
+        raise TypeError(f"index must be integers, got {index.dtype}.")
+    return index.astype(jnp.int32)
+
+
 def tables(
-    cdf: jax.Array, precision: int, sizes: Any = None, offset: Any = None, bypass_precision: int | None = None
+    cdf: Any, precision: int | None = None, sizes: Any = None, offset: Any = None, bypass_precision: int | None = None
 ) -> Tables:
     """The tables of rows of cumulative frequencies: place i of row k is the symbol offset[k] + i.
 
     Args:
         cdf: integers [K, n + 1], or [n + 1] for one table, n at most 2**16; each row rises from 0 to 2**precision, as
-            those of `jans.quantize` and of `jans.models.Table` do. Equal neighbours are symbols of probability zero.
-        precision: bits of the frequencies, 1 to 15; static.
-        sizes: int32 [K], or one for all, each from 1 to n: how many symbols of a row are its alphabet, of which the
-            last, in place sizes[k] - 1, is the escape symbol. By default all n. For bypass coding alone.
+            those of `jans.quantize` do. Equal neighbours are symbols of probability zero. Or a `jans.models.Table`,
+            with its precision and its index.
+        precision: bits of the frequencies, 1 to 15; static. Only for an array.
+        sizes: int32 [K], or one for all, each from 0 to n - 1: how many places of a row have symbols of their own; the
+            escape symbol follows them. By default n - 1. For bypass coding alone.
         offset: int32 [K], or one for all: the symbol in the first place of a row; by default 0.
-        bypass_precision: bits of a digit, 1 to 16; static. Any int32 can be pushed then: one that is not in the first
-            sizes[k] - 1 places of its row as the escape symbol and digits. None is no bypass coding.
+        bypass_precision: bits of a digit, 1 to 16; static. Any int32 can be pushed then: one that has no place of its
+            own in its row is coded as the escape symbol and digits. None is no bypass coding.
 
     Returns:
-        The tables. A row that does not rise from 0 to 2**precision, or has a size outside of 1 ... n, gives one that
-        sets `BAD_MODEL` when it is used.
+        The tables, for symbols of row 0 or of the index of a `jans.models.Table`; `Tables.at` chooses other rows. A row
+        that does not rise from 0 to 2**precision, or has a size outside of 0 ... n - 1, gives one that sets `BAD_MODEL`
+        when it is used.
 
     >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4)
     >>> state = push(init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
-    >>> pop(state, table, (5,))[1]
+    >>> pop(state, table, shape=(5,))[1]
     Array([1, 0, 2, 1, 1], dtype=int32)
     >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4, offset=-1, bypass_precision=4)
     >>> state = push(init(capacity=5, precision=4), table, jnp.array([-1, 0, 1, 0, -70000]))
-    >>> pop(state, table, (5,))[1]
+    >>> pop(state, table, shape=(5,))[1]
     Array([    -1,      0,      1,      0, -70000], dtype=int32)
     """
-    cdf, precision = jnp.asarray(cdf), _check_precision(precision)
-    bypass_precision = _check_bypass(bypass_precision, sizes)
+    index: Any = 0
+    if hasattr(cdf, "cdf") and hasattr(cdf, "index"):
+        if precision is not None:
+            raise TypeError("a table has a precision of its own. Leave out the argument precision.")
+        cdf, index, precision = cdf.cdf, cdf.index, cdf.precision
+    if precision is None:
+        raise TypeError("precision is missing: pass the bits of the frequencies of cdf.")
+    made = _tables(cdf, _check_precision(precision), sizes, offset, _check_bypass(bypass_precision, sizes))
+    return made.at(index)
+
+
+@functools.partial(jax.jit, static_argnames=("precision", "bypass_precision"))
+def _tables(cdf: Any, precision: int, sizes: Any, offset: Any, bypass_precision: int | None) -> Tables:
+    cdf = jnp.asarray(cdf)
     if not jnp.issubdtype(cdf.dtype, jnp.integer):
         raise TypeError(f"cdf must be integers, got {cdf.dtype}. Quantise probabilities with jans.quantize.")
     rows = cdf[None] if cdf.ndim == 1 else cdf
@@ -181,13 +242,13 @@ def tables(
     count, n = rows.shape[0], rows.shape[1] - 1
     escape = jnp.full(1, n)
     if bypass_precision is not None:
-        sizes = check_rows("sizes", n if sizes is None else sizes, count)
-        escape = jnp.where((sizes >= 1) & (sizes <= n), sizes - 1, -1)
+        sizes = check_rows("sizes", n - 1 if sizes is None else sizes, count)
+        escape = jnp.where((sizes >= 0) & (sizes < n), sizes, -1)
     codes, states, decoder, escape = targets.tans.tables(
         rows.astype(jnp.uint32), escape.astype(jnp.int32), precision=precision
     )
     offset = jnp.zeros(0, jnp.int32) if offset is None else check_rows("offset", offset, count)
-    return Tables(codes, states, decoder, escape, offset, precision, bypass_precision)
+    return Tables(codes, states, decoder, escape, offset, jnp.int32(0), precision, bypass_precision)
 
 
 def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
@@ -213,7 +274,21 @@ def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
     )
 
 
-def _check_call(state: Any, tables: Any, shape: Sequence[int], index: Any) -> jax.Array:
+def capacity_for(tables: Tables, n: int) -> int:
+    """The number of words that n symbols fit, whatever they are.
+
+    Args:
+        tables: of the symbols.
+        n: how many symbols.
+    """
+    b, bits = tables.bypass_precision, tables.precision
+    if b is not None:
+        digits = -(-33 // b)
+        bits += (digits + digits // (2**b - 1) + 1) * b
+    return -(-n * bits // 32) + 1
+
+
+def _check_call(state: Any, tables: Any, shape: Sequence[int]) -> jax.Array:
     """One row index for all symbols, or one for each; raises where arguments do not fit each other."""
     check_one_stream(state, State)
     if not isinstance(tables, Tables):
@@ -231,11 +306,8 @@ def _check_call(state: Any, tables: Any, shape: Sequence[int], index: Any) -> ja
             f"the state is for tables of {state.precision} bits of precision, these have {tables.precision}. Start "
             f"with jans.tans.init(capacity, lanes, precision={tables.precision})."
         )
-    index = jnp.asarray(index)
-    if not jnp.issubdtype(index.dtype, jnp.integer):
-        raise TypeError(f"index must be integers, got {index.dtype}.")
-    check_fit(index.shape, tuple(shape))
-    index = index.astype(jnp.int32)
+    check_fit(tables.shape, tuple(shape))
+    index = tables.index
     return index.reshape(1) if index.size == 1 else jnp.broadcast_to(index, shape).reshape(-1)
 
 
@@ -244,15 +316,13 @@ def _bits(tables: Tables) -> dict[str, int]:
 
 
 @jax.jit
-def push(state: State, tables: Tables, symbols: jax.Array, index: Any = 0) -> State:
+def push(state: State, tables: Tables, symbols: jax.Array) -> State:
     """Puts symbols on the coder, last one first, so that `pop` returns them in reading order.
 
     Args:
         state: the coder, one stream.
-        tables: of the state's precision.
+        tables: of the state's precision; their index has a shape that broadcasts to that of the symbols.
         symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
-        index: integers of a shape that broadcasts to that of the symbols: which table codes each, 0 ... K - 1. In
-            bypass coding -1 leaves a symbol out.
 
     Returns:
         The coder with the symbols on it. Words beyond the capacity are dropped and counted, and set `OVERFLOW`. A
@@ -261,7 +331,7 @@ def push(state: State, tables: Tables, symbols: jax.Array, index: Any = 0) -> St
         `BAD_MODEL`; a head that is out of its range is replaced and sets `BAD_STATE`.
     """
     symbols = check_symbols(symbols)
-    rows = _check_call(state, tables, symbols.shape, index)
+    rows = _check_call(state, tables, symbols.shape)
     if symbols.dtype not in KERNEL_SYMBOLS:
         symbols = symbols.astype(jnp.int32)
     codes = tables.codes.reshape(tables.codes.shape[0], -1)
@@ -271,14 +341,14 @@ def push(state: State, tables: Tables, symbols: jax.Array, index: Any = 0) -> St
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
-    state: State, tables: Tables, shape: Sequence[int], index: Any = 0, dtype: Any = jnp.int32
+    state: State, tables: Tables, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
 ) -> tuple[State, jax.Array]:
     """Takes symbols off the coder: the inverse of `push`.
 
     Args:
         state: the coder, one stream.
-        tables, index: as the symbols were pushed with.
-        shape: of the symbols.
+        tables: those that the symbols were pushed with.
+        shape: of the symbols, which that of the index broadcasts to; by default that of the index.
         dtype: of the symbols, one of those that `push` takes; symbols that do not fit it wrap.
 
     Returns:
@@ -288,7 +358,8 @@ def pop(
         place behind the escape symbol among them, sets `BAD_DATA` and gives symbol 0.
     """
     dtype = check_dtype(dtype)
-    rows = _check_call(state, tables, shape, index)
+    shape = as_shape(tables.shape if shape is None and isinstance(tables, Tables) else shape or ())
+    rows = _check_call(state, tables, shape)
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
     operands = (tables.decoder, tables.escape, tables.offset, rows)
     head, partial_word, size, status, symbols = targets.tans.pop(
@@ -298,16 +369,16 @@ def pop(
     return left, symbols.reshape(shape).astype(dtype)
 
 
-def codec(tables: Tables, shape: Sequence[int], index: Any = 0, dtype: Any = jnp.int32) -> Codec:
-    """Tables as a codec: `push(state, symbols)` and `pop(state)`; arguments as for `pop`."""
-    shape = tuple(shape)
+def codec(tables: Tables, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
+    """Tables as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
+    shape = None if shape is None else as_shape(shape)
     return Codec(
-        push=lambda state, symbols: push(state, tables, symbols, index),
-        pop=lambda state: pop(state, tables, shape, index, dtype),
+        push=lambda state, symbols: push(state, tables, symbols),
+        pop=lambda state: pop(state, tables, shape, dtype),
     )
 
 
-# ---- bytes, for other programs ----
+# ---- byte strings, for other programs ----
 
 
 def _check_word_bits(word_bits: int) -> None:
@@ -315,7 +386,7 @@ def _check_word_bits(word_bits: int) -> None:
         raise ValueError(f"word_bits must be 16 (torch_ans' tans32) or 8 (tans16 and tans8), got {word_bits!r}.")
 
 
-def to_bytes(state: State, word_bits: int = 16) -> bytes:
+def to_string(state: State, word_bits: int = 16) -> bytes:
     """The content of one stream as torch_ans writes it: heads, the bits that fill no word and their number, 4 bytes
     each, then the words. Numbers are little-endian.
 
@@ -326,7 +397,7 @@ def to_bytes(state: State, word_bits: int = 16) -> bytes:
     Raises:
         CodingError: when the status is not clean.
 
-    >>> to_bytes(init(capacity=0, precision=4)).hex(" ", 4)
+    >>> to_string(init(capacity=0, precision=4)).hex(" ", 4)
     '10000000 00000000 00000000'
     """
     _check_word_bits(word_bits)
@@ -343,8 +414,8 @@ def to_bytes(state: State, word_bits: int = 16) -> bytes:
     return ends.tobytes() + data[:whole]
 
 
-def from_bytes(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16, capacity: int | None = None) -> State:
-    """A coder from bytes: the inverse of `to_bytes`.
+def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16, capacity: int | None = None) -> State:
+    """A coder from bytes: the inverse of `to_string`.
 
     Args:
         data: the bytes of one stream, without a length before them.
@@ -361,12 +432,12 @@ def from_bytes(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16,
     ends = 4 * (lanes + 2)
     if len(data) < ends or (len(data) - ends) % (word_bits // 8):
         raise CodingError(
-            f"{len(data)} bytes are no stream of {lanes} lanes: those take {ends} bytes and words of {word_bits} bits."
+            f"{len(data)} bytes are not a stream of {lanes} lanes, which has {ends} and words of {word_bits} bits."
         )
     *heads, left, count = np.frombuffer(data, "<u4", lanes + 2).tolist()
     if count >= word_bits or left >> count or any(head >> precision != 1 for head in heads):
         raise CodingError(
-            f"these bytes are no stream of {lanes} lanes with {precision} bits of precision: a head or a number of "
+            f"these bytes are not a stream of {lanes} lanes with {precision} bits of precision: a head or a number of "
             "bits is out of its range. Read them as they were written."
         )
     total = 8 * (len(data) - ends) + count
@@ -383,3 +454,7 @@ def from_bytes(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16,
     return State(
         jnp.array(heads, jnp.uint32), jnp.uint32(rest), jnp.asarray(words), jnp.int32(size), jnp.int32(0), precision
     )
+
+
+def __dir__() -> list[str]:
+    return __all__

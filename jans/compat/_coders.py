@@ -13,12 +13,11 @@ from jans.coders._rans_state import find_variant
 from jans.compat._host import on_host
 from jans.compat._tables import Rows
 from jans.formats import byte_strings
+from jans.formats.table_coder import SPARE_WORDS
 from jans.models import Bypass
 from jans.models.bypass import LEFT_OUT
-from jans.status import OVERFLOW, check
+from jans.status import check
 
-_SPARE_WORDS = 16
-"""Beyond what symbols of the alphabets take at most, until values outside of them are seen to need more."""
 _STEPS = 8
 """Lengths that have programs of their own between a power of two and the next."""
 
@@ -82,13 +81,11 @@ def encode(coder: Any, items: Sequence[Item]) -> list[bytes]:
         CodingError: when a symbol has no place in its row.
     """
     bits = sum(model.precision * symbols.shape[1] for model, symbols, _ in items)
-    capacity = _power(bits // coder.word_bits + _SPARE_WORDS)
+    capacity = bits // coder.word_bits + SPARE_WORDS
     padded = [(model, _padded(coder, symbols, 0), _padded(coder, indexes)) for model, symbols, indexes in items]
     with on_host():
-        states = _push_all(coder, padded, capacity)
-        if (np.asarray(states.status) & OVERFLOW).any():
-            states = _push_all(coder, padded, _power(int(np.asarray(states.size).max())))
-        return coder.to_strings(states)
+        push = lambda room: _push_all(coder, padded, room)
+        return coder.to_strings(byte_strings.with_room(push, capacity, _power))
 
 
 def decode(coder: Any, states: Any, model: Any, indexes: np.ndarray) -> tuple[Any, np.ndarray]:

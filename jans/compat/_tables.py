@@ -73,7 +73,7 @@ class Rows:
 
     def bypass(self) -> Bypass:
         """A model of symbols that have an index each."""
-        return Bypass(Table(self.cdf, precision=self.precision), self.sizes, self.offsets, self.bypass_precision)
+        return Bypass(Table(self.cdf, precision=self.precision), self.sizes - 1, self.offsets, self.bypass_precision)
 
 
 def completed(

@@ -41,26 +41,28 @@ class _Tans:
     word_bits = 32
 
     def model(self, rows: _tables.Rows, often: bool) -> tans.Tables:
-        return tans.tables(rows.cdf, rows.precision, rows.sizes, rows.offsets, bypass_precision=rows.bypass_precision)
+        return tans.tables(
+            rows.cdf, rows.precision, rows.sizes - 1, rows.offsets, bypass_precision=rows.bypass_precision
+        )
 
     def init(self, capacity: int) -> tans.State:
         return tans.init(capacity, self.lanes, self.precision)
 
     def push(self, state: tans.State, tables: tans.Tables, symbols: jax.Array, indexes: jax.Array) -> tans.State:
-        return tans.push(state, tables, symbols, indexes)
+        return tans.push(state, tables.at(indexes), symbols)
 
     def pop(self, state: tans.State, tables: tans.Tables, indexes: jax.Array) -> tuple[tans.State, jax.Array]:
-        return tans.pop(state, tables, indexes.shape, indexes)
+        return tans.pop(state, tables.at(indexes), indexes.shape)
 
     def to_strings(self, states: tans.State) -> list[bytes]:
         rows = jax.tree.map(np.asarray, states)
         ones = (jax.tree.map(operator.itemgetter(k), rows) for k in range(len(rows.size)))
-        return [tans.to_bytes(one, self.layout_bits) for one in ones]
+        return [tans.to_string(one, self.layout_bits) for one in ones]
 
     def from_strings(self, strings: Sequence[bytes]) -> tans.State:
         # A power of two from the longest on, so that few lengths occur.
         capacity = 1 << (max(map(len, strings)) // 4).bit_length()
-        ones = [tans.from_bytes(one, self.precision, self.lanes, self.layout_bits, capacity) for one in strings]
+        ones = [tans.from_string(one, self.precision, self.lanes, self.layout_bits, capacity) for one in strings]
         return jax.tree.map(lambda *leaves: np.stack(leaves), *ones)
 
 

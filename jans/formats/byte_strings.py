@@ -4,7 +4,7 @@ A string has every head, lane 0 first and its least significant byte first, and 
 they were pushed. Variant, lanes and models are the reader's to know; `jans.to_bytes` keeps those that it can.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,14 @@ import numpy as np
 from jans.coders._rans_state import State, find_variant
 from jans.coders._state import check_kind
 from jans.coders._words import tails
-from jans.status import CodingError, check
+from jans.status import OVERFLOW, CodingError, check
+
+__all__ = [
+    "from_strings",
+    "merge",
+    "split",
+    "to_strings",
+]
 
 
 def to_strings(state: State) -> list[bytes]:
@@ -32,6 +39,15 @@ def to_strings(state: State) -> list[bytes]:
     check(state)
     heads = np.asarray(state.head).astype("<u4")
     return [head.tobytes() + words for head, words in zip(heads, tails(state.tail, state.size), strict=True)]
+
+
+def with_room(encode: Callable[[int], Any], capacity: int, rounded: Callable[[int], int] = int) -> Any:
+    """States with all their words: those of `encode(capacity)` or, where that was too little, with as much room as they
+    need, `rounded` up so that few capacities occur."""
+    states = encode(rounded(capacity))
+    if (np.asarray(states.status) & OVERFLOW).any():
+        states = encode(rounded(int(np.asarray(states.size).max())))
+    return states
 
 
 def from_strings(
@@ -142,3 +158,7 @@ def _check_lengths(length_bytes: int, count: int | None) -> None:
         raise ValueError(f"length_bytes must be 1, 2, 4 or 8, got {length_bytes!r}.")
     if count is not None and count < 1:
         raise ValueError(f"count must be 1 or more, got {count}.")
+
+
+def __dir__() -> list[str]:
+    return __all__

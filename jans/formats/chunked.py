@@ -23,9 +23,18 @@ from jans._checks import Shape, check_fit, check_symbols, type_name
 from jans._variants import RANS
 from jans.coders import rans
 from jans.coders._rans_state import State, find_variant
-from jans.coders._state import pytree
+from jans.coders._state import content_bits, is_empty, pytree
 from jans.formats import _header, byte_strings
 from jans.status import CodingError, check
+
+__all__ = [
+    "Message",
+    "Reader",
+    "content_bits",
+    "decode",
+    "encode",
+    "is_empty",
+]
 
 MIN_CHUNK, DEFAULT_MAX_CHUNK, WANTED_CHUNKS = 2**14, 2**16, 2**12
 """The least and the most symbols of a chunk where the caller leaves the choice, and how many chunks a GPU wants."""
@@ -74,10 +83,13 @@ class Message:
         """Size and capacity of each stream."""
         return ((jnp.concatenate([state.size for state in self.streams], axis=-1), self.chunks.capacity),)
 
-    @property
-    def is_empty(self) -> jax.Array:
-        """Whether all symbols were decoded, bool [streams]: after `decode` each should be."""
+    def is_empty_stream(self) -> jax.Array:
+        """Whether all symbols were decoded, bool [streams]: see `is_empty`."""
         return jnp.concatenate([rans.is_empty(state) for state in self.streams], axis=-1)
+
+    def content_of_stream(self, xp: Any) -> Any:
+        """The content of each stream in bits, [streams]."""
+        return xp.concatenate([state.content_of_stream(xp) for state in self.streams], axis=-1)
 
 
 @functools.partial(jax.jit, static_argnames=("chunk", "lanes", "variant", "capacity"))
@@ -99,11 +111,11 @@ def encode(
             make 4096 chunks, from 16384 to 65536; at most 2**24.
         lanes, variant: as for `jans.rans.init`; by default "rans32_16" where the model's precision is 15 bits or less,
             "rans64" elsewhere.
-        capacity: words of each stream; by default enough for models whose symbols take one interval each. For values
-            that escape a table or a model, say how many; `jans.check` names the number where it was too low.
+        capacity: words of each stream; by default enough for any symbols, which for values that escape a table or a
+            model is far more than most messages need. `jans.check` names the number where it was too low.
 
     Returns:
-        The message; `jans.check` turns its status into an error, and so does `to_bytes`.
+        The message; `jans.check` turns its status into an error, and so does `jans.to_bytes`.
 
     >>> from jans import models
     >>> symbols = jnp.arange(1000) % 10
@@ -111,7 +123,7 @@ def encode(
     >>> message.chunks.size.shape
     (3,)
     >>> left, again = decode(message, models.Uniform(10, precision=12))
-    >>> bool((again == symbols).all() and left.is_empty.all())
+    >>> bool((again == symbols).all() and is_empty(left).all())
     True
     """
     symbols = check_symbols(symbols)
@@ -123,8 +135,7 @@ def encode(
     if variant is None:
         variant = "rans32_16" if model.precision <= find_variant("rans32_16").max_precision else "rans64"
     if capacity is None:
-        # No push more than doubles the number beyond what its bits say.
-        capacity = -(-min(chunk, n) * (model.precision + 1) // find_variant(variant).word_bits) + lanes
+        capacity = rans.capacity_for(model, min(chunk, n), lanes, variant)
     empty = rans.init(capacity, lanes, variant)
     whole = n // chunk * chunk
     flat, part = symbols.reshape(-1), _Cut(model, symbols.shape)
@@ -144,12 +155,12 @@ def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Messag
     """The inverse of `encode`. Pure, for `jit`.
 
     Args:
-        message: from `encode` or `from_bytes`.
+        message: from `encode` or `jans.from_bytes`.
         model: the model that the symbols were encoded with.
         dtype: of the symbols, as for `jans.rans.pop`.
 
     Returns:
-        What is left of the message, with a status for `jans.check` and nothing else (`Message.is_empty`), and the
+        What is left of the message, with a status for `jans.check` and nothing else (`is_empty`), and the
         symbols.
     """
     check_fit(model.shape, message.shape)
@@ -199,7 +210,7 @@ class _Cut:
 # ---- bytes ----
 
 
-def to_bytes(message: Message, fingerprint: int = 0) -> bytes:
+def message_to_bytes(message: Message, fingerprint: int = 0) -> bytes:
     """A message as bytes, with an index of its chunks: the format of docs/format.md.
 
     Args:
@@ -211,7 +222,7 @@ def to_bytes(message: Message, fingerprint: int = 0) -> bytes:
         CodingError: when the status of any stream is not clean; nothing is written then.
     """
     if not isinstance(message, Message):
-        raise TypeError(f"jans.chunked.to_bytes takes a jans.chunked.Message, got {type_name(message)}.")
+        raise TypeError(f"message must be a jans.chunked.Message, got {type_name(message)}.")
     check(message)
     chunks = [data for state in message.streams for data in byte_strings.to_strings(state)]
     state = message.chunks
@@ -221,8 +232,8 @@ def to_bytes(message: Message, fingerprint: int = 0) -> bytes:
     return b"".join([head, struct.pack("<I", zlib.crc32(head)), *chunks])
 
 
-def from_bytes(data: bytes, fingerprint: int = 0) -> Message:
-    """The message that `to_bytes` wrote.
+def message_from_bytes(data: bytes, fingerprint: int = 0) -> Message:
+    """The message that `message_to_bytes` wrote.
 
     Raises:
         CodingError: as `Reader` does, and when there is more behind the message.
@@ -253,7 +264,8 @@ class Reader:
 
     >>> from jans import models
     >>> symbols = jnp.arange(10**5) // 1000
-    >>> data = to_bytes(encode(models.Uniform(100, precision=12), symbols, chunk=10**4))
+    >>> import jans
+    >>> data = jans.to_bytes(encode(models.Uniform(100, precision=12), symbols, chunk=10**4))
     >>> Reader(data).read(models.Uniform(100, precision=12), 42_998, 43_002)
     Array([42, 42, 43, 43], dtype=int32)
     """
@@ -265,7 +277,7 @@ class Reader:
         header, at = _header.read(head, fingerprint)
         variant = next((v for v in RANS.values() if v.number == header.variant), None)
         if header.coder != _header.CHUNKED:
-            raise CodingError("these bytes are no message in chunks. Read them with jans.from_bytes.")
+            raise CodingError("these bytes are not a message in chunks. Read them with jans.from_bytes.")
         if variant is None:
             raise _header.unknown(header)
         _header.need(head, at + 4)
@@ -332,7 +344,7 @@ class Reader:
             check(left)
         except CodingError as error:
             raise CodingError(f"of chunks {first} to {last - 1}, {error}") from None
-        rest = np.flatnonzero(~np.asarray(left.is_empty))
+        rest = np.flatnonzero(~np.asarray(is_empty(left)))
         if rest.size:
             raise CodingError(
                 f"chunk {first + int(rest[0])} goes on after its last symbol. Decode with the models that encoded it."
@@ -380,3 +392,7 @@ class Reader:
 @functools.partial(jax.jit, static_argnames=("dtype",))
 def _read(message: Message, model: Any, first: Any, dtype: Any) -> tuple[Message, jax.Array]:
     return _decode_chunks(message, _Cut(model, message.shape), first, dtype)
+
+
+def __dir__() -> list[str]:
+    return __all__

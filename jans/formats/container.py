@@ -69,7 +69,7 @@ def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
     36
     """
     if isinstance(state, chunked.Message):
-        return chunked.to_bytes(state, fingerprint)
+        return chunked.message_to_bytes(state, fingerprint)
     number = next((number for number, kind in _KINDS.items() if type(state) is kind.state), None)
     if number is None:
         raise TypeError(f"state must be the state of a coder of jans, got {type_name(state)}.")
@@ -104,7 +104,11 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
     data = bytes(memoryview(data))
     header, at = _header.read(data, fingerprint)
     if header.coder == _header.CHUNKED:
-        return chunked.from_bytes(data, fingerprint)
+        if capacity is not None or spare:
+            raise ValueError(
+                "these bytes hold a jans.chunked.Message, which has no room to push: leave out capacity and spare."
+            )
+        return chunked.message_from_bytes(data, fingerprint)
     kind, batch = _KINDS.get(header.coder), header.dims
     variant = kind and next((v.name for v in kind.variants.values() if v.number == header.variant), None)
     if kind is None or (variant is None and (kind.variants or header.variant)):
@@ -115,6 +119,8 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
     settings = struct.unpack_from(f"<{len(kind.settings)}I", data, at)
     at += 4 * len(kind.settings)
     empty = _empty(header.coder, header.lanes, variant, settings)
+    if empty.lanes != header.lanes:
+        raise CodingError(f"these bytes are damaged or made up: a {empty.public_name} of {header.lanes} lanes.")
     streams = math.prod(batch)
     shapes = {name: (*batch, *getattr(empty, name).shape) for name in _numbers(empty)}
     end = at + 4 * (streams * len(empty.stacks) + sum(map(math.prod, shapes.values())))

@@ -1,6 +1,5 @@
 """Whether encoder and decoder compute with the same numbers: looked at before decoding, and after it."""
 
-import dataclasses
 import hashlib
 from typing import Any
 
@@ -14,14 +13,16 @@ from jans.status import CodingError, check, first_fault, sentence
 
 
 def fingerprint(tree: Any) -> int:
-    """64 bits that stand for all numbers of a pytree, for `jans.to_bytes(state, fingerprint=...)`.
+    """64 bits that stand for a pytree, for `jans.to_bytes(state, fingerprint=...)`.
 
-    Weights, tables, models, or what a network gives on an input that both sides know. The same tree has the same
-    fingerprint in every process; `docs/format.md` has the rule. Not secret: who wants two trees alike can make them.
+    For weights, tables, models, or the output of a network on an input that both sides know. The same tree has the same
+    fingerprint in every process; `docs/format.md` has the rule. Not cryptographic: collisions can be constructed on
+    purpose.
 
     Args:
-        tree: a pytree with concrete arrays, or numbers, for leaves. Their names, dtypes, shapes and bits count; static
-            fields, such as a model's precision, do not, nor do words of a coder that are not in use.
+        tree: a pytree with concrete arrays, or numbers, for leaves. Their names, dtypes, shapes and bits count, and the
+            classes and static fields, such as the precision, of models and coders. Words of a coder that are not in use
+            do not count.
 
     Raises:
         TypeError: for leaves that are neither, and inside `jit`, where there are no values.
@@ -30,12 +31,32 @@ def fingerprint(tree: Any) -> int:
     '0xcf9f19ed000ab4c4'
     """
     digest = hashlib.blake2b(digest_size=8)
-    for path, leaf in jax.tree.leaves_with_path(content(tree)):
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
-        array = _numbers(name, leaf)
-        digest.update(f"{name}:{array.dtype.name}{list(array.shape)}\n".encode())
-        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    _digest(digest, "", content(tree))
     return int.from_bytes(digest.digest(), "little")
+
+
+def _digest(digest: Any, name: str, tree: Any) -> None:
+    """Adds a tree to a digest, in the order of `jax.tree.leaves`."""
+    if hasattr(tree, "public_name"):
+        settings = "".join(f" {key}={_setting(getattr(tree, key))}" for key in tree.static)
+        digest.update(f"{name}={tree.public_name}{settings}\n".encode())
+    named = lambda part: part is not tree and hasattr(part, "public_name")
+    for path, part in jax.tree.leaves_with_path(tree, is_leaf=named):
+        own = "/".join(filter(None, (name, jax.tree_util.keystr(path, simple=True, separator="/"))))
+        if named(part):
+            _digest(digest, own, part)
+        else:
+            array = _numbers(own, part)
+            digest.update(f"{own}:{array.dtype.name}{list(array.shape)}\n".encode())
+            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+
+
+def _setting(value: Any) -> str:
+    """A static field as text. A function counts by its name alone, since its code has no form that lasts."""
+    if not callable(value):
+        return repr(value)
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def check_end(state: Any, start: Any) -> Any:
@@ -92,11 +113,7 @@ of the encoder.
 
 def _kind(state: CoderState) -> str:
     """What two coders must share so that their bits can be compared."""
-    settings = [
-        f"{field.name} {getattr(state, field.name)}"
-        for field in dataclasses.fields(state)  # type: ignore[arg-type]
-        if field.name not in state.ranks
-    ]
+    settings = [f"{name} {getattr(state, name)}" for name in state.static]
     settings += [f"lanes {state.lanes}", f"batch {state.status.shape}"]
     return f"{state.public_name} of {', '.join(settings)}"
 

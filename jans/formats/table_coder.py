@@ -1,4 +1,4 @@
-"""Tables, symbols and indexes in, byte strings out: what a learned codec does with every latent."""
+"""Tables, symbols and their rows in, byte strings out: what a learned codec does with every latent."""
 
 import dataclasses
 import functools
@@ -16,10 +16,10 @@ from jans.coders._rans_state import State, find_variant
 from jans.coders._state import pytree
 from jans.formats import byte_strings
 from jans.models import Bypass, Table
-from jans.status import OVERFLOW, CodingError, check
+from jans.status import CodingError, check
 
-_SPARE = 16
-"""Words beyond what symbols of the alphabets take at most, until values outside of them are seen to need more."""
+SPARE_WORDS = 16
+"""Beyond what symbols of the alphabets take at most, until values outside of them are seen to need more."""
 
 
 @pytree("jans.TableCoder", static=("variant", "lanes"))
@@ -36,11 +36,11 @@ class TableCoder:
 
     >>> cdf = jnp.array([[0, 40, 60, 64], [0, 2, 62, 64]])
     >>> coder = TableCoder(Bypass(Table(cdf, precision=6).prepare()))
-    >>> symbols, indexes = jnp.array([0, 1, -7, 0, 1]), jnp.array([0, 1, 1, 0, 1])
-    >>> data = coder.encode(symbols, indexes)
+    >>> symbols, index = jnp.array([0, 1, -7, 0, 1]), jnp.array([0, 1, 1, 0, 1])
+    >>> data = coder.encode(symbols, index)
     >>> len(data)
     8
-    >>> coder.decode(data, indexes)
+    >>> coder.decode(data, index)
     Array([ 0,  1, -7,  0,  1], dtype=int32)
     """
 
@@ -87,53 +87,80 @@ class TableCoder:
         tail = jnp.broadcast_to(jnp.asarray(tail, probs.dtype), (count,))
         rows = jnp.where(place < sizes[:, None], jnp.pad(probs, ((0, 0), (0, 1))), tail[:, None])
         table = Table(quantize.nearest(rows, precision, sizes + 1, ties="away"), precision=precision).prepare()
-        return cls(Bypass(table, sizes + 1, offset, bypass_precision), variant, lanes)
+        return cls(Bypass(table, sizes, offset, bypass_precision), variant, lanes)
 
-    def encode(self, symbols: Any, indexes: Any) -> Any:
-        """Symbols as a byte string, or a batch of messages as one string each.
+    def encode(self, symbols: Any, index: Any) -> bytes:
+        """Symbols as a byte string.
 
         Args:
-            symbols: integers [n] for one message, [streams, n] for a batch.
-            indexes: integers of a shape that broadcasts to that of the symbols, the row of each.
-
-        Returns:
-            bytes, or for a batch a list of bytes, which `jans.byte_strings.merge` joins.
+            symbols: integers [n].
+            index: integers of a shape that broadcasts to that of the symbols, the row of each.
 
         Raises:
             CodingError: when a symbol or an index has no place in the tables.
         """
-        symbols, indexes = _array("symbols", symbols), _array("indexes", indexes)
-        if symbols.ndim not in (1, 2):
-            raise ValueError(f"symbols must be [n] or [streams, n], got shape {symbols.shape}.")
-        v = find_variant(self.variant)
-        capacity = -(-symbols.shape[-1] * self.model.precision // v.word_bits) + _SPARE
-        state = _encode(self, symbols, indexes, capacity=capacity)
-        if (np.asarray(state.status) & OVERFLOW).any():
-            state = _encode(self, symbols, indexes, capacity=int(np.asarray(state.size).max()))
-        strings = byte_strings.to_strings(state)
-        return strings if symbols.ndim == 2 else strings[0]
+        symbols, index = _array("symbols", symbols), _array("index", index)
+        if symbols.ndim != 1:
+            raise ValueError(f"symbols must be one message [n], got shape {symbols.shape}. encode_batch takes many.")
+        return self.encode_batch(symbols[None], index)[0]
 
-    def decode(self, data: bytes | Sequence[bytes], indexes: Any) -> jax.Array:
+    def encode_batch(self, symbols: Any, index: Any) -> list[bytes]:
+        """A batch of messages as one byte string each, which `jans.byte_strings.merge` joins.
+
+        Args:
+            symbols: integers [streams, n].
+            index: integers of a shape that broadcasts to that of the symbols, the row of each.
+
+        Raises:
+            CodingError: when a symbol or an index has no place in the tables.
+        """
+        symbols, index = _array("symbols", symbols), _array("index", index)
+        if symbols.ndim != 2:
+            raise ValueError(f"symbols must be a batch [streams, n], got shape {symbols.shape}. encode takes one [n].")
+        v = find_variant(self.variant)
+        capacity = -(-symbols.shape[-1] * self.model.precision // v.word_bits) + SPARE_WORDS
+        encode = lambda room: _encode(self, symbols, index, capacity=room)
+        return byte_strings.to_strings(byte_strings.with_room(encode, capacity))
+
+    def decode(self, data: bytes, index: Any) -> jax.Array:
         """The inverse of `encode`.
 
         Args:
-            data: bytes for one message, or a list of bytes for a batch.
-            indexes: integers [n], or [streams, n] or [n] for a batch: as they were when encoding.
+            data: the bytes of one message.
+            index: integers [n], as they were when encoding.
 
         Returns:
-            int32 symbols, of the shape of the indexes, or [streams, n].
+            int32 symbols [n].
 
         Raises:
             CodingError: when the bytes do not hold just these symbols.
         """
-        single = isinstance(data, bytes)
-        strings: Sequence[bytes] = [data] if isinstance(data, bytes) else data
-        indexes = _array("indexes", indexes)
-        if indexes.ndim not in ((1,) if single else (1, 2)) or (indexes.ndim == 2 and len(indexes) != len(strings)):
-            wanted = "[n]" if single else f"[n] or [{len(strings)}, n]"
-            raise ValueError(f"indexes must be {wanted} for these data, got shape {indexes.shape}.")
+        index = _array("index", index)
+        if index.ndim != 1:
+            raise ValueError(f"index must be [n], a row for each symbol, got shape {index.shape}.")
+        return self._decode([data], index, single=True)
+
+    def decode_batch(self, strings: Sequence[bytes], index: Any) -> jax.Array:
+        """The inverse of `encode_batch`.
+
+        Args:
+            strings: the bytes of each message.
+            index: integers [streams, n], or [n] for all messages, as they were when encoding.
+
+        Returns:
+            int32 symbols [streams, n].
+
+        Raises:
+            CodingError: when the bytes do not hold just these symbols.
+        """
+        index = _array("index", index)
+        if index.ndim not in (1, 2) or (index.ndim == 2 and len(index) != len(strings)):
+            raise ValueError(f"index must be [n] or [{len(strings)}, n] for these strings, got shape {index.shape}.")
+        return self._decode(strings, index, single=False)
+
+    def _decode(self, strings: Sequence[bytes], index: Any, single: bool) -> jax.Array:
         states = self._open(strings)
-        head, size, status, symbols = _decode(self, states, indexes, single=single)
+        head, size, status, symbols = _decode(self, states, index, single=single)
         _check_end(dataclasses.replace(states, head=head, size=size, status=status))
         return symbols
 
@@ -141,11 +168,10 @@ class TableCoder:
         """A state to pop one message from, step by step; `pop` and `close` go on with it."""
         return jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), self._open([data]))
 
-    @jax.jit
-    def pop(self, state: State, indexes: jax.Array) -> tuple[State, jax.Array]:
-        """The next symbols, int32 of the shape of the indexes: for models that depend on what was decoded before. Pure,
+    def pop(self, state: State, index: jax.Array) -> tuple[State, jax.Array]:
+        """The next symbols, int32 of the shape of the index: for models that depend on what was decoded before. Pure,
         for `jit` and `scan`. All steps but the last have a multiple of `lanes` symbols where `encode` had them all."""
-        return rans.pop(state, self.model.at(indexes))
+        return rans.pop(state, self.model.at(index))
 
     def close(self, state: State) -> None:
         """Checks that all of a message was popped and that nothing went wrong.
@@ -155,10 +181,9 @@ class TableCoder:
         """
         _check_end(jax.tree.map(lambda leaf: leaf[None], state))
 
-    @jax.jit
-    def push(self, state: State, symbols: jax.Array, indexes: jax.Array) -> State:
+    def push(self, state: State, symbols: jax.Array, index: jax.Array) -> State:
         """Puts symbols below those that are there: the last step of a message is pushed first."""
-        return rans.push(state, self.model.at(indexes), symbols)
+        return rans.push(state, self.model.at(index), symbols)
 
     def init(self, capacity: int) -> State:
         """An empty state with room for so many words, to push on."""
@@ -184,18 +209,16 @@ def _array(name: str, values: Any) -> Any:
 
 
 @functools.partial(jax.jit, static_argnames=("capacity",))
-def _encode(coder: TableCoder, symbols: jax.Array, indexes: jax.Array, capacity: int) -> State:
+def _encode(coder: TableCoder, symbols: jax.Array, index: jax.Array, capacity: int) -> State:
     symbols = check_symbols(symbols)
-    indexes = jnp.broadcast_to(indexes, symbols.shape)
-    return jax.vmap(lambda s, k: coder.push(coder.init(capacity), s, k))(
-        jnp.atleast_2d(symbols), jnp.atleast_2d(indexes)
-    )
+    index = jnp.broadcast_to(index, symbols.shape)
+    return jax.vmap(lambda s, k: coder.push(coder.init(capacity), s, k))(symbols, index)
 
 
 @functools.partial(jax.jit, static_argnames=("single",))
-def _decode(coder: TableCoder, states: State, indexes: jax.Array, single: bool) -> tuple[jax.Array, ...]:
-    indexes = jnp.broadcast_to(indexes, (len(states.size), indexes.shape[-1]))
-    states, symbols = jax.vmap(coder.pop)(states, indexes)
+def _decode(coder: TableCoder, states: State, index: jax.Array, single: bool) -> tuple[jax.Array, ...]:
+    index = jnp.broadcast_to(index, (len(states.size), index.shape[-1]))
+    states, symbols = jax.vmap(coder.pop)(states, index)
     return states.head, states.size, states.status, symbols[0] if single else symbols
 
 
@@ -206,5 +229,5 @@ def _check_end(states: State) -> None:
     if rest.any():
         raise CodingError(
             f"message {int(np.flatnonzero(rest)[0])} of {rest.size} goes on after its last symbol. Decode as many "
-            "symbols as were encoded, with the same tables and indexes."
+            "symbols as were encoded, with the same tables and index."
         )

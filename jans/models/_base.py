@@ -13,7 +13,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 
-from jans._checks import Shape, check_fit, tuples
+from jans._checks import Shape, brief, check_fit, tuples
 
 DEFAULT_PRECISION = 24
 
@@ -95,6 +95,19 @@ class Model(abc.ABC):
                 "and the last symbol."
             ) from None
 
+    @property
+    def max_bits(self) -> int:
+        """The largest number of bits that a symbol with a code can take."""
+        return self.precision * max(self.parts, 1)
+
+    def settings(self) -> dict[str, Any]:
+        """The parameters by name, as `repr` shows them; None for one that is not shown."""
+        return {name: getattr(self, name) for name in (*self.leaves, *self.static)}
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={brief(value)}" for name, value in self.settings().items() if value is not None)
+        return f"{self.public_name}({', '.join(shown)})"
+
     @abc.abstractmethod
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Intervals of symbols.
@@ -104,8 +117,7 @@ class Model(abc.ABC):
 
         Returns:
             start, freq: uint32 arrays of that shape. Where there is no interval freq is 0, and start is the status bit
-                that
-            says why: `BAD_SYMBOL` outside of the support, `BAD_MODEL` where the parameters are no distribution.
+            that says why: `BAD_SYMBOL` outside of the support, `BAD_MODEL` where the parameters are no distribution.
         """
 
     @abc.abstractmethod

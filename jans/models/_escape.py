@@ -10,7 +10,7 @@ from jans.models.table import Table
 from jans.models.uniform import Uniform
 
 ENDS = ("low", "high", "both")
-LEAST, MOST = np.int32(-(2**31)), np.int32(2**31 - 1)
+MIN_INT32, MAX_INT32 = np.int32(-(2**31)), np.int32(2**31 - 1)
 
 _LENGTH_BITS = 6
 # Row k is for numbers of 0 ... k significant bits: each length above 0 has one place of 64, and 0 has all others.
@@ -38,42 +38,46 @@ def _piece(number: jax.Array, j: int) -> jax.Array:
 
 
 class Number(_base.Composite):
-    """Numbers 0 ... most: how many of their bits are significant, then the bits that follow the leading one.
+    """Numbers 0 ... largest: how many of their bits are significant, then the bits that follow the leading one.
 
     A number of b > 0 significant bits costs 6 bits for b and b - 1 for the rest; 0 costs what the other lengths leave,
-    less than 1 bit, and nothing where most is 0. Every coder state pops as a number in this range, and only as one, so
-    that bits-back coding gets its bits back.
+    less than 1 bit, and nothing where largest is 0. Every coder state pops as a number in this range, and only as one,
+    so that bits-back coding gets its bits back.
 
     Args:
-        most: uint32, of the shape of the symbols. These are int32, with the bits of the number.
+        largest: uint32, of the shape of the symbols. These are int32, with the bits of the number.
     """
 
-    leaves = ("most",)
+    leaves = ("largest",)
     static = ("precision",)
     parts = 1 + len(_PIECES)
 
-    def __init__(self, most: jax.Array):
-        self.most, self.precision = most, _PIECE_BITS
+    def __init__(self, largest: jax.Array):
+        self.largest, self.precision = largest, _PIECE_BITS
 
     @property
     def shape(self) -> Shape:
-        return self.most.shape
+        return self.largest.shape
+
+    @property
+    def max_bits(self) -> int:
+        return _LENGTH_BITS + len(_PIECES) * _PIECE_BITS
 
     @property
     def certain(self) -> jax.Array:
-        return (self.most == 0).all()
+        return (self.largest == 0).all()
 
     def part(self, k: int, values: tuple[jax.Array, ...]) -> _base.Model:
         if k == 0:
-            return Table(_LENGTHS, _length(self.most), _LENGTH_BITS)
+            return Table(_LENGTHS, _length(self.largest), _LENGTH_BITS)
         length, *higher = values
         j = _PIECES[k - 1]
-        # As long as all before it equals most, a piece ends where that of most does.
-        tight = length == _length(self.most)
+        # As long as all before it equals largest, a piece ends where that of largest does.
+        tight = length == _length(self.largest)
         for i, value in zip(_PIECES, higher, strict=False):
-            tight &= value == _piece(self.most, i)
+            tight &= value == _piece(self.largest, i)
         free = jnp.left_shift(1, jnp.clip(length - 1 - _PIECE_BITS * j, 0, _PIECE_BITS))
-        return Uniform(jnp.where(tight, _piece(self.most, j) + 1, free), _PIECE_BITS)
+        return Uniform(jnp.where(tight, _piece(self.largest, j) + 1, free), _PIECE_BITS)
 
     def split(self, symbols: jax.Array) -> tuple[jax.Array, ...]:
         number = jax.lax.bitcast_convert_type(_base.check_symbols(symbols, self.shape), jnp.uint32)
@@ -113,6 +117,10 @@ class Escape(_base.Composite):
     def shape(self) -> Shape:
         return self.model.shape
 
+    @property
+    def max_bits(self) -> int:
+        return self.model.max_bits + Number(jnp.uint32(0)).max_bits
+
     def _meets(self, values: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Where values are an open end: the low one, the high one."""
         low, high = self.model.bounds
@@ -122,9 +130,9 @@ class Escape(_base.Composite):
         if k == 0:
             return self.model
         is_low, is_high = self._meets(values[0])
-        above = jnp.where(is_low, -1, MOST - values[0])  # a single symbol is both ends: above it lie all, modulo 2**32
-        most = jnp.where(is_high, above, jnp.where(is_low, values[0] - LEAST, 0))
-        return Number(jax.lax.bitcast_convert_type(most, jnp.uint32))
+        above = jnp.where(is_low, -1, MAX_INT32 - values[0])
+        largest = jnp.where(is_high, above, jnp.where(is_low, values[0] - MIN_INT32, 0))
+        return Number(jax.lax.bitcast_convert_type(largest, jnp.uint32))
 
     def split(self, symbols: jax.Array) -> tuple[jax.Array, ...]:
         symbols = _base.check_symbols(symbols, self.shape)

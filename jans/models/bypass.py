@@ -18,7 +18,7 @@ LEFT_OUT = -1
 class Bypass(_base.Model):
     """A table for all int32 values: the last symbol of a row's alphabet says that a number follows.
 
-    A value stands at place `v = value - offset[k]` of its row k, whose escape symbol has place `e = sizes[k] - 1`.
+    A value stands at place `v = value - offset[k]` of its row k, whose escape symbol has place `e = sizes[k]`.
     Places 0 ... e - 1 have symbols of their own. All other values are coded as the escape symbol and the number
     `2 (v - e)` for v >= e or `-2 v - 1` for v < 0: digits of b = `bypass_precision` bits, the lowest first, behind
     their count, which itself is in digits, as many of `2**b - 1` as it has and then what is left.
@@ -30,8 +30,9 @@ class Bypass(_base.Model):
     Args:
         table: the rows, and the index of each symbol's row. An index of -1 leaves a place out: nothing is coded there,
             and 0 is popped.
-        sizes: integers [K], or one for all rows: symbols of the alphabet, the escape symbol included; by default all
-            that rows have. Those beyond are never coded, and popping one sets `BAD_DATA`.
+        sizes: integers [K], or one for all rows: how many places have symbols of their own; the escape symbol follows
+            them. By default all places but the last. Symbols behind the escape symbol are never coded, and popping one
+            sets `BAD_DATA`.
         offset: integers [K], or one for all rows: the value at place 0.
         bypass_precision: bits of a digit, 1 to 16, and at most the precision that the coder's variant has room for;
             static.
@@ -59,12 +60,17 @@ class Bypass(_base.Model):
                 f"bypass_precision must be an integer from 1 to {MAX_DIGIT_BITS}, got {bypass_precision!r}."
             )
         self.table, self.precision, self.bypass_precision = table, table.precision, int(bypass_precision)
-        self.escape_place = check_rows("sizes", n if sizes is None else sizes, count) - 1
+        self.escape_place = check_rows("sizes", n - 1 if sizes is None else sizes, count)
         self.offset = check_rows("offset", offset, count)
 
     @property
     def shape(self) -> Shape:
         return self.table.shape
+
+    @property
+    def max_bits(self) -> int:
+        digits = -(-33 // self.bypass_precision)
+        return self.precision + (digits + digits // (2**self.bypass_precision - 1) + 1) * self.bypass_precision
 
     def at(self, index: Any) -> "Bypass":
         """This model for symbols of other rows; what was prepared is kept."""

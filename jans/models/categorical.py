@@ -10,7 +10,7 @@ from jans import quantize
 from jans._checks import Shape, check_fit, check_precision
 from jans.models import _base, _family, _rows
 
-RULES = ("fast", "lazy", "perfect")
+RULES = ("fast", "perfect")
 
 
 class Categorical(_rows.RowsModel):
@@ -21,8 +21,7 @@ class Categorical(_rows.RowsModel):
             the shape of the symbols.
         logits: instead of probs, log probabilities up to a constant; quantised in integer arithmetic.
         rule: how probs become integers, by one of constriction's rules: `"fast"` in the dtype of probs, or `"perfect"`
-            in float64, which costs more time and, of all integers, the fewest bits. `"lazy"` is another name of
-            `"fast"`: the integers are the same, and probs that code one symbol each are never made into a table.
+            in float64, which costs more time and, of all integers, the fewest bits.
         mask: bool, of a shape that broadcasts to that of probs or logits. Where it is False there is no symbol: it is
             never decoded, pushing it sets `BAD_SYMBOL`, and its probability is not looked at.
         precision: bits of the frequencies.
@@ -81,7 +80,7 @@ class Categorical(_rows.RowsModel):
         values = jax.lax.stop_gradient(self._given)
         if self.logits is not None:
             return quantize.logits(values, self.precision, self.mask)
-        return (quantize.perfect if self.rule == "perfect" else quantize.probs)(values, self.precision, self.mask)
+        return (quantize.perfect if self.rule == "perfect" else quantize.fast)(values, self.precision, self.mask)
 
     @property
     def _given(self) -> jax.Array:

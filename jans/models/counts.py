@@ -10,32 +10,35 @@ from jans._checks import Shape
 from jans.models import _base, _family
 from jans.models._family import Bound
 
-MOST_SUMMED = 2**16 - 1
+MAX_SUMMED = 2**16 - 1
 
 
 class CountModel(_family.FamilyModel):
-    """A model on 0 ... most, given as an int for all symbols or as an int32 array with a value for each."""
+    """A model on 0 ... high, given as an int for all symbols or as an int32 array with a value for each."""
 
     static = ("known", "precision")
     ends = "high"
-    most_leaf: jax.Array | None
+    traced_high: jax.Array | None
     known: tuple[int | None, ...]
 
     @property
-    def most(self) -> Bound:
+    def high(self) -> Bound:
         """The highest symbol."""
-        return _family.joined(self.known[0], self.most_leaf)
+        return _family.joined(self.known[0], self.traced_high)
 
     @property
     def bounds(self) -> tuple[Bound, Bound]:
-        return 0, self.most
+        return 0, self.high
 
-    def set_most(self, name: str, most: Any, limit: int, precision: int, *parameters: jax.Array) -> list[jax.Array]:
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "known": None, "traced_high": None, "high": self.high}
+
+    def set_high(self, name: str, high: Any, limit: int, precision: int, *parameters: jax.Array) -> list[jax.Array]:
         """Takes the highest symbol, and returns the parameters in the shape that all have together."""
-        bound = _family.check_integer(name, most, 0, limit)
+        bound = _family.check_integer(name, high, 0, limit)
         self.precision = _family.check_size(name, bound + 1 if isinstance(bound, int) else None, precision)
         shape, together = _family.broadcast((bound,), *(p.shape for p in parameters))
-        self.known, (self.most_leaf,) = _family.split(*together)
+        self.known, (self.traced_high,) = _family.split(*together)
         return [jnp.broadcast_to(p, shape) for p in parameters]
 
     @property
@@ -44,7 +47,7 @@ class CountModel(_family.FamilyModel):
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
         parameters = (getattr(self, name) for name in self.leaves[1:])
-        return _family.flat(self.shape, shape, self.most), *_base.flat_parameters(self.shape, shape, *parameters)
+        return _family.flat(self.shape, shape, self.high), *_base.flat_parameters(self.shape, shape, *parameters)
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
         """Log probability of symbols of the support, smooth in the parameters."""
@@ -52,9 +55,9 @@ class CountModel(_family.FamilyModel):
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = _base.check_symbols(symbols, self.shape)
-        inside = (symbols >= 0) & (symbols <= self.most)
-        mass = jnp.exp(self.log_mass(jnp.clip(symbols, 0, self.most)))
-        return _family.log_floored(mass, self.most + 1, self.precision, inside)
+        inside = (symbols >= 0) & (symbols <= self.high)
+        mass = jnp.exp(self.log_mass(jnp.clip(symbols, 0, self.high)))
+        return _family.log_floored(mass, self.high + 1, self.precision, inside)
 
 
 def _log_choose(n: Bound, k: jax.Array) -> jax.Array:
@@ -83,14 +86,14 @@ class Binomial(CountModel):
     """
 
     family = "binomial"
-    leaves = ("most_leaf", "prob")
+    leaves = ("traced_high", "prob")
 
     def __init__(self, trials: Any, prob: Any, precision: int = _base.DEFAULT_PRECISION):
-        (self.prob,) = self.set_most("trials", trials, 2**31 - 2, precision, _base.check_floats("prob", prob))
+        (self.prob,) = self.set_high("trials", trials, 2**31 - 2, precision, _base.check_floats("prob", prob))
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
         k = symbols.astype(self.prob.dtype)
-        return _log_choose(self.most, k) + _scaled_log(k, self.prob) + _scaled_log(self.most - k, 1 - self.prob)
+        return _log_choose(self.high, k) + _scaled_log(k, self.prob) + _scaled_log(self.high - k, 1 - self.prob)
 
 
 class BetaBinomial(CountModel):
@@ -109,16 +112,16 @@ class BetaBinomial(CountModel):
     """
 
     family = "beta_binomial"
-    leaves = ("most_leaf", "alpha", "beta")
+    leaves = ("traced_high", "alpha", "beta")
 
     def __init__(self, trials: Any, alpha: Any, beta: Any, precision: int = _base.DEFAULT_PRECISION):
         parameters = _base.check_floats("alpha", alpha), _base.check_floats("beta", beta)
-        self.alpha, self.beta = self.set_most("trials", trials, MOST_SUMMED, precision, *parameters)
+        self.alpha, self.beta = self.set_high("trials", trials, MAX_SUMMED, precision, *parameters)
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
         k = symbols.astype(self.alpha.dtype)
-        above = betaln(k + self.alpha, self.most - k + self.beta)
-        return _log_choose(self.most, k) + above - betaln(self.alpha, self.beta)
+        above = betaln(k + self.alpha, self.high - k + self.beta)
+        return _log_choose(self.high, k) + above - betaln(self.alpha, self.beta)
 
 
 class Poisson(CountModel):
@@ -137,22 +140,22 @@ class Poisson(CountModel):
     """
 
     family = "poisson"
-    leaves = ("most_leaf", "rate")
+    leaves = ("traced_high", "rate")
 
     def __init__(self, rate: Any, high: Any, precision: int = _base.DEFAULT_PRECISION):
-        (self.rate,) = self.set_most("high", high, MOST_SUMMED, precision, _base.check_floats("rate", rate))
+        (self.rate,) = self.set_high("high", high, MAX_SUMMED, precision, _base.check_floats("rate", rate))
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
         k = symbols.astype(self.rate.dtype)
         return k * jnp.log(self.rate) - self.rate - gammaln(k + 1) - self._log_inside()
 
     def _log_inside(self) -> jax.Array:
-        """Log probability of at most `most`; where that underflows, by the last masses, which fall by most / rate."""
-        most = self.most + jnp.zeros_like(self.rate)
-        inside = gammaincc(most + 1, self.rate)
+        """Log probability of at most `high`; where that underflows, by the last masses, which fall by high / rate."""
+        high = self.high + jnp.zeros_like(self.rate)
+        inside = gammaincc(high + 1, self.rate)
         tiny = inside < 1e-30
-        rate = jnp.where(tiny, self.rate, most + 1)
-        last = most * jnp.log(rate) - rate - gammaln(most + 1) - jnp.log1p(-most / rate)
+        rate = jnp.where(tiny, self.rate, high + 1)
+        last = high * jnp.log(rate) - rate - gammaln(high + 1) - jnp.log1p(-high / rate)
         return jnp.where(tiny, last, jnp.log(jnp.where(tiny, 1.0, inside)))
 
 
@@ -171,12 +174,12 @@ class Geometric(CountModel):
     """
 
     family = "geometric"
-    leaves = ("most_leaf", "prob")
+    leaves = ("traced_high", "prob")
 
     def __init__(self, prob: Any, high: Any, precision: int = _base.DEFAULT_PRECISION):
-        (self.prob,) = self.set_most("high", high, 2**31 - 2, precision, _base.check_floats("prob", prob))
+        (self.prob,) = self.set_high("high", high, 2**31 - 2, precision, _base.check_floats("prob", prob))
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
         k = symbols.astype(self.prob.dtype)
         failures = jnp.where(k == 0, 0.0, k * jnp.log1p(-jnp.where(k == 0, 0.0, self.prob)))
-        return failures + jnp.where(symbols >= self.most, 0.0, jnp.log(self.prob))
+        return failures + jnp.where(symbols >= self.high, 0.0, jnp.log(self.prob))

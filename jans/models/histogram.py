@@ -48,7 +48,7 @@ class Histogram(_spans.SpanModel):
             raise ValueError("a histogram has at most 31 bits of precision, got 32.")
         self.set_span(whole[0], whole[-1] - 1, precision)
         self.edges = tuple(whole)
-        shares = quantize.probs(jax.lax.stop_gradient(self.masses), 31)
+        shares = quantize.fast(jax.lax.stop_gradient(self.masses), 31)
         places = _spans.share(shares, 2**self.precision - self.size) + jnp.asarray(self._first, jnp.uint32)
         self.places = jnp.where(shares[..., -1:] == _spans.ONE, places, jnp.uint32(2**32 - 1))
 

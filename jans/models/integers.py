@@ -32,6 +32,10 @@ class SupportModel(_family.FamilyModel):
         low, high = self.bounds
         return high - low + 1
 
+    def settings(self) -> dict[str, Any]:
+        low, high = self.bounds
+        return {**super().settings(), "support": None, "low": low, "high": high}
+
     def set_support(self, low: Any, high: Any, precision: int, *shapes: Shape) -> Shape:
         """Takes the support, and returns its common shape with those of the parameters."""
         bounds = (
@@ -106,7 +110,7 @@ class LocationScale(SupportModel):
 
 @_family.documented(RULE)
 class Gaussian(LocationScale):
-    """A Gaussian on integers: F(z) = (1 + erf(z / sqrt(2))) / 2, z = (x - mean) / scale.
+    """A Gaussian on integers: F(z) = (1 + erf(z / sqrt(2))) / 2, z = (x - loc) / scale.
 
     >>> Gaussian(0.3, 1.0, low=-1, high=1, precision=8).interval(jnp.arange(-1, 2))
     (Array([  0,  54, 148], dtype=uint32), Array([ 54,  94, 108], dtype=uint32))

@@ -16,10 +16,10 @@ from jans.reference import tables
 class BinnedGaussian(_family.FamilyModel):
     """Symbols are the bins between fixed edges, with the mass that a Gaussian has there.
 
-    `left(k) = floor(Phi((edge_k - mean) / scale) * (2**precision - n)) + k`, Phi in fixed point (`csrc/core/models/fixed.h`).
+    `left(k) = floor(Phi((edge_k - loc) / scale) * (2**precision - n)) + k`, Phi in fixed point (`csrc/core/models/fixed.h`).
 
     Args:
-        mean, scale: floats of the shape of the symbols; a mean that is not finite, or a scale that is not a positive
+        loc, scale: floats of the shape of the symbols; a loc that is not finite, or a scale that is not a positive
             normal float32, sets `BAD_MODEL`.
         edges: float32 [n + 1], not falling; shared by all symbols. The outer two stand for minus and plus infinity.
         precision: bits of the frequencies.
@@ -30,14 +30,12 @@ class BinnedGaussian(_family.FamilyModel):
     """
 
     family = "binned_gaussian"
-    leaves = ("mean", "scale", "edges")
+    leaves = ("loc", "scale", "edges")
     shared = ("edges",)
     ends = "high"
 
-    def __init__(self, mean: Any, scale: Any, edges: Any, precision: int = _base.DEFAULT_PRECISION):
-        self.mean, self.scale = jnp.broadcast_arrays(
-            _base.check_single("mean", mean), _base.check_single("scale", scale)
-        )
+    def __init__(self, loc: Any, scale: Any, edges: Any, precision: int = _base.DEFAULT_PRECISION):
+        self.loc, self.scale = jnp.broadcast_arrays(_base.check_single("loc", loc), _base.check_single("scale", scale))
         self.edges = _base.check_single("edges", edges)
         if self.edges.ndim != 1 or self.edges.size < 3:
             raise ValueError(f"edges must be one axis of three or more, got shape {self.edges.shape}.")
@@ -49,14 +47,14 @@ class BinnedGaussian(_family.FamilyModel):
 
     @property
     def shape(self) -> Shape:
-        return self.mean.shape
+        return self.loc.shape
 
     @property
     def bounds(self) -> tuple[int, int]:
         return 0, self.edges.size - 2
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
-        return *_base.flat_parameters(self.shape, shape, self.mean, self.scale), self.edges
+        return *_base.flat_parameters(self.shape, shape, self.loc, self.scale), self.edges
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = _base.check_symbols(symbols, self.shape)
@@ -65,7 +63,7 @@ class BinnedGaussian(_family.FamilyModel):
         # Infinite edges stay out of the arithmetic: their derivatives would be no numbers.
         edges = self.edges.at[jnp.array([0, n])].set(0.0)
         first, last = at == 0, at == n - 1
-        low, high = (edges[at] - self.mean) / self.scale, (edges[at + 1] - self.mean) / self.scale
+        low, high = (edges[at] - self.loc) / self.scale, (edges[at + 1] - self.loc) / self.scale
         mass = _family.mass_between(ndtr, low, high, first, last)
         return _family.log_floored(mass, n, self.precision, (symbols >= 0) & (symbols < n))
 
@@ -94,9 +92,9 @@ class NormalGrid:
         """The standard normal on this grid: all bins equally likely."""
         return Uniform(2**self.bits, precision=self.bits)
 
-    def posterior(self, mean: Any, scale: Any, precision: int = _base.DEFAULT_PRECISION) -> BinnedGaussian:
+    def posterior(self, loc: Any, scale: Any, precision: int = _base.DEFAULT_PRECISION) -> BinnedGaussian:
         """Gaussians on this grid, one for each latent."""
-        return BinnedGaussian(mean, scale, self.edges, precision)
+        return BinnedGaussian(loc, scale, self.edges, precision)
 
     def value(self, symbols: jax.Array) -> jax.Array:
         """The centres (float32) of bins."""

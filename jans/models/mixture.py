@@ -1,6 +1,6 @@
 """Mixtures on integers, the likelihoods of 8-bit pixels."""
 
-from typing import Any, Self
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +15,11 @@ MAX_COMPONENTS = 16
 
 RULE = """
     `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for the n = high - low + 1 symbols, with
-    `F(x) = sum_j softmax(logits)_j * component((x - mean_j) / scale_j)`, in fixed point (`csrc/core/models/fixed.h`). The
+    `F(x) = sum_j softmax(logits)_j * component((x - loc_j) / scale_j)`, in fixed point (`csrc/core/models/fixed.h`). The
     tails belong to the end symbols.
 
     Args:
-        logits, mean, scale: floats [..., components], 1 to 16 components, in units of the symbols; taken as float32.
+        logits, loc, scale: floats [..., components], 1 to 16 components, in units of the symbols; taken as float32.
             Leading dimensions are the shape of the symbols. NaN, infinite or non-positive parameters set `BAD_MODEL`;
             the logit of a single component, whose weight is 1, is not looked at.
         low, high: the support, ints or int32 arrays of the shape of the symbols, which are the integers themselves;
@@ -31,21 +31,21 @@ RULE = """
 class Mixture(SupportModel):
     """A mixture of symmetric distributions; a subclass gives its kernels and a component's smooth F."""
 
-    leaves = ("logits", "mean", "scale", "low", "high")
+    leaves = ("logits", "loc", "scale", "low", "high")
     static = ("support", "precision")
     limits = (-(2**22), 2**22)
 
     def __init__(
         self,
         logits: Any,
-        mean: Any,
+        loc: Any,
         scale: Any,
         low: Any = 0,
         high: Any = 255,
         precision: int = _base.DEFAULT_PRECISION,
     ):
         arrays = jnp.broadcast_arrays(
-            _base.check_single("logits", logits), _base.check_single("mean", mean), _base.check_single("scale", scale)
+            _base.check_single("logits", logits), _base.check_single("loc", loc), _base.check_single("scale", scale)
         )
         if arrays[0].ndim < 1 or not 1 <= arrays[0].shape[-1] <= MAX_COMPONENTS:
             raise ValueError(
@@ -54,24 +54,7 @@ class Mixture(SupportModel):
             )
         shape = self.set_support(low, high, precision, arrays[0].shape[:-1])
         full = (*shape, arrays[0].shape[-1])
-        self.logits, self.mean, self.scale = (jnp.broadcast_to(a, full) for a in arrays)
-
-    @classmethod
-    def single(
-        cls, mean: Any, scale: Any, low: Any = 0, high: Any = 255, precision: int = _base.DEFAULT_PRECISION
-    ) -> Self:
-        """One component: a distribution for every symbol in fixed point, the one that is coded fastest.
-
-        Args:
-            mean, scale: floats that broadcast to the shape of the symbols.
-            low, high, precision: as for the class.
-
-        >>> model = GaussianMixture.single(jnp.array([0.0, 7.5]), jnp.array([1.0, 3.0]), low=-20, high=20, precision=16)
-        >>> model.interval(jnp.array([0, 9]))
-        (Array([20227, 41327], dtype=uint32), Array([25081,  7660], dtype=uint32))
-        """
-        mean, scale = _base.check_single("mean", mean)[..., None], _base.check_single("scale", scale)[..., None]
-        return cls(jnp.zeros((1,), jnp.float32), mean, scale, low, high, precision)
+        self.logits, self.loc, self.scale = (jnp.broadcast_to(a, full) for a in arrays)
 
     @property
     def shape(self) -> Shape:
@@ -81,13 +64,13 @@ class Mixture(SupportModel):
         logits = self.logits
         if logits.shape[-1] == 1:
             logits = jnp.zeros((1, 1), jnp.float32)  # its weight is 1
-            mean, scale = _base.flat_parameters(self.shape, shape, self.mean, self.scale)
+            loc, scale = _base.flat_parameters(self.shape, shape, self.loc, self.scale)
         else:
-            logits, mean, scale = _base.flat_parameters(self.shape, shape, logits, self.mean, self.scale)
-        return logits, mean, scale, *self.support_operands(shape)
+            logits, loc, scale = _base.flat_parameters(self.shape, shape, logits, self.loc, self.scale)
+        return logits, loc, scale, *self.support_operands(shape)
 
     def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
-        centre = symbols[..., None].astype(jnp.float32) - self.mean
+        centre = symbols[..., None].astype(jnp.float32) - self.loc
         masses = self.mass_around(centre, self.scale, first[..., None], last[..., None])
         return (jax.nn.softmax(self.logits, -1) * masses).sum(-1)
 
@@ -111,3 +94,38 @@ class GaussianMixture(Mixture):
 
     family = "gaussian_mixture"
     cdf = staticmethod(ndtr)
+
+
+def _one_component(loc: Any, scale: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The parameters of mixtures of one component."""
+    loc, scale = _base.check_single("loc", loc), _base.check_single("scale", scale)
+    return jnp.zeros((1,), jnp.float32), loc[..., None], scale[..., None]
+
+
+class FixedPointGaussian(GaussianMixture):
+    """A Gaussian on integers in fixed point: the model of a location and a scale for each symbol that is coded fastest.
+
+    It is a `GaussianMixture` of one component. `Gaussian` is computed in float64 instead, with constriction's integers.
+
+    Args:
+        loc, scale: floats that broadcast to the shape of the symbols, in units of the symbols; taken as float32.
+        low, high, precision: as for `GaussianMixture`.
+
+    >>> model = FixedPointGaussian(jnp.array([0.0, 7.5]), jnp.array([1.0, 3.0]), low=-20, high=20, precision=16)
+    >>> model.interval(jnp.array([0, 9]))
+    (Array([20227, 41327], dtype=uint32), Array([25081,  7660], dtype=uint32))
+    """
+
+    def __init__(self, loc: Any, scale: Any, low: Any = 0, high: Any = 255, precision: int = _base.DEFAULT_PRECISION):
+        super().__init__(*_one_component(loc, scale), low, high, precision)
+
+
+class FixedPointLogistic(LogisticMixture):
+    """A logistic distribution on integers in fixed point: a `LogisticMixture` of one component.
+
+    Args:
+        loc, scale, low, high, precision: as for `FixedPointGaussian`.
+    """
+
+    def __init__(self, loc: Any, scale: Any, low: Any = 0, high: Any = 255, precision: int = _base.DEFAULT_PRECISION):
+        super().__init__(*_one_component(loc, scale), low, high, precision)

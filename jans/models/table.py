@@ -22,9 +22,9 @@ class Table(_rows.RowsModel):
     """Symbols coded with row `index` of a table of cumulative frequencies.
 
     Args:
-        cdf: unsigned integers [K, n + 1]; each row rises from 0 to 2**precision. Equal neighbours are symbols of
-            probability zero: they are never decoded, and pushing one sets `BAD_SYMBOL`. Under `jax.vmap` all streams
-            share the table.
+        cdf: unsigned integers [K, n + 1], or [n + 1] for one row; each row rises from 0 to 2**precision. Equal
+            neighbours are symbols of probability zero: they are never decoded, and pushing one sets `BAD_SYMBOL`.
+            Under `jax.vmap` all streams share the table.
         index: integers of the shape of the symbols, 0 ... K - 1; one outside sets `BAD_MODEL`.
         precision: bits of the frequencies.
 
@@ -45,6 +45,8 @@ class Table(_rows.RowsModel):
     shared = ("cdf", "guide", "alias", "remap")
 
     def __init__(self, cdf: Any, index: Any = 0, precision: int = _base.DEFAULT_PRECISION):
+        cdf = cdf if isinstance(cdf, jax.Array) else np.asarray(cdf)
+        cdf = cdf[None] if cdf.ndim == 1 else cdf
         shape = jnp.shape(cdf)
         if len(shape) != 2 or shape[0] < 1 or shape[1] < 2 or not jnp.issubdtype(jnp.result_type(cdf), jnp.integer):
             raise ValueError(

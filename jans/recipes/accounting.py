@@ -145,21 +145,20 @@ class Account:
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize="small")
 
 
-def account(codec: Codec, state: State, data: Any, each: bool = False) -> tuple[State, Account]:
+def account(codec: Codec, state: State, data: Any) -> tuple[State, Account]:
     """Pushes data and books the bits of every `named` part of the codec.
 
     Args:
         codec: of the data.
-        state: coders to push on, one or a batch [streams]; data then lead with that axis.
+        state: stack coders (`jans.rans`) to push on, one or a batch [streams]; data then lead with that axis.
         data: what `codec.push` takes.
-        each: whether the leaves of data lead with (another) axis of data that the codec takes one at a time; they are
-            pushed from the last to the first, as by `repeat`.
 
     Returns:
-        The state with the data, and the account: bits [streams,] [data,] [names].
+        The state with the data, and the account: bits [streams,] [names].
 
     Raises:
         CodingError: when the state is not clean afterwards.
+        TypeError: for the state of another coder.
 
     >>> from jans import models, rans
     >>> part = named("digits", rans.codec(models.Uniform(8), shape=(2,)))
@@ -167,30 +166,48 @@ def account(codec: Codec, state: State, data: Any, each: bool = False) -> tuple[
     >>> round(books.total["digits"], 3)
     6.0
     """
-    check_kind(state, State)
-    batch = state.size.ndim
-    if batch > 1:
-        raise ValueError(f"state must be one coder or a batch [streams], got a batch of shape {state.size.shape}.")
+    batch = _check_batch(state)
+    after, books = account_each(codec, state, jax.tree.map(lambda leaf: jnp.expand_dims(leaf, batch), data))
+    return after, dataclasses.replace(books, bits=books.bits.squeeze(-2))
+
+
+def account_each(codec: Codec, state: State, data: Any) -> tuple[State, Account]:
+    """As `account`, for data that the codec takes one at a time, with the bits of each.
+
+    Args:
+        codec: of one datum.
+        state: as for `account`.
+        data: their leaves lead with an axis of data, behind that of the streams. They are pushed from the last to the
+            first, as by `repeat`.
+
+    Returns:
+        The state with the data, and the account: bits [streams,] [data] [names].
+    """
+    batch = _check_batch(state)
     widened = lambda tree: tree if batch else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], tree)
     states, all_data = widened(state), widened(data)
-    lead = 2 if each else 1
-    names = _names(codec, _structs(states, 1), _structs(all_data, lead))
-    after, *counts = _with_constants_as_arguments(jax.vmap(functools.partial(_push, codec, names, each)))(
-        states, all_data
-    )
+    names = _names(codec, _structs(states, 1), _structs(all_data, 2))
+    after, *counts = _with_constants_as_arguments(jax.vmap(functools.partial(_push, codec, names)))(states, all_data)
     word = find_variant(state.variant).word_bits
     booked, held = (word * np.asarray(words, float) + _UNIT * np.asarray(units, float) for words, units in counts)
     start = held[:, -1]
     # What each datum adds to those behind it.
     booked, held = booked[:, :-1] - booked[:, 1:], held[:, :-1] - held[:, 1:]
     bits = np.concatenate([booked, held[..., None] - booked.sum(-1, keepdims=True)], axis=-1)
-    bits = bits if each else bits[:, 0]
     if not batch:
         after, bits, start = jax.tree.map(lambda leaf: leaf[0], after), bits[0], start[0]
     return check(after), Account((*names, OTHER), bits, start)
 
 
-def _push(codec: Codec, names: tuple[str, ...], each: bool, state: State, data: Any) -> tuple[Any, ...]:
+def _check_batch(state: Any) -> int:
+    """The number of batch axes, 0 or 1."""
+    check_kind(state, State)
+    if state.size.ndim > 1:
+        raise ValueError(f"state must be one coder or a batch [streams], got a batch of shape {state.size.shape}.")
+    return state.size.ndim
+
+
+def _push(codec: Codec, names: tuple[str, ...], state: State, data: Any) -> tuple[Any, ...]:
     """The state with data on it; the books and the contents, words and units, before every datum and at the end."""
     start = _open(state, names, -1)
 
@@ -198,8 +215,6 @@ def _push(codec: Codec, names: tuple[str, ...], each: bool, state: State, data: 
         pushed = codec.push(ledger, datum)
         return pushed, ((ledger.words, ledger.units), ledger.content)
 
-    if not each:
-        data = jax.tree.map(lambda leaf: leaf[None], data)
     end, before = jax.lax.scan(step, start, data, reverse=True)
     last = ((end.words, end.units), end.content)
     # In the order of data: what the first one leaves comes first, and last what was there before all.

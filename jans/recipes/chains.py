@@ -14,13 +14,13 @@ def _byte() -> Uniform:
     return Uniform(256, precision=8)
 
 
-def split(state: rans.State, n: int, n_bytes: int) -> rans.State:
+def fork(state: rans.State, n: int, n_bytes: int) -> rans.State:
     """Makes n coders of one: bytes off its stack are what the others start with.
 
     Bits-back coding takes the first latent of every chain from bits that have to be there. With random ones
     (`jans.rans.random`) each chain pays for them; here they are part of the message, and cost nothing:
 
-        push the first data on one coder     split     push the others on n coders, side by side
+        push the first data on one coder     fork     push the others on n coders, side by side
 
     Args:
         state: one stream.
@@ -32,10 +32,10 @@ def split(state: rans.State, n: int, n_bytes: int) -> rans.State:
         its bytes. A stack that runs empty sets `UNDERFLOW` on the first.
 
     >>> state = rans.random(jax.random.key(0), n_words=6, capacity=20)
-    >>> streams = split(state, n=3, n_bytes=8)
+    >>> streams = fork(state, n=3, n_bytes=8)
     >>> [round(float(b)) for b in rans.content_bits(streams)]
     [121, 63, 62]
-    >>> bool((rans.to_words(join(streams, n_bytes=8)) == rans.to_words(state)).all())
+    >>> bool((rans.to_words(rejoin(streams, n_bytes=8)) == rans.to_words(state)).all())
     True
     """
     if n < 1:
@@ -50,19 +50,19 @@ def split(state: rans.State, n: int, n_bytes: int) -> rans.State:
     return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), state, others)
 
 
-def join(states: rans.State, n_bytes: int) -> rans.State:
-    """The one coder that `split` made many of, once all that was pushed since is off again.
+def rejoin(states: rans.State, n_bytes: int) -> rans.State:
+    """The one coder that `fork` made many of, once all that was pushed since is off again.
 
     Args:
-        states: streams [n], as `split` gave them.
-        n_bytes: as for `split`.
+        states: streams [n], as `fork` gave them.
+        n_bytes: as for `fork`.
 
     Returns:
         One stream. Streams that hold other than n_bytes bytes set `BAD_DATA`: they are not what was encoded, or were
         decoded with another model. So this finds a wrong symbol anywhere in a chain.
     """
     if states.size.ndim != 1:
-        raise ValueError(f"states must be one axis of streams, as split gives them, got shape {states.size.shape}.")
+        raise ValueError(f"states must be one axis of streams, as fork gives them, got shape {states.size.shape}.")
     _check_bytes(n_bytes)
     first, rest = jax.tree.map(lambda leaf: leaf[0], states), jax.tree.map(lambda leaf: leaf[1:], states)
     others, data = jax.vmap(lambda one: rans.pop(one, _byte(), shape=(n_bytes,), dtype=jnp.uint8))(rest)

@@ -120,7 +120,7 @@ def _as_rows(cdf: Any) -> _rows.Rows:
 def _quantized(values: np.ndarray, perfect: bool) -> np.ndarray:
     with on_host():
         wide = jnp.asarray(values, jnp.float64 if perfect else None)
-        return np.asarray((quantize.perfect if perfect else quantize.probs)(wide, PRECISION))
+        return np.asarray((quantize.perfect if perfect else quantize.fast)(wide, PRECISION))
 
 
 def brackets(start: np.ndarray, end: np.ndarray) -> _rows.Rows:
