@@ -36,7 +36,7 @@ lint: $(VENV)/has-lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --python-executable $(VENV)/bin/python
-	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests benchmarks -name '*.h' -o -name '*.cc' -o -name '*.cu')
+	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests benchmarks -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.inc' ! -name tables.inc)
 
 bench: $(VENV)/has-bench
 	$(VENV)/bin/python benchmarks/instructions.py
