@@ -10,9 +10,9 @@ GPU := $(shell test -n "$$JANS_CUDA" || nvidia-smi --query-gpu=name --format=csv
 ifeq ($(JANS_CUDA),1)
   KERNELS := CPU and CUDA kernels, about half an hour for all GPUs (JANS_CUDA_ARCHITECTURES=90 compiles for one)
 else ifneq ($(and $(GPU),$(shell command -v nvcc)),)
-  KERNELS := CPU kernels and CUDA kernels for the $(GPU), about 12 minutes (JANS_CUDA=0 leaves them out)
+  KERNELS := CPU kernels and CUDA kernels for the $(GPU), about 10 minutes (JANS_CUDA=0 leaves them out)
 else
-  KERNELS := CPU kernels, about 5 minutes (JANS_CUDA=1 adds those for GPUs)
+  KERNELS := CPU kernels, about two minutes on two cores (JANS_CUDA=1 adds those for GPUs)
 endif
 
 .PHONY: demo hyperprior lossless language test lint bench bench-scaling bench-memory bench-tables neon gpu clean
