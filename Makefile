@@ -15,7 +15,7 @@ else
   KERNELS := CPU kernels, about two minutes on two cores (JANS_CUDA=1 adds those for GPUs)
 endif
 
-.PHONY: demo hyperprior lossless language test lint bench bench-scaling bench-memory bench-tables neon gpu clean
+.PHONY: demo hyperprior lossless language test test-all lint bench bench-scaling bench-memory bench-tables neon gpu clean
 
 demo: $(VENV)/has-examples
 	$(VENV)/bin/python examples/mnist.py $(ARGS)
@@ -31,6 +31,10 @@ language: $(VENV)/has-text
 
 test: $(VENV)/has-test
 	$(VENV)/bin/pytest -n 2 $(ARGS)
+
+# With the tests that are marked as exhaustive.
+test-all: $(VENV)/has-test
+	$(VENV)/bin/pytest -n 2 -m "" $(ARGS)
 
 lint: $(VENV)/has-lint
 	$(VENV)/bin/ruff check .

@@ -1,15 +1,15 @@
 """Constants that stand in two places, and the tables that are written by a program."""
 
-import pathlib
 import re
 
 import pytest
+from places import ROOT
 
 from jans import status
 from jans._variants import RANS
 from jans.reference import tables
 
-CORE = pathlib.Path(__file__).parents[1] / "csrc" / "core"
+CORE = ROOT / "csrc" / "core"
 
 
 @pytest.mark.parametrize(
