@@ -89,7 +89,7 @@ def random_calls(device: dict[str, str]) -> pathlib.Path:
     program = OUT / "random_calls"
     kernels = [ROOT / "csrc" / "cuda" / f"{name}.cu" for name in ("push", "pop", "singles", "quantize")]
     source = ROOT / "tests" / "cuda_emulation" / "random_calls.cc"
-    if not program.exists() or program.stat().st_mtime < max(f.stat().st_mtime for f in ROOT.glob("csrc/*/*")):
+    if not program.exists() or program.stat().st_mtime < max(f.stat().st_mtime for f in ROOT.glob("csrc/**/*.*")):
         flags = [
             "-std=c++17",
             "-O3",

@@ -5,10 +5,10 @@
 #include <functional>
 #include <vector>
 
-#include "../csrc/cpu/quantize_rows.h"
-#include "../csrc/cpu/row_tables.h"
-#include "../csrc/cpu/shapes.h"
-#include "../csrc/cpu/side_by_side.h"
+#include "../csrc/cpu/loops/simd_dispatch.h"
+#include "../csrc/cpu/search/location_scale.h"
+#include "../csrc/cpu/search/quantize_rows.h"
+#include "../csrc/cpu/search/row_tables.h"
 
 using namespace jans;
 
@@ -96,20 +96,23 @@ void SideBySide(int64_t lanes, int precision, bool gaussian, bool measure_pop) {
   const Leaky<Gaussian> model{{{c.mean.data(), 1, false}, {c.scale.data(), 1, false}, {{&c.low, 0}, {&c.high, 0}}},
                               precision};
   const Finder<Leaky<Gaussian>> finder(model);
-  const Asked asked{&finder, finder.Find(), finder.LocateMany(), precision};
+  const ModelSource gaussians(ViewOf(finder, precision));
+  const TableSource rows{c.table, PlainSymbols{}};
   const std::vector<int32_t>& in = gaussian ? c.near : c.symbols;
   auto push = [&] {
     const auto never = Never("a push that stops");
-    gaussian ? PushSideBySide(c.stream, asked, in.data(), kSymbols, never)
-             : PushSideBySide(c.stream, c.table, Places{}, in.data(), kSymbols, never);
+    const Symbols symbols{in.data(), 4};
+    gaussian ? PushSideBySide(c.stream, gaussians, symbols, kSymbols, never)
+             : PushSideBySide(c.stream, rows, symbols, kSymbols, never);
   };
   std::vector<int32_t> out(kSymbols);
   // The last turns of a pop may find that words might run out.
   c.stream.tail.size = 64;
   auto pop = [&] {
     const auto never = Never("a pop that stops");
-    gaussian ? PopSideBySide(c.stream, asked, out.data(), kSymbols, never)
-             : PopSideBySide(c.stream, c.table, Places{}, out.data(), kSymbols, never);
+    const SymbolsOut symbols{out.data(), 4};
+    gaussian ? PopSideBySide(c.stream, gaussians, symbols, kSymbols, never)
+             : PopSideBySide(c.stream, rows, symbols, kSymbols, never);
   };
   if (!measure_pop) return Measured(push);
   push();

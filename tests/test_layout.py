@@ -115,6 +115,7 @@ def test_public_modules_show_what_is_public_and_nothing_else(module):
 
 
 def test_files_are_short():
-    sources = [*FILES, *(p for p in (ROOT / "csrc").rglob("*") if p.suffix in {".h", ".cc", ".cu"})]
+    sources = [*FILES, *(p for p in (ROOT / "csrc").rglob("*") if p.suffix in {".h", ".cc", ".cu", ".inc"})]
+    sources.remove(ROOT / "csrc" / "core" / "tables.inc")  # which a program writes
     long = {str(p.relative_to(ROOT)): n for p in sources if (n := len(p.read_text().splitlines())) > 550}
     assert not long

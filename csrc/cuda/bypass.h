@@ -1,9 +1,9 @@
-// Kernels of tables with bypass coding; see core/bypass_groups.h. Numbers are rare: in a warp one lane at a time codes
-// them, while the others wait.
+// Kernels of tables with bypass coding; see core/coders/bypass_groups.h. Numbers are rare: in a warp one lane at a time
+// codes them, while the others wait.
 #ifndef JANS_CUDA_BYPASS_H_
 #define JANS_CUDA_BYPASS_H_
 
-#include "../core/bypass_groups.h"
+#include "../core/coders/bypass_groups.h"
 #include "kernels.h"
 
 namespace jans::cuda {

@@ -1,6 +1,6 @@
 // Kernels that turn rows of floats into cumulative frequencies: one thread for a row, because sums of floats depend on
 // their order.
-#include "../core/quantize.h"
+#include "../core/quantize/quantize.h"
 #include "arrays.h"
 #include "calls.h"
 #include "launch.h"

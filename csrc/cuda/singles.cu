@@ -1,5 +1,5 @@
 // Kernels of distributions of one component: what a normal or logistic F is made of lies in shared memory.
-#include "../core/single.h"
+#include "../core/models/single.h"
 #include "kernels.h"
 #include "tables.h"
 

@@ -7,7 +7,7 @@
 
 #include <type_traits>
 
-#include "../core/intervals.h"
+#include "../core/models/intervals.h"
 #include "launch.h"
 #include "stream.h"
 #include "tables.h"

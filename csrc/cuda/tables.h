@@ -4,7 +4,7 @@
 
 #include <cuda_runtime.h>
 
-#include "../core/models.h"
+#include "../core/models/models.h"
 
 namespace jans::cuda {
 

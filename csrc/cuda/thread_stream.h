@@ -4,8 +4,8 @@
 
 #include <cuda_runtime.h>
 
-#include "../core/models.h"
-#include "../core/stream.h"
+#include "../core/coders/stream.h"
+#include "../core/models/models.h"
 #include "arrays.h"
 #include "calls.h"
 

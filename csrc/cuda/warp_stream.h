@@ -9,7 +9,7 @@
 
 #include <cuda_runtime.h>
 
-#include "../core/models.h"
+#include "../core/models/models.h"
 #include "arrays.h"
 #include "calls.h"
 #include "launch.h"

@@ -2,13 +2,13 @@
 #ifndef JANS_FFI_CHAIN_H_
 #define JANS_FFI_CHAIN_H_
 
-#include "../core/chain.h"
-#include "../core/intervals.h"
-#include "buffers.h"
+#include "../core/coders/chain.h"
+#include "../core/models/intervals.h"
+#include "operands/buffers.h"
 
 namespace jans {
 
-// The numbers of the variants are those of jans/chain.py.
+// Calls body(variant) with the variant of that number, if the precisions fit it.
 template <typename Body>
 ffi::Error WithChain(int32_t variant, int32_t precision, int32_t most, const Body& body) {
   auto run = [&](auto v) {
@@ -16,9 +16,15 @@ ffi::Error WithChain(int32_t variant, int32_t precision, int32_t most, const Bod
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, most));
     return body(v);
   };
-  if (variant == 0) return run(Chain64{});
-  if (variant == 1) return run(Chain32_16{});
-  return Invalid("unknown variant");
+  switch (variant) {
+#define JANS_CASE(number, V) \
+  case number:               \
+    return run(V{});
+    JANS_CHAIN_VARIANTS(JANS_CASE)
+#undef JANS_CASE
+    default:
+      return Invalid("unknown variant");
+  }
 }
 
 // The three arrays of each part of a state.

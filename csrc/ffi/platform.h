@@ -7,7 +7,7 @@
 #ifndef JANS_FFI_PLATFORM_H_
 #define JANS_FFI_PLATFORM_H_
 
-#include "arguments.h"
+#include "operands/arguments.h"
 
 namespace jans {
 

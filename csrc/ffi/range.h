@@ -2,9 +2,9 @@
 #ifndef JANS_FFI_RANGE_H_
 #define JANS_FFI_RANGE_H_
 
-#include "../core/intervals.h"
-#include "../core/range_stream.h"
-#include "buffers.h"
+#include "../core/coders/range_stream.h"
+#include "../core/models/intervals.h"
+#include "operands/buffers.h"
 
 namespace jans {
 
@@ -14,7 +14,7 @@ struct Number {
 
   ffi::Error Init(const char* name, const AnyBuffer& buffer, const Batch& batch) {
     JANS_RETURN_IF_ERROR(halves.Init(name, buffer, ffi::DataType::U32, batch, 1));
-    return halves.core[0] == 2 ? ffi::Error::Success() : Invalid(std::string(name) + " has two halves");
+    return halves.core[0] == 2 ? ffi::Error::Success() : Invalid(name, " has two halves");
   }
   JANS_HD uint64_t Get(int64_t b) const { return halves.At(b)[0] | uint64_t{halves.At(b)[1]} << 32; }
   JANS_HD void Set(int64_t b, uint64_t value) const {

@@ -2,8 +2,8 @@
 #ifndef JANS_FFI_SYMBOL_CODES_H_
 #define JANS_FFI_SYMBOL_CODES_H_
 
-#include "../core/golomb.h"
-#include "../core/huffman.h"
+#include "../core/coders/golomb.h"
+#include "../core/coders/huffman.h"
 #include "platform.h"
 
 namespace jans {
@@ -236,16 +236,23 @@ ffi::Error GolombPop(typename Where::Context context, AnyBuffer rest, AnyBuffer 
 }
 
 // The handlers of all symbol codes.
-#define JANS_SYMBOL_CODE_HANDLERS(Where, ReadBook)                                                                    \
-  JANS_HANDLER(huffman_codebook, HuffmanCodebook<Where>, BIND ARG(probs) RET(codewords) RET(tree))                    \
-  JANS_HANDLER(huffman_encode, (WriteBooks<false, Where>), BIND STATE ARG(symbols) ARG(codewords) ARG(tree) PUSHED)   \
-  JANS_HANDLER(huffman_push, (WriteBooks<true, Where>), BIND STATE ARG(symbols) ARG(codewords) ARG(tree) PUSHED)      \
-  JANS_HANDLER(huffman_decode, (HuffmanDecode<ReadBook, Where>), BIND STATE ARG(end) ARG(tree) ADVANCED RET(symbols)) \
-  JANS_HANDLER(huffman_pop, (HuffmanPop<ReadBook, Where>), BIND STATE ARG(tree) ADVANCED RET(symbols))                \
-  JANS_HANDLER(golomb_encode, (WriteGolomb<false, Where>), BIND STATE ARG(symbols) PUSHED ATTR(order))                \
-  JANS_HANDLER(golomb_push, (WriteGolomb<true, Where>), BIND STATE ARG(symbols) PUSHED ATTR(order))                   \
-  JANS_HANDLER(golomb_decode, GolombDecode<Where>, BIND STATE ARG(end) ADVANCED RET(symbols) ATTR(order))             \
-  JANS_HANDLER(golomb_pop, GolombPop<Where>, BIND STATE ADVANCED RET(symbols) ATTR(order))
+#define JANS_SYMBOL_CODE_HANDLERS(Where, ReadBook)                                                                     \
+  JANS_HANDLER(huffman_codebook, HuffmanCodebook<Where>, JANS_BIND JANS_ARG(probs) JANS_RET(codewords) JANS_RET(tree)) \
+  JANS_HANDLER(huffman_encode, (WriteBooks<false, Where>),                                                             \
+               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_ARG(codewords) JANS_ARG(tree) JANS_PUSHED)                  \
+  JANS_HANDLER(huffman_push, (WriteBooks<true, Where>),                                                                \
+               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_ARG(codewords) JANS_ARG(tree) JANS_PUSHED)                  \
+  JANS_HANDLER(huffman_decode, (HuffmanDecode<ReadBook, Where>),                                                       \
+               JANS_BIND JANS_STATE JANS_ARG(end) JANS_ARG(tree) JANS_ADVANCED JANS_RET(symbols))                      \
+  JANS_HANDLER(huffman_pop, (HuffmanPop<ReadBook, Where>),                                                             \
+               JANS_BIND JANS_STATE JANS_ARG(tree) JANS_ADVANCED JANS_RET(symbols))                                    \
+  JANS_HANDLER(golomb_encode, (WriteGolomb<false, Where>),                                                             \
+               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_PUSHED JANS_ATTR(order))                                    \
+  JANS_HANDLER(golomb_push, (WriteGolomb<true, Where>),                                                                \
+               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_PUSHED JANS_ATTR(order))                                    \
+  JANS_HANDLER(golomb_decode, GolombDecode<Where>,                                                                     \
+               JANS_BIND JANS_STATE JANS_ARG(end) JANS_ADVANCED JANS_RET(symbols) JANS_ATTR(order))                    \
+  JANS_HANDLER(golomb_pop, GolombPop<Where>, JANS_BIND JANS_STATE JANS_ADVANCED JANS_RET(symbols) JANS_ATTR(order))
 
 }  // namespace jans
 

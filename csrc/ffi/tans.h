@@ -2,8 +2,8 @@
 #ifndef JANS_FFI_TANS_H_
 #define JANS_FFI_TANS_H_
 
-#include "../core/tans.h"
-#include "buffers.h"
+#include "../core/coders/tans.h"
+#include "operands/buffers.h"
 
 namespace jans {
 
@@ -218,9 +218,12 @@ ffi::Error TansPop(typename Where::Context context, ffi::RemainingArgs args, ffi
 // The handlers of table ANS.
 #define JANS_TANS_HANDLERS(Where, PushJob, PopJob)                                                         \
   JANS_HANDLER(tans_tables, TansMake<Where>,                                                               \
-               BIND ARG(cdf) ARG(escape) RET(codes) RET(states) RET(decoder) RET(escape) ATTR(precision))  \
-  JANS_HANDLER(tans_push, (TansPush<PushJob, Where>), BIND BUFFERS ATTR(precision) ATTR(bypass_precision)) \
-  JANS_HANDLER(tans_pop, (TansPop<PopJob, Where>), BIND BUFFERS ATTR(precision) ATTR(bypass_precision))
+               JANS_BIND JANS_ARG(cdf) JANS_ARG(escape) JANS_RET(codes) JANS_RET(states) JANS_RET(decoder) \
+                   JANS_RET(escape) JANS_ATTR(precision))                                                  \
+  JANS_HANDLER(tans_push, (TansPush<PushJob, Where>),                                                      \
+               JANS_BIND JANS_BUFFERS JANS_ATTR(precision) JANS_ATTR(bypass_precision))                    \
+  JANS_HANDLER(tans_pop, (TansPop<PopJob, Where>),                                                         \
+               JANS_BIND JANS_BUFFERS JANS_ATTR(precision) JANS_ATTR(bypass_precision))
 
 }  // namespace jans
 

@@ -1,4 +1,4 @@
-// The one table of targets. A name here is "jans_<name>" in XLA and in jans/ffi/calls.py, the same on every platform.
+// The one table of targets. A name here is "jans_<name>" in XLA and in jans/ffi/targets, the same on every platform.
 #ifndef JANS_FFI_TARGETS_H_
 #define JANS_FFI_TARGETS_H_
 
@@ -46,7 +46,7 @@
   X(table_remap)            \
   X(quantize_perfect)
 
-// Models in closed form: X(name, its arguments in families.h).
+// Models in closed form: X(name, its arguments in operands/families.h).
 #define JANS_FAMILIES(X)                          \
   X(uniform, UniformFamily)                       \
   X(binned_gaussian, BinnedGaussianFamily)        \

@@ -82,7 +82,7 @@ RULE = """
         left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k
 
     The end symbols have the tails. All machines compute F in float64 with the same operations
-    (`csrc/core/distributions.h`). At 24 bits these are the integers of constriction's quantised distributions.
+    (`csrc/core/models/distributions.h`). At 24 bits these are the integers of constriction's quantised distributions.
 
     Args:
         loc, scale: float32 or float64 (half precisions are converted to float32), of the shape of the symbols,

@@ -18,7 +18,7 @@ class BinnedGaussian(_family.FamilyModel):
 
         left(k) = floor(Phi((edge_k - loc) / scale) * (2**precision - n)) + k
 
-    Phi is computed in fixed point (`csrc/core/fixed.h`).
+    Phi is computed in fixed point (`csrc/core/models/fixed.h`).
 
     Args:
         loc, scale: floats of the shape of the symbols. A loc that is not finite, or a scale that is not a

@@ -19,7 +19,7 @@ RULE = """
         left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k
         F(x) = sum_j softmax(logits)_j * component((x - loc_j) / scale_j)
 
-    The end symbols have the tails. F is computed in fixed point (`csrc/core/fixed.h`).
+    The end symbols have the tails. F is computed in fixed point (`csrc/core/models/fixed.h`).
 
     Args:
         logits, loc, scale: floats [..., components], 1 to 16 components, in units of the symbols; taken as

@@ -3,15 +3,15 @@
 #include <cstdio>
 #include <vector>
 
-#include "../../csrc/core/distributions.h"
-#include "../../csrc/core/fixed_models.h"
-#include "../../csrc/core/nearest.h"
-#include "../../csrc/core/perfect.h"
-#include "../../csrc/core/quantize.h"
-#include "../../csrc/core/sums.h"
-#include "../../csrc/cpu/lazy_block.h"
-#include "../../csrc/cpu/mixture_lanes.h"
-#include "../../csrc/cpu/shapes.h"
+#include "../../csrc/core/models/distributions.h"
+#include "../../csrc/core/models/fixed_models.h"
+#include "../../csrc/core/models/sums.h"
+#include "../../csrc/core/quantize/nearest.h"
+#include "../../csrc/core/quantize/perfect.h"
+#include "../../csrc/core/quantize/quantize.h"
+#include "../../csrc/cpu/search/lazy_block.h"
+#include "../../csrc/cpu/search/location_scale.h"
+#include "../../csrc/cpu/search/mixture_lanes.h"
 
 namespace {
 

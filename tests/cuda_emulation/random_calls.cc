@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/core/intervals.h"
-#include "../../csrc/core/quantize.h"
-#include "../../csrc/cpu/stream.h"
+#include "../../csrc/core/models/intervals.h"
+#include "../../csrc/core/quantize/quantize.h"
+#include "../../csrc/cpu/loops/stream.h"
 #include "../../csrc/cuda/calls.h"
 #include "buffers.h"
 

@@ -17,9 +17,9 @@ from jans.ffi import registry, targets
 pytestmark = pytest.mark.exhaustive
 EMULATION = TESTS / "cuda_emulation"
 KERNELS = sorted(ROOT.glob("csrc/cuda/*.cu"))
-HANDLERS = sorted(ROOT.glob("csrc/ffi/*.cu"), key=lambda path: -path.stat().st_size)
+HANDLERS = sorted(ROOT.glob("csrc/ffi/cuda/*.cu"), key=lambda path: -path.stat().st_size)
 SOURCES = [*HANDLERS, *KERNELS]
-APART = {ROOT / "csrc" / "ffi" / "cuda_kinds.cu"}
+APART = {ROOT / "csrc" / "ffi" / "cuda" / "kinds.cu"}
 CPU_ONLY = {"table_alias", "table_remap", "quantize_perfect"}
 HOST = [os.environ.get("CXX", "g++"), "-std=c++17", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
 HOST += ["-Wno-unknown-pragmas", f"-I{EMULATION}"]
@@ -66,7 +66,7 @@ def test_targets_agree_with_those_of_the_cpu(tmp_path):
 
 def build_emulated(folder):
     library = folder / "libjans_emulated.so"
-    objects = [folder / f"{source.parent.name}_{source.stem}.o" for source in SOURCES]
+    objects = [folder / f"{source.parent.parent.name}_{source.stem}.o" for source in SOURCES]
     flags = ["-O0", "-fPIC", "-fvisibility=hidden", "-isystem", jax.ffi.include_dir(), "-include", "host_stream.h"]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         compiled = [

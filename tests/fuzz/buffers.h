@@ -2,7 +2,7 @@
 #ifndef JANS_TESTS_FUZZ_BUFFERS_H_
 #define JANS_TESTS_FUZZ_BUFFERS_H_
 
-#include "../../csrc/cpu/stream.h"
+#include "../../csrc/cpu/loops/stream.h"
 #include "input.h"
 
 namespace jans {

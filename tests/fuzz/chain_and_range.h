@@ -2,10 +2,10 @@
 #ifndef JANS_TESTS_FUZZ_CHAIN_AND_RANGE_H_
 #define JANS_TESTS_FUZZ_CHAIN_AND_RANGE_H_
 
-#include "../../csrc/core/intervals.h"
-#include "../../csrc/core/range_stream.h"
-#include "../../csrc/cpu/chain_stream.h"
-#include "../../csrc/cpu/row_tables.h"
+#include "../../csrc/core/coders/range_stream.h"
+#include "../../csrc/core/models/intervals.h"
+#include "../../csrc/cpu/loops/chain_stream.h"
+#include "../../csrc/cpu/search/row_tables.h"
 #include "input.h"
 
 namespace jans {

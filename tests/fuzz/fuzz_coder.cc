@@ -10,15 +10,15 @@
 #include <memory>
 #include <vector>
 
-#include "../../csrc/core/distributions.h"
-#include "../../csrc/core/fixed_models.h"
-#include "../../csrc/core/perfect.h"
-#include "../../csrc/core/sums.h"
-#include "../../csrc/cpu/lazy_block.h"
-#include "../../csrc/cpu/mixture_lanes.h"
-#include "../../csrc/cpu/row_tables.h"
-#include "../../csrc/cpu/shapes.h"
-#include "../../csrc/cpu/stream.h"
+#include "../../csrc/core/models/distributions.h"
+#include "../../csrc/core/models/fixed_models.h"
+#include "../../csrc/core/models/sums.h"
+#include "../../csrc/core/quantize/perfect.h"
+#include "../../csrc/cpu/loops/stream.h"
+#include "../../csrc/cpu/search/lazy_block.h"
+#include "../../csrc/cpu/search/location_scale.h"
+#include "../../csrc/cpu/search/mixture_lanes.h"
+#include "../../csrc/cpu/search/row_tables.h"
 #include "buffers.h"
 #include "chain_and_range.h"
 #include "side_by_side.h"
@@ -73,18 +73,20 @@ void Run(Input in, int64_t lanes) {
       Require(Same(a, slow, d, fast));
     }
   }
-  auto fill = [&](int64_t begin, int64_t size, uint32_t* start, uint32_t* freq) {
-    for (int64_t j = 0; j < size; ++j) {
-      const Interval interval = row.Find(symbols[begin + j]);
-      start[j] = interval.start;
-      freq[j] = interval.freq;
-    }
-  };
+  const int32_t index = 0;
+  const Finder<GuidedRows> finder({{row.cdf, 1, row.n, &index, 0, precision}, nullptr, 0, false});
+  const ModelView model = ViewOf(finder, precision);
+  const EntrySource<V> entries(model, symbols.data(), 0, count);
   fast = start;
   Stream<V> c = fast.Open(lanes);
   CheckState(c);
-  PushFilled<V, kLanes, 4>(c, fill, count, precision);
+  PushEntries<V, kLanes>(c, [&](int64_t i) { return entries(i); }, count, precision);
   Require(Same(a, slow, c, fast));
+  fast = start;
+  Stream<V> e = fast.Open(lanes);
+  CheckState(e);
+  PushModel(e, model, symbols.data(), 0, count);
+  Require(Same(a, slow, e, fast));
 
   // Pop: every kind of search gives the same.
   auto pop = [&](auto lane_count, const auto& locate, Buffers<V>& buffers, std::vector<int32_t>& out) {
@@ -361,7 +363,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Run<Rans64, 1>(in, 1);
       break;
     case 1:
-      Run<Rans64, 32>(in, 32);
+      Run<Rans64, kGroupOfLanes>(in, 32);
       break;
     case 2:
       Run<Rans64Ryg, 1>(in, 1);
@@ -370,7 +372,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Run<Rans64Ryg, 0>(in, 3);
       break;
     case 4:
-      Run<Rans32_16, 32>(in, 32);
+      Run<Rans32_16, kGroupOfLanes>(in, 32);
       break;
     case 5:
       Run<Rans32_16, 1>(in, 1);
@@ -379,7 +381,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Run<Rans32, 0>(in, 5);
       break;
     case 7:
-      Run<Rans32, 32>(in, 32);
+      Run<Rans32, kGroupOfLanes>(in, 12);
       break;
     case 8:
       RunShapes<GaussianShape>(in);

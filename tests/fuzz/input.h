@@ -7,9 +7,9 @@
 #include <cstring>
 #include <vector>
 
-#include "../../csrc/core/nearest.h"
-#include "../../csrc/core/perfect.h"
-#include "../../csrc/core/quantize.h"
+#include "../../csrc/core/quantize/nearest.h"
+#include "../../csrc/core/quantize/perfect.h"
+#include "../../csrc/core/quantize/quantize.h"
 
 namespace jans {
 

@@ -2,7 +2,7 @@
 #ifndef JANS_TESTS_FUZZ_SIDE_BY_SIDE_H_
 #define JANS_TESTS_FUZZ_SIDE_BY_SIDE_H_
 
-#include "../../csrc/cpu/side_by_side.h"
+#include "../../csrc/cpu/loops/row_loops.h"
 #include "buffers.h"
 
 namespace jans {
@@ -20,6 +20,32 @@ Buffers<V> AnyState(Input& in, int64_t lanes, int64_t n) {
   start.tail = in.Fill<typename V::Word>(room);
   start.size = in.Take<uint8_t>() % 4 == 0 ? in.Take<int8_t>() : room / (1 + in.Take<uint8_t>() % 3);
   return start;
+}
+
+// The loops of one row where there are such; false where not.
+template <typename V, typename Push>
+bool PushInRegisters([[maybe_unused]] Stream<V>& stream, [[maybe_unused]] const Row& row,
+                     [[maybe_unused]] const Symbols& symbols, [[maybe_unused]] int64_t n,
+                     [[maybe_unused]] const Push& push) {
+#if defined(__x86_64__)
+  if constexpr (std::is_same_v<V, Rans32_16>) {
+    return OneRowServes(stream, row) && FitsPrecision<V>(row.precision) && PushOneRow(stream, row, symbols, n, push);
+  }
+#endif
+  return false;
+}
+template <typename V, typename Pop>
+bool PopInRegisters([[maybe_unused]] bool slots, [[maybe_unused]] Stream<V>& stream, [[maybe_unused]] const Row& row,
+                    [[maybe_unused]] const SymbolsOut& symbols, [[maybe_unused]] int64_t n,
+                    [[maybe_unused]] const Pop& pop) {
+#if defined(__x86_64__)
+  if constexpr (std::is_same_v<V, Rans32_16>) {
+    if (!OneRowServes(stream, row)) return false;
+    return slots ? PopOneRow<avx512::Slots>(stream, row, symbols, n, pop)
+                 : FitsPrecision<V>(row.precision) && PopOneRow<avx512::SymbolBytes>(stream, row, symbols, n, pop);
+  }
+#endif
+  return false;
 }
 
 template <typename V, typename Symbol>
@@ -84,23 +110,31 @@ void RunSideBySide(Input in) {
   One one = make(lanes);
   bind(one);
   const bool one_row = stride == 0 && one.table.rows.Valid(0);
-  for (int way = 0; way < 2; ++way) {
+  const Symbols in_symbols{one.symbols.data(), sizeof(Symbol)};
+  for (int way = 0; way < 3; ++way) {
     one.plain = one.fast = one.start;
     Stream<V> a = open(one.plain, lanes), b = open(one.fast, lanes);
     auto push = [&](int64_t begin, int64_t end) { push_some(b, one, begin, end); };
     push_some(a, one, 0, n);
-    const bool done = way == 0 ? PushSideBySide(b, one.table, Places{}, one.symbols.data(), n, push)
-                               : one_row && PushOneRow(b, one.table.rows.At(0), one.symbols.data(), n, push);
+    bool done = true;
+    if (way == 0) done = PushSideBySide(b, TableSource{one.table, PlainSymbols{}}, in_symbols, n, push);
+    if (way == 1) done = one_row && PushInRegisters(b, one.table.rows.At(0), in_symbols, n, push);
+    if (way == 2) PushRows(b, one.table, in_symbols, n);
     Require(!done || Same(a, one.plain, b, one.fast));
   }
-  for (int way = 0; way < 2; ++way) {
+  for (int way = 0; way < 5; ++way) {
     std::vector<Symbol> expected(n), found(n);
+    const SymbolsOut out{found.data(), sizeof(Symbol)};
     one.plain = one.fast = one.start;
     Stream<V> a = open(one.plain, lanes), b = open(one.fast, lanes);
     auto pop = [&](int64_t begin, int64_t end) { pop_some(b, one, found, begin, end); };
     pop_some(a, one, expected, 0, n);
-    const bool done = way == 0 ? PopSideBySide(b, one.table, Places{}, found.data(), n, pop)
-                               : one_row && PopOneRow(b, one.table.rows.At(0), found.data(), n, pop);
+    GuidedRows table = one.table;
+    if (way == 4) table.guides = nullptr;
+    bool done = true;
+    if (way == 0) done = PopSideBySide(b, TableSource{table, PlainSymbols{}}, out, n, pop);
+    if (way == 1 || way == 2) done = one_row && PopInRegisters(way == 1, b, table.rows.At(0), out, n, pop);
+    if (way > 2) PopRows(b, table, out, n);
     Require(!done || (Same(a, one.plain, b, one.fast) && found == expected));
   }
 
@@ -122,20 +156,20 @@ void RunSideBySide(Input in) {
   };
   {
     std::vector<Stream<V>> a = open_all(&One::plain), b = open_all(&One::fast);
-    std::vector<const Symbol*> symbols;
-    for (const One& each : many) symbols.push_back(each.symbols.data());
+    std::vector<Symbols> symbols;
+    for (const One& each : many) symbols.push_back({each.symbols.data(), sizeof(Symbol)});
     for (int s = 0; s < count; ++s) push_some(a[s], many[s], 0, n);
     auto push = [&](int s, int64_t begin, int64_t end) { push_some(b[s], many[s], begin, end); };
-    if (PushTogether(b.data(), tables.data(), count, Places{}, symbols.data(), n, push)) same(a, b);
+    if (PushTogether(b.data(), tables.data(), count, PlainSymbols{}, symbols.data(), n, push)) same(a, b);
   }
   for (One& each : many) each.plain = each.fast = each.start;
   std::vector<Stream<V>> a = open_all(&One::plain), b = open_all(&One::fast);
   std::vector<std::vector<Symbol>> expected(count, std::vector<Symbol>(n)), found = expected;
-  std::vector<Symbol*> symbols;
-  for (std::vector<Symbol>& each : found) symbols.push_back(each.data());
+  std::vector<SymbolsOut> symbols;
+  for (std::vector<Symbol>& each : found) symbols.push_back({each.data(), sizeof(Symbol)});
   for (int s = 0; s < count; ++s) pop_some(a[s], many[s], expected[s], 0, n);
   auto pop = [&](int s, int64_t begin, int64_t end) { pop_some(b[s], many[s], found[s], begin, end); };
-  if (PopTogether(b.data(), tables.data(), count, Places{}, symbols.data(), n, pop)) {
+  if (PopTogether(b.data(), tables.data(), count, PlainSymbols{}, symbols.data(), n, pop)) {
     same(a, b);
     Require(found == expected);
   }

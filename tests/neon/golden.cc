@@ -3,7 +3,7 @@
 #include <sstream>
 #include <string>
 
-#include "../../csrc/cpu/side_by_side.h"
+#include "../../csrc/cpu/loops/simd_dispatch.h"
 #include "../fuzz/buffers.h"
 
 namespace {
@@ -44,6 +44,7 @@ void Check(const Message& message) {
   if (!guide.empty()) MakeGuide({message.cdf.data(), width, message.precision}, kBits, guide.data());
   const uint32_t* guides = guide.empty() ? nullptr : guide.data();
   const GuidedRows table{{message.cdf.data(), 1, width, &index, 0, message.precision}, guides, kBits, true};
+  const TableSource source{table, PlainSymbols{}};
 
   Buffers<V> buffers{std::vector<uint32_t>(lanes * sizeof(typename V::State) / 4), std::vector<Word>(n + 2 * lanes), 0};
   for (int64_t lane = 0; lane < lanes; ++lane) {
@@ -54,7 +55,7 @@ void Check(const Message& message) {
     auto find = [&](int64_t i) { return table.Find(begin + i, message.symbols[begin + i]); };
     PushAll<V, 0>(stream, find, end - begin, message.precision);
   };
-  if (!PushSideBySide(stream, table, Places{}, message.symbols.data(), n, push)) push(0, n);
+  if (!PushSideBySide(stream, source, Symbols{message.symbols.data(), 4}, n, push)) push(0, n);
   std::vector<uint64_t> words(buffers.tail.begin(), buffers.tail.begin() + stream.tail.size);
   for (int64_t lane = 0; lane < lanes; ++lane) {
     typename V::State x = LoadHead<V>(buffers.heads.data(), lane);
@@ -71,7 +72,7 @@ void Check(const Message& message) {
     auto store = [&](int64_t i, int32_t symbol) { symbols[begin + i] = symbol; };
     PopAll<V, 0>(stream, locate, store, end - begin, message.precision);
   };
-  if (guides == nullptr || !PopSideBySide(stream, table, Places{}, symbols.data(), n, pop)) pop(0, n);
+  if (guides == nullptr || !PopSideBySide(stream, source, SymbolsOut{symbols.data(), 4}, n, pop)) pop(0, n);
   Require(stream.tail.status == 0 && stream.tail.size == 0 && symbols == message.symbols);
 }
 

@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[int, ...]] = {
     "beta_binomial": (1, 1, 1),
 }
 """Every kind of model that has kernels, and the ranks of its operands,
-in the order of csrc/ffi/families.h."""
+in the order of csrc/ffi/operands/families.h."""
 
 
 def define_coder(

@@ -1,6 +1,6 @@
 """Alias tables in plain JAX: the table of one row, and the search for symbols with it.
 
-See `csrc/core/alias.h`.
+See `csrc/core/models/alias.h`.
 """
 
 import jax.numpy as jnp

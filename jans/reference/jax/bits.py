@@ -1,4 +1,4 @@
-"""Strings of bits in plain JAX, as in `csrc/core/bits.h`. A string to write is
+"""Strings of bits in plain JAX, as in `csrc/core/coders/bits.h`. A string to write is
 `(partial_word, words, size)`."""
 
 import jax.numpy as jnp

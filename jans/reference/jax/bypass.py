@@ -1,4 +1,4 @@
-"""Bypass coding in plain JAX; `csrc/core/bypass.h` specifies the format. Needs 64-bit types."""
+"""Bypass coding in plain JAX; `csrc/core/coders/bypass.h` specifies the format. Needs 64-bit types."""
 
 import jax.numpy as jnp
 from jax import lax

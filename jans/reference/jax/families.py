@@ -1,4 +1,4 @@
-"""Models in closed form in plain JAX: one function for each family of `csrc/ffi/families.h`.
+"""Models in closed form in plain JAX: one function for each family of `csrc/ffi/operands/families.h`.
 
 A function takes the index i of a symbol and the operands. It returns `find(symbol)`, which gives an interval,
 and `locate(quantile)`, which gives a symbol and its interval. If there is no interval, freq is 0 and start is

@@ -1,4 +1,4 @@
-"""Distribution functions in fixed point, as in `csrc/core/fixed.h`,
+"""Distribution functions in fixed point, as in `csrc/core/models/fixed.h`,
 and floats that all machines read alike."""
 
 import jax.numpy as jnp

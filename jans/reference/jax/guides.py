@@ -1,4 +1,4 @@
-"""Guides to rows of cumulative frequencies in plain JAX, for one row; `csrc/core/guide.h` specifies them."""
+"""Guides to rows of cumulative frequencies in plain JAX, for one row; `csrc/core/models/guide.h` specifies them."""
 
 import jax.numpy as jnp
 

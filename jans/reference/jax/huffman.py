@@ -1,5 +1,5 @@
 """The kernels of symbol codes in plain JAX, for one stream; see `jans.reference.jax.rans`.
-`csrc/core/huffman.h` specifies the arrays of a codebook."""
+`csrc/core/coders/huffman.h` specifies the arrays of a codebook."""
 
 import jax.numpy as jnp
 from jax import lax

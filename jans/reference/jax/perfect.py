@@ -1,4 +1,4 @@
-"""constriction's `perfect` rule in plain JAX, as in `csrc/core/perfect.h`: slow, with the same integers."""
+"""constriction's `perfect` rule in plain JAX, as in `csrc/core/quantize/perfect.h`: slow, with the same integers."""
 
 import jax.numpy as jnp
 from jax import lax

@@ -308,7 +308,7 @@ def _pop_bypass(state, rows, find, variant, precision, digit, n):
 
 
 def compact(rows, ends, *, dtype):
-    """Packs words one stream after another, as specified in `csrc/core/compact.h`."""
+    """Packs words one stream after another, as specified in `csrc/core/coders/compact.h`."""
     streams, capacity = rows.shape
     place = jnp.arange(streams * capacity, dtype=jnp.int32)
     bounds = jnp.append(ends, 0)

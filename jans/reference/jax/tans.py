@@ -1,6 +1,6 @@
 """The kernels of table ANS in plain JAX, for one stream; see `jans.reference.jax.rans`.
 
-`csrc/core/tans.h` specifies the tables.
+`csrc/core/coders/tans.h` specifies the tables.
 """
 
 import jax.numpy as jnp

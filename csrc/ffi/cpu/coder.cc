@@ -1,0 +1,100 @@
+// CPU handlers of the coder, and the table of all.
+#include "../../core/models/intervals.h"
+#include "../../cpu/loops/simd_dispatch.h"
+#include "../../cpu/simd/wide.h"
+#include "../library.h"
+#include "../operands/compact_operands.h"
+#include "call.h"
+
+namespace jans {
+namespace {
+
+// Pushes n intervals that may be anything.
+template <typename V>
+void PushIntervals(Stream<V>& stream, const Intervals& intervals, int64_t n) {
+  const ModelView model = ViewOf(intervals);
+  auto push = [&](int64_t begin, int64_t end) { PushModel(stream, model, kNoSymbols, begin, end); };
+  if (!PushSideBySide(stream, IntervalSource(intervals), kNoSymbols, n, push)) push(0, n);
+}
+
+// Takes n intervals off, which hold the quantiles.
+template <typename V>
+void Advance(Stream<V>& stream, const Intervals& intervals, int64_t n) {
+  auto locate = [&intervals](int64_t i, uint32_t quantile) { return intervals.Locate(i, quantile); };
+  PopAll<V, 0>(stream, locate, [](int64_t, int32_t) {}, n, intervals.precision);
+}
+
+ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                    AnyBuffer start, AnyBuffer freq, Out head_out, Out tail_out, Out size_out, Out status_out,
+                    int32_t variant, int32_t precision) {
+  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
+  Batch batch;
+  IntervalOperands args;
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
+  KeepBuffer(tail, tail_out);
+  auto body = [&](auto& stream, int64_t b) {
+    PushIntervals(stream, {args.start.At(b), args.freq.At(b), precision}, args.n());
+  };
+  return RunCoders(pool, batch, call, args.n(), 1, body);
+}
+
+ffi::Error RansAdvance(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
+                       AnyBuffer start, AnyBuffer freq, Out head_out, Out size_out, Out status_out, int32_t variant,
+                       int32_t precision) {
+  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
+  Batch batch;
+  IntervalOperands args;
+  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
+  auto body = [&](auto& stream, int64_t b) {
+    Advance(stream, {args.start.At(b), args.freq.At(b), precision}, args.n());
+  };
+  return RunCoders(pool, batch, call, args.n(), 1, body);
+}
+
+// Copies whole streams where ends rise.
+template <typename Word>
+struct CompactRows {
+  CompactOperands<Word> operands;
+
+  void operator()(int64_t b) const {
+    const Compacted<Word> from = operands.At(b);
+    Word* out = operands.words.At(b);
+    const int64_t count = operands.count();
+    bool rises = true;
+    for (int64_t s = 0; s < from.streams; ++s) rises = rises && from.Begin(s) <= from.ends[s];
+    if (!rises) {
+      for (int64_t place = 0; place < count; ++place) out[place] = from[place];
+      return;
+    }
+    int64_t place = 0;
+    for (int64_t s = 0; s < from.streams; ++s) {
+      const int64_t end = std::min<int64_t>(from.ends[s], count), n = std::min(end - place, from.capacity);
+      std::copy_n(from.rows + s * from.capacity, n, out + place);
+      std::fill(out + place + n, out + end, Word{0});
+      place = end;
+    }
+    std::fill(out + place, out + count, Word{0});
+  }
+};
+
+ffi::Error Compact(ffi::ThreadPool pool, AnyBuffer rows, AnyBuffer ends, Out words) {
+  return WithWords(rows.element_type(), [&](auto word) {
+    CompactRows<decltype(word)> job;
+    JANS_RETURN_IF_ERROR(job.operands.Init(rows, ends, words));
+    return OnCpu{pool}.ForEach(job.operands.batch.streams, StreamGrain(job.operands.count()), job);
+  });
+}
+
+}  // namespace
+
+JANS_HANDLER(rans_push, RansPush, JANS_BIND JANS_STATE JANS_ARG(start) JANS_ARG(freq) JANS_PUSHED JANS_CODER)
+JANS_HANDLER(rans_advance, RansAdvance, JANS_BIND JANS_STATE JANS_ARG(start) JANS_ARG(freq) JANS_ADVANCED JANS_CODER)
+JANS_HANDLER(compact, Compact, JANS_BIND JANS_ARG(rows) JANS_ARG(ends) JANS_RET(words))
+
+}  // namespace jans
+
+JANS_LIBRARY(JANS_ROWS JANS_CPU_TARGETS(JANS_ROW))
+
+JANS_EXPORT const char* jans_simd() { return jans::WidestName(); }

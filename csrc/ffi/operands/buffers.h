@@ -1,0 +1,64 @@
+// The buffers of a call in which the state of a coder comes first, and results that replace its arrays come first.
+#ifndef JANS_FFI_OPERANDS_BUFFERS_H_
+#define JANS_FFI_OPERANDS_BUFFERS_H_
+
+#include <algorithm>
+#include <initializer_list>
+#include <vector>
+
+#include "../platform.h"
+
+namespace jans {
+
+// In the place of a result: this array of the state is only read.
+constexpr int kGiven = -1;
+
+struct Buffers {
+  std::vector<AnyBuffer> state;     // where the call finds and leaves it
+  std::vector<AnyBuffer> operands;  // those after the state
+  std::vector<AnyBuffer> results;   // those that replace nothing
+
+  // `replaced[k]` is the result that replaces array k of the state.
+  template <typename Where>
+  ffi::Error Init(const Where& where, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
+                  std::initializer_list<int> replaced, size_t more_results) {
+    const size_t updated = replaced.size() - std::count(replaced.begin(), replaced.end(), kGiven);
+    if (args.size() < replaced.size() || rets.size() != updated + more_results) {
+      return Invalid("wrong number of operands or results");
+    }
+    for (size_t i = 0; i < args.size(); ++i) {
+      auto arg = args.get<AnyBuffer>(i);
+      if (!arg.has_value()) return arg.error();
+      const int result = i < replaced.size() ? replaced.begin()[i] : kGiven;
+      if (result == kGiven) {
+        (i < replaced.size() ? state : operands).push_back(*arg);
+        continue;
+      }
+      auto ret = rets.get<AnyBuffer>(static_cast<size_t>(result));
+      if (!ret.has_value()) return ret.error();
+      if ((*ret)->element_type() != arg->element_type() || (*ret)->size_bytes() != arg->size_bytes()) {
+        return Invalid("a result does not fit what it replaces");
+      }
+      JANS_RETURN_IF_ERROR(where.Keep(*arg, *ret));
+      state.push_back(**ret);
+    }
+    for (size_t i = updated; i < rets.size(); ++i) {
+      auto ret = rets.get<AnyBuffer>(i);
+      if (!ret.has_value()) return ret.error();
+      results.push_back(**ret);
+    }
+    return ffi::Error::Success();
+  }
+
+  // The intervals that are the only operands of a call.
+  ffi::Error Intervals(const Batch& batch, IntervalOperands& intervals) const {
+    if (operands.size() != 2) return Invalid("the operands are intervals: start and freq");
+    return intervals.Init(batch, operands[0], operands[1]);
+  }
+};
+
+#define JANS_BUFFERS .RemainingArgs().RemainingRets()
+
+}  // namespace jans
+
+#endif  // JANS_FFI_OPERANDS_BUFFERS_H_
