@@ -38,13 +38,14 @@ def examples(count: int) -> int:
     return count if EXHAUSTIVE else -(-count // 4)
 
 
-def sample(items: Iterable[Any], step: int = 3) -> list[Any]:
-    """Parameters of tests, all but every `step`-th of them for `make test-all` alone."""
-    return [item if k % step == 0 else _exhaustive(item) for k, item in enumerate(items)]
+def sample(items: Iterable[Any], step: int = 3, several: bool = True) -> list[Any]:
+    """Parameters of tests, all but every `step`-th of them for `make test-all` alone. Tuples are `several` parameters."""
+    return [item if k % step == 0 else _exhaustive(item, several) for k, item in enumerate(items)]
 
 
-def _exhaustive(item: Any) -> Any:
-    return pytest.param(*(item if isinstance(item, tuple) else (item,)), marks=pytest.mark.exhaustive)
+def _exhaustive(item: Any, several: bool) -> Any:
+    values = item if several and isinstance(item, tuple) else (item,)
+    return pytest.param(*values, marks=pytest.mark.exhaustive)
 
 
 USUAL = {

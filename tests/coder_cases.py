@@ -134,7 +134,7 @@ class Chain(Coder):
         v, rng = chain.find_variant(self.variant), np.random.default_rng(seed)
         heads = rng.integers(2**self.lower_bits, 2 ** (self.lower_bits + v.word_bits), self.lanes, np.uint64)
         halves = np.stack([heads & 2**32 - 1, heads >> 32], axis=-1) if v.halves == 2 else heads
-        compressed, remainders = rng.integers(0, 2**v.word_bits, (2, capacity + below), v.word)
+        compressed, remainders = rng.integers(0, 2**v.word_bits, (2, capacity + 300), v.word)
         return chain.State(
             jnp.uint32(1), jnp.asarray(compressed[:capacity]), jnp.int32(n_words), jnp.asarray(halves, jnp.uint32),
             jnp.asarray(remainders), jnp.int32(below), jnp.int32(0), self.variant, self.precision,

@@ -1,6 +1,6 @@
 """The constant tables of the fixed-point distribution functions, and the grid of the standard normal.
 
-All values are rounded results of functions of the standard library. `tests/test_tables.py` shows that no
+All values are rounded results of functions of the standard library. `tests/reference/test_tables.py` shows that no
 value is close enough to a rounding boundary for the last bits of a math library to matter.
 
     python -m jans.reference.tables > csrc/core/tables.inc

@@ -1,5 +1,5 @@
 // Prints a checksum of many integers of every model in closed form and of every quantiser. Builds of any kind print the
-// same: tests/test_builds.py compares them.
+// same: tests/ffi/test_builds.py compares them.
 #include <cstdio>
 #include <vector>
 

@@ -5,7 +5,8 @@ import os
 import pathlib
 import sys
 
-sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / folder) for folder in (".", "ffi")]
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "ffi"))
 
 import conftest  # noqa: F401  the profile of property tests
 import hypothesis

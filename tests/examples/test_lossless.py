@@ -52,7 +52,7 @@ def test_windows_hold_known_neighbours_of_the_image(network, k, sides):
                 assert seen[i, j, n] == image[y + v, x + u, 0]
 
 
-@pytest.mark.parametrize("sides", cases.sample([(1, 9), (1, 1), (2, 2), (37, 51), (101, 83)]))
+@pytest.mark.parametrize("sides", cases.sample([(1, 9), (1, 1), (2, 2), (37, 51), (101, 83)], several=False))
 def test_files_of_any_size_come_back(files, sides):
     image = noise(*sides, 3)
     image[: sides[0] // 2] //= 16

@@ -31,7 +31,7 @@ def test_lookups_agree(data):
     state = rans.push(empty, plain, symbols)
     words = rng.integers(0, 2**32, N, dtype=np.uint32)
     for lookup in table.LOOKUPS:
-        if lookup == "alias" or (lookup == "dense" and precision > 12):  # tests/test_alias.py has the first
+        if lookup == "alias" or (lookup == "dense" and precision > 12):  # tests/models/test_alias.py has the first
             continue
         model = plain.prepare(lookup)
         assert cases.content(rans.push(empty, model, symbols)) == cases.content(state)
