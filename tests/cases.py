@@ -39,7 +39,7 @@ def examples(count: int) -> int:
 
 
 def sample(items: Iterable[Any], step: int = 3, several: bool = True) -> list[Any]:
-    """Parameters of tests, all but every `step`-th of them for `make test-all` alone. Tuples are `several` parameters."""
+    """Parameters of tests, all but every `step`-th for `make test-all` alone. Tuples are `several` parameters."""
     return [item if k % step == 0 else _exhaustive(item, several) for k, item in enumerate(items)]
 
 
