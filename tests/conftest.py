@@ -1,5 +1,8 @@
 """How all tests run: on eight CPU devices, with programs that compile fast, and with one profile of property tests."""
 
+import contextlib
+import ctypes
+import gc
 import importlib.util
 import mmap
 import os
@@ -65,6 +68,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="module", autouse=True)
 def programs_of_one_module():
-    """Compiled programs are kept until they are dropped: gigabytes by the end of the suite."""
+    """Compiled programs are kept until they are dropped, and their memory until it is asked for."""
     yield
     jax.clear_caches()
+    gc.collect()
+    with contextlib.suppress(AttributeError):  # other libraries than glibc have no such function
+        ctypes.CDLL(None).malloc_trim(0)
