@@ -17,8 +17,8 @@ template <typename V>
 bool OneRowServes([[maybe_unused]] const Stream<V>& stream, [[maybe_unused]] const Row& row) {
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<V, Rans32_16>) {
-    return HasWidest() && (stream.lanes == 32 || stream.lanes == 64) && row.n <= avx512::kMostInRegisters &&
-           row.precision <= kMostEight<V> && InRange(stream);
+    return HasWidest() && (stream.lanes == 32 || stream.lanes == 64) && row.n <= avx512::kMaxInRegisters &&
+           row.precision <= kMaxEight<V> && InRange(stream);
   }
 #endif
   return false;
@@ -28,7 +28,7 @@ bool OneRowServes([[maybe_unused]] const Stream<V>& stream, [[maybe_unused]] con
 template <typename V>
 bool LanesServe(const Stream<V>& stream) {
   const bool few = stream.lanes == 1 || stream.lanes == 2 || stream.lanes == 4;
-  return kHasEight<V> && HasWide() && (few || (stream.lanes % kEight == 0 && stream.lanes <= kMostHeads));
+  return kHasEight<V> && HasWide() && (few || (stream.lanes % kEight == 0 && stream.lanes <= kMaxHeads));
 }
 
 // The greatest freq among the symbols of a row that have an interval.
@@ -52,7 +52,7 @@ template <typename V>
 PushPlan PlanPush(const Stream<V>& stream, const GuidedRows& table, int64_t n) {
   const Rows& rows = table.rows;
   const bool shared = n > 0 && rows.Shared() && rows.Valid(0);
-  if (shared && rows.precision >= kLeastEight<V> && OneRowServes(stream, rows.At(0))) return PushPlan::kOneRow;
+  if (shared && rows.precision >= kMinEight<V> && OneRowServes(stream, rows.At(0))) return PushPlan::kOneRow;
   const bool entries = shared && EntryTable<Entry>::Serves(rows.n, n);
   // Reciprocals that many symbols share are worth more than heads side by side where those fill no register.
   if (entries && stream.lanes < 8 && n >= kManySymbols) {
@@ -133,7 +133,7 @@ PopPlan PlanPop(const Stream<V>& stream, const GuidedRows& table, int64_t n) {
   // As many symbols as pay for the table. With 32 lanes, bytes are no quicker than guides.
   const int64_t quantiles = static_cast<int64_t>(Total(rows.precision));
   const bool slots = n >= quantiles && rows.precision <= 12;
-  const bool bytes = n >= quantiles / 8 && stream.lanes == 64 && rows.precision >= kLeastEight<V>;
+  const bool bytes = n >= quantiles / 8 && stream.lanes == 64 && rows.precision >= kMinEight<V>;
   if (shared && (slots || bytes) && OneRowServes(stream, rows.At(0))) {
     return slots ? PopPlan::kOneRowSlots : PopPlan::kOneRowBytes;
   }

@@ -18,19 +18,19 @@
 namespace jans {
 
 // How many streams are coded at once where that is faster, and how many heads, of one stream or of all of those.
-constexpr int kMostTogether = 32;
-constexpr int kMostHeads = 256;
+constexpr int kMaxTogether = 32;
+constexpr int kMaxHeads = 256;
 
 // Lanes that the loops of many lanes code side by side.
-constexpr int kGroupOfLanes = 4;
+constexpr int kGroupOfLanes = 8;
 
-// Heads of a stream while a loop runs. A loop codes kLanes of them side by side: 1 is the only one of a stream, in a
-// register; kGroupOfLanes are some of a multiple of that, on the stack; 0 is any number, one by one in the caller's
-// buffer.
+// Heads of a stream while a loop runs. A loop codes kLanes of them side by side: 1 and 4 are all lanes of a stream, in
+// registers or on the stack; kGroupOfLanes are some of a multiple of that, on the stack; 0 is any number, one by one in
+// the caller's buffer.
 template <typename V, int kLanes>
 class Heads {
  public:
-  static constexpr int kMost = kLanes == kGroupOfLanes ? kMostHeads : kLanes;
+  static constexpr int kMost = kLanes == kGroupOfLanes ? kMaxHeads : kLanes;
 
   explicit Heads(const Stream<V>& stream) : stream_(stream) {
     for (int64_t lane = 0; lane < lanes(); ++lane) heads_[lane] = LoadHead<V>(stream.heads, lane);
@@ -70,7 +70,8 @@ class Heads<V, 0> {
 template <typename Body>
 void WithLanes(int64_t lanes, const Body& body) {
   if (lanes == 1) return body(std::integral_constant<int, 1>{});
-  if (lanes % kGroupOfLanes == 0 && lanes <= kMostHeads) return body(std::integral_constant<int, kGroupOfLanes>{});
+  if (lanes == 4) return body(std::integral_constant<int, 4>{});
+  if (lanes % kGroupOfLanes == 0 && lanes <= kMaxHeads) return body(std::integral_constant<int, kGroupOfLanes>{});
   body(std::integral_constant<int, 0>{});
 }
 
@@ -223,15 +224,15 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
           refused |= static_cast<int32_t>(found.interval.start);
           continue;
         }
-        const State freq = found.interval.freq, high = x >> precision, rest = quantile - found.interval.start;
-        x = freq * high + rest;
+        const State freq = found.interval.freq, high = x >> precision, remainder = quantile - found.interval.start;
+        x = freq * high + remainder;
         if constexpr (kWordsPerSymbol<Word> == 1) {
           // No jump, which could not be predicted: one head waits for a conditional move, and many are better served
           // by masks, which compilers leave alone.
           const bool low = __builtin_expect_with_probability(x < V::kLower, 1, 0.5);
           if constexpr (kLanes == 1) {
             // Refilled or not, it waits for one product.
-            const State filled = (freq << V::kWordBits) * high + ((rest << V::kWordBits) | words[-1]);
+            const State filled = (freq << V::kWordBits) * high + ((remainder << V::kWordBits) | words[-1]);
             x = low ? filled : x;
           } else {
             const State filled = (x << V::kWordBits) | words[-1];
