@@ -1,8 +1,8 @@
-"""The chain coder and the range coder beside constriction's, for `cpu.py`."""
+"""Compares the chain coder and the range coder with constriction's, for `cpu.py`."""
 
 from collections.abc import Callable
 
-# Before JAX: it sets the flags of XLA.
+# Import this before JAX, because it sets the flags of XLA.
 from measure import interleaved, laplace, rates_of, ratios_of  # isort: skip
 
 import constriction
@@ -16,7 +16,8 @@ HIGH = 127
 
 
 def chain_and_range(repetitions: int) -> list[tuple[str, ...]]:
-    """Both coders, with one table for all symbols and with a mean and a scale for each; 24 bits, the same words."""
+    """Both coders, with one table for all symbols, and with a mean and a scale for each; 24 bits,
+    the same words."""
     n = 1_000_000
     rng = np.random.default_rng(6)
     probs = laplace(256, 6.0)
@@ -45,7 +46,7 @@ def chain_and_range(repetitions: int) -> list[tuple[str, ...]]:
 
 
 def _chain(name, n, rng, peer, peer_args, build, args):
-    """Pushing is encoding here, and popping decoding."""
+    """Pushing counts as encoding here, and popping as decoding."""
     words = rng.integers(2**32, size=n, dtype=np.uint32)
 
     def peer_pop():

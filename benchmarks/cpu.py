@@ -1,7 +1,7 @@
-"""Speed on one core beside constriction and simple_ans, in one run: `make bench`, or `python benchmarks/cpu.py
-[--out FILE] [--picture FILE]`.
+"""Measures the speed on one core next to constriction and simple_ans, in one run: `make bench`, or
+`python benchmarks/cpu.py [--out FILE] [--picture FILE]`.
 
-Every figure is the median of interleaved repetitions; ratios are what to quote. Many streams are coded by all cores.
+Every figure is the median of interleaved repetitions. Quote the ratios. Many streams are coded by all cores.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 
-# Before JAX: it sets the flags of XLA.
+# Import this before JAX, because it sets the flags of XLA.
 from measure import interleaved, laplace, markdown, processor, rates_of, ratios_of, result_file  # isort: skip
 
 import coders
@@ -35,28 +35,31 @@ AnsCoder = constriction.stream.stack.AnsCoder
 
 
 def stream_calls(variant: str, lanes: int, precision: int, dtype, probs, symbols):
-    """push into a donated state, and pop, as compiled programs."""
+    """Push into a donated state, and pop, as compiled programs."""
     model = models.Categorical(jnp.asarray(probs), precision=precision)
     x = jnp.asarray(symbols, dtype)
     n = x.size
     push = jax.jit(lambda state: rans.push(state, model, x), donate_argnums=0)
     pop = jax.jit(lambda state: rans.pop(state, model, (n,), dtype)[1])
-    held = {"state": jax.block_until_ready(rans.init(n, lanes, variant))}
+    buffers = {"state": jax.block_until_ready(rans.init(n, lanes, variant))}
     full = jax.block_until_ready(jax.jit(lambda s: rans.push(s, model, x))(rans.init(n, lanes, variant)))
     assert (np.asarray(pop(full)) == symbols).all()
     empty = rans.init(0, lanes, variant)
 
     def encode():
-        # The buffer is used again, the rest of the state starts anew.
-        state = rans.State(empty.head + 0, held["state"].tail, empty.size + 0, empty.status + 0, variant)
-        held["state"] = push(state)
-        return held["state"]
+        # Reuse the buffer; the other parts of the state start anew.
+        state = rans.State(empty.head + 0, buffers["state"].tail, empty.size + 0, empty.status + 0, variant)
+        buffers["state"] = push(state)
+        return buffers["state"]
 
     return encode, lambda: pop(full), float(rans.content_bits(full)) / n
 
 
 def static_table(repetitions: int, programs: list[str]) -> list[tuple[str, ...]]:
-    """I.i.d. symbols of about 5 bits under one table. Every program is given a file with them and prints its rates."""
+    """I.i.d. symbols of about 5 bits under one table.
+
+    Each program gets a file with the symbols and prints its rates.
+    """
     n = 4_000_000
     probs = laplace(256, 6.0)
     symbols = np.random.default_rng(0).choice(256, n, p=probs / probs.sum())
@@ -116,7 +119,7 @@ def simple_ans_bytes(encoded) -> int:
 
 
 def small_calls(repetitions: int) -> list[tuple[str, ...]]:
-    """Push and pop of 784 symbols, as one step of a scan; the peer's calls from Python."""
+    """Push and pop of 784 symbols as one step of a scan, next to the peer's calls from Python."""
     n, steps = 784, 2000
     probs = laplace(256, 6.0)
     symbols = np.random.default_rng(1).choice(256, n, p=probs / probs.sum()).astype(np.int32)
@@ -158,7 +161,7 @@ def small_calls(repetitions: int) -> list[tuple[str, ...]]:
 
 
 def located(repetitions: int, kind: str) -> list[tuple[str, ...]]:
-    """A location and a scale for every symbol, 24 bits, the integers of constriction."""
+    """A location and a scale for every symbol, at 24 bits, with the integers of constriction."""
     n, high = 1_000_000, 127
     rng = np.random.default_rng(5)
     mean, scale = rng.normal(0, 5, n).astype(np.float32), np.exp(rng.normal(0.5, 1, n)).astype(np.float32)
@@ -193,8 +196,10 @@ def lanes_label(kind: str, lanes: int) -> str:
 
 
 def lane_calls(build, parameters, symbols, words=None) -> dict[str, Callable[[], object]]:
-    """push into a donated state, and pop, of models with parameters for every symbol, by number of lanes; `words` are
-    what one lane has to write."""
+    """Push into a donated state, and pop, with parameters for every symbol, by number of lanes.
+
+    `words` are the words that one lane must write.
+    """
     push = jax.jit(lambda state, parameters, x: rans.push(state, build(*parameters), x), donate_argnums=0)
     pop = jax.jit(lambda state, parameters: rans.pop(state, build(*parameters))[1])
     x, n = jnp.asarray(symbols), symbols.size
@@ -204,20 +209,20 @@ def lane_calls(build, parameters, symbols, words=None) -> dict[str, Callable[[],
         assert (np.asarray(pop(full, parameters)) == symbols).all()
         if lanes == 1 and words is not None:
             assert (rans.to_words(full) == words).all()
-        held = {"state": rans.init(n, lanes)}
+        buffers = {"state": rans.init(n, lanes)}
 
-        def encode(held=held, lanes=lanes):
+        def encode(buffers=buffers, lanes=lanes):
             empty = rans.init(0, lanes)
-            state = rans.State(empty.head, held["state"].tail, empty.size, empty.status, empty.variant)
-            held["state"] = push(state, parameters, x)
-            return held["state"]
+            state = rans.State(empty.head, buffers["state"].tail, empty.size, empty.status, empty.variant)
+            buffers["state"] = push(state, parameters, x)
+            return buffers["state"]
 
         calls |= {f"{lanes} encode": encode, f"{lanes} decode": lambda full=full: pop(full, parameters)}
     return calls
 
 
 def mixtures(repetitions: int) -> list[tuple[str, ...]]:
-    """Ten logistic components for every symbol of 256, as pixels have them; there is no peer."""
+    """Ten logistic components for every one of 256 symbols, as for pixels; there is no peer."""
     n, components = 100_000, 10
     rng = np.random.default_rng(6)
     shape = (n, components)
@@ -280,7 +285,10 @@ def rows_of_probabilities(repetitions: int) -> list[tuple[str, ...]]:
 
 
 def in_place(repetitions: int) -> list[tuple[str, ...]]:
-    """1000 pushes of 784 symbols in a scan over small and large tails: only the words that are written may cost."""
+    """1000 pushes of 784 symbols in a scan over small and large tails.
+
+    Only the written words may cost time.
+    """
     probs = laplace(256, 6.0)
     model = models.Categorical(jnp.asarray(probs))
     x = jnp.asarray(np.random.default_rng(2).choice(256, 784, p=probs / probs.sum()), jnp.int32)
@@ -306,7 +314,7 @@ def in_place(repetitions: int) -> list[tuple[str, ...]]:
 
 
 def batches(repetitions: int) -> list[tuple[str, ...]]:
-    """64 streams against one of the same total length."""
+    """64 streams, compared with one of the same total length."""
     n = 4_194_304
     probs = laplace(256, 6.0)
     model = models.Categorical(jnp.asarray(probs))

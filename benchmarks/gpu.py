@@ -1,16 +1,17 @@
 """Everything about the CUDA kernels that needs a GPU: `make gpu`, or `python benchmarks/gpu.py [part ...]`.
 
-For a machine without a network: the Python at hand brings jax with its CUDA plugin and scikit-build-core; nvcc, cmake
-and ninja are on the PATH. Parts, in their order, each of which can be run alone once `build` has been:
+It works on a machine without a network. The Python that runs it must have jax with its CUDA plugin and
+scikit-build-core; nvcc, cmake and ninja must be on the PATH. After `build`, each part can run alone. The
+parts, in order:
 
-    build     installs jans from this checkout into the Python that runs this, with kernels for the GPU at hand
-    calls     random calls, hostile ones among them, to the kernels and to the loops of the CPU: the same bits
+    build     installs jans from this checkout into the Python that runs this, with kernels for the GPU of this machine
+    calls     random calls, including hostile ones, to the kernels and to the loops of the CPU: the same bits
     compare   coders x models x lanes through JAX, on the CPU and on the GPU: the same bits
-    tests     golden messages, models and garbage of the test suite on the GPU, where pytest and hypothesis are at hand
-    time      rates beside the copy bandwidth of the same run, where the GPU overtakes the CPU, and other libraries
-    sanitize  a few of the random calls under compute-sanitizer, where there is one
+    tests     golden messages, models and garbage of the test suite on the GPU, if pytest and hypothesis are installed
+    time      rates next to the copy bandwidth of the same run, where the GPU overtakes the CPU, and other libraries
+    sanitize  a few of the random calls under compute-sanitizer, if it is installed
 
-A report of all parts that have run goes to benchmarks/results/gpu-<device>.md.
+A report of all finished parts goes to benchmarks/results/gpu-<device>.md.
 """
 
 import argparse
@@ -30,7 +31,7 @@ PARTS = ("build", "calls", "compare", "tests", "time", "sanitize")
 
 
 def gpu() -> dict[str, str]:
-    """Name, driver and compute capability of the first GPU, or the end of the program."""
+    """Name, driver and compute capability of the first GPU; ends the program if there is none."""
     query = ["nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
     try:
         lines = subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip().splitlines()
@@ -41,7 +42,7 @@ def gpu() -> dict[str, str]:
 
 
 def run(command: list[object], **environment: str) -> str:
-    """Runs a command, shows and returns its output; an error ends this part."""
+    """Runs a command, prints and returns its output; an error ends this part."""
     words = [str(word) for word in command]
     print("$", *words, flush=True)
     process = subprocess.Popen(
@@ -58,7 +59,7 @@ def run(command: list[object], **environment: str) -> str:
 
 
 def find(tool: str) -> str | None:
-    """A tool of the toolkit, on the PATH or beside nvcc."""
+    """The path of a tool of the CUDA toolkit, on the PATH or next to nvcc."""
     nvcc = shutil.which("nvcc")
     beside = [str(pathlib.Path(nvcc).resolve().parent)] if nvcc else []
     return shutil.which(tool, path=os.pathsep.join([os.environ.get("PATH", ""), *beside, "/usr/local/cuda/bin"]))
@@ -69,10 +70,10 @@ def find(tool: str) -> str | None:
 
 def build(device: dict[str, str], _: argparse.Namespace) -> str:
     pip = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--force-reinstall", "."]
-    wanted = {"JANS_CUDA": "1", "JANS_CUDA_ARCHITECTURES": device["architecture"]}
-    run(pip, **wanted, PIP_BREAK_SYSTEM_PACKAGES="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    settings = {"JANS_CUDA": "1", "JANS_CUDA_ARCHITECTURES": device["architecture"]}
+    run(pip, **settings, PIP_BREAK_SYSTEM_PACKAGES="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
     versions = "import jax, jans, sys; print('Python', sys.version.split()[0], 'jax', jax.__version__, jans.devices())"
-    # From another folder, so that the installed package is the one imported.
+    # Run in another folder, so that the installed package is imported.
     found = subprocess.run([sys.executable, "-c", versions], capture_output=True, text=True, check=True, cwd="/")
     print(found.stdout)
     if "'cuda'" not in found.stdout and "'gpu'" not in found.stdout:
@@ -84,7 +85,7 @@ def build(device: dict[str, str], _: argparse.Namespace) -> str:
 
 
 def random_calls(device: dict[str, str]) -> pathlib.Path:
-    """The program of random calls, built for the GPU."""
+    """Builds the program of random calls for the GPU."""
     program = OUT / "random_calls"
     kernels = [ROOT / "csrc" / "cuda" / f"{name}.cu" for name in ("push", "pop", "singles", "quantize")]
     source = ROOT / "tests" / "cuda_emulation" / "random_calls.cc"
@@ -124,7 +125,7 @@ def measure(_: dict[str, str], args: argparse.Namespace) -> str:
 
 
 def _in_jax(program: str, *words: object) -> str:
-    """A part in a process of its own, which gives the GPU's memory back at its end."""
+    """Runs a part in a process of its own, which frees the GPU's memory at its end."""
     text = OUT / "section.md"
     text.unlink(missing_ok=True)
     run([sys.executable, ROOT / "benchmarks" / program, *words, "--out", text])

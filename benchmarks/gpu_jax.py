@@ -1,6 +1,7 @@
-"""The part of benchmarks/gpu.py that compares through JAX: the same bits on the CPU and on the GPU.
+"""Compares the CPU and the GPU through JAX, bit by bit: a part of benchmarks/gpu.py.
 
-`python benchmarks/gpu_jax.py --out SECTION.md [--platform cpu] [--symbols N]`; on the CPU it only rehearses itself.
+`python benchmarks/gpu_jax.py --out SECTION.md [--platform cpu] [--symbols N]`; on the CPU it only rehearses
+itself.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import jans
 from jans import models, rans
 
 VARIANTS = {"rans64": (24, 32), "rans64_ryg": (16, 31), "rans32_16": (12, 15), "rans32": (16, 23)}
-"""Two precisions for each, the second the largest."""
+"""Two precisions for each variant; the second one is the largest."""
 LANES = (1, 3, 32)
 STREAMS = 64
 
@@ -52,7 +53,7 @@ def there_and_back(precision: int, index_axis: int | None, cdf_axis: int | None)
 
 
 def by_steps(precision: int) -> Callable:
-    """Pushes intervals, and takes them off with peek and advance, as models of users are coded."""
+    """Pushes intervals, and takes them off with peek and advance, like models without a kernel."""
 
     def one(state, symbols):
         model = models.Uniform(200, precision)
@@ -94,8 +95,8 @@ def comparisons(symbols: int):
         zero = np.int32(0)
         yield f"{name}: one row", there_and_back(precision, None, None), (states, x.astype(np.uint8), cdf[:1], zero)
         yield f"{name}: indexed rows", there_and_back(precision, 0, None), (states, x.astype(np.int32), cdf, index)
-        own = cdf[rng.integers(0, 8, STREAMS)][:, None]
-        yield f"{name}: own rows", there_and_back(precision, None, 0), (states, x.astype(np.uint16), own, zero)
+        stream_rows = cdf[rng.integers(0, 8, STREAMS)][:, None]
+        yield f"{name}: own rows", there_and_back(precision, None, 0), (states, x.astype(np.uint16), stream_rows, zero)
         yield f"{name}: by steps", by_steps(precision), (states, (x % 200).astype(np.int32))
 
         bad = cdf.copy()
@@ -178,11 +179,16 @@ MODELS: dict[str, tuple[Callable, Callable]] = {
         lambda rng, s: (rng.integers(-9, 9, s, np.int32),),
     ),
 }
-"""A model of parameters that lead with its shape, and parameters."""
+"""For every model, a function that makes it from a precision and parameters,
+and one that draws the parameters.
+
+The shapes of the parameters start with the shape of the model.
+"""
 
 
 def model_comparisons(symbols: int):
-    """Every model with every coder, on streams of parameters of their own: words become symbols, and words again."""
+    """Every model with every coder, on streams with parameters of their own: words become symbols,
+    and words again."""
     rng = np.random.default_rng(1)
     each = math.ceil(symbols / (len(MODELS) * (len(VARIANTS) * len(LANES) + 2) * STREAMS)) + 5
     for name, (model_of, draw) in MODELS.items():
@@ -198,7 +204,7 @@ def model_comparisons(symbols: int):
             states = random_states(rng, variant, lanes, 16 * each, False)
             program = jax.vmap(functools.partial(on_stack, precision=min(precision, 24)))
             yield f"{variant}, {lanes} lanes: {name}", program, (states, *parameters)
-        if name in ("alias tables", "bypass coding"):  # for the stack coder alone
+        if name in ("alias tables", "bypass coding"):  # only for the stack coder
             continue
 
         def on_chain(words, *parameters, model_of=model_of):
@@ -218,7 +224,7 @@ def model_comparisons(symbols: int):
 
 
 def symbol_codes(symbols: int):
-    """Coders that have no models: table ANS, Huffman and exp-Golomb codes."""
+    """Coders without models: table ANS, Huffman and Exp-Golomb codes."""
     rng = np.random.default_rng(2)
     each = math.ceil(symbols / STREAMS)
     x = np.minimum(rng.geometric(0.05, (STREAMS, each)), 199).astype(np.int32)
@@ -264,7 +270,7 @@ def compare(device: Any, symbols: int) -> str:
 
 
 def arguments(text: str | None, **numbers: int) -> tuple[argparse.Namespace, Any]:
-    """The arguments of a program, of which some are numbers with these defaults, and the device to run on."""
+    """The arguments of a program, with number options of these defaults, and the device to run on."""
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True, help="where the section of the report goes")
     parser.add_argument("--platform", default="gpu", help="cpu rehearses this program where there is no GPU")
@@ -283,5 +289,5 @@ def arguments(text: str | None, **numbers: int) -> tuple[argparse.Namespace, Any
 
 
 if __name__ == "__main__":
-    given, on = arguments(__doc__, symbols=10**8)
-    given.out.write_text(compare(on, given.symbols) + "\n")
+    args, device = arguments(__doc__, symbols=10**8)
+    args.out.write_text(compare(device, args.symbols) + "\n")

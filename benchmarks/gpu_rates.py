@@ -1,7 +1,10 @@
-"""The part of benchmarks/gpu.py that takes times: rates beside the copy bandwidth of the same run, steps of a scan,
-where a GPU overtakes the CPU, and other libraries where they are at hand.
+"""Measures times on the GPU: a part of benchmarks/gpu.py.
 
-`python benchmarks/gpu_rates.py --out SECTION.md [--platform cpu] [--megabytes N]`; on the CPU it only rehearses itself.
+It measures rates next to the copy bandwidth of the same run, and steps of a scan. It finds where a GPU
+overtakes the CPU, and runs other libraries if they are installed.
+
+`python benchmarks/gpu_rates.py --out SECTION.md [--platform cpu] [--megabytes N]`; on the CPU it only
+rehearses itself.
 """
 
 import functools
@@ -21,12 +24,12 @@ import jans
 from jans import models, rans
 
 
-def seconds(call: Callable[[], Any], least: float = 0.2) -> float:
-    """Median over five runs of as many calls, queued at once, as fill `least` seconds."""
+def seconds(call: Callable[[], Any], min_seconds: float = 0.2) -> float:
+    """Median seconds of a call over five runs. A run queues enough calls at once to fill `min_seconds`."""
     jax.block_until_ready(call())
     begin = time.perf_counter()
     jax.block_until_ready(call())
-    calls = max(1, math.ceil(least / (time.perf_counter() - begin)))
+    calls = max(1, math.ceil(min_seconds / (time.perf_counter() - begin)))
     times = []
     for _ in range(5):
         begin = time.perf_counter()
@@ -38,7 +41,7 @@ def seconds(call: Callable[[], Any], least: float = 0.2) -> float:
 
 
 def copy_bandwidth(megabytes: int) -> float:
-    """Bytes read and written by a kernel that changes every word, per second."""
+    """Bytes read and written per second by a kernel that changes every word."""
     words = jnp.zeros(megabytes * 2**18, jnp.uint32)
     flip = jax.jit(lambda x: x ^ 1)
     return 2 * words.nbytes / seconds(lambda: flip(words))
@@ -48,16 +51,17 @@ def copy_bandwidth(megabytes: int) -> float:
 
 
 class Work:
-    """Streams of symbols, and what their models are made of: arrays that lead with [streams, n], or are shared."""
+    """Streams of symbols, and the arrays that their models are made of;
+    arrays are [streams, n, ...], or shared."""
 
     def __init__(self, name: str, model: str, symbols: jax.Array, model_of: Callable, each=(), bits: float = 6.5):
         self.name, self.model, self.symbols, self.model_of, self.each = name, model, symbols, model_of, each
         self.bits = bits
-        """Room for each symbol."""
+        """Bits of room for each symbol."""
 
 
 def from_rows(key: jax.Array, probs: np.ndarray, precision: int, shape: tuple[int, int], dtype: Any) -> tuple:
-    """Symbols drawn from rows of probabilities, the row of each, and the table."""
+    """Symbols drawn from rows of probabilities, the row index of each, and the table."""
     cdf = jans.quantize.fast(jnp.asarray(probs), precision)
     places = jnp.arange(2**precision, dtype=jnp.uint32)
     symbol_at = jax.vmap(lambda row: jnp.searchsorted(row, places, side="right") - 1)(cdf).astype(dtype)
@@ -98,7 +102,8 @@ def gaussians(shape: tuple[int, int], precision: int, fixed: bool) -> Work:
 
 
 def rates(work: Work, variant: str, lanes: int) -> tuple[float, float, float]:
-    """Symbols per second of push and of pop, and bytes that a symbol moves: itself, its parameters and its words."""
+    """Symbols per second of push and of pop, and the bytes that a symbol moves: itself,
+    its parameters and its words."""
     n = work.symbols.shape[1]
     empty = rans.init(0, lanes, variant)
     capacity = int(n * work.bits / (8 * empty.tail.dtype.itemsize)) + 1000
@@ -109,23 +114,23 @@ def rates(work: Work, variant: str, lanes: int) -> tuple[float, float, float]:
 
     push = jax.jit(jax.vmap(one_push), donate_argnums=0)
     pop = jax.jit(jax.vmap(lambda s, each: rans.pop(s, work.model_of(*each), (n,), work.symbols.dtype)[1]))
-    held = [push(jnp.zeros((len(work.symbols), capacity), empty.tail.dtype), work.symbols, work.each)]
-    jans.check(held[0])
-    if not bool(jnp.array_equal(pop(held[0], work.each), work.symbols)):
+    states = [push(jnp.zeros((len(work.symbols), capacity), empty.tail.dtype), work.symbols, work.each)]
+    jans.check(states[0])
+    if not bool(jnp.array_equal(pop(states[0], work.each), work.symbols)):
         sys.exit(f"{work.model} with {variant} and {lanes} lanes does not pop what was pushed")
-    words = float(held[0].size.mean()) * empty.tail.dtype.itemsize / n
+    words = float(states[0].size.mean()) * empty.tail.dtype.itemsize / n
     moved = work.symbols.dtype.itemsize + words + sum(a.dtype.itemsize for a in work.each)
 
     def push_again():
-        held[0] = push(held[0].tail, work.symbols, work.each)
-        return held[0].size
+        states[0] = push(states[0].tail, work.symbols, work.each)
+        return states[0].size
 
     count = work.symbols.size
-    return count / seconds(push_again), count / seconds(lambda: pop(held[0], work.each)), moved
+    return count / seconds(push_again), count / seconds(lambda: pop(states[0], work.each)), moved
 
 
 def streams_table(megabytes: int, bandwidth: float) -> str:
-    """Rates of many streams, for the coders and models that programs spend their time in."""
+    """Rates of many streams, for the coders and models that matter most in practice."""
     rows = []
     for make, variant, lanes, width in (
         (functools.partial(one_table, precision=12), "rans32_16", 32, 1),
@@ -183,12 +188,12 @@ STEPS = 500
 
 
 def _many(step: Callable, *args: jax.Array) -> Callable:
-    """A step, many times over."""
+    """Repeats a step many times in a scan."""
     return lambda state: jax.lax.scan(lambda s, _: (step(s, *args), None), state, length=STEPS)[0]
 
 
 def steps_table() -> str:
-    """Microseconds of a push and of a pop as steps of a scan, for chains side by side."""
+    """Microseconds of a push and of a pop as steps of a scan, for parallel chains."""
     rows = []
     model = models.Table(jans.quantize.fast(jnp.asarray(laplace(256, 6.0))[None], 12), 0, 12)
     for chains, n, capacity in ((1, 32, 2**16), (1, 32, 2**25), (1, 784, 2**20), (256, 784, 2**20), (1024, 256, 2**18)):
@@ -208,7 +213,7 @@ def steps_table() -> str:
 
 
 def crossover_table(device: Any, megabytes: int) -> str:
-    """Microseconds of one push and one pop of Gaussians on both, by how much is coded at once."""
+    """Microseconds of one push and one pop of Gaussians on the CPU and the GPU, by the number of symbols."""
     rows = []
     for streams, n in ((1, 32), (1, 1024), (1, 32768), (32, 1024), (256, 1024), (2048, 1024), (8192, 1024)):
         if streams * n > megabytes * 2**15:
@@ -238,12 +243,12 @@ def crossover_table(device: Any, megabytes: int) -> str:
 
 
 def peers_table(megabytes: int) -> str:
-    """nvCOMP's ANS on the bytes of one table, and torch_ans on indexed tables, where they are at hand."""
+    """nvCOMP's ANS on the bytes of one table, and torch_ans on indexed tables, if they are installed."""
     rows = []
     for name, peer in (("nvidia-nvcomp", nvcomp_rates), ("torch_ans", torch_ans_rates)):
         try:
             found = peer(megabytes)
-        except Exception as error:  # whatever goes wrong there, the report is about jans
+        except Exception as error:  # a failure of another library must not stop the report about jans
             found = (f"not run: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", "", "")
         rows.append((name, *found))
         print(rows[-1], flush=True)
@@ -307,5 +312,5 @@ def measure(device: Any, megabytes: int) -> str:
 
 
 if __name__ == "__main__":
-    given, device = arguments(__doc__, megabytes=256)
-    given.out.write_text(measure(device, given.megabytes) + "\n")
+    args, device = arguments(__doc__, megabytes=256)
+    args.out.write_text(measure(device, args.megabytes) + "\n")

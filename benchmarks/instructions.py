@@ -1,7 +1,9 @@
-"""Instructions a symbol of fixed kernels, counted by valgrind and compared with those on record: `make bench`.
+"""Counts instructions per symbol of fixed kernels with valgrind,
+and compares them with a record: `make bench`.
 
-Counts do not depend on what else a machine does, but on the compiler: records of another one are not compared. Valgrind
-knows AVX2 and no AVX-512, so these are the loops for AVX2. `--update` writes the record.
+Counts depend on the compiler, but not on what else a machine does. A record of another compiler is not
+compared. Valgrind supports AVX2 but not AVX-512, so these are the loops for AVX2. `--update` writes the
+record.
 """
 
 import argparse
@@ -19,7 +21,7 @@ SLACK = 0.02
 
 
 def counts(folder: pathlib.Path) -> dict[str, float]:
-    """Kernel -> instructions a symbol."""
+    """Instructions per symbol of each kernel."""
     program = folder / "instructions"
     flags = ["-std=c++17", "-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
     subprocess.run(["g++", *flags, HERE / "instructions.cc", "-o", program], check=True)

@@ -1,4 +1,4 @@
-"""How benchmarks measure, and what they measure with."""
+"""Functions that the benchmarks share for measuring and reporting."""
 
 import os
 import pathlib
@@ -16,7 +16,7 @@ import numpy as np  # noqa: E402
 
 
 def interleaved(calls: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
-    """Median seconds of each call, taken in turn after a warm-up."""
+    """Median seconds of each call; the calls take turns after a warm-up."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for repetition in range(repetitions + 1):
         for name, call in calls.items():
@@ -33,12 +33,12 @@ def laplace(n: int, width: float) -> np.ndarray:
 
 
 def rates_of(rates: dict[str, float], name: str) -> tuple[str, str]:
-    """Encoding and decoding, in Msym/s."""
+    """Rates of encoding and decoding, in Msym/s."""
     return f"{rates[f'{name} encode']:.0f}", f"{rates[f'{name} decode']:.0f}"
 
 
 def ratios_of(rates: dict[str, float], name: str, peer: str) -> tuple[str, str]:
-    """Encoding and decoding in units of another coder's."""
+    """Rates of encoding and decoding, divided by those of another coder."""
     return tuple(f"{rates[f'{name} {way}'] / rates[f'{peer} {way}']:.2f}" for way in ("encode", "decode"))
 
 
@@ -54,6 +54,6 @@ def processor() -> str:
 
 
 def result_file(name: str) -> pathlib.Path:
-    """Where results of this processor are kept."""
+    """The file for results of this processor."""
     slug = "-".join(re.findall(r"[a-z0-9]+", processor().lower()))
     return pathlib.Path(__file__).parent / "results" / f"{name}-{slug}.md"

@@ -1,4 +1,5 @@
-"""What a push and a pop hold in memory beside their arguments, and how that grows: `make bench-memory`, on Linux.
+"""Measures the memory of a push and a pop besides their arguments, and its growth:
+`make bench-memory`, on Linux.
 
 Every workload runs in a process of its own, for n symbols and for four times as many.
 """
@@ -45,15 +46,15 @@ WORKLOADS = {
 }
 
 
-def held(what: str) -> int:
-    """Bytes that this process holds (VmRSS), or held at most since the last reset (VmHWM)."""
+def memory(what: str) -> int:
+    """Bytes that this process holds (VmRSS), or the largest number since the last reset (VmHWM)."""
     status = pathlib.Path("/proc/self/status").read_text()
     return 1024 * int(re.search(rf"{what}:\s+(\d+)", status)[1])
 
 
 def run(name: str, n: int) -> None:
-    """Pushes and pops, first a few symbols and then n, and prints the bytes of the arguments and what is held beside
-    them."""
+    """Pushes and pops a few symbols, then n symbols;
+    prints the bytes of the arguments and of the other memory."""
     push_and_pop(name, 64)
     print(*push_and_pop(name, n))
 
@@ -68,12 +69,12 @@ def push_and_pop(name: str, n: int) -> tuple[int, int]:
     state = jax.eval_shape(lambda: rans.init(x.size, lanes, variant))
     programs = push.lower(state, x, *parameters).compile(), pop.lower(state, *parameters).compile()
     pathlib.Path("/proc/self/clear_refs").write_text("5")
-    before = held("VmRSS")
+    before = memory("VmRSS")
     full = programs[0](rans.init(x.size, lanes, variant), x, *parameters)
     again = jax.block_until_ready(programs[1](full, *parameters))
-    most = held("VmHWM")
+    peak = memory("VmHWM")
     assert (again == x).all()
-    return sum(array.nbytes for array in (*parameters, x)), most - before
+    return sum(array.nbytes for array in (*parameters, x)), peak - before
 
 
 def measured(name: str, n: int) -> tuple[int, int]:

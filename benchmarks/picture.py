@@ -1,4 +1,5 @@
-"""Bars for `cpu.py`: encoding and decoding of each workload beside the peer's, on a logarithmic scale."""
+"""Draws bars for `cpu.py`: encoding and decoding of each workload next to the peer's,
+on a logarithmic scale."""
 
 import pathlib
 

@@ -1,7 +1,8 @@
-"""How time and memory grow with symbols, streams, alphabet and precision: `python benchmarks/scaling.py [--out FILE]
-[--picture FILE]`, on one core.
+"""Measures how time and memory grow with symbols, streams, alphabet and precision, on one core:
+`python benchmarks/scaling.py [--out FILE] [--picture FILE]`.
 
-Every time is the least of several, as noise only adds to it; a time is of one compiled call, dispatch included.
+Every time is the smallest of several, because noise only adds to it. A time is that of one compiled call,
+with dispatch.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 
-# Before JAX: it sets the flags of XLA.
+# Import this before JAX, because it sets the flags of XLA.
 from measure import laplace, markdown, processor, result_file  # isort: skip
 
 import jax
@@ -25,17 +26,17 @@ from jans import models, rans
 from jans.ffi import registry
 
 SECONDS = 0.4
-"""For every call."""
+"""Time to spend on every call."""
 SHAPES = {
     "1 lane, 24 bits": ("rans64", 1, 24),
     "32 lanes, 24 bits": ("rans64", 32, 24),
     "32 lanes of 32 bits, 12 bits": ("rans32_16", 32, 12),
 }
 Curves = dict[str, tuple[list[int], list[float], list[float]]]
-"""name -> numbers, and nanoseconds a symbol to push and to pop."""
+"""name -> numbers, and nanoseconds per symbol to push and to pop."""
 
 
-def least(call: Callable[[], object]) -> float:
+def smallest_time(call: Callable[[], object]) -> float:
     times = []
     stop = time.perf_counter() + SECONDS
     while len(times) < 3 or time.perf_counter() < stop:
@@ -46,11 +47,11 @@ def least(call: Callable[[], object]) -> float:
 
 
 def draw(size: int, shape: tuple[int, ...], dtype=np.uint8) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of a Laplace as wide as an alphabet asks for, and symbols."""
+    """Probabilities of a Laplace distribution whose width suits the alphabet, and symbols."""
     probs = laplace(size, size / 40 + 0.5)
     edges = np.cumsum(probs.astype(np.float64))
     rng, flat = np.random.default_rng(0), np.empty(math.prod(shape), dtype)
-    for part in range(0, flat.size, 2**20):  # so that drawing takes no memory to speak of
+    for part in range(0, flat.size, 2**20):  # in parts, so that drawing takes little memory
         some = flat[part : part + 2**20]
         some[:] = np.minimum(np.searchsorted(edges, rng.random(some.size) * edges[-1]), size - 1)
     return probs, flat.reshape(shape)
@@ -73,14 +74,14 @@ def push_pop(variant: str, lanes: int, precision: int, size: int, shape: tuple[i
     pop = jax.jit(each(lambda s: rans.pop(s, model, (n,), x.dtype)[1]))
     full = push(jnp.zeros((*shape[:-1], capacity), np.uint16 if variant == "rans32_16" else np.uint32), x)
     assert (pop(full) == x).all()
-    held = {"tail": jnp.copy(full.tail)}
+    buffers = {"tail": jnp.copy(full.tail)}
 
     def encode():
-        state = push(held["tail"], x)
-        held["tail"] = state.tail
+        state = push(buffers["tail"], x)
+        buffers["tail"] = state.tail
         return state
 
-    return least(encode), least(lambda: pop(full))
+    return smallest_time(encode), smallest_time(lambda: pop(full))
 
 
 def curve(numbers: list[int], measure: Callable[[int], tuple[tuple[float, float], int]]):
@@ -144,7 +145,7 @@ def sections(largest: int) -> dict[tuple[str, str], Curves]:
 
 
 def peak(n: int) -> None:
-    """Prints the peak memory of this process after n symbols were pushed and popped, in bytes."""
+    """Prints the peak memory of this process in bytes, after n symbols were pushed and popped."""
     push_pop("rans32_16", 32, 12, 256, (n,))
     status = pathlib.Path("/proc/self/status").read_text()
     print(1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)))

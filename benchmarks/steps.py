@@ -1,8 +1,8 @@
-"""What a coder's call costs where it codes next to nothing, for `cpu.py`."""
+"""Measures the cost of a call that codes almost nothing, for `cpu.py`."""
 
 from collections.abc import Callable
 
-# Before JAX: it sets the flags of XLA.
+# Import this before JAX, because it sets the flags of XLA.
 from measure import interleaved, laplace  # isort: skip
 
 import jax
@@ -15,8 +15,10 @@ STEPS = 20_000
 
 
 def single_steps(repetitions: int) -> list[tuple[str, ...]]:
-    """One symbol in each step of a scan, as autoregressive models code: the time beyond a step that only carries the
-    state and reads its inputs."""
+    """One symbol in each step of a scan, as autoregressive models code.
+
+    The time excludes that of a step that only carries the state and reads its inputs.
+    """
     rng = np.random.default_rng(0)
     probs = jnp.asarray(laplace(256, 6.0))
     table = models.Categorical(probs)
@@ -61,7 +63,8 @@ def state_rest(state: rans.State) -> tuple:
 
 
 def eager_calls(repetitions: int) -> list[tuple[str, ...]]:
-    """Compiled programs called from Python with NumPy arrays of 16 symbols, beside one that adds one to them."""
+    """Compiled programs called from Python with NumPy arrays of 16 symbols,
+    next to one that adds one to them."""
     many = 300
     table = models.Categorical(jnp.asarray(laplace(256, 6.0)))
     x = np.arange(16, dtype=np.int32)

@@ -1,8 +1,8 @@
-"""Symbol codes beside constriction's, for `cpu.py`."""
+"""Compares symbol codes with constriction's, for `cpu.py`."""
 
 from collections.abc import Callable
 
-# Before JAX: it sets the flags of XLA.
+# Import this before JAX, because it sets the flags of XLA.
 from measure import interleaved, laplace  # isort: skip
 
 import constriction
@@ -16,7 +16,7 @@ peer = constriction.symbol
 
 
 def symbol_codes(repetitions: int) -> list[tuple[str, ...]]:
-    """A Huffman code of 256 symbols of about 5 bits; the peer's calls, one for each symbol, from Python."""
+    """A Huffman code of 256 symbols of about 5 bits. The peer needs a call from Python for each symbol."""
     n, fewer = 1_000_000, 100_000
     probs = laplace(256, 6.0)
     symbols = np.random.default_rng(0).choice(256, n, p=probs / probs.sum())
@@ -33,7 +33,7 @@ def symbol_codes(repetitions: int) -> list[tuple[str, ...]]:
             coder.decode_symbol(decoder)
 
     words, _ = peer_write(peer.QueueEncoder()).get_compressed_and_bitrate()
-    # Written and read in turn: one message more, one message less.
+    # Writing and reading take turns: one message more, one message less.
     stacked = peer_write(peer.StackCoder())
     calls: dict[str, Callable[[], object]] = {
         "peer queue write": lambda: peer_write(peer.QueueEncoder()),
@@ -71,11 +71,11 @@ def symbol_codes(repetitions: int) -> list[tuple[str, ...]]:
 def writer(write, empty, code, symbols):
     """Writes into one buffer again and again, as a compiled program."""
     step = jax.jit(lambda bits: write(bits, code, symbols), donate_argnums=0)
-    held = {"words": empty.words}
+    buffers = {"words": empty.words}
 
     def call():
-        bits = step(type(empty)(empty.partial_word + 0, held["words"], empty.size + 0, empty.status + 0))
-        held["words"] = bits.words
+        bits = step(type(empty)(empty.partial_word + 0, buffers["words"], empty.size + 0, empty.status + 0))
+        buffers["words"] = bits.words
         return bits
 
     return call

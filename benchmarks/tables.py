@@ -1,8 +1,8 @@
-"""Many tables and an index for every symbol, beside torch_ans 0.4.0 and, where it is installed, CompressAI, in one run:
-`make bench-tables`.
+"""Compares many tables and an index for every symbol with torch_ans 0.4.0 and, if installed, CompressAI,
+in one run: `make bench-tables`.
 
-The tables are Gaussians of K scales, as hyperpriors have them; a symbol's scale is drawn at random. One thread; every
-figure is the median of interleaved repetitions.
+The tables are Gaussians of K scales, as in hyperpriors. A symbol's scale is drawn at random. It uses one
+thread, and every figure is the median of interleaved repetitions.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-# Before JAX: it sets the flags of XLA.
+# Import this before JAX, because it sets the flags of XLA.
 from measure import interleaved, markdown, processor, rates_of, ratios_of  # isort: skip
 
 import jax
@@ -57,8 +57,10 @@ def draw(cdf: np.ndarray, index: np.ndarray, rng: np.random.Generator, precision
 def our_calls(
     model_of: Callable[..., models.Model], arrays: tuple, symbols, precision: int, variant: str, lanes: int
 ) -> tuple[Callable, Callable]:
-    """All streams pushed at once into donated states, and popped, as compiled programs; a stream has the model of its
-    part of the arrays."""
+    """Pushes all streams at once into donated states, and pops them, as compiled programs.
+
+    Each stream has the model of its part of the arrays.
+    """
     streams, n = symbols.shape
     capacity = n * precision // (16 if variant == "rans32_16" else 32) + 8
     x, parts = jnp.asarray(symbols), [jnp.asarray(a) for a in arrays]
@@ -67,13 +69,13 @@ def our_calls(
     pop = jax.jit(jax.vmap(lambda s, *parts: rans.pop(s, model_of(*parts))[1]))
     full = jax.block_until_ready(push(jax.tree.map(jnp.copy, empty), x, *parts))
     assert (pop(full, *parts) == x).all()
-    held = {"tail": jnp.copy(full.tail)}
+    buffers = {"tail": jnp.copy(full.tail)}
 
     def encode():
-        # The buffer is used again, the rest of the state starts anew.
-        state = rans.State(empty.head + 0, held["tail"], empty.size + 0, empty.status + 0, variant)
+        # Reuse the buffer; the other parts of the state start anew.
+        state = rans.State(empty.head + 0, buffers["tail"], empty.size + 0, empty.status + 0, variant)
         state = push(state, x, *parts)
-        held["tail"] = state.tail
+        buffers["tail"] = state.tail
         return state
 
     return encode, lambda: pop(full, *parts)
@@ -99,7 +101,7 @@ def our_tans_calls(cdf, index, symbols, precision: int, lanes: int) -> tuple[Cal
 def peer_calls(
     cdf, index, symbols, precision: int, family: str, lanes: int, device: str = "cpu"
 ) -> tuple[Callable, Callable]:
-    """Its kernels on tables that are ready: for rANS with the guide that its own rule picks."""
+    """The peer's kernels on prepared tables; for rANS, with the guide that its own rule picks."""
     streams, n = symbols.shape
     count = cdf.shape[1] - 1
     x, k = torch.tensor(symbols, device=device), torch.tensor(index.astype(np.int32), device=device)
@@ -136,7 +138,7 @@ def peer_calls(
 
 
 def row_of(rates: dict[str, float], name: str, peers: str) -> tuple[str, ...]:
-    """Rates of a coder and, of ours, their ratios to the best of the peers that have this in their names."""
+    """Rates of a coder. For ours, also their ratios to the best peer that has `peers` in its name."""
     if not name.startswith("jans"):
         return (name, *rates_of(rates, name), "", "")
     best = {
@@ -175,8 +177,11 @@ def compare(repetitions: int, n: int, count: int, precision: int, streams: int) 
 
 
 def compare_gaussians(repetitions: int, n: int) -> list[tuple[str, ...]]:
-    """A mean and a scale for every symbol. Tables take the nearest integer and the nearest of 64 scales, found
-    beforehand; the models take what there is."""
+    """A mean and a scale for every symbol.
+
+    Tables use the nearest integer and the nearest of 64 scales, found beforehand. The models use the exact
+    values.
+    """
     rng = np.random.default_rng(0)
     bits, low, high = 15, -255, 255
     mean = rng.uniform(-30, 30, n).astype(np.float32)
@@ -210,8 +215,10 @@ def compare_gaussians(repetitions: int, n: int) -> list[tuple[str, ...]]:
 
 
 def compare_compressai(repetitions: int, messages: int, n: int) -> tuple[str, ...]:
-    """Whole messages to byte strings and back, with tables as its hyperpriors have them: its coder takes lists, ours
-    arrays."""
+    """Whole messages to byte strings and back, with tables as in CompressAI's hyperpriors.
+
+    CompressAI's coder takes lists, ours takes arrays.
+    """
     rng = np.random.default_rng(0)
     scales = np.exp(np.linspace(math.log(0.11), math.log(256), 64))
     centers = np.ceil(6.1 * scales).astype(np.int32)
@@ -223,7 +230,7 @@ def compare_compressai(repetitions: int, messages: int, n: int) -> tuple[str, ..
     rows = np.asarray(coder.model.table.cdf).tolist(), (2 * centers + 3).tolist(), (-centers).tolist()
     lists = list(zip(symbols.tolist(), index.tolist(), strict=True))
     strings = [ans.RansEncoder().encode_with_indexes(*message, *rows) for message in lists]
-    ours = coder.encode(symbols, index)
+    ours = coder.encode_batch(symbols, index)
     assert all(len(a) == len(b) for a, b in zip(strings, ours, strict=True))
     seconds = interleaved(
         {
@@ -232,8 +239,8 @@ def compare_compressai(repetitions: int, messages: int, n: int) -> tuple[str, ..
                 ans.RansDecoder().decode_with_indexes(string, message[1], *rows)
                 for string, message in zip(strings, lists, strict=True)
             ],
-            "encode": lambda: coder.encode(symbols, index),
-            "decode": lambda: coder.decode(ours, index),
+            "encode": lambda: coder.encode_batch(symbols, index),
+            "decode": lambda: coder.decode_batch(ours, index),
         },
         repetitions,
     )
@@ -244,7 +251,7 @@ def compare_compressai(repetitions: int, messages: int, n: int) -> tuple[str, ..
 
 
 def our_rates(repetitions: int, n: int, streams: int) -> dict[str, float]:
-    """Msym/s of 64 tables of 15 bits on the cores that this process has."""
+    """Msym/s of 64 tables of 15 bits on the cores of this process."""
     rng = np.random.default_rng(0)
     cdf = scale_tables(64, 15)
     index = rng.integers(0, 64, (streams, n // streams))
@@ -257,7 +264,7 @@ def our_rates(repetitions: int, n: int, streams: int) -> dict[str, float]:
 
 
 def scaling(repetitions: int, n: int, streams: int) -> list[tuple[str, ...]]:
-    """One core and two, in processes of their own that take turns."""
+    """One core and two cores, in processes of their own that take turns."""
     rates: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     for _ in range(3):
         for cores, found in rates.items():

@@ -1,9 +1,9 @@
-"""Bit-Swap beside BB-ANS: two orders of coding one model, a chain of latents x - z1 - ... - zL.
+"""Compares Bit-Swap with BB-ANS: two orders of coding the same model, a chain of latents x - z1 - ... - zL.
 
     python examples/bit_swap.py [--data mnist.npz | digits] [--depths 1 2 4 8] [--images 2000] [--out out/bit_swap]
 
-Trains a network for each depth, codes the test images in both orders, decodes them, and draws what they cost and how
-many bits have to be there before the first image.
+Trains a network for each depth, codes the test images in both orders, and decodes them. Draws the rate, and
+the number of initial bits that the first image needs.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from vae import LATENT_PRECISION, VAE, Block, Config, Statistic, coded, divergen
 
 import jans
 
-MARGIN = 6.0  # standard deviations from the means of the images to learn from to the outermost bins
-CHAINS = 20  # streams side by side
+MARGIN = 6.0  # standard deviations from the means of the training images to the outermost bins
+CHAINS = 20  # number of streams
 
 
 class Markov(VAE):
-    """The VAE with `depth - 1` more latents above the first, each of which knows only its neighbours."""
+    """The VAE with `depth - 1` more latents above the first. Each latent depends only on its neighbours."""
 
     def __init__(self, shape: tuple[int, int], levels: int, config: Config, depth: int, rngs: nnx.Rngs) -> None:
         super().__init__(shape, levels, config, rngs)
@@ -44,15 +44,15 @@ class Markov(VAE):
         self.reach = Statistic(jnp.ones((depth - 1, latent)))
 
     def above(self, k: int, z: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of latent k + 1 given latent k; from an image where k is 0."""
+        """Mean and standard deviation of latent k + 1, given latent k, or given an image if k is 0."""
         return self.posterior(z) if k == 0 else gaussian(self.up[k - 1](z))
 
     def below(self, k: int, z: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of latent k given latent k + 1."""
+        """Mean and standard deviation of latent k, given latent k + 1."""
         return gaussian(self.down[k - 1](z))
 
     def find_reach(self, images: np.ndarray) -> None:
-        """Set between which values the bins of all latents but the last lie, from images `[N, H, W]`."""
+        """Set the range of the bins of all latents except the last, from images `[N, H, W]`."""
         z, found = jnp.asarray(images.reshape(len(images), -1)), []
         for k in range(len(self.up)):
             mean, scale = self.above(k, z)
@@ -67,7 +67,7 @@ class Markov(VAE):
         for k in range(depth):
             mean, scale = self.above(k, z)
             sample = mean + scale * jax.random.normal(keys[k], mean.shape)
-            # What is below the last latent is known to depend on it alone.
+            # Everything below the last latent depends on that latent alone.
             if k == 0:
                 total -= self.pixels(self.features(sample)).log_prob(x).sum(-1) / np.log(2)
             else:
@@ -77,9 +77,10 @@ class Markov(VAE):
         return total
 
     def codec(self, order: str = "Bit-Swap") -> jans.Codec:
-        """One image `[H * W]` in one of two orders: all latents first ("BB-ANS"), or one after the other."""
+        """One image `[H * W]` in one of two orders: all latents first ("BB-ANS"),
+        or one after another ("Bit-Swap")."""
         depth, n = len(self.up) + 1, 2**self.config.latent_bits
-        # What a latent of the middle is like given the one above is not known when it is chosen: its bins are fixed.
+        # A latent in the middle is chosen before the latent above it is known, so its bins must be fixed.
         uniform = jnp.linspace(-1.0, 1.0, n + 1)
         middles = (uniform[1:] + uniform[:-1]) / 2
         grid = jans.models.NormalGrid(self.config.latent_bits)
@@ -113,7 +114,7 @@ class Markov(VAE):
         layers = [(likelihood(k), posterior(k)) for k in range(1, depth + 1)]
         if order == "Bit-Swap":
             return jans.bit_swap(prior, layers)
-        # The decoder has the last latent first, the encoder the first one.
+        # The decoder gets the last latent first, the encoder gets the first latent first.
         downwards = jans.ancestral(
             [lambda: prior, *(lambda *z, k=k: likelihood(k)(z[-1]) for k in range(depth, 1, -1))]
         )
@@ -129,20 +130,20 @@ class Markov(VAE):
 
 
 def density(z: Array, mean: Array, scale: Array) -> Array:
-    """Logarithm to base 2 of a Gaussian density, summed over the last axis."""
+    """Base-2 logarithm of a Gaussian density, summed over the last axis."""
     return jax.scipy.stats.norm.logpdf(z, mean, scale).sum(-1) / np.log(2)
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What an order of coding cost."""
+    """The cost of an order of coding."""
 
     net: float  # bits per pixel
-    initial: float  # bits that an image needs on the stack, were it the first
+    initial: float  # initial bits that an image needs if it is the first
 
 
 def measure(network: Markov, order: str, images: np.ndarray) -> Measured:
-    """Code and decode images `[N, H, W]` in chains, N a multiple of their number."""
+    """Code and decode images `[N, H, W]` in chains; N is a multiple of the number of chains."""
     chains = images.reshape(CHAINS, -1, images[0].size)
     latents = (len(network.up) + 1) * network.config.latent
     found = image_files.account(network.codec(order), chains, latents)
@@ -156,7 +157,7 @@ def measure(network: Markov, order: str, images: np.ndarray) -> Measured:
 
 
 def picture(path: Path, depths: list[int], measured: dict[str, list[Measured]]) -> None:
-    """Initial bits against depth, and the rate."""
+    """Draw the initial bits and the rate against the depth."""
     figure = Figure(figsize=(9, 3.4), dpi=130, facecolor="white", layout="constrained")
     left, right = figure.subplots(1, 2)
     colours = {"BB-ANS": report.GREY, "Bit-Swap": report.ACCENT}

@@ -1,12 +1,16 @@
-"""What the chain coder is for: bits-back coding, where quantisation goes on after the latents were taken off the bits.
+"""Shows what the chain coder is for: bits-back coding in
+which quantisation continues after the latents are popped.
 
     python examples/chain.py [--picture docs/pictures/chain.png]
 
-A measured signal is rounded to integers, each up or down as the sender likes. They are coded given latents, which come
-from bits that have to be sent anyway, through posteriors given the integers. So an integer that is rounded the other
-way moves some posteriors a little. With the chain coder a latent or two moves as well, and rounding is a search that
-goes down to a minimum; with the stack coder all later latents are drawn anew, and it goes nowhere. The script measures
-both, sends everything, and checks that the receiver has integers, latents and those other bits again.
+The sender rounds a measured signal to integers, and may round each value up or down. The integers are coded
+given latents. The latents are popped from bits that have to be sent anyway, with posteriors given the
+integers. A value that is rounded the other way therefore moves some posteriors a little.
+
+With the chain coder, one or two latents then change too, and rounding is a search that descends to a minimum.
+With the stack coder, all later latents are drawn anew, and the search gets nowhere. The script measures both
+and sends everything. It checks that the receiver recovers the integers, the latents and the bits that they
+were popped from.
 """
 
 import argparse
@@ -23,7 +27,7 @@ import numpy as np
 
 from jans import chain, models, rans
 
-STRIDE, WINDOW, REACH = 2, 8, 40  # samples for each latent, that a latent acts on, that a posterior looks at
+STRIDE, WINDOW, REACH = 2, 8, 40  # samples: for each latent, in the bump of a latent, in the view of a posterior
 NOISE = 0.5
 DRAWS = 16
 CODERS = chain_report.CODERS
@@ -31,10 +35,11 @@ WORD = 32
 
 
 class Model:
-    """A signal of overlapping bumps: `x = W z + noise`, standard normal z, on a grid; a Gaussian of its own for each z.
+    """A signal of overlapping bumps: `x = W z + noise`, with standard normal z on a grid.
 
-    The posterior is what an encoder network computes: mean = A x with a short filter, and no covariance. All factors
-    are multiples of small powers of two, so that sums are exact in any order: sender and receiver agree.
+    The posterior of each z is a Gaussian, as an encoder network computes it: mean = A x with a short filter,
+    and no covariance. All factors are multiples of small powers of two. Sums are then exact in any order, so
+    sender and receiver agree.
     """
 
     def __init__(self, latents: int, bits: int):
@@ -64,7 +69,7 @@ class Model:
         return models.Gaussian(signal, NOISE, low=-128, high=127)
 
     def measure(self, rng: np.random.Generator) -> np.ndarray:
-        """A signal."""
+        """Draws a signal."""
         exact = np.asarray(self.bumps) @ rng.standard_normal(self.latents)
         return np.clip(exact + NOISE * rng.standard_normal(self.samples), -127, 126)
 
@@ -73,17 +78,17 @@ class Model:
 
 
 def start(coder: str, side: np.ndarray) -> rans.State | chain.State:
-    """A coder that holds the bits that latents come from; a one on top marks their end."""
+    """A coder that holds the bits that latents are popped from; a sentinel bit on top marks their end."""
     return chain.init(side) if coder == "chain" else rans.from_words(np.append(side, np.uint32(1)))
 
 
 def take(state: rans.State | chain.State, posterior: models.Model) -> tuple[rans.State | chain.State, jax.Array]:
-    """The latents that the bits say."""
+    """Pops latents from the bits."""
     return chain.pop(state, posterior) if isinstance(state, chain.State) else rans.pop(state, posterior)
 
 
 def cost(model: Model, state: rans.State | chain.State, values: jax.Array) -> tuple[jax.Array, ...]:
-    """Latents, the bits of every value, and of every latent: what the prior takes less what the posterior gives."""
+    """Latents, the bits of every value, and the net bits of every latent (prior minus posterior)."""
     posterior = model.posterior(model.mean(values))
     _, latents = take(state, posterior)
     return latents, model.likelihood(latents).bits(values), model.prior.bits(latents) - posterior.bits(latents)
@@ -93,14 +98,14 @@ def send(model: Model, coder: str, side: np.ndarray, values: np.ndarray) -> tupl
     """The message, and its size in bits."""
     state, latents = take(start(coder, side), model.posterior(model.mean(values)))
     words = np.concatenate(chain.to_remainders(state)) if coder == "chain" else rans.to_words(state)
-    stack = rans.from_words(words, capacity=len(words) + model.samples)  # values go on a stack either way
+    stack = rans.from_words(words, capacity=len(words) + model.samples)  # both coders push values on a stack
     stack = rans.push(stack, model.likelihood(latents), jnp.asarray(values))
     stack = rans.push(stack, model.prior, latents)
     return rans.to_words(stack), float(rans.content_bits(stack))
 
 
 def receive(model: Model, coder: str, message: np.ndarray, words: int) -> tuple[np.ndarray, ...]:
-    """The bits that latents came from (so many words), latents and values."""
+    """The bits that latents were popped from (`words` words), the latents and the values."""
     stack, latents = rans.pop(rans.from_words(message), model.prior, shape=(model.latents,))
     stack, values = rans.pop(stack, model.likelihood(latents))
     posterior = model.posterior(model.mean(values))
@@ -119,10 +124,10 @@ Cost = Callable[[np.ndarray], tuple[np.ndarray, ...]]
 
 
 def sweep(values: np.ndarray, ends: np.ndarray, costs: Cost) -> np.ndarray:
-    """Tries the other way to round for every value, and keeps it where the bits around become fewer.
+    """Tries to round every value the other way, and keeps this if it saves bits in the neighbourhood.
 
-    Values far apart are tried at once: a value moves the posteriors within REACH of it, and their latents the
-    likelihood of samples half a window further. That holds if no other latent moves.
+    Values far apart are tried together. A value moves the posteriors within REACH of it, and their latents
+    move the likelihood of samples half a window further. This assumes that no other latent moves.
     """
     around = REACH + WINDOW // 2 + STRIDE
     for first in range(min(2 * around + 1, len(values))):
@@ -145,17 +150,18 @@ def search(values: np.ndarray, ends: np.ndarray, costs: Cost, sweeps: int) -> li
     return found
 
 
-# ---- what it measures ----
+# ---- measurements ----
 
 
 @dataclasses.dataclass
 class Run:
-    """What one coder made of one set of bits, for each row of the table, and sweep by sweep from each start."""
+    """The results of one coder with one set of bits: for each row of the table,
+    and for each sweep from each start."""
 
-    net: dict[str, float]  # bits of the message, less those that the receiver has back
-    overhead: dict[str, float]  # of these, what the models do not say
-    distance: dict[str, float]  # from the measured values, squared, in the mean
-    bits: dict[str, np.ndarray]  # before and after each sweep
+    net: dict[str, float]  # bits of the message, minus the bits that the receiver recovers
+    overhead: dict[str, float]  # the part of the net bits that the models do not account for
+    distance: dict[str, float]  # mean squared distance from the measured values
+    bits: dict[str, np.ndarray]  # net bits before and after each sweep
     moved: dict[str, np.ndarray]  # the share of latents that each sweep changed
 
 
@@ -182,13 +188,14 @@ def run(
 
 
 def nudge(model: Model, values: np.ndarray, side: np.ndarray) -> tuple[int, dict[str, np.ndarray]]:
-    """A latent whose posterior moves by its own scale, and for each coder the latents [2] before and after."""
+    """A latent whose posterior moves by its own scale,
+    and for each coder the latents [2] before and after."""
     mean = model.mean(values)
     for at in range(6, model.latents):
         both = (model.posterior(mean), model.posterior(mean.at[at].add(model.scale)))
         pairs = {coder: np.stack([take(start(coder, side), q)[1] for q in both]) for coder in CODERS}
         changed = {coder: np.flatnonzero(pair[0] != pair[1]) for coder, pair in pairs.items()}
-        if all(at in changed[coder] for coder in CODERS):  # else it moved within a bin
+        if all(at in changed[coder] for coder in CODERS):  # otherwise it moved within its bin
             if len(changed["chain"]) > 1:
                 raise SystemExit("the chain coder changed more than the latent whose posterior moved")
             return at, pairs
@@ -218,7 +225,7 @@ def main() -> None:
         states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(start(coder, side) for side in sides))
         return lambda values: tuple(np.asarray(array, float).mean(0) for array in evaluate(states, values))
 
-    # Many draws say what is best for the posteriors, and nothing about the one draw that will be sent.
+    # Many draws show what is best for the posteriors in general, and nothing about the one draw that is sent.
     average = search(nearest, ends, costs("chain", *(draw() for _ in range(DRAWS))), args.sweeps)[-1]
     runs: dict[str, list[Run]] = {coder: [] for coder in CODERS}
     for _ in range(args.sides):

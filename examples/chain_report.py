@@ -1,4 +1,5 @@
-"""The table and the picture of `chain.py`: which latents change when one posterior moves, and what a search saves."""
+"""The table and the picture of `chain.py`: the latents that change when one posterior moves,
+and the bits that a search saves."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 INK, GREY, PALE, PAPER = "#24292f", "#8c959f", "#d0d7de", "#f1f3f5"
 COLORS = {"stack": "#e8590c", "chain": "#0b7285"}
 CODERS = tuple(COLORS)
-SHOWN = 48  # latents in the top panel
+SHOWN = 48  # number of latents in the top panel
 ROWS = {
     "nearest": "every value rounded to the nearest",
     "last": "  searched from there, last sweep",
@@ -25,11 +26,11 @@ ROWS = {
     "average, last": "  searched from there, last sweep",
     "average, best": "  searched from there, best sweep",
 }
-Runs = Mapping[str, Sequence[Any]]  # of each coder, `chain.Run`
+Runs = Mapping[str, Sequence[Any]]  # `chain.Run` objects of each coder
 
 
 def table(runs: Runs) -> str:
-    """Net bits and squared distances of every row: means over the runs, and how far the bits spread."""
+    """Net bits and squared distances of every row: means over the runs, and the spread of the bits."""
     lines = [
         f"{'':44}{'net bits':>16}{'':16}{'distance':>12}",
         f"{'':44}{'stack':>16}{'chain':>16}{'stack':>12}{'chain':>9}",
@@ -39,13 +40,18 @@ def table(runs: Runs) -> str:
         distances = [np.mean([run.distance[row] for run in runs[coder]]) for coder in CODERS]
         spread = "".join(f"{net.mean():10,.0f} ± {net.std():3.0f}" for net in nets)
         lines.append(f"{what:44}{spread}   " + "".join(f"{distance:9.3f}" for distance in distances))
-    own = [np.mean([list(run.overhead.values()) for run in runs[coder]]) for coder in CODERS]
-    lines.append(f"{'of the bits, what the models do not say':44}" + "".join(f"{bits:10.1f}      " for bits in own))
+    overheads = [np.mean([list(run.overhead.values()) for run in runs[coder]]) for coder in CODERS]
+    lines.append(
+        f"{'of the bits, what the models do not say':44}" + "".join(f"{bits:10.1f}      " for bits in overheads)
+    )
     return "\n".join(line.rstrip() for line in lines)
 
 
 def picture(path: pathlib.Path, nudged: tuple[int, Mapping[str, np.ndarray]], runs: Runs) -> None:
-    """Draws `path`, a PNG. `nudged` is a latent, and for each coder all latents before and after it moved."""
+    """Draws `path`, a PNG.
+
+    `nudged` is the index of a latent, and for each coder all latents before and after it moved.
+    """
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.06)
     figure = Figure(figsize=(11, 5.8), dpi=130, facecolor="white", layout=layout)
     rows = figure.add_gridspec(2, 1, height_ratios=(1, 1.75))
@@ -57,7 +63,7 @@ def picture(path: pathlib.Path, nudged: tuple[int, Mapping[str, np.ndarray]], ru
 
 
 def draw_cells(axes: Axes, at: int, pairs: Mapping[str, np.ndarray]) -> None:
-    """A row of cells for each coder before and after, in its colour where a latent changed."""
+    """Draws a row of cells for each coder before and after. Latents that changed have the coder's colour."""
     ticks = {}
     for block, (coder, pair) in enumerate(pairs.items()):
         changed = pair[0] != pair[1]
@@ -93,7 +99,7 @@ def draw_cells(axes: Axes, at: int, pairs: Mapping[str, np.ndarray]) -> None:
 
 
 def draw_bits(axes: Axes, runs: Runs) -> None:
-    """Net bits after every sweep, each run and their mean."""
+    """Draws the net bits after every sweep, for each run and in the mean."""
     starts = {"nearest": ("the nearest values", "-"), "average": ("values for the average posterior", (0, (3, 1.5)))}
     for coder, made in runs.items():
         for name, (where, style) in starts.items():
@@ -107,7 +113,7 @@ def draw_bits(axes: Axes, runs: Runs) -> None:
 
 
 def draw_moved(axes: Axes, runs: Runs) -> None:
-    """The share of latents that a sweep changed."""
+    """Draws the share of latents that a sweep changed."""
     for coder, made in runs.items():
         share = 100 * np.array([run.moved["nearest"] for run in made]).mean(0)
         sweeps = np.arange(1, share.size + 1)
@@ -120,7 +126,7 @@ def draw_moved(axes: Axes, runs: Runs) -> None:
 
 
 def tidy(axes: Axes, title: str) -> None:
-    """The look of a panel."""
+    """Sets the look of a panel."""
     axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold", color=INK)
     axes.set_xlabel("sweeps over all values", color=GREY, fontsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

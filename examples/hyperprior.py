@@ -1,12 +1,12 @@
-"""Lossy compression of photographs with a small hyperprior: real files, and back in another process.
+"""Lossy compression of photographs with a small hyperprior: real files, decoded in another process.
 
     python examples/hyperprior.py [--data folder of photographs | scikit-learn] [--weights out/hyperprior/weights.npz]
     python examples/hyperprior.py encode --weights out/hyperprior/weights.npz --quality 2 photo.png
     python examples/hyperprior.py decode --weights out/hyperprior/weights.npz photo.png.jans
 
-Without a command: trains (or takes --weights), compresses photographs that it was not trained on at every quality, one
-file each, starts a fresh process that decodes them all, compares every pixel, holds the bytes against what the
-likelihood promised, and draws rate and distortion beside JPEG and WebP.
+Without a command it trains a network (or loads --weights). It compresses photographs that were not in the
+training set, at every quality, one file each. A fresh process decodes them all. It compares every pixel,
+compares the bytes with the prediction of the likelihood, and draws rate and distortion next to JPEG and WebP.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ LOSSY = {"JPEG": range(4, 93, 4), "WEBP": range(0, 97, 4)}
 
 
 def rate_at(psnr: float, curve: list[tuple[float, float]]) -> float:
-    """The rate at which a curve reaches a PSNR, between its points; NaN where it does not go."""
+    """The rate at which a curve reaches a PSNR, interpolated between its points; NaN outside of the curve."""
     rates, heights = np.array(curve).T
     return float(np.exp(np.interp(psnr, heights, np.log(rates), left=np.nan, right=np.nan)))
 
 
 def encode_command(args: argparse.Namespace) -> None:
-    """Photographs to .jans files beside them, or in --out."""
+    """Encodes photographs to .jans files next to them, or in --out."""
     compressor = files.Files(files.load(args.weights))
     for path in args.files:
         with Image.open(path) as image:
@@ -42,12 +42,12 @@ def encode_command(args: argparse.Namespace) -> None:
 
 
 def decode_command(args: argparse.Namespace) -> None:
-    """Files to .png images beside them, or in --out."""
+    """Decodes files to .png images next to them, or in --out."""
     command_line.write_photos(args, files.Files(files.load(args.weights)).decompress)
 
 
 def trained(args: argparse.Namespace, data: photos.Photos, path: Path) -> files.Codec:
-    """The codec in --weights, or a new one, saved."""
+    """Loads the codec in --weights, or trains a new one and saves it."""
     if args.weights:
         return files.load(args.weights)
     steps = {} if args.steps is None else {"steps": args.steps}
@@ -60,7 +60,10 @@ def trained(args: argparse.Namespace, data: photos.Photos, path: Path) -> files.
 def compress_all(
     compressor: files.Files, data: photos.Photos, out: Path
 ) -> tuple[list[list[Point]], dict[Path, np.ndarray], np.ndarray]:
-    """Writes every photograph at every quality; points by quality, images by file, and promised bits by quality."""
+    """Writes every photograph at every quality.
+
+    Returns points by quality, images by file, and predicted bits by quality.
+    """
     ours: list[list[Point]] = []
     written: dict[Path, np.ndarray] = {}
     promises = []
@@ -78,7 +81,8 @@ def compress_all(
 
 
 def compare(ours: list[list[Point]], promises: np.ndarray) -> float:
-    """Prints rates, PSNR and promises; returns bytes of all files, as a multiple of what was promised."""
+    """Prints rates, PSNR and predicted bytes;
+    returns the bytes of all files divided by the predicted bytes."""
     print(f"{'quality':<9}{'bits/pixel':>11}{'PSNR, dB':>10}{'bytes':>11}{'promised':>12}{'ratio':>9}")
     sizes = [sum(p.size for p in points) for points in ours]
     for quality, (points, size, promise) in enumerate(zip(ours, sizes, promises / 8, strict=True)):
@@ -90,7 +94,7 @@ def compare(ours: list[list[Point]], promises: np.ndarray) -> float:
 
 
 def demo_command(args: argparse.Namespace) -> None:
-    """Train, compress, decode elsewhere, compare, report."""
+    """Trains, compresses, decodes in another process, compares, and reports."""
     out = args.out or Path("out/hyperprior")
     out.mkdir(parents=True, exist_ok=True)
     data = photos.load(args.data)
@@ -123,7 +127,7 @@ def demo_command(args: argparse.Namespace) -> None:
 
 
 def measure_speed(compressor: files.Files, data: photos.Photos, quality: int) -> None:
-    """Says how fast files are written and read, after compilation."""
+    """Prints the time to write and to read a file, after compilation."""
     name, image = next(iter(data.test.items()))
     blob, *_ = compressor.compress(image, quality)
     encode = 1e3 * command_line.seconds(lambda: compressor.compress(image, quality), 5)

@@ -1,8 +1,10 @@
-"""Photographs to bytes and back with a trained hyperprior: one stream of tables, and no bit of it decided by floats.
+"""Photographs to bytes and back with a trained hyperprior: one stream, coded with tables that do not depend
+on floats.
 
-The receiver must have the table of every latent exactly as the sender had it, or all that follows is noise. So the
-network that chooses tables is rounded to integers once, after training (Balle et al. 2019), and the tables are made
-once. Both are saved with the weights. Floats decide what the sender sends, and what the receiver paints.
+The receiver must have exactly the sender's table for every latent, or everything after it is noise. Therefore
+the network that chooses tables is rounded to integers once, after training (Balle et al. 2019), and the
+tables are made once. Both are saved with the weights. Floats determine only what the sender sends, and what
+the receiver paints.
 """
 
 from __future__ import annotations
@@ -22,9 +24,9 @@ import jans
 
 HEADER = struct.Struct("<IHHB")  # fingerprint, height, width, quality
 PRECISION = 16
-RADIUS = 288  # tables are of values -RADIUS ... RADIUS at most
-RARE = 2.0**-PRECISION  # values outside of what has all but so much probability are escaped
-HIDDEN_BITS = 8  # behind the point, of the hidden layer
+RADIUS = 288  # tables cover at most the values -RADIUS ... RADIUS
+RARE = 2.0**-PRECISION  # a table leaves out values of at most this total probability; they are escaped
+HIDDEN_BITS = 8  # fractional bits of the hidden layer
 
 
 class Exact(nnx.Variable):
@@ -32,7 +34,7 @@ class Exact(nnx.Variable):
 
 
 class Codec(nnx.Module):
-    """A network, and what of it is exact."""
+    """A network, and the exact integers made from it."""
 
     def __init__(self, net: network.Hyperprior) -> None:
         config = net.config
@@ -51,16 +53,16 @@ class Codec(nnx.Module):
         self._freeze_tables()
 
     def _freeze_scales(self) -> None:
-        """Each layer as fine as a power of two can make it without any sum that leaves int32."""
+        """Round each layer to the finest power of two for which no sum leaves int32."""
         highest = (network.Z_HIGH, network.HIDDEN_HIGH << HIDDEN_BITS)
-        fractions = (0, HIDDEN_BITS, 0)  # bits behind the point of z, of the hidden layer, and of the places
+        fractions = (0, HIDDEN_BITS, 0)  # fractional bits of z, of the hidden layer, and of the places
         net, units, shifts = self.net, (1.0, network.PLACES_PER_UNIT), []
         layers = [(net.scales[0].kernel, net.scales[0].bias), (net.scales[1].kernel, net.usual_scale)]
         for i, layer in enumerate(layers):
             kernel, bias = (units[i] * np.asarray(part[...], np.float64) for part in layer)
             bias *= 2.0 ** fractions[i]
             largest = (np.abs(kernel).sum((0, 1, 2)) * highest[i] + np.abs(bias)).max()
-            # Half of int32 is left for what rounding adds to the weights.
+            # Half of int32 is reserved for what rounding adds to the weights.
             bits = int(np.floor(np.log2(2**30 / largest)))
             self.kernels[i][...] = jnp.asarray(np.round(kernel * 2.0**bits), jnp.int32)
             self.biases[i][...] = jnp.asarray(np.round(bias * 2.0**bits), jnp.int32)
@@ -73,7 +75,7 @@ class Codec(nnx.Module):
         self.shifts[...] = jnp.asarray(shifts, jnp.int32)
 
     def _freeze_tables(self) -> None:
-        """A row for every scale, then one for every quality and channel of z."""
+        """Make a row for every scale, then one for every quality and channel of z."""
         values = jnp.arange(-RADIUS, RADIUS + 1)
         scales = network.scale_of(jnp.arange(network.SCALES))
         y = jnp.exp(network.log_mass(values, scales[:, None]))
@@ -83,7 +85,7 @@ class Codec(nnx.Module):
         mass = np.concatenate([y, z.reshape(len(values), -1).T]).astype(np.float64)
         inside = np.stack([mass[:, RADIUS - r : RADIUS + r + 1].sum(1) for r in range(RADIUS + 1)])
         radius = np.where((inside > 1 - RARE).any(0), (inside > 1 - RARE).argmax(0), RADIUS)
-        # Rows begin with their own first value.
+        # Each row begins with its own first value.
         places = RADIUS - radius[:, None] + np.arange(len(values))
         rows = np.take_along_axis(mass, np.minimum(places, len(values) - 1), 1)
         tail = np.maximum(1 - np.take_along_axis(inside, radius[None], 0)[0], RARE)
@@ -92,13 +94,13 @@ class Codec(nnx.Module):
         self.radius[...] = jnp.asarray(radius, jnp.int32)
 
     def coder(self) -> jans.TableCoder:
-        """Codes y with a row for each scale, z with a row for each quality and channel."""
+        """A coder of y with a row for each scale, and of z with a row for each quality and channel."""
         radius = self.radius[...]
         table = jans.models.Table(self.cdf[...], precision=PRECISION).prepare()
         return jans.TableCoder(jans.models.Bypass(table, 2 * radius + 1, -radius))
 
     def y_rows(self, z: Array, quality: Array) -> Array:
-        """The row of every y, from z: what `Hyperprior.scale_places` computes, in integers."""
+        """The row of every y, from z: `Hyperprior.scale_places` in integers."""
         z = jnp.clip(z, -network.Z_HIGH, network.Z_HIGH)
         hidden = drop(integer_conv(z, self.kernels[0][...]) + self.biases[0][...], self.shifts[0])
         hidden = network.widen(jnp.clip(hidden, 0, network.HIDDEN_HIGH << HIDDEN_BITS))
@@ -121,7 +123,7 @@ class Codec(nnx.Module):
 
 
 def integer_conv(x: Array, kernel: Array) -> Array:
-    """A convolution of int32 with zeros around: sums of products, the same in every order."""
+    """A convolution of int32 with zero padding; integer sums are the same in every order."""
     rows, columns = kernel.shape[:2]
     padded = jnp.pad(x, ((0, 0), (rows // 2,) * 2, (columns // 2,) * 2, (0, 0)))
     h, w = x.shape[1:3]
@@ -130,13 +132,14 @@ def integer_conv(x: Array, kernel: Array) -> Array:
 
 
 def drop(x: Array, bits: Array) -> Array:
-    """Integers without their last bits, rounded."""
+    """Drop the lowest `bits` bits of integers, with rounding."""
     return (x + (1 << (bits - 1))) >> bits
 
 
 @nnx.jit
 def analyse(codec: Codec, image: Array, quality: Array) -> tuple[Array, Array, Array]:
-    """What is sent of an image: z, y less its mean, and the bits that the likelihood promises, in floats."""
+    """The parts of an image that are sent: z, and y minus its mean;
+    and the bits that the likelihood predicts."""
     y, z = codec.net.encode(network.to_floats(image), quality)
     z = jnp.round(z)
     residual = jnp.round(y - codec.net.means(z))
@@ -146,7 +149,7 @@ def analyse(codec: Codec, image: Array, quality: Array) -> tuple[Array, Array, A
 
 @nnx.jit
 def synthesise(codec: Codec, z: Array, residual: Array, quality: Array) -> Array:
-    """The image that is painted of them."""
+    """Paint the image from z and the residual."""
     image = codec.net.decode(residual + codec.net.means(z.astype(jnp.float32)), quality)
     return jnp.clip(jnp.round((image + 0.5) * 255), 0, 255).astype(jnp.uint8)
 
@@ -162,7 +165,8 @@ class Files:
         self.shared = nnx.state(codec)
 
     def compress(self, image: np.ndarray, quality: int) -> tuple[bytes, float, np.ndarray]:
-        """A photograph as a file; then the bits that the likelihood promised, and the image as the receiver has it."""
+        """A photograph as a file, the bits that the likelihood predicts,
+        and the image that the receiver gets."""
         qualities = len(self.codec.net.config.prices)
         if not 0 <= quality < qualities:
             raise ValueError(f"quality must be 0 ... {qualities - 1}, got {quality}.")
@@ -170,7 +174,8 @@ class Files:
         y_shape, z_shape = self.codec.shapes(height, width)
         margin = ((0, y_shape[1] * network.STRIDE - height), (0, y_shape[2] * network.STRIDE - width), (0, 0))
         z, residual, bits = analyse(self.codec, np.pad(image, margin, "edge")[None], jnp.array([quality]))
-        # A stack: what is popped last is pushed first. A word has room for a symbol of 16 bits and a number behind it.
+        # A stack pops last what was pushed first. A word has room for a symbol of 16 bits and a number after
+        # it.
         state = self.coder.init(capacity=z.size + residual.size + 16)
         state = self.coder.push(state, residual.reshape(-1), rows_of_y(self.codec, z, jnp.array([quality])).reshape(-1))
         state = self.coder.push(state, z.reshape(-1), self.codec.z_rows(z_shape, quality).reshape(-1))
@@ -197,18 +202,18 @@ class Files:
         return np.asarray(painted)[0, :height, :width]
 
     def _header(self, height: int, width: int, quality: int) -> bytes:
-        """With a fingerprint of all that is shared and of the rest of the header."""
+        """A header with a fingerprint of the shared weights and of the other fields."""
         fingerprint = jans.fingerprint((self.shared, np.array([height, width, quality], np.uint32)))
         return HEADER.pack(fingerprint & 0xFFFFFFFF, height, width, quality)
 
 
 def save(path: str | Path, codec: Codec) -> None:
-    """Write all that encoder and decoder share."""
+    """Write everything that encoder and decoder share."""
     weights.save(path, codec, config=dataclasses.asdict(codec.net.config))
 
 
 def load(path: str | Path) -> Codec:
-    """Read what `save` has written."""
+    """Read the file of `save`."""
     config, _ = weights.about(path, network.Config)
     codec = Codec(network.Hyperprior(config, nnx.Rngs(0)))
     weights.fill(codec, path)

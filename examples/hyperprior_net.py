@@ -1,8 +1,8 @@
 """A mean-scale hyperprior of photographs in Flax NNX, one network for several qualities.
 
-Latents y describe an image, and fewer latents z describe how y is distributed (Balle et al. 2018, Minnen et al. 2018).
-A quality is a gain of every channel (Cui et al. 2021), so that all qualities are trained at once. What is minimised is
-the rate in bits per pixel plus a price times the squared error.
+Latents y describe an image, and fewer latents z describe the distribution of y (Balle et al. 2018, Minnen et
+al. 2018). A quality is a gain of every channel (Cui et al. 2021), so all qualities are trained together.
+Training minimises the rate in bits per pixel plus a price times the squared error.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from common.progress import Progress
 from flax import nnx
 from jax import Array, lax
 
-STRIDE, HYPER_STRIDE = 16, 2  # pixels for a place of y, places of y for a place of z, in each direction
-SCALES, SCALE_LOW, SCALE_HIGH = 64, 0.04, 24.0  # of the tables, at equal distances of their logarithms
+STRIDE, HYPER_STRIDE = 16, 2  # pixels per place of y, places of y per place of z, in each direction
+SCALES, SCALE_LOW, SCALE_HIGH = 64, 0.04, 24.0  # number and range of the scales of the tables, spaced evenly in the log
 LOG_STEP = float(np.log(SCALE_HIGH / SCALE_LOW)) / (SCALES - 1)
-PLACES_PER_UNIT = 16.0  # of the network of scales, so that it learns at the pace of the others
-Z_HIGH, HIDDEN_HIGH = 127, 64  # what the layers of the network of scales see at most
+PLACES_PER_UNIT = 16.0  # of the network of scales, so that it learns as fast as the other networks
+Z_HIGH, HIDDEN_HIGH = 127, 64  # the largest inputs of the layers of the network of scales
 REPORT_EVERY = 25  # steps
 
 
 @dataclass(frozen=True)
 class Config:
-    """The size of the network and the recipe it is trained with."""
+    """The size of the network, and the settings of its training."""
 
     channels: int = 48
     latents: int = 192  # channels of y
@@ -43,7 +43,9 @@ class Config:
 
 
 class Hyperprior(nnx.Module):
-    """All the networks. Images are float `[B, H, W, 3]` about zero, with sides that divide by `STRIDE * HYPER_STRIDE`.
+    """All the networks.
+
+    Images are float `[B, H, W, 3]` around zero; `STRIDE * HYPER_STRIDE` must divide their sides.
 
     A quality `q` is an integer `[B]`.
     """
@@ -90,12 +92,12 @@ class Hyperprior(nnx.Module):
         return image + self.synthesis(self.features(y) + self.blocks(image))
 
     def expect(self, sizes: np.ndarray) -> None:
-        """Begin with scales that suit cosines of the mean magnitudes `sizes` `[latents]`."""
+        """Start with scales that suit cosines of the mean magnitudes `sizes` `[latents]`."""
         scales = sizes * jnp.exp(self.gain[...]) / (2 * np.log(2))
         self.usual_scale[...] = jnp.log(scales / SCALE_LOW) / LOG_STEP / PLACES_PER_UNIT
 
     def scale_places(self, z: Array, q: Array) -> Array:
-        """Where the scale of each y stands among those of the tables: a float between 0 and `SCALES - 1`."""
+        """The index of each y's scale among those of the tables: a float between 0 and `SCALES - 1`."""
         z = jnp.clip(z, -Z_HIGH, Z_HIGH)
         hidden = widen(jnp.clip(self.scales[0](z), 0, HIDDEN_HIGH))
         units = self.scales[1](hidden) + self.usual_scale[...][q][:, None, None]
@@ -115,7 +117,8 @@ class Hyperprior(nnx.Module):
         return jax.nn.logsumexp(nnx.log_softmax(logits, 0) + log_mass(z - means, jnp.exp(log_scales)), 0)
 
     def loss(self, x: Array, q: Array) -> tuple[Array, tuple[Array, Array]]:
-        """Rate plus price times error; then bits per pixel and mean squared error in grey levels, per image."""
+        """Rate plus price times error; then bits per pixel and mean squared error in grey levels,
+        for each image."""
         y, z = self.encode(x, q)
         z = straight_through_round(z)
         means = self.means(z)
@@ -129,7 +132,7 @@ class Hyperprior(nnx.Module):
 
 
 def widen(x: Array) -> Array:
-    """Channels to places: `[B, H, W, 4 C]` to `[B, 2 H, 2 W, C]`."""
+    """Move channels to places: `[B, H, W, 4 C]` to `[B, 2 H, 2 W, C]`."""
     b, h, w, c = x.shape
     return x.reshape(b, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5).reshape(b, 2 * h, 2 * w, c // 4)
 
@@ -144,8 +147,8 @@ def narrow(x: Array) -> Array:
 def cosines(count: int) -> np.ndarray:
     """The lowest frequencies of blocks of 16x16 pixels and three colours.
 
-    Columns `[16 * 16 * 3, count]` of an orthonormal transform, the DCT in all three directions, for blocks that
-    `narrow` has made; more of brightness than of colour.
+    Columns `[16 * 16 * 3, count]` of an orthonormal transform, the DCT in all three directions, for blocks
+    from `narrow`. There are more frequencies of brightness than of colour.
     """
     side, colour = (np.cos(np.pi * np.outer(np.arange(n) + 0.5, np.arange(n)) / n) for n in (STRIDE, 3))
     side, colour = (basis / np.linalg.norm(basis, axis=0) for basis in (side, colour))
@@ -164,37 +167,37 @@ def to_blocks(x: Array) -> Array:
 
 
 def scale_of(places: Array) -> Array:
-    """The scale of the logistic distribution at a place among the tables."""
+    """The scale of the logistic distribution at an index among the tables."""
     return SCALE_LOW * jnp.exp(LOG_STEP * places)
 
 
 def log_mass(value: Array, scale: Array) -> Array:
     """Logarithm of the probability that a logistic distribution gives the unit interval around `value`.
 
-    With a below b, `sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b))`: exact in the tails as well,
-    where a network that was surprised has most to learn.
+    With a below b, `sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b))`. This is exact in the
+    tails too, where a network has most to learn from a surprise.
     """
     high, low = (value + 0.5) / scale, (value - 0.5) / scale
     return nnx.log_sigmoid(high) + nnx.log_sigmoid(-low) + jnp.log1p(-jnp.exp(-1 / scale))
 
 
 def leaky(x: Array) -> Array:
-    """A rectifier that lets something through."""
+    """A rectifier with a small slope below zero."""
     return nnx.leaky_relu(x, 0.1)
 
 
 def straight_through_round(x: Array) -> Array:
-    """Rounded, with the gradient of `x`."""
+    """Round, with the gradient of `x`."""
     return x + lax.stop_gradient(jnp.round(x) - x)
 
 
 def bounded(x: Array, low: float, high: float) -> Array:
-    """Clipped, with the gradient of `x`, so that what is outside can come back."""
+    """Clip, with the gradient of `x`, so that values outside can come back."""
     return x + lax.stop_gradient(jnp.clip(x, low, high) - x)
 
 
 def to_floats(images: Array) -> Array:
-    """Bytes to numbers about zero."""
+    """Bytes to numbers around zero."""
     return images.astype(jnp.float32) / 255 - 0.5
 
 
@@ -211,19 +214,19 @@ def cosine_sizes(images: list[np.ndarray], count: int) -> np.ndarray:
 def train(
     photos: Photos, config: Config, progress: Callable[[str, int, int], Callable[[int, str], None]] = Progress
 ) -> Hyperprior:
-    """Train a network on `photos.train`; `progress` is what draws the bar, with the arguments of `Progress`."""
+    """Train a network on `photos.train`; `progress` draws the bar and takes the arguments of `Progress`."""
     net = Hyperprior(config, nnx.Rngs(0))
     net.expect(cosine_sizes(photos.train, config.latents))
     levels, warm_up = len(config.prices), max(1, config.steps // 40)
     schedule = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, warm_up, config.steps, 1e-6)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
-    graph, parameters, rest = nnx.split(net, nnx.Param, ...)
+    graph, parameters, constants = nnx.split(net, nnx.Param, ...)
     qualities = jnp.arange(config.batch) % levels
 
     def loss(parameters: nnx.State, x: Array) -> tuple[Array, tuple[Array, Array]]:
-        return nnx.merge(graph, parameters, rest).loss(to_floats(x), qualities)
+        return nnx.merge(graph, parameters, constants).loss(to_floats(x), qualities)
 
-    # Steps are called one by one: inside of a loop of XLA, convolutions on CPUs are about fifty times slower.
+    # Call steps one by one: inside a loop of XLA, convolutions on CPUs are about fifty times as slow.
     @functools.partial(jax.jit, donate_argnums=0)
     def step(carry: tuple, x: Array) -> tuple[tuple, tuple[Array, Array]]:
         parameters, state = carry
@@ -231,7 +234,7 @@ def train(
         update, state = optimiser.update(gradient, state, parameters)
         return (optax.apply_updates(parameters, update), state), seen
 
-    # Smaller versions are sharper, and free of what JPEG left in some.
+    # Smaller versions are sharper, and free of the JPEG artefacts that some photographs have.
     smaller = [halved(photo) for photo in photos.train]
     images = photos.train + [image for image in smaller if min(image.shape[:2]) >= config.patch]
     random = np.random.default_rng(0)
@@ -245,4 +248,4 @@ def train(
                 f"{rate[qualities == k].mean():.2f} bpp {psnr[qualities == k].mean():.1f} dB" for k in range(levels)
             )
             report(i, ", ".join(each))
-    return nnx.merge(graph, carry[0], rest)
+    return nnx.merge(graph, carry[0], constants)

@@ -1,4 +1,4 @@
-"""One picture of what a hyperprior makes of photographs: rate and distortion, and how it looks beside JPEG and WebP."""
+"""One picture of a hyperprior on photographs: rate and distortion, and how it looks next to JPEG and WebP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 NAMES = {"JPEG": "JPEG", "WEBP": "WebP"}
 COLOURS = {"JPEG": "#c2590c", "WEBP": GREY}
-CROP = 192  # pixels of a side
+CROP = 192  # side in pixels
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Point:
     """One photograph at one quality."""
 
     name: str
-    size: int  # in bytes, every one counted
+    size: int  # in bytes, with every byte counted
     rate: float  # in bits per pixel
     psnr: float  # in dB, over all pixels and colours
     image: np.ndarray
 
 
 def point(name: str, original: np.ndarray, size: int, image: np.ndarray) -> Point:
-    """What came of `original` in `size` bytes."""
+    """The result of coding `original` in `size` bytes."""
     error = ((image.astype(np.float64) - original) ** 2).mean()
     rate = 8 * size / (original.shape[0] * original.shape[1])
     return Point(name, size, rate, 10 * np.log10(255**2 / max(error, 1e-10)), image)
@@ -45,7 +45,10 @@ def picture(
     ours: list[list[Point]],
     others: dict[str, list[list[Point]]],
 ) -> None:
-    """Draw `path`, a PNG. Points are by quality and photograph, those of `others` by codec before."""
+    """Draw `path`, a PNG.
+
+    Points are indexed by quality and photograph, and those of `others` by codec first.
+    """
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
     figure = Figure(figsize=(11.5, 5.4), dpi=110, facecolor="white", layout=layout)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.02))
@@ -53,7 +56,7 @@ def picture(
     index = min(1, len(originals) - 1)
     name, original = list(originals.items())[index]
     chosen = ours[0][index]
-    # The others get at least as many bits.
+    # Give the others at least as many bits.
     rivals = {}
     for kind, curve in others.items():
         large = [points[index] for points in curve if points[index].rate >= chosen.rate]

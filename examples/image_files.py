@@ -1,4 +1,7 @@
-"""Images in one file, by bits-back coding in chains: one jitted program from network to coders, and one back."""
+"""Images in one file, by bits-back coding in chains.
+
+One jitted program encodes and one decodes, networks included.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,18 @@ import jans
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How images lie in chains: the first ones on one stack, whose bytes the chains start with."""
+    """The arrangement of images in chains.
+
+    The first images are on one stack, and chains start with its bytes.
+    """
 
     count: int
     height: int
     width: int
     chains: int
-    first: int  # images before there are chains
-    steps: int  # images of each chain
-    start: int  # bytes that a chain starts with
+    first: int  # number of images before there are chains
+    steps: int  # number of images in each chain
+    start: int  # number of bytes that a chain starts with
 
     HEADER = struct.Struct("<7I")
 
@@ -37,11 +43,11 @@ class Layout:
 
     @classmethod
     def from_bytes(cls, blob: bytes, shape: tuple[int, int]) -> Layout:
-        """What the header of a file says, of images with a height and a width."""
+        """The layout from the header of a file of images with this height and width."""
         if len(blob) >= cls.HEADER.size:
             layout = cls(*cls.HEADER.unpack_from(blob))
             blank = layout.first + layout.chains * layout.steps - layout.count
-            # Each chain has a head of eight bytes.
+            # Each chain has a head of 8 bytes.
             if (layout.height, layout.width) == shape and 0 <= blank < layout.chains <= len(blob) // 8:
                 return layout
         raise ValueError(
@@ -51,7 +57,8 @@ class Layout:
 
 
 def plan(network: VAE, images: np.ndarray, chains: int, first: int | None = None) -> Layout:
-    """Enough images `first` that their bits give the first latents of all chains; with none these are random."""
+    """A layout with enough `first` images for the first latents of all chains; if `first` is 0,
+    these are random."""
     count, height, width = images.shape
     start = network.latents * network.config.latent_bits // 8 + 8
     if first is None:
@@ -61,10 +68,13 @@ def plan(network: VAE, images: np.ndarray, chains: int, first: int | None = None
 
 
 def programs(network: VAE, layout: Layout):
-    """encode(weights, state, images [n, pixels]) -> (states [chains], bits [n]), and decode(weights, states) ->
-    (state, images), one program each; the last images of n are blank where the count does not divide.
+    """Makes one program to encode and one to decode.
 
-    A scan over the images of a chain with the network inside, mapped over chains.
+    encode(weights, state, images [n, pixels]) -> (states [chains], bits [n])
+    decode(weights, states) -> (state, images)
+
+    If the count does not divide evenly, the last images of n are blank. Each program is a scan over the
+    images of a chain with the network inside, mapped over chains.
     """
     graph, weights = nnx.split(network)
 
@@ -80,21 +90,21 @@ def programs(network: VAE, layout: Layout):
 
         state, first_bits = run(state, images[: layout.first])
         states = jans.fork(state, layout.chains, layout.start)
-        rest = images[layout.first :].reshape(layout.chains, layout.steps, images.shape[-1])
-        states, bits = jax.vmap(run)(states, rest)
+        others = images[layout.first :].reshape(layout.chains, layout.steps, images.shape[-1])
+        states, bits = jax.vmap(run)(states, others)
         return states, jnp.concatenate([first_bits, bits.reshape(-1)])
 
     def decode(weights, states):
         codec = nnx.merge(graph, weights).codec()
-        states, rest = jax.vmap(jans.repeat(codec, layout.steps).pop)(states)
+        states, others = jax.vmap(jans.repeat(codec, layout.steps).pop)(states)
         state, first = jans.repeat(codec, layout.first).pop(jans.rejoin(states, layout.start))
-        return state, jnp.concatenate([first, rest.reshape(-1, rest.shape[-1])])
+        return state, jnp.concatenate([first, others.reshape(-1, others.shape[-1])])
 
     return jax.jit(encode), jax.jit(decode), weights
 
 
 def random_bits(n_words: int, capacity: int, chains: int | None = None) -> jans.rans.State:
-    """A stack, or one for each chain, that holds random words, the same in every process."""
+    """A stack of random words, or one for each chain; the same in every process."""
     if chains is None:
         return jans.rans.random(jax.random.key(0), n_words, capacity)
     keys = jax.random.split(jax.random.key(1), chains)
@@ -102,31 +112,32 @@ def random_bits(n_words: int, capacity: int, chains: int | None = None) -> jans.
 
 
 def initial_words(layout: Layout) -> int:
-    """Words that the first latents are taken from."""
+    """The number of words that the first latents are popped from."""
     return layout.start // 4 * (1 if layout.first else layout.chains)
 
 
 def canary(network: VAE, layout: Layout) -> int:
-    """64 bits that stand for all that decoding computes here: what comes of random bits, with as many chains."""
+    """64 bits that stand for everything that decoding computes here: a fingerprint of decoded random bits."""
     short = dataclasses.replace(layout, first=1, steps=2)
     _, decode, weights = programs(network, short)
-    words = most_words(short)
+    words = max_words(short)
     return jans.fingerprint(decode(weights, random_bits(words, words + spare(short), layout.chains)))
 
 
-def most_words(layout: Layout) -> int:
-    """Words that the images of one stack may take."""
+def max_words(layout: Layout) -> int:
+    """The largest number of words for the images of one stack."""
     return (layout.first + layout.steps) * (layout.height * layout.width // 8 + 64)
 
 
 def spare(layout: Layout) -> int:
-    """Words to come on a stack in decoding: latents before an image is off, then what the chains started with."""
+    """Extra words on a stack in decoding: latents before an image is popped,
+    then the starting bytes of the chains."""
     return layout.chains * layout.start // 4 + layout.start
 
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
-    """What the encoder made and measured."""
+    """The bytes and the measurements of the encoder."""
 
     blob: bytes
     seconds: float
@@ -136,13 +147,13 @@ class Encoded:
 
 
 def encode(network: VAE, images: np.ndarray, chains: int, first: int | None = None) -> Encoded:
-    """The images as bytes; `first` is for `plan`."""
+    """The images as bytes; `first` is the argument of `plan`."""
     layout = plan(network, images, chains, first)
     flat = np.zeros((layout.first + chains * layout.steps, layout.height * layout.width), np.uint8)
     flat[: layout.count] = images.reshape(layout.count, -1)
     program, _, weights = programs(network, layout)
     n_words = initial_words(layout)
-    state = random_bits(n_words, n_words + most_words(layout))
+    state = random_bits(n_words, n_words + max_words(layout))
     initial = float(jans.rans.content_bits(state))
     fingerprint = canary(network, layout)
 
@@ -174,7 +185,7 @@ def decode(path: Path, network: VAE) -> tuple[np.ndarray, float]:
 
 @dataclasses.dataclass(frozen=True)
 class Accounted:
-    """What images cost in chains that each start with random bits."""
+    """The cost of images in chains that each start with random bits."""
 
     start: jans.rans.State
     state: jans.rans.State
@@ -182,18 +193,18 @@ class Accounted:
 
     @property
     def net(self) -> float:
-        """Bits of all images, without those that were there before."""
+        """Bits of all images, without the initial bits."""
         return float(self.books.bits.sum())
 
     @property
     def initial(self) -> float:
-        """Bits that an image needs to start with, on average."""
-        # The names come in the order of the pushes, so their running sum is the height of the stack.
+        """The initial bits that an image needs, on average."""
+        # The names are in the order of the pushes, so their running sum is the height of the stack.
         height = np.cumsum(self.books.bits, axis=-1)
         return float(-np.minimum(height.min(-1), 0).mean())
 
 
 def account(codec: jans.Codec, images: np.ndarray, latents: int) -> Accounted:
-    """Where the bits of images `[chains, steps, pixels]` go, whose latents are so many numbers."""
+    """An account of the bits of images `[chains, steps, pixels]`, each with this number of latents."""
     start = random_bits(latents, latents + images[0].size // 4, len(images))
     return Accounted(start, *jans.account_each(codec, start, jnp.asarray(images)))

@@ -1,7 +1,9 @@
-"""A hierarchical VAE of small images: a latent of the whole image, and a small one for each patch that depends on it.
+"""A hierarchical VAE of small images: a latent of the whole image,
+and a small latent for each patch that depends on it.
 
-Both priors and posteriors go from the whole to the parts. The bins of a patch's latent have equal mass under its own
-prior, which the decoder knows once it has the latent above: in units of that prior it is always the same grid.
+Both priors and posteriors go from the whole to the parts. The bins of a patch's latent have equal mass under
+its own prior, which the decoder knows once it has the latent above. In units of that prior, the bins are
+always the same grid.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class Ladder(VAE):
         self.mixing = nnx.Sequential(Mixing(patches, features, rngs), Mixing(patches, features, rngs))
 
     def windows(self, x: Array) -> Array:
-        """Every patch with what is around it: `[..., patches, pixels]`."""
+        """Every patch with the pixels around it: `[..., patches, pixels]`."""
         batch, side = x.shape[:-1], self.config.patch
         image = jnp.pad(x.reshape(*batch, *self.shape), [(0, 0)] * len(batch) + [(MARGIN, MARGIN)] * 2)
         rows, columns = (np.arange(n)[:, None] * side + np.arange(side + 2 * MARGIN) for n in self.grid)
@@ -58,12 +60,15 @@ class Ladder(VAE):
         return cut.swapaxes(-3, -2).reshape(*batch, len(rows) * len(columns), -1)
 
     def conditional(self, features: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation `[..., patches, local]` of the prior, given the features of the latent above."""
+        """Mean and standard deviation `[..., patches, local]` of the prior,
+        given the features of the latent above."""
         return gaussian(self.local_prior(nnx.silu(features)))
 
     def local_posterior(self, features: Array, x: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation `[..., patches, local]` in units of the prior, given the features of the latent
-        above."""
+        """Mean and standard deviation `[..., patches, local]` of the posterior, in units of the prior.
+
+        It is conditional on the features of the latent above.
+        """
         seen = self.look(self.windows(self.normalise(x)))
         return gaussian(self.local_encoder(jnp.concatenate([features, seen], -1)))
 
@@ -84,7 +89,7 @@ class Ladder(VAE):
 
     @property
     def latents(self) -> int:
-        """How many numbers are in the latents of an image."""
+        """The number of latent numbers of an image."""
         return self.config.latent + self.grid[0] * self.grid[1] * self.config.local
 
     def codec(self) -> jans.Codec:

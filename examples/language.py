@@ -1,11 +1,13 @@
-"""Lossless compression of text with a small language model: encoded in one pass, decoded in a scan, elsewhere.
+"""Lossless compression of text with a small language model: encoded in one pass, decoded in a scan,
+in another process.
 
     python examples/language.py [--data kjv | pydoc | file] [--weights out/language/weights.npz]
     python examples/language.py encode --weights out/language/weights.npz letter.txt
     python examples/language.py decode --weights out/language/weights.npz letter.txt.jans
 
-Without a command: trains (or takes --weights) on all of a text but its end, compresses the end, starts a fresh process
-that decodes the file, compares every byte, and prints what it cost beside gzip, bz2, xz, zstd, brotli and PPMd.
+Without a command it trains a network on all of a text except its end (or loads --weights), and compresses the
+end. A fresh process decodes the file. It compares every byte, and prints the size next to gzip, bz2, xz,
+zstd, brotli and PPMd.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import jans
 
 
 def encode_command(args: argparse.Namespace) -> None:
-    """Texts to .jans files beside them, or in --out."""
+    """Encodes texts to .jans files next to them, or in --out."""
     compressor = files.Files(files.load(args.weights))
     for path in args.files:
         blob = compressor.compress(path.read_bytes(), args.streams)
@@ -35,7 +37,7 @@ def encode_command(args: argparse.Namespace) -> None:
 
 
 def decode_command(args: argparse.Namespace) -> None:
-    """Files to texts beside them, or in --out."""
+    """Decodes files to texts next to them, or in --out."""
     compressor = files.Files(files.load(args.weights))
     for path in args.files:
         text = compressor.decompress(path.read_bytes())
@@ -43,7 +45,7 @@ def decode_command(args: argparse.Namespace) -> None:
 
 
 def trained(args: argparse.Namespace, text: bytes, path: Path) -> files.Compressor:
-    """What is in --weights, or a new network, saved."""
+    """Loads the compressor in --weights, or trains a new one and saves it."""
     if args.weights:
         return files.load(args.weights)
     config = model.Config() if args.steps is None else model.Config(steps=args.steps)
@@ -56,7 +58,7 @@ def trained(args: argparse.Namespace, text: bytes, path: Path) -> files.Compress
 
 
 def refuse_others(compressor: files.Compressor, blob: bytes) -> None:
-    """A network of which one weight is another by a hair must be an error."""
+    """Checks that a network with one slightly different weight raises an error."""
     other = nnx.clone(compressor)
     other.net.mix[...] = other.net.mix[...].at[0, 0].add(2.0**-model.GRID)
     try:
@@ -68,7 +70,7 @@ def refuse_others(compressor: files.Compressor, blob: bytes) -> None:
 
 
 def demo_command(args: argparse.Namespace) -> None:
-    """Train, compress, decode elsewhere, compare, report."""
+    """Trains, compresses, decodes in another process, compares, and reports."""
     out = args.out or Path("out/language")
     out.mkdir(parents=True, exist_ok=True)
     data = text_data.load(args.data)

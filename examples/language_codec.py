@@ -1,8 +1,9 @@
 """Text to bytes and back with a trained language model: encoded in one pass, decoded in one scan.
 
-The integers of the memory and the exact sums of the network are the same in the pass and in the scan, and on every
-machine. For speed a text can be cut into streams of equal length, which are coded side by side: each step of the scan
-takes the next token of every stream. All of them share one memory, so that each learns from what the others have read.
+The integers of the memory and the exact sums of the network are the same in the pass and in the scan, and on
+every machine. For speed, a text can be cut into streams of equal length that are coded in parallel: each step
+of the scan takes the next token of every stream. All streams share one memory, so each learns from what the
+others have read.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Shared(nnx.Variable):
 
 
 class Compressor(nnx.Module):
-    """All that encoder and decoder share: a network, the merges of its vocabulary, and the text that it remembers."""
+    """All that encoder and decoder share: a network, the merges of its vocabulary,
+    and the text that it remembers."""
 
     def __init__(self, net: model.Language, merges: np.ndarray, text: np.ndarray) -> None:
         self.net = net
@@ -45,18 +47,18 @@ class Compressor(nnx.Module):
 def codec(
     net: model.Language, memory: recall.Memory, shape: tuple[int, int], symbols: Callable[[Any], jans.Codec]
 ) -> jans.Codec:
-    """Tokens int32 `[steps, streams]` of such a shape, by what `symbols` makes of the models of each step.
+    """A codec of tokens int32 `[steps, streams]`; `symbols` makes a codec of the models of a step.
 
-    The memory has room for `(steps + 1) * streams` more.
+    The memory must have room for `(steps + 1) * streams` more tokens.
     """
     steps, streams = shape
     orders = net.config.orders
     kinds = jnp.arange(len(orders))
 
     def read(carry: tuple, tokens: Array) -> tuple[tuple, tuple]:
-        """Remembers tokens `[streams]`, and recalls what followed where they were before."""
+        """Remembers tokens `[streams]`, and recalls the tokens that followed the same contexts before."""
         memory, window, where, last, position = carry
-        # Heads are kept from the step before: a table that is read and then written in one step would be copied.
+        # Heads come from the step before, because XLA would copy a table that one step reads and then writes.
         memory = recall.insert(memory, where, last, tokens, position)
         window = jnp.concatenate([tokens[:, None], window[:, :-1]], 1)
         where = recall.slots(window, orders)
@@ -99,7 +101,7 @@ class Files:
     def compress(self, text: bytes, streams: int = 1) -> bytes:
         """Any bytes as a file."""
         count, data = self._arrange(text, streams)
-        # No token takes more than the 24 bits of its model.
+        # A token takes at most the 24 bits of its model.
         state = self._encode(self.parameters, self._memory(data), jans.rans.init(capacity=data.size + 2), data)
         streams = data.shape[1]
         return HEADER.pack(count, streams) + jans.to_bytes(state, self._fingerprint(count, streams))
@@ -116,17 +118,19 @@ class Files:
         return self.subwords.decode(np.asarray(data).T.reshape(-1)[:count])
 
     def bits(self, text: bytes, streams: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """The tokens of a text, and the bits that each takes."""
+        """The tokens of a text, and the bits of each token."""
         count, data = self._arrange(text, streams)
         bits = self._measure(self.parameters, self._memory(data), data)
         return data.T.reshape(-1)[:count], np.asarray(bits).T.reshape(-1)[:count]
 
     def _fingerprint(self, count: int, streams: int) -> int:
-        """Stands for all that is shared and the header, so that a damaged one is an error, too."""
+        """A fingerprint of everything shared and of the header,
+        so that a damaged header raises an error too."""
         return jans.fingerprint((self.shared, np.array([count, streams], np.uint32)))
 
     def _arrange(self, text: bytes, streams: int) -> tuple[int, np.ndarray]:
-        """How many tokens a text has, and these in streams, `[steps, streams]`, with a few zeros behind the last."""
+        """The number of tokens of a text, and the tokens in streams, `[steps, streams]`,
+        padded with zeros at the end."""
         if streams < 1:
             raise ValueError(f"streams must be at least 1, got {streams}.")
         tokens = self.subwords.encode(text)
@@ -147,7 +151,7 @@ class Files:
 
     @functools.partial(jax.jit, static_argnums=0)
     def _measure(self, parameters: nnx.State, memory: recall.Memory, data: Array) -> Array:
-        """Pushes on no coder, but on a list of costs."""
+        """Pushes on a list of costs instead of on a coder."""
 
         def cost(symbol: Any) -> jans.Codec:
             def push(state: tuple[Array, Array], tokens: Array) -> tuple[Array, Array]:
@@ -161,13 +165,13 @@ class Files:
 
 
 def save(path: str | Path, compressor: Compressor) -> None:
-    """Write all that encoder and decoder share."""
+    """Write everything that encoder and decoder share."""
     sizes = {"merges": len(compressor.merges[...]), "text": len(compressor.text[...])}
     weights.save(path, compressor, config=dataclasses.asdict(compressor.net.config), **sizes)
 
 
 def load(path: str | Path) -> Compressor:
-    """Read what `save` has written."""
+    """Read the file of `save`."""
     config, sizes = weights.about(path, model.Config)
     net = model.Language(config, nnx.Rngs(0))
     compressor = Compressor(net, np.zeros((sizes["merges"], 2)), np.zeros(sizes["text"]))

@@ -1,10 +1,12 @@
-"""A language model of tokens that is the same on every machine: a recurrent network, and a memory of what followed.
+"""A language model of tokens that is the same on every machine: a recurrent network,
+and a memory of what followed.
 
-The memory knows of any context, the last 1, 2, 3 or 5 tokens, what followed it the last few times. The network is told,
-and adds to the logits of these tokens as much as such a memory deserves here.
+A context is the last 1, 2, 3 or 5 tokens. The memory knows which tokens followed a context the last few
+times. The network sees these tokens, and adds to their logits as much as such a memory deserves here.
 
-Every number of the network lies on a grid, and so few of them are summed that all sums are exact in float32: in any
-order, in one pass over a text or token by token, with or without fused operations, on any processor.
+Every number of the network lies on a grid. So few numbers are summed that all sums are exact in float32. The
+order does not matter, nor does it matter whether a text is processed in one pass or token by token, with or
+without fused operations, or on which processor.
 """
 
 from __future__ import annotations
@@ -23,19 +25,19 @@ from recall import Memory, recall, remember
 
 from jans.models import snap
 
-GRID, STATE_GRID = 8, 14  # bits behind the point, of all numbers but the state between tokens
-HIGHEST, MOST_WEIGHT = 2.0, 8.0  # of what the output layer sees, and of the factor of what is recalled
-EXACT = 2.0**24  # integers up to here are floats
+GRID, STATE_GRID = 8, 14  # fractional bits of all numbers except the state between tokens, and of that state
+HIGHEST, MAX_WEIGHT = 2.0, 8.0  # largest input of the output layer, and largest weight of recalled tokens
+EXACT = 2.0**24  # float32 represents integers up to here exactly
 
 
 @dataclass(frozen=True)
 class Config:
-    """The size of the network and the recipe it is trained with."""
+    """The size of the network, and the settings of its training."""
 
     tokens: int = 2048
     width: int = 256
-    orders: tuple[int, ...] = (1, 2, 3, 5)  # lengths of the contexts that are remembered
-    recalled: int = 16  # times that a context is remembered
+    orders: tuple[int, ...] = (1, 2, 3, 5)  # lengths of the contexts in the memory
+    recalled: int = 16  # number of earlier places of a context that are recalled
     steps: int = 1500
     batch: int = 32
     length: int = 64  # of the sequences that the network is trained on
@@ -43,15 +45,16 @@ class Config:
 
 
 class Language(nnx.Module):
-    """A network from a token, the one before it, and what is recalled, to logits of the next.
+    """A network from a token, the previous token, and the recalled tokens, to logits of the next token.
 
-    It works in three parts, `gates`, `update` and `findings`, so that a text can go through the first and the last at
-    once, and only the one between, which multiplies nothing by matrices, must be a loop. The output layer is `logits`.
+    It has three parts: `gates`, `update` and `findings`. A whole text can go through the first and the last
+    part at once. Only the part between them, which has no matrix products, must be a loop. The output layer
+    is `logits`.
     """
 
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         self.config = config
-        n, width, kinds, most = config.tokens, config.width, len(config.orders), config.recalled
+        n, width, kinds, recalled = config.tokens, config.width, len(config.orders), config.recalled
         normal = lambda *shape, scale: nnx.Param(scale * jax.random.normal(rngs.params(), shape))
         self.embedding = normal(n, width, scale=0.3)
         self.output = normal(width, n, scale=0.05)
@@ -60,14 +63,15 @@ class Language(nnx.Module):
         self.gate_bias = nnx.Param(jnp.zeros(2 * width).at[:width].set(-1.0))
         self.mix = normal(2 * width, width, scale=(2 * width) ** -0.5)
         self.mix_bias = nnx.Param(jnp.zeros(width))
-        # By how often the newest recalled token was recalled, of how many.
-        self.confidence = nnx.Param(jnp.zeros((kinds, most + 1, most + 1, width)))
-        self.trust = nnx.Param(jnp.full((kinds, most, most + 1, most + 1), 0.5))
-        self.weigh = nnx.Param(jnp.zeros((width, kinds * most)))
-        self.weigh_bias = nnx.Param(jnp.zeros(kinds * most))
+        # Indexed by how often the newest recalled token was recalled, and by the number of recalled tokens.
+        self.confidence = nnx.Param(jnp.zeros((kinds, recalled + 1, recalled + 1, width)))
+        self.trust = nnx.Param(jnp.full((kinds, recalled, recalled + 1, recalled + 1), 0.5))
+        self.weigh = nnx.Param(jnp.zeros((width, kinds * recalled)))
+        self.weigh_bias = nnx.Param(jnp.zeros(kinds * recalled))
 
     def gates(self, tokens: Array, before: Array) -> tuple[Array, Array]:
-        """How much of the state is replaced `[..., width]`, and by what, for tokens and those before them `[...]`."""
+        """How much of the state is replaced `[..., width]`, and with what,
+        for tokens and previous tokens `[...]`."""
         embedding = self.embedding[...]
         x = jnp.concatenate([embedding[tokens], embedding[before]], -1)
         forget, new = jnp.split(linear(x, self.gate, self.gate_bias), 2, -1)
@@ -79,7 +83,8 @@ class Language(nnx.Module):
         return snap(state + forget * (new - state), STATE_GRID)
 
     def findings(self, state: Array, new: Array, tokens: Array, recalled: Array) -> tuple[Array, Array]:
-        """What the output layer sees `[..., width]`, and what to add for tokens recalled `[..., orders, recalled]`."""
+        """The input of the output layer `[..., width]`,
+        and what to add for tokens recalled `[..., orders, recalled]`."""
         known = recalled >= 0
         count = known.sum(-1)
         same = (recalled[..., :, None] == recalled[..., None, :]).sum(-1)
@@ -87,12 +92,12 @@ class Language(nnx.Module):
         sure = self.confidence[...][kind, count, same[..., 0]].sum(-2)
         mixed = jax.nn.relu(linear(jnp.concatenate([snap(state), new], -1), self.mix, self.mix_bias))
         hidden = jnp.clip(self.embedding[...][tokens] + mixed + sure, -HIGHEST, HIGHEST)
-        weight = jnp.clip(1 + linear(hidden, self.weigh, self.weigh_bias), 0, MOST_WEIGHT).reshape(recalled.shape)
+        weight = jnp.clip(1 + linear(hidden, self.weigh, self.weigh_bias), 0, MAX_WEIGHT).reshape(recalled.shape)
         trust = self.trust[...][kind[:, None], age, same, count[..., None]]
         return hidden, jnp.where(known, snap(trust * weight), 0)
 
     def logits(self, findings: tuple[Array, Array], recalled: Array) -> Array:
-        """Logits `[..., tokens]` of what comes next."""
+        """Logits `[..., tokens]` of the next token."""
         hidden, added = findings
         out = linear(hidden, self.output, self.output_bias)
         flat, at = out.reshape(-1, out.shape[-1]), jnp.maximum(recalled, 0).reshape(out[..., 0].size, -1)
@@ -120,7 +125,7 @@ def linear(x: Array, kernel: nnx.Param, bias: nnx.Param) -> Array:
 
 
 def train(text: np.ndarray, config: Config) -> Language:
-    """A network trained on tokens, each with the memory of those before it."""
+    """A network trained on tokens. For each token, the memory contains the tokens before it."""
     memory = remember(text, config.orders)
     optimiser = optax.chain(
         optax.clip_by_global_norm(1.0),
@@ -169,7 +174,8 @@ def train(text: np.ndarray, config: Config) -> Language:
 
 
 def check_exact(net: Language) -> None:
-    """Raises unless every sum of the network is exact: no part of it, in any order, leaves the integers of float32."""
+    """Raises ValueError unless every sum is exact: no partial sum, in any order,
+    exceeds the exact integers of float32."""
     parameters = jax.tree.leaves(nnx.state(net))
     if not all((snap(values) == values).all() for values in parameters):
         raise ValueError(
@@ -182,12 +188,12 @@ def check_exact(net: Language) -> None:
         "mix": (np.ones(2 * width), net.mix, net.mix_bias),
         "output": (np.full(width, HIGHEST), net.output, net.output_bias),
         "weigh": (np.full(width, HIGHEST), net.weigh, net.weigh_bias),
-        "trust": (np.full(1, MOST_WEIGHT), net.trust[...].reshape(1, -1), np.zeros(1)),
+        "trust": (np.full(1, MAX_WEIGHT), net.trust[...].reshape(1, -1), np.zeros(1)),
     }
     for name, (inputs, kernel, bias) in layers.items():
-        most = (np.asarray(inputs, np.float64) @ np.abs(kernel[...]) + np.abs(bias[...])).max()
-        if most * 4**GRID >= EXACT:
+        largest = (np.asarray(inputs, np.float64) @ np.abs(kernel[...]) + np.abs(bias[...])).max()
+        if largest * 4**GRID >= EXACT:
             raise ValueError(
                 f"Sums of the layer {name!r} must stay below {EXACT / 4**GRID:g} to be exact, but could reach "
-                f"{most:.0f}. Train again with a smaller learning rate."
+                f"{largest:.0f}. Train again with a smaller learning rate."
             )

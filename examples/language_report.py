@@ -1,4 +1,4 @@
-"""One picture of what a language model makes of a text: where its bits go, and the rate beside other compressors."""
+"""One picture of a language model on a text: where its bits go, and its rate next to other compressors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 COLUMNS, LINES = 64, 18
-MOST_BITS = 16.0  # of a token, in the darkest colour
+MAX_BITS = 16.0  # bits of a token in the darkest colour
 HEAT = LinearSegmentedColormap.from_list("heat", ["white", "#ffd8a8", "#e8590c"])
 
 
 def picture(
     path: str | Path, spelled: list[bytes], bits: np.ndarray, sizes: list[Size], name: str, ours: str = "jans"
 ) -> None:
-    """Draw `path`, a PNG, of a text's tokens, the bits of each, and the sizes of the text after compressors."""
+    """Draw `path`, a PNG: tokens of a text, the bits of each, and the sizes of the text after compressors."""
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
     figure = Figure(figsize=(11.5, 4.6), dpi=100, facecolor="white", layout=layout)
     passage, bars = figure.subplots(1, 2, width_ratios=(1.5, 1))
@@ -32,7 +32,7 @@ def picture(
 
 
 def _draw_passage(axes: Axes, spelled: list[bytes], bits: np.ndarray, name: str) -> None:
-    """The middle of the text, from the beginning of a line, each token in the colour of its bits."""
+    """The middle of the text, from the start of a line, with each token in the colour of its bits."""
     middle = len(spelled) // 2
     start = next((i + 1 for i in range(middle, len(spelled)) if spelled[i].endswith(b"\n")), 0)
     row = column = 0
@@ -43,7 +43,7 @@ def _draw_passage(axes: Axes, spelled: list[bytes], bits: np.ndarray, name: str)
             word = word.strip("\n").lstrip(" ")
         if row >= LINES:
             break
-        colour = HEAT(min(1.0, cost / MOST_BITS))
+        colour = HEAT(min(1.0, cost / MAX_BITS))
         axes.add_patch(Rectangle((column, row - 0.5), len(word), 1, color=colour, linewidth=0))
         for i, letter in enumerate(word):
             axes.text(
@@ -53,7 +53,7 @@ def _draw_passage(axes: Axes, spelled: list[bytes], bits: np.ndarray, name: str)
     axes.set(xlim=(0, COLUMNS), ylim=(LINES - 0.4, -0.6), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.set_title(
-        f"{name}: no bits (white) to {MOST_BITS:.0f} or more for each token", loc="left", color=INK, fontsize=10.5
+        f"{name}: no bits (white) to {MAX_BITS:.0f} or more for each token", loc="left", color=INK, fontsize=10.5
     )
 
 

@@ -1,9 +1,10 @@
-"""What the bins of latents cost: bits per pixel and initial bits against their number, and how chains start.
+"""The cost of the bins of latents: bits per pixel and initial bits against their number,
+and how chains start.
 
     python examples/latents.py [--data mnist.npz | digits] [--weights out/weights.npz] [--images 400]
 
-Takes a hierarchical network (of `examples/mnist.py --config ladder`), or trains one, codes test images with bins of
-several kinds, and draws what came out.
+Loads a hierarchical network (from `examples/mnist.py --config ladder`), or trains one. Codes test images with
+several kinds of bins, and draws the results.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from vae import LATENT_PRECISION, coded
 
 import jans
 
-FINE = 12  # bits of the latent that is not looked at
+FINE = 12  # bits of the latent that is not studied
 CHAINS = (1, 5, 20, 50, 100)
 
 
 @dataclass(frozen=True)
 class Bins:
-    """A grid for latents: edges `[n + 1]`, and the value `[n]` that stands for each bin."""
+    """A grid for latents: edges `[n + 1]`, and the value `[n]` of each bin."""
 
     edges: Array
     values: Array
@@ -56,7 +57,10 @@ class Bins:
 
 
 def codec(network: Ladder, top_bins: Bins, local_bins: Bins, dynamic: bool) -> jans.Codec:
-    """As `Ladder.codec`, with any bins: those of local latents are in units of their prior (dynamic), or fixed."""
+    """As `Ladder.codec`, with any bins.
+
+    Bins of local latents are in units of their prior (dynamic), or fixed.
+    """
     features = lambda top: network.features(top_bins.values[top])
     shape = network.grid[0] * network.grid[1], network.config.local
 
@@ -96,15 +100,15 @@ def codec(network: Ladder, top_bins: Bins, local_bins: Bins, dynamic: bool) -> j
 
 
 def measure(network: Ladder, coder: jans.Codec, chains: np.ndarray) -> tuple[float, float]:
-    """Bits per pixel of images `[chains, steps, pixels]`, and the bits that one of them needs to start with."""
+    """Bits per pixel of images `[chains, steps, pixels]`, and the initial bits that one image needs."""
     found = image_files.account(coder, chains, network.latents)
     return found.net / chains.size, found.initial
 
 
 def study(network: Ladder, images: np.ndarray, all_bits: list[int]) -> dict[str, list[tuple[float, float]]]:
-    """What `measure` says for each kind of bins and each of their numbers."""
+    """The results of `measure` for each kind of bins, and for each number of them."""
     chains = images.reshape(-1, 20, images[0].size)
-    # How far fixed bins must reach, as an encoder would find from the images that it has.
+    # The reach that fixed bins need, as an encoder would find it from its images.
     features = network.features(network.posterior(jnp.asarray(images.reshape(len(images), -1)))[0])
     mean, scale = network.conditional(features)
     reach = float((jnp.abs(mean) + 5 * scale).max())
@@ -125,7 +129,7 @@ def study(network: Ladder, images: np.ndarray, all_bits: list[int]) -> dict[str,
 
 
 def starts(network: Ladder, images: np.ndarray, counts: tuple[int, ...]) -> dict[str, list[float]]:
-    """Bits per pixel of whole files, for each number of chains and both ways to start them."""
+    """Bits per pixel of whole files, for each number of chains and for both ways to start them."""
     size = lambda chains, first: 8 * len(image_files.encode(network, images, chains, first).blob) / images.size
     return {
         "random bits for each chain": [size(chains, 0) for chains in counts],
@@ -134,7 +138,7 @@ def starts(network: Ladder, images: np.ndarray, counts: tuple[int, ...]) -> dict
 
 
 def draw(axes: Axes, title: str, x: Sequence[int], lines: dict[str, list[float]], label: str) -> None:
-    """One panel."""
+    """Draws one panel."""
     colours = [report.ACCENT, report.GREY, "#e8590c", "#adb5bd"]
     for (name, values), colour in zip(lines.items(), colours, strict=False):
         axes.plot(x, values, color=colour, marker="o", markersize=3, label=name)

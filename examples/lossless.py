@@ -1,12 +1,13 @@
-"""Lossless compression of photographs with a network that predicts pixels from their neighbours: real files, and back.
+"""Lossless compression of photographs with a network that predicts pixels from their neighbours:
+real files, and back.
 
     python examples/lossless.py [--data folder of photographs | scikit-learn] [--weights out/lossless/weights.npz]
     python examples/lossless.py encode --weights out/lossless/weights.npz photo.png
     python examples/lossless.py decode --weights out/lossless/weights.npz photo.png.jans
 
-Without a command: trains (or takes --weights), compresses photographs that it was not trained on, one file each, starts
-a fresh process that decodes them all, compares every pixel, holds the bytes against PNG, WebP, JPEG 2000 and what the
-network promised, and draws where the bits go.
+Without a command it trains a network (or loads --weights). It compresses photographs that were not in the
+training set, one file each. A fresh process decodes them all. It compares every pixel, compares the bytes
+with PNG, WebP, JPEG 2000 and the prediction of the network, and draws where the bits go.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from PIL import Image
 
 
 def encode_command(args: argparse.Namespace) -> None:
-    """Photographs to .jans files beside them, or in --out."""
+    """Encodes photographs to .jans files next to them, or in --out."""
     compressor = files.Files(files.load(args.weights))
     for path in args.files:
         with Image.open(path) as image:
@@ -41,12 +42,12 @@ def encode_command(args: argparse.Namespace) -> None:
 
 
 def decode_command(args: argparse.Namespace) -> None:
-    """Files to .png images beside them, or in --out."""
+    """Decodes files to .png images next to them, or in --out."""
     command_line.write_photos(args, files.Files(files.load(args.weights)).decompress)
 
 
 def trained(args: argparse.Namespace, data: photos.Photos, path: Path) -> network.Lossless:
-    """The network in --weights, or a new one, saved."""
+    """Loads the network in --weights, or trains a new one and saves it."""
     if args.weights:
         return files.load(args.weights)
     steps = {} if args.steps is None else {"steps": args.steps}
@@ -58,7 +59,7 @@ def trained(args: argparse.Namespace, data: photos.Photos, path: Path) -> networ
 
 
 def demo_command(args: argparse.Namespace) -> None:
-    """Train, compress, decode elsewhere, compare, report."""
+    """Trains, compresses, decodes in another process, compares, and reports."""
     out = args.out or Path("out/lossless")
     out.mkdir(parents=True, exist_ok=True)
     data = photos.of_each_package(args.fold) if args.data is None else photos.load(args.data)
@@ -89,7 +90,7 @@ def demo_command(args: argparse.Namespace) -> None:
 
 
 def compare(images: dict[str, np.ndarray], sizes: dict[str, dict[str, int]]) -> dict[str, dict[str, float]]:
-    """Prints and returns bits per colour of a pixel, by format, for each image and for all."""
+    """Prints and returns bits per subpixel, by format, for each image and for all."""
     numbers = {name: image.size for name, image in images.items()}
     rates = {name: {kind: 8 * size / numbers[name] for kind, size in row.items()} for name, row in sizes.items()}
     kinds = list(next(iter(sizes.values())))
@@ -101,7 +102,7 @@ def compare(images: dict[str, np.ndarray], sizes: dict[str, dict[str, int]]) -> 
 
 
 def measure_speed(compressor: files.Files, images: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
-    """Says how fast files are written and read, after compilation."""
+    """Prints the speed of writing and reading files, after compilation."""
     pixels = sum(image.size // 3 for image in images.values())
     encode = command_line.seconds(lambda: [compressor.compress(image) for image in images.values()])
     decode = command_line.seconds(lambda: [compressor.decompress(blob) for blob in blobs.values()])
@@ -113,7 +114,7 @@ def measure_speed(compressor: files.Files, images: dict[str, np.ndarray], blobs:
 def picture(
     path: Path, images: dict[str, np.ndarray], maps: dict[str, np.ndarray], rates: dict[str, dict[str, float]]
 ) -> None:
-    """Draw `path`, a PNG: a photograph, the bits of each of its pixels, and the rates of all."""
+    """Draw `path`, a PNG: a photograph, the bits of each of its pixels, and the rates of all formats."""
     figure = Figure(figsize=(11.5, 6.2), dpi=90, facecolor="white", layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15))
     name = list(images)[-1]
@@ -134,7 +135,7 @@ def picture(
     _draw_rates(figure.add_subplot(grid[:, 1]), rates)
     figure.savefig(path, metadata={"Software": None})
     with Image.open(path) as drawn:
-        drawn.convert("RGB").quantize(256).save(path, optimize=True)  # a third of the bytes
+        drawn.convert("RGB").quantize(256).save(path, optimize=True)  # this needs a third of the bytes
 
 
 def _draw_rates(axes: Axes, rates: dict[str, dict[str, float]]) -> None:

@@ -1,7 +1,8 @@
-"""Photographs to files and back without loss, with a trained network: codecs of blocks, of planes and of images.
+"""Photographs to files and back without loss, with a trained network: codecs of blocks,
+of planes and of images.
 
-Whatever the shape of an image, its pixels go through one compiled program, a block of as many at a time: one program
-for encoders and one for decoders. In both the network is isolated, so that it rounds alike.
+The pixels of an image of any shape go through one compiled program, one block of pixels at a time. There is
+one program for encoders and one for decoders. In both the network is isolated, so that it rounds alike.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ import jans
 from jans import models, rans
 
 HEADER = struct.Struct("<2I")  # height, width
-BLOCK = 8192  # pixels
+BLOCK = 8192  # number of pixels
 LANES = 32
-DEEPEST = 5  # times that an image is dealt at most; what is left are plain bytes
+DEEPEST = 5  # an image is split at most this many times; the remainder is plain bytes
 
 
 def block_codec(step: Step, seen: Array, level: Array, count: Array) -> jans.Codec:
-    """A codec of green, red and blue, each int32 `[BLOCK]`; pixels from `count` on are black, and cost nothing."""
+    """A codec of green, red and blue, each int32 `[BLOCK]`.
+
+    Pixels from `count` on are black and cost nothing.
+    """
     there = jnp.arange(BLOCK)[:, None] < count
     context = jans.isolated(step.context)(seen, level)
 
@@ -54,24 +58,24 @@ def _pop(step: Step, state: rans.State, seen: Array, level: Array, count: Array)
 
 
 @jax.jit
-def _told(step: Step, seen: Array, level: Array, known: tuple[Array, ...]) -> list[tuple[Array, ...]]:
-    """What the network says of each colour, rounded as in the codec of a block."""
+def _parameters(step: Step, seen: Array, level: Array, known: tuple[Array, ...]) -> list[tuple[Array, ...]]:
+    """The network's parameters for each colour, rounded as in the codec of a block."""
     context = jans.isolated(step.context)(seen, level)
     return [jans.isolated(step.colour)(context, *known[:i]) for i in range(3)]
 
 
 def _canary(step: Step, neighbours: int) -> list[tuple[Array, ...]]:
-    """`_told` of a block that looks like noise and is the same everywhere."""
+    """`_parameters` for a block that looks like noise and is the same everywhere."""
     noise = (np.arange(BLOCK * (neighbours + 1) * 3, dtype=np.uint32) * np.uint32(2654435761)) >> 24
     seen, pixels = np.split(noise.astype(np.uint8).reshape(BLOCK, -1, 3), [neighbours], 1)
-    return _told(step, seen, jnp.int32(0), network.in_turn(pixels[:, 0]))
+    return _parameters(step, seen, jnp.int32(0), network.in_turn(pixels[:, 0]))
 
 
 _bits = jax.jit(Step.bits)
 
 
 def _blocks(rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """Rows in blocks, the last one filled up with zeros, and how many are there."""
+    """Rows in blocks with the number of rows in each; the last block is padded with zeros."""
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
         yield np.pad(block, ((0, BLOCK - len(block)),) + ((0, 0),) * (rows.ndim - 1)), len(block)
@@ -102,7 +106,7 @@ class Files:
         return image
 
     def bits(self, image: np.ndarray, level: int = 0) -> np.ndarray:
-        """Bits `[H, W]` that the network promises for each pixel."""
+        """Bits `[H, W]` that the network predicts for each pixel."""
         if not _dealt(*image.shape[:2], level):
             return np.full(image.shape[:2], 24.0)
         planes = network.split(image)
@@ -115,7 +119,7 @@ class Files:
         return network.merge(maps)[..., 0]
 
     def _codec(self, height: int, width: int, level: int = 0) -> jans.Codec:
-        """Of an image: the image of half its size, and then the other planes."""
+        """A codec of an image: the image of half its size, and then the other planes."""
         if not _dealt(height, width, level):
             return rans.codec(models.Uniform(256), shape=(height, width, 3), dtype=jnp.uint8)
         shapes = network.plane_shapes(height, width)
@@ -129,7 +133,7 @@ class Files:
         return jans.Codec(lambda state, image: planes.push(state, network.split(image)), pop)
 
     def _plane_codec(self, *known: np.ndarray, shape: tuple[int, int], level: int) -> jans.Codec:
-        """Of a plane, block by block."""
+        """A codec of a plane, block by block."""
         step, level = self.net.steps[len(known) - 1], jnp.int32(level)
         seen = list(_blocks(self._seen([np.asarray(plane) for plane in known], shape)))
 
@@ -153,27 +157,30 @@ class Files:
         return network.windows(planes, shape, count).reshape(-1, count, 3)
 
     def _fingerprint(self, height: int, width: int) -> int:
-        """Refuses other weights, a machine that makes other floats of them, and a header that was damaged."""
+        """Stands for the weights, for the floats that this machine computes from them, and for the header."""
         return jans.fingerprint((self.weights, self.canary, np.array([height, width], np.uint32)))
 
 
 def _dealt(height: int, width: int, level: int) -> bool:
-    """Whether an image is dealt again: no plane of it may be empty."""
+    """Whether an image is split again: no plane of it may be empty."""
     return level < DEEPEST and min(height, width) > 1
 
 
 def _capacity(height: int, width: int) -> int:
-    """Words that are enough for any image, as a power of two, so that images of about one size share their programs."""
+    """A number of words that suffices for any image.
+
+    It is a power of two, so that images of similar size share their programs.
+    """
     return 1 << (3 * height * width + 64).bit_length()
 
 
 def save(path: str | Path, net: Lossless) -> None:
-    """Write all that encoder and decoder share."""
+    """Write everything that encoder and decoder share."""
     weights.save(path, net, config=dataclasses.asdict(net.config))
 
 
 def load(path: str | Path) -> Lossless:
-    """Read what `save` has written."""
+    """Read the file of `save`."""
     config, _ = weights.about(path, Config)
     net = Lossless(config, nnx.Rngs(0))
     weights.fill(net, path)

@@ -1,15 +1,18 @@
-"""A network of photographs in Flax NNX that says how each pixel is distributed, given others that are known by then.
+"""A network of photographs in Flax NNX that predicts the distribution
+of each pixel from pixels already known.
 
-An image is dealt into four planes, its pixels at even and odd places of even and odd rows. The first is an image of
-half the size, which is dealt again, and so on; each of the others is predicted, all pixels at once, from those before:
+An image is split into four planes, its pixels at even and odd places of even and odd rows. The first plane is
+an image of half the size, which is split again, and so on. Each other plane is predicted from the planes
+before it, all pixels at once:
 
     0 . 0 .      0 . 0 .      0 2 0 2      0 2 0 2
     . . . .      . 1 . 1      . 1 . 1      3 1 3 1
     0 . 0 .      0 . 0 .      0 2 0 2      0 2 0 2
     . . . .      . 1 . 1      . 1 . 1      3 1 3 1
 
-So a network sees neighbours on all sides. It is a small one, the same for each pixel (Reed et al. 2017,
-arXiv:1703.03664, for the order; Salimans et al. 2017, arXiv:1701.05517, for mixtures, and colour after colour).
+The network therefore sees neighbours on all sides. It is small, and the same for each pixel (Reed et al.
+2017, arXiv:1703.03664, for the order; Salimans et al. 2017, arXiv:1701.05517, for mixtures, and colour after
+colour).
 """
 
 from __future__ import annotations
@@ -30,17 +33,17 @@ from jax import Array
 
 from jans import models
 
-PLACES = ((0, 0), (1, 1), (0, 1), (1, 0))  # of the planes, in the order in which they are known
+PLACES = ((0, 0), (1, 1), (0, 1), (1, 0))  # of the planes, in the order in which they become known
 REACH = 4  # pixels of a plane beyond its edges
-NEAR, AROUND = 4, 12  # neighbours that give the centre, and the spread
-TOLD = 3  # levels that a network tells apart, as details get rougher
-MARGIN = 3  # pixels of the planes of a patch that see beyond it
+NEAR, AROUND = 4, 12  # numbers of neighbours that give the centre, and the spread
+LEVELS = 3  # levels that a network distinguishes, because details get rougher
+MARGIN = 3  # pixels at the edges of a patch's planes that see beyond the patch
 REPORT_EVERY = 50  # steps
 
 
 @dataclass(frozen=True)
 class Config:
-    """The size of the network and the recipe it is trained with."""
+    """The size of the network, and the settings of its training."""
 
     neighbours: int = 32
     hidden: int = 96
@@ -73,14 +76,15 @@ def plane_shapes(height: int, width: int) -> list[tuple[int, int]]:
 
 @functools.cache
 def nearest(k: int, count: int) -> tuple[tuple[int, int], ...]:
-    """Where, from a pixel of plane k, the nearest pixels of the planes before it are."""
+    """Offsets from a pixel of plane k to the nearest pixels of the planes before it."""
     (y, x), places = PLACES[k], range(1 - 2 * REACH, 2 * REACH)
     known = [(v, u) for v in places for u in places if ((y + v) % 2, (x + u) % 2) in PLACES[:k]]
     return tuple(sorted(known, key=lambda place: (place[0] ** 2 + place[1] ** 2, place))[:count])
 
 
 def windows(planes: Sequence[np.ndarray], shape: tuple[int, int], count: int) -> np.ndarray:
-    """The known pixels `[..., h, w, count, 3]` nearest to each pixel of the next plane, which is of `shape` (h, w)."""
+    """The known pixels `[..., h, w, count, 3]` nearest to each pixel of the next plane,
+    which is of `shape` (h, w)."""
     k, (h, w) = len(planes), shape
     margin = ((REACH, REACH + 1), (REACH, REACH + 1), (0, 0))
     padded = [np.pad(plane, ((0, 0),) * (plane.ndim - 3) + margin, "edge") for plane in planes]
@@ -93,13 +97,14 @@ def windows(planes: Sequence[np.ndarray], shape: tuple[int, int], count: int) ->
 
 
 def apart(pixels: Array) -> Array:
-    """Green, and red and blue as distances from it, which vary less: floats `[..., 3]` of uint8 RGB."""
+    """Green, and red and blue as differences from it, which vary less: floats `[..., 3]` of uint8 RGB."""
     red, green, blue = jnp.moveaxis(pixels.astype(jnp.float32), -1, 0)
     return jnp.stack([green, red - green, blue - green], -1)
 
 
 class Context(NamedTuple):
-    """What is known of pixels before their colours: features, and centre and spread of what `apart` gives."""
+    """What is known of pixels before their colours: features,
+    and centre and spread of the values of `apart`."""
 
     features: Array
     centre: Array
@@ -112,7 +117,10 @@ class Step(nnx.Module):
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         linear = functools.partial(nnx.Linear, rngs=rngs)
         self.trunk = nnx.Sequential(
-            linear(3 * config.neighbours + 6 + TOLD, config.hidden), leaky, linear(config.hidden, config.hidden), leaky
+            linear(3 * config.neighbours + 6 + LEVELS, config.hidden),
+            leaky,
+            linear(config.hidden, config.hidden),
+            leaky,
         )
         self.heads = nnx.List([linear(config.hidden + 2 * i, config.head) for i in range(3)])
         self.outs = nnx.List([linear(config.head, 3 * config.components) for _ in range(3)])
@@ -122,21 +130,21 @@ class Step(nnx.Module):
             out.bias[...] = jnp.concatenate([0 * begin, 0.5 * begin, begin - 1])
 
     def context(self, seen: Array, level: Array) -> Context:
-        """What the neighbours `[n, neighbours, 3]` tell, in units of how much they vary.
+        """The features of the neighbours `[n, neighbours, 3]`, in units of their spread.
 
-        So what was learnt in one light holds in another.
+        What is learnt in one light therefore holds in another.
         """
         seen = apart(seen)
         centre = seen[:, :NEAR].mean(1)
         relative = seen - centre[:, None]
         spread = jnp.sqrt((relative[:, :AROUND] ** 2).mean(1)) + 0.5
         relative = (relative / spread[:, None]).reshape(len(seen), -1)
-        told = jnp.broadcast_to(jax.nn.one_hot(jnp.minimum(level, TOLD - 1), TOLD), (len(seen), TOLD))
-        inputs = jnp.concatenate([relative, jnp.log(spread) - 1, centre / 128 - 0.5, told], -1)
+        level_input = jnp.broadcast_to(jax.nn.one_hot(jnp.minimum(level, LEVELS - 1), LEVELS), (len(seen), LEVELS))
+        inputs = jnp.concatenate([relative, jnp.log(spread) - 1, centre / 128 - 0.5, level_input], -1)
         return Context(self.trunk(inputs), centre, spread)
 
     def colour(self, context: Context, *known: Array) -> tuple[Array, Array, Array]:
-        """Logits, means and scales `[n, components]` of the next colour, from those `[n]` that are known."""
+        """Logits, means and scales `[n, components]` of the next colour, from the known colours `[n]`."""
         i, values = len(known), [value.astype(jnp.float32) for value in known]
         centre, spread = context.centre, context.spread
         inputs = [context.features]
@@ -161,7 +169,7 @@ def in_turn(pixels: Array) -> tuple[Array, ...]:
 
 
 class Lossless(nnx.Module):
-    """A network for each plane but the first."""
+    """A network for each plane except the first."""
 
     def __init__(self, config: Config, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -169,14 +177,15 @@ class Lossless(nnx.Module):
 
 
 def leaky(x: Array) -> Array:
-    """A rectifier that lets something through."""
+    """A rectifier with a small slope below zero."""
     return nnx.leaky_relu(x, 0.1)
 
 
 def lessons(
     images: Sequence[np.ndarray], level: int, config: Config, random: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Neighbours `[n, neighbours, 3]` and pixels `[n, 3]` for each step, from patches that were dealt `level` times."""
+    """Neighbours `[n, neighbours, 3]` and pixels `[n, 3]` for each step,
+    from patches that were split `level` times."""
     side, step = config.patch, 2**level
     large = [image for image in images if min(image.shape[:2]) >= side * step]
     planes = split(random_patches(large, config.batch, side, random, step))
@@ -193,7 +202,7 @@ def train(
     config: Config,
     progress: Callable[[str, int, int], Callable[[int, str], None]] = Progress,
 ) -> Lossless:
-    """Train a network; `progress` is what draws the bar, with the arguments of `Progress`."""
+    """Train a network; `progress` draws the bar and takes the arguments of `Progress`."""
     graph, parameters = nnx.split(Lossless(config, nnx.Rngs(0)))
     warm_up = max(1, config.steps // 40)
     schedule = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, warm_up, config.steps, 0.0)
@@ -210,10 +219,10 @@ def train(
         update, state = optimiser.update(gradient, state, parameters)
         return (optax.apply_updates(parameters, update), state), value
 
-    # Smaller versions are free of what JPEG left in some.
+    # Smaller versions are free of the JPEG artefacts that some photographs have.
     images = [*photos, *(halved(photo) for photo in photos)]
     largest = max(min(image.shape[:2]) for image in images)
-    levels = [level for level in range(TOLD) if config.patch * 2**level <= largest]
+    levels = [level for level in range(LEVELS) if config.patch * 2**level <= largest]
     chances = 0.3 ** np.array(levels)  # most of the bits are in the finest pixels
     random = np.random.default_rng(0)
     report = progress("training", config.steps, max(1, config.steps // 20))

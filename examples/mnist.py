@@ -1,10 +1,10 @@
-"""Lossless compression of real images with a VAE: one jitted program from network to bytes, and back in another
-process.
+"""Lossless compression of real images with a VAE: one jitted program from network to bytes,
+and another process decodes.
 
     python examples/mnist.py [--data mnist.npz | folder of images | digits] [--config mnist|ladder|...] [--binary]
 
-Trains the VAE (or takes --weights), codes the test images by bits-back, writes one file, starts a fresh process that
-decodes it, compares every pixel, and prints what it cost beside gzip, bz2, xz, PNG and WebP.
+Trains the VAE (or loads --weights), codes the test images by bits-back coding, and writes one file. A fresh
+process decodes it. Compares every pixel, and prints the size next to gzip, bz2, xz, PNG and WebP.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import numpy as np
 import training
 from common import baselines, image_data, report
 
-ACCOUNTED = 12  # images in the picture of where the bits go
+ACCOUNTED = 12  # number of images in the picture of where the bits go
 
 
 def table(rows: list[tuple[str, float, str]]) -> str:
@@ -28,13 +28,13 @@ def table(rows: list[tuple[str, float, str]]) -> str:
 
 
 def decode_command(args: argparse.Namespace) -> None:
-    """What the fresh process does: a file and weights in, images out."""
+    """The work of the fresh process: reads a file and weights, writes images."""
     images, seconds = image_files.decode(args.file, training.load(args.weights))
     np.savez(args.images, images=images, seconds=seconds)
 
 
 def demo_command(args: argparse.Namespace) -> None:
-    """Train, encode, decode elsewhere, compare, report."""
+    """Trains, encodes, decodes in another process, compares, and reports."""
     args.out.mkdir(parents=True, exist_ok=True)
     data = image_data.load(args.data)
     if args.binary:
@@ -50,7 +50,7 @@ def demo_command(args: argparse.Namespace) -> None:
 
     images = data.test[: args.images]
     dims = images.size
-    # The head of each chain takes eight bytes.
+    # The head of each chain takes 8 bytes.
     chains = args.chains or min(50, max(1, len(images) // 100))
     print(f"encoding {len(images)} images in {chains} chains", flush=True)
     encoded = image_files.encode(network, images, chains)

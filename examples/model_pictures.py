@@ -1,4 +1,5 @@
-"""Draws every model: the intervals of its symbols in [0, 2**precision), and the probabilities that they stand for.
+"""Draws every model: the intervals of its symbols in [0, 2**precision),
+and the probabilities that they stand for.
 
 python examples/model_pictures.py docs/pictures/models.png
 """
@@ -28,7 +29,7 @@ def gumbel(loc, scale, x):
 
 
 def all_models() -> list[tuple[str, models.Model]]:
-    """Each model with what made it."""
+    """Each model, with a title that tells how it was made."""
     span = {"low": 0, "high": HIGH, "precision": PRECISION}
     two = jnp.array([0.3, -0.3]), jnp.array([6.0, 17.0]), jnp.array([1.2, 1.8])
     steps = [0, 4, 6, 12, 25], jnp.array([0.2, 0.3, 0.4, 0.1])
@@ -60,7 +61,7 @@ def all_models() -> list[tuple[str, models.Model]]:
 
 
 def draw(axes: Axes, title: str, model: models.Model) -> None:
-    """One panel: the intervals as a bar, and the probabilities below it in the colours of their intervals."""
+    """Draws one panel: the intervals as a bar, and below it the probabilities in the same colours."""
     low, high = (int(end) for end in model.bounds)
     symbols = np.arange(low, high + 1)
     start, freq = (np.asarray(a).astype(float) / 2**PRECISION for a in model.interval(jnp.asarray(symbols)))

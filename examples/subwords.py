@@ -1,5 +1,5 @@
-"""Byte pair encoding (Sennrich et al. 2016, arXiv:1508.07909): text as tokens, one for each byte and for each frequent
-run of bytes. Any bytes have tokens, and tokens have their bytes back.
+"""Byte pair encoding (Sennrich et al. 2016, arXiv:1508.07909): text as tokens, one for each byte and for each
+frequent run of bytes. Any bytes have tokens, and decoding the tokens gives the bytes back.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import re
 import numpy as np
 
 BYTES = 256
-# No token reaches from one of these pieces into the next: words with the space before them, digits, marks, white space.
+# No token crosses from one of these pieces into the next: words with the space before them, digits, marks,
+# white space.
 PIECE = re.compile(rb" ?[A-Za-z\x80-\xff]{1,32}|[0-9]|\s{1,16}|[^A-Za-z0-9\s\x80-\xff]{1,16}")
 
 Pair = tuple[int, int]
 
 
 class Subwords:
-    """A vocabulary: the 256 bytes, and then the pairs of tokens `[n, 2]` that are merged, in the order of learning."""
+    """A vocabulary: the 256 bytes, then the pairs of tokens `[n, 2]` that are merged,
+    in the order of learning."""
 
     def __init__(self, merges: np.ndarray) -> None:
         self.merges = np.asarray(merges, np.int32).reshape(-1, 2)
@@ -45,7 +47,7 @@ class Subwords:
     def _encode_piece(self, piece: bytes) -> list[int]:
         tokens = list(piece)
         while found := [self._token[pair] for pair in itertools.pairwise(tokens) if pair in self._token]:
-            first = min(found)  # what was learnt first is merged first
+            first = min(found)  # merge first what was learnt first
             left, right = self.merges[first - BYTES]
             tokens = merge(tokens, (int(left), int(right)), first)
         return tokens
@@ -55,7 +57,7 @@ def merge(tokens: list[int], pair: Pair, new: int) -> list[int]:
     """Tokens with each `pair` replaced by the token `new`, from left to right."""
     merged: list[int] = []
     for token in tokens:
-        # Of "aaa" the first two: what was just merged is no longer the left part of a pair.
+        # Of "aaa", merge the first two: a merged token is no longer the left part of a pair.
         if merged and (merged[-1], token) == pair:
             merged[-1] = new
         else:
@@ -64,7 +66,10 @@ def merge(tokens: list[int], pair: Pair, new: int) -> list[int]:
 
 
 def learn(text: bytes, size: int) -> Subwords:
-    """A vocabulary of at most `size` tokens: again and again the most frequent pair of a text becomes one."""
+    """A vocabulary of at most `size` tokens.
+
+    Repeatedly, the most frequent pair of tokens of a text becomes a token.
+    """
     if size < BYTES:
         raise ValueError(f"size must be at least {BYTES}, as each byte has a token, got {size}.")
     pieces = collections.Counter(PIECE.findall(text))
@@ -88,7 +93,7 @@ def learn(text: bytes, size: int) -> Subwords:
     while queue and BYTES + len(merges) < size:
         count, pair = heapq.heappop(queue)
         if -count != frequency[pair]:
-            continue  # counted again since, and queued with that count
+            continue  # its count has changed since, and it is in the queue with the new count
         if -count < 2:
             break
         changed: set[Pair] = set()

@@ -1,4 +1,4 @@
-"""How networks for images learn, what they promise, and how they are kept."""
+"""Trains, evaluates, saves and loads networks for images."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def preset(dataset: Dataset) -> Config:
 
 
 def build(shape: tuple[int, int], levels: int, config: Config) -> VAE:
-    """A network that has learnt nothing yet."""
+    """A network that is not trained yet."""
     return (Ladder if config.local else VAE)(shape, levels, config, nnx.Rngs(0))
 
 
 def train(dataset: Dataset, config: Config, progress: Progressing = Progress) -> VAE:
-    """A network that has learnt from `dataset`; `progress` is what draws the bar, with the arguments of `Progress`."""
+    """Train a network on `dataset`; `progress` draws the bar and takes the arguments of `Progress`."""
     return fit(build(dataset.train.shape[1:], dataset.levels, config), dataset, config, progress)
 
 
 def fit(network: VAE, dataset: Dataset, config: Config, progress: Progressing = Progress) -> VAE:
-    """Train a network by the recipe in `config`."""
+    """Train a network with the settings in `config`."""
     count, height, width = dataset.train.shape
     random = np.random.default_rng(0)
     images = dataset.draw(random).reshape(count, height * width).astype(np.float32)
@@ -91,7 +91,8 @@ def fit(network: VAE, dataset: Dataset, config: Config, progress: Progressing = 
 
 
 def evaluate(network: VAE, images: np.ndarray, samples: int = 8, batch: int = 200) -> np.ndarray:
-    """Expected bits per pixel of each of the `images` `[N, H, W]`: the negative ELBO, from `samples` latents each."""
+    """Expected bits per pixel of each of the `images` `[N, H, W]`: the negative ELBO,
+    from `samples` latents each."""
     graph, state = nnx.split(network)
 
     @jax.jit
@@ -106,12 +107,12 @@ def evaluate(network: VAE, images: np.ndarray, samples: int = 8, batch: int = 20
 
 
 def save(path: str | Path, network: VAE) -> None:
-    """Write the weights and all that is needed to build the network again."""
+    """Write the weights, and everything that is needed to build the network again."""
     weights.save(path, network, shape=network.shape, levels=network.levels, config=asdict(network.config))
 
 
 def load(path: str | Path) -> VAE:
-    """Read what `save` has written."""
+    """Read the file of `save`."""
     config, about = weights.about(path, Config)
     network = build(tuple(about["shape"]), about["levels"], config)
     weights.fill(network, path)

@@ -1,8 +1,8 @@
 """A variational autoencoder of small images in Flax NNX, made for bits-back coding.
 
-The decoder turns a latent vector into the distribution of every pixel, a mixture of discretised logistics, the encoder
-an image into a diagonal Gaussian over latent vectors; the prior is the standard normal. What training minimises is the
-length of the message that bits-back coding will write.
+The decoder turns a latent vector into the distribution of every pixel, a mixture of discretised logistics.
+The encoder turns an image into a diagonal Gaussian over latent vectors. The prior is the standard normal.
+Training minimises the length of the message that bits-back coding will write.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from jax import Array
 
 import jans
 
-PRECISION = 18  # bits of a pixel's integer probabilities: the loss knows the floor of one count per symbol
-LATENT_PRECISION = 24  # bits of a posterior's
+PRECISION = 18  # bits of a pixel's integer probabilities; the loss accounts for the minimum of one count per symbol
+LATENT_PRECISION = 24  # bits of a posterior's integer probabilities
 
 
 @dataclass(frozen=True)
 class Config:
-    """The size of a network and the recipe it is trained with."""
+    """The size of a network, and the settings of its training."""
 
     hidden: int = 512  # width of the residual blocks
     latent: int = 50  # length of the latent vector
-    local: int = 0  # numbers of a second latent for each patch; with any it is a `ladder.Ladder`
+    local: int = 0  # numbers of a second latent for each patch; if not 0, the network is a `ladder.Ladder`
     latent_bits: int = 10  # a number of a latent is one of 2**latent_bits bins
     features: int = 64  # numbers that describe one patch of the image
     head: int = 128  # width of the network that turns these into the patch's pixels
@@ -43,7 +43,7 @@ class Statistic(nnx.Variable):
 
 
 class Block(nnx.Module):
-    """A layer with normalised pre-activations; residual where it keeps the width."""
+    """A layer with normalised pre-activations; residual if inputs and outputs have the same width."""
 
     def __init__(self, inputs: int, outputs: int, rngs: nnx.Rngs) -> None:
         self.linear = linear(inputs, outputs, rngs)
@@ -65,9 +65,10 @@ def linear(inputs: int, outputs: int, rngs: nnx.Rngs, gain: float = 1.0) -> nnx.
 class VAE(nnx.Module):
     """Encoder and decoder of images with `shape` pixels of `levels` grey levels.
 
-    Images go in as `[..., H * W]` in reading order, and leading axes are batch axes. Inside, the decoder works patch by
-    patch: a vector of features for each patch, and one network, the same for all patches, from features to pixels. That
-    predicts better than one dense output layer, with fewer parameters and less arithmetic.
+    Images go in as `[..., H * W]` in reading order, and leading axes are batch axes. Inside, the decoder
+    works patch by patch: it has a vector of features for each patch, and one network, the same for all
+    patches, from features to pixels. That predicts better than one dense output layer, with fewer parameters
+    and less arithmetic.
     """
 
     def __init__(self, shape: tuple[int, int], levels: int, config: Config, rngs: nnx.Rngs) -> None:
@@ -79,7 +80,7 @@ class VAE(nnx.Module):
         self.shape, self.levels, self.config = shape, levels, config
         pixels, hidden, latent = shape[0] * shape[1], config.hidden, config.latent
         self.grid = (shape[0] // config.patch, shape[1] // config.patch)
-        # Black and white need one number a pixel, more levels three for each logistic distribution.
+        # Black and white need one number per pixel; more levels need three for each logistic distribution.
         self.channels = 1 if levels == 2 else 3 * config.mixtures
         patches, outputs = self.grid[0] * self.grid[1], self.channels * config.patch**2
         self.centre = Statistic(jnp.zeros(pixels))
@@ -96,15 +97,16 @@ class VAE(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((patches, outputs)))
 
     def normalise(self, x: Array) -> Array:
-        """Images as numbers about zero."""
+        """Images as numbers around zero."""
         return (x.astype(jnp.float32) - self.centre[...]) / self.spread[...]
 
     def posterior(self, x: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation `[..., latent]` of the Gaussian posterior of images `x` `[..., H * W]`."""
+        """Mean and standard deviation `[..., latent]` of the Gaussian posterior
+        of images `x` `[..., H * W]`."""
         return gaussian(self.encoder(self.normalise(x)))
 
     def features(self, z: Array) -> Array:
-        """What describes the patches `[..., patches, features]` of images with latents `z` `[..., latent]`."""
+        """Features of the patches `[..., patches, features]` of images with latents `z` `[..., latent]`."""
         return self.decoder(z).reshape(*z.shape[:-1], -1, self.config.features)
 
     def pixels(self, features: Array) -> jans.models.Model:
@@ -112,7 +114,8 @@ class VAE(nnx.Module):
         out = self.head(nnx.silu(features)) + self.bias[...]
         side, batch = self.config.patch, features.shape[:-2]
         out = out.reshape(*batch, *self.grid, self.channels, side, side)
-        # [..., row, column, channels, y, x] -> [channels, ..., row, y, column, x]: patches to pixels in reading order
+        # [..., row, column, channels, y, x] -> [channels, ..., row, y, column, x]: patches to pixels in
+        # reading order
         n = len(batch)
         out = out.transpose(n + 2, *range(n), n, n + 3, n + 1, n + 4).reshape(self.channels, *batch, -1)
         if self.levels == 2:
@@ -123,21 +126,22 @@ class VAE(nnx.Module):
         return jans.models.LogisticMixture(logits, mean, scale, high=self.levels - 1, precision=PRECISION)
 
     def bits(self, key: Array, x: Array) -> Array:
-        """Expected bits `[...]` that bits-back coding takes for images `x` `[..., H * W]`, from one latent each."""
+        """Expected bits `[...]` that bits-back coding takes for images `x` `[..., H * W]`,
+        from one latent each."""
         mean, scale = self.posterior(x)
         z = mean + scale * jax.random.normal(key, mean.shape)
         return divergence(mean, scale) - self.pixels(self.features(z)).log_prob(x).sum(-1) / np.log(2)
 
     @property
     def latents(self) -> int:
-        """How many numbers are in the latents of an image."""
+        """The number of latent numbers of an image."""
         return self.config.latent
 
     def codec(self) -> jans.Codec:
         """One image `[H * W]` by bits-back coding; latents are on a grid of the prior."""
         grid = jans.models.NormalGrid(self.config.latent_bits)
 
-        # Encoder and decoder are two programs, in which the network has to round alike.
+        # Encoder and decoder are two programs, and the network must round alike in both.
         @jans.isolated
         def pixels(latent: Array) -> jans.models.Model:
             return self.pixels(self.features(grid.value(latent)))

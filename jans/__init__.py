@@ -1,4 +1,7 @@
-"""Entropy coding for JAX: coders are values, `push` and `pop` are pure functions, and the hot loops are kernels."""
+"""Entropy coding for JAX.
+
+Coders are values, `push` and `pop` are pure functions, and the inner loops are kernels.
+"""
 
 from jans import models, quantize, status
 from jans.codecs import (

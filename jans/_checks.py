@@ -1,4 +1,4 @@
-"""How symbols meet a model: shapes, dtypes and precisions, checked where they can still be named."""
+"""Checks that symbols and models fit together: shapes, dtypes and precisions."""
 
 from typing import Any
 
@@ -9,20 +9,22 @@ import numpy as np
 Shape = tuple[int, ...]
 SYMBOLS = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
 KERNEL_SYMBOLS = (np.uint8, np.uint16, np.int32)
-"""What kernels take; others are widened first."""
+"""The dtypes that kernels take; other symbols are converted to int32 first."""
 MAX_DIGIT_BITS = 16
-"""Of the numbers of bypass coding."""
+"""The largest number of bits of a digit in bypass coding."""
+MAX_EDGE = 2**22
+"""The largest bound of a support whose edges, halfway between integers, are exact in float32."""
 
 
 def type_name(value: Any) -> str:
-    """How errors name the type of a value: by the name that users know, with its module."""
+    """The name of a value's type in errors: its public name if it has one, else module and class."""
     cls = type(value)
     public = cls.__dict__.get("public_name")
     return public or (cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}")
 
 
 def brief(value: Any) -> str:
-    """A parameter in few characters: a number as it is, an array by dtype and shape."""
+    """A parameter as a short text: a scalar by value, an array by dtype and shape."""
     if isinstance(value, jax.Array | np.ndarray):
         if value.ndim == 0 and not isinstance(value, jax.core.Tracer):
             return f"{value.item():.6g}" if jnp.issubdtype(value.dtype, jnp.floating) else str(value.item())
@@ -38,7 +40,7 @@ def as_shape(shape: Any) -> Shape:
 
 
 def check_fit(model: Shape, symbols: Shape) -> None:
-    """Raises ValueError where a model's shape does not broadcast to that of the symbols."""
+    """Raises ValueError if a model's shape does not broadcast to the shape of the symbols."""
     try:
         fits = jnp.broadcast_shapes(model, symbols) == tuple(symbols)
     except ValueError:
@@ -51,7 +53,7 @@ def check_fit(model: Shape, symbols: Shape) -> None:
 
 
 def check_precision(precision: int, symbols: int | None = None) -> int:
-    """The precision as an int, or an error that says what fits."""
+    """Returns the precision as an int, or raises ValueError if it is invalid or too small for the symbols."""
     if not isinstance(precision, int | np.integer) or not 1 <= precision <= 32:
         raise ValueError(f"precision must be an integer from 1 to 32 bits, got {precision!r}.")
     if symbols is not None and symbols > 2**precision:
@@ -65,7 +67,7 @@ def check_precision(precision: int, symbols: int | None = None) -> int:
 
 
 def check_symbols(symbols: Any) -> jax.Array:
-    """Symbols to push, as an array of a dtype that coders take."""
+    """Returns symbols to push as an array; raises TypeError for a dtype that coders do not take."""
     array = jnp.asarray(symbols)
     if array.dtype not in SYMBOLS:
         raise TypeError(
@@ -76,7 +78,7 @@ def check_symbols(symbols: Any) -> jax.Array:
 
 
 def check_dtype(dtype: Any) -> np.dtype:
-    """The dtype of symbols to pop."""
+    """Returns the dtype of symbols to pop; raises TypeError for a dtype that coders do not take."""
     dtype = np.dtype(dtype)
     if dtype not in SYMBOLS:
         raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {dtype}.")
@@ -84,7 +86,7 @@ def check_dtype(dtype: Any) -> np.dtype:
 
 
 def check_rows(name: str, values: Any, count: int) -> jax.Array:
-    """One integer for every row of a table, int32 [count], from as many or from one for all."""
+    """Returns int32 [count], one integer for every row of a table, from one integer or `count` of them."""
     array = jnp.asarray(values)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"{name} must be integers, got {array.dtype}.")
@@ -94,5 +96,5 @@ def check_rows(name: str, values: Any, count: int) -> jax.Array:
 
 
 def tuples(value: Any) -> Any:
-    """Lists as tuples, which JSON does not tell apart."""
+    """Turns lists into tuples, recursively: JSON stores both as lists."""
     return tuple(tuples(v) for v in value) if isinstance(value, list) else value

@@ -1,4 +1,7 @@
-"""The variants of the coders: the one table of their sizes. The kernels export theirs, and a test compares the two."""
+"""The variants of the coders and their sizes.
+
+The kernels export their own sizes, and a test compares the two.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,10 +15,10 @@ class Variant:
     """State and word sizes of a coder.
 
     Attributes:
-        name: what users call it.
-        number: what kernels and byte formats call it; it never changes.
-        state_bits: of a head.
-        word_bits: of the words that move between heads and their stack.
+        name: the name that users pass.
+        number: the number in kernels and byte formats; it never changes.
+        state_bits: bits of a head.
+        word_bits: bits of the words that move between heads and the tail.
     """
 
     name: str
@@ -25,7 +28,7 @@ class Variant:
 
     @property
     def halves(self) -> int:
-        """uint32 numbers of a head."""
+        """The number of uint32 numbers that make up a head."""
         return self.state_bits // 32
 
     @property
@@ -42,12 +45,13 @@ class RansVariant(Variant):
 
     @property
     def max_precision(self) -> int:
-        """A head has room for so many bits of a quantile below its lower bound, and a quantile for 32."""
+        """The largest precision: a head has `lower_bits` bits for a quantile,
+        and a quantile has at most 32."""
         return min(self.lower_bits, 32)
 
     @property
     def lower(self) -> int:
-        """L, the least head."""
+        """L, the smallest head."""
         return 1 << self.lower_bits
 
     @property
@@ -58,15 +62,16 @@ class RansVariant(Variant):
 
 @dataclasses.dataclass(frozen=True)
 class ChainVariant(Variant):
-    """The range of a head depends on the largest precision of the coder."""
+    """The sizes of a chain coder. The range of a head depends on the largest precision of the coder."""
 
     @property
     def max_precision(self) -> int:
-        """A quantile is taken from one word, or from the bits that others left."""
+        """The largest precision: a quantile comes from one word, or from the partial word."""
         return self.word_bits
 
     def lower_bits(self, max_precision: int) -> int:
-        """Heads live in [2**lower_bits, 2**(lower_bits + word_bits)), where no precision is above `max_precision`."""
+        """Heads live in [2**lower_bits, 2**(lower_bits + word_bits))
+        if no precision is above `max_precision`."""
         return self.state_bits - self.word_bits - max_precision
 
 
@@ -87,12 +92,12 @@ _V = TypeVar("_V", bound=Variant)
 
 
 def find(variants: Mapping[str, _V], name: str) -> _V:
-    """The variant of a name; raises ValueError where there is none."""
+    """Returns the variant of a name, or raises ValueError for an unknown name."""
     if name not in variants:
         raise ValueError(f"variant must be one of {', '.join(variants)}, got {name!r}.")
     return variants[name]
 
 
 def numbered(variants: Mapping[str, _V], number: int) -> _V:
-    """The variant that kernels and bytes call `number`."""
+    """Returns the variant with a number, as kernels and byte formats store it."""
     return next(v for v in variants.values() if v.number == number)

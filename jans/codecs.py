@@ -1,7 +1,8 @@
-"""Codecs and how they combine. Nothing here knows a coder or a model: a codec is a pair of inverse functions.
+"""Codecs, and functions that combine them. Nothing here depends on a coder or a model.
 
-`push(state, data) -> state` puts data on a stack and `pop(state) -> (state, data)` takes them off again. What is popped
-first was pushed last, so every combinator pushes in the opposite order of its pops.
+A codec is a pair of inverse functions on a stack. `push(state, data) -> state` puts data on the stack, and
+`pop(state) -> (state, data)` takes them off again. A stack returns first what was pushed last, so every
+combinator pushes its parts in the opposite order of its pops.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +39,12 @@ class Codec(NamedTuple):
 
 
 def serial(codecs: Sequence[Codec]) -> Codec:
-    """Several codecs in turn; data is a tuple with a part for each, popped in reading order."""
+    """Codes several parts in turn, each with its own codec.
+
+    Args:
+        codecs: one codec for each part; data is a tuple of as many parts. Parts are popped in the order of
+            the codecs.
+    """
 
     def push(state, data):
         for codec, part in reversed(list(zip(codecs, data, strict=True))):
@@ -56,7 +62,12 @@ def serial(codecs: Sequence[Codec]) -> Codec:
 
 
 def repeat(codec: Codec, n: int) -> Codec:
-    """One codec n times, as a `jax.lax.scan`; the leaves of data lead with an axis of length n."""
+    """Codes n data with the same codec, as a `jax.lax.scan`.
+
+    Args:
+        codec: the codec of one datum.
+        n: how many data; the leaves of data have a leading axis of length n.
+    """
 
     def push(state, data):
         return jax.lax.scan(lambda s, part: (codec.push(s, part), None), state, data, length=n, reverse=True)[0]
@@ -68,7 +79,13 @@ def repeat(codec: Codec, n: int) -> Codec:
 
 
 def substack(codec: Codec, view: Callable[[Any], Any], replace: Callable[[Any, Any], Any]) -> Codec:
-    """A codec on a part of the state: `view(state)` takes the part out, `replace(state, part)` puts it back."""
+    """Applies a codec to a part of the state.
+
+    Args:
+        codec: a codec whose state is the part.
+        view: returns the part of a state.
+        replace: `replace(state, part)` returns the state with that part in place of its own.
+    """
 
     def push(state, data):
         return replace(state, codec.push(view(state), data))
@@ -81,10 +98,11 @@ def substack(codec: Codec, view: Callable[[Any], Any], replace: Callable[[Any, A
 
 
 def ancestral(codecs: Sequence[Callable[..., Codec]]) -> Codec:
-    """Parts in turn, each by a codec that depends on those before it; data is a tuple with a part for each.
+    """Codes parts in turn, each with a codec that depends on the parts before it.
 
     Args:
-        codecs: functions; the k-th takes the parts 0 ... k - 1 and gives the codec of part k.
+        codecs: functions. Function k takes parts 0 ... k - 1 and returns the codec of part k; data is a tuple
+            with one part for each function.
     """
 
     def push(state, data):
@@ -112,32 +130,36 @@ def autoregressive(
     n: int,
     parallel: Callable[[Any], Any] | None = None,
 ) -> Codec:
-    """n data, each by a codec whose parameters a model computes from those before it.
+    """Codes n data, each with a codec whose parameters a model computes from the data before it.
 
         carry = start                      previous = first
         carry, parameters = step(carry, previous);  previous = data coded with codec(parameters);  and so on
 
-    Pushes run the model over the data that they know, as a scan or by `parallel`, and then code from the last to the
-    first; pops run it datum by datum. Both compute the same parameters only where the model gives the same floats in
-    both programs. `jans.isolated` around the network in `step` (without large caches, which it would copy) makes it so
-    on one kind of machine, `jans.models.snap` up to margins, and exact sums on all.
+    A push knows all data. It runs the model over them, as a scan or with `parallel`, and then codes from the
+    last datum to the first. A pop runs the model datum by datum.
+
+    Decoding works only if the model gives the same floats in both programs. There are three ways to
+    ensure this. On one kind of machine, put `jans.isolated` around the network in `step`, but not around large
+    caches, which it would copy. For floats that differ a little, use `jans.models.snap`. For all machines, use
+    exact sums.
 
     Args:
-        step: from a carry (a hidden state, a cache) and the datum before to the next carry and the parameters.
-        codec: from parameters to the codec of a datum.
+        step: takes a carry (a hidden state or a cache) and the previous datum, and returns the next carry and
+            the parameters.
+        codec: takes parameters and returns the codec of one datum.
         start: the first carry.
-        first: what stands before the first datum; of its shape and dtype.
-        n: how many; the leaves of data lead with an axis of this length.
-        parallel: for models that see all data at once, as transformers do: from what stands before each datum to the
-            parameters of all, which are those of `step`; leaves lead with an axis of length n.
+        first: stands in for the datum before the first one; it has the shape and dtype of a datum.
+        n: how many data; the leaves of data have a leading axis of this length.
+        parallel: for models that see all data at once, as transformers do. It takes all previous data and
+            returns the parameters of all data, equal to those of `step`. Leaves have a leading axis of length n.
     """
 
-    # Barriers keep what surrounds the model out of how it is compiled.
+    # The barriers keep the code around the model from changing how XLA compiles the model.
     def guarded(carry, previous):
         return jax.lax.optimization_barrier(step(*jax.lax.optimization_barrier((carry, previous))))
 
     def push(state, data):
-        before = lambda head, rest: jnp.concatenate([jnp.asarray(head)[None], rest])[:-1]
+        before = lambda head, values: jnp.concatenate([jnp.asarray(head)[None], values])[:-1]
         previous = jax.tree.map(before, first, data)
         if parallel is None:
             _, parameters = jax.lax.scan(guarded, start, previous, length=n)
@@ -171,8 +193,8 @@ def bits_back(prior: Codec, likelihood: Callable[[Any], Codec], posterior: Calla
 
     Args:
         prior: codec of the latent.
-        likelihood: from a latent to the codec of the data.
-        posterior: from data to the codec of the latent.
+        likelihood: takes a latent and returns the codec of the data.
+        posterior: takes data and returns the codec of the latent.
     """
 
     def push(state, data):
@@ -198,12 +220,13 @@ def bit_swap(prior: Codec, layers: Sequence[tuple[Callable[[Any], Codec], Callab
         pop  z2 from posterior_2(z1)              push z1 with likelihood_2(z2)
         ...                                       push zL with prior
 
-    It is `bits_back` whose prior is `bits_back`: a latent is data to the layer above.
+    This is `bits_back` whose prior is again `bits_back`: a latent is the data of the layer above.
 
     Args:
         prior: codec of the last latent.
-        layers: pairs (likelihood, posterior) from the data up: functions from a latent to the codec of what is below
-            it, and from that to the codec of the latent.
+        layers: pairs (likelihood, posterior), from the data up. The likelihood takes the latent of its layer
+            and returns the codec of the layer below. The posterior takes the layer below and returns the
+            codec of the latent.
     """
     for likelihood, posterior in reversed(layers):
         prior = bits_back(prior, likelihood, posterior)
@@ -215,25 +238,29 @@ def hierarchical(
     likelihood: Callable[[tuple[Any, ...]], Codec],
     posterior: Callable[[Any], Sequence[Callable[..., Codec]]],
 ) -> Codec:
-    """Codes data through latents that all depend on those before them, as top-down models do (Townsend et al. 2020,
-    arXiv:1912.09953): all are popped before the data are pushed.
+    """Codes data through latents that all depend on the latents before them, as in top-down models (Townsend
+    et al. 2020, arXiv:1912.09953).
+
+    A push pops all latents before it pushes the data.
 
     Args:
-        prior: functions; the k-th takes latents 0 ... k - 1 and gives the codec of latent k.
-        likelihood: from the tuple of all latents to the codec of the data.
-        posterior: from data to functions like those of the prior.
+        prior: functions; function k takes latents 0 ... k - 1 and returns the codec of latent k.
+        likelihood: takes the tuple of all latents and returns the codec of the data.
+        posterior: takes data and returns functions like those of the prior.
     """
     return bits_back(ancestral(prior), likelihood, lambda data: ancestral(posterior(data)))
 
 
 def vector_quantised(prior: Codec, likelihood: Callable[[Any], Codec], encode: Callable[[Any], Any]) -> Codec:
-    """Codes data behind a latent that they determine, as models with vector quantisation have it (van den Oord et al.
-    2017, arXiv:1711.00937): nothing comes back, and no initial bits are needed.
+    """Codes data with a latent that the data determine, as in models with vector quantisation (van den Oord
+    et al. 2017, arXiv:1711.00937).
+
+    No bits come back from the latent, so no initial bits are needed.
 
     Args:
         prior: codec of the latent.
-        likelihood: from a latent to the codec of the data.
-        encode: from data to the latent.
+        likelihood: takes a latent and returns the codec of the data.
+        encode: takes data and returns the latent.
     """
 
     def push(state, data):
@@ -255,7 +282,8 @@ def multi_sample(
     uniform: Codec,
     n: int,
 ) -> Codec:
-    """Codes data at the cost of the bound of n samples, which is below the ELBO (Ruan et al. 2021, arXiv:2102.11086).
+    """Codes data at the cost of the bound of n samples, which is lower than the ELBO's (Ruan et al. 2021,
+    arXiv:2102.11086).
 
         push data x                                        pop
 
@@ -267,19 +295,19 @@ def multi_sample(
 
     Args:
         prior, likelihood, posterior: as for `bits_back`.
-        choice: from data and n latents, which lead with an axis of length n, to the codec of an index: int32 [], with
-            probabilities proportional to p(x, z_i) / q(z_i | x).
-        uniform: codec of an index 0 ... n - 1, all alike.
-        n: samples, at least 1.
+        choice: takes data and n latents, whose leaves have a leading axis of length n. It returns the codec
+            of an index, int32 [], with probabilities proportional to p(x, z_i) / q(z_i | x).
+        uniform: codec of an index from 0 to n - 1, all equally likely.
+        n: number of samples, at least 1.
     """
     one = jnp.arange(n, dtype=jnp.int32)
 
     def push(state, data):
-        own = posterior(data)
-        state, latents = repeat(own, n).pop(state)
+        posterior_codec = posterior(data)
+        state, latents = repeat(posterior_codec, n).pop(state)
         state, j = choice(data, latents).pop(state)
         left = one[:-1] + (one[:-1] >= j)
-        state = repeat(own, n - 1).push(state, jax.tree.map(lambda leaf: leaf[left], latents))
+        state = repeat(posterior_codec, n - 1).push(state, jax.tree.map(lambda leaf: leaf[left], latents))
         latent = jax.tree.map(lambda leaf: leaf[j], latents)
         state = likelihood(latent).push(state, data)
         return prior.push(uniform.push(state, j), latent)
@@ -288,12 +316,12 @@ def multi_sample(
         state, latent = prior.pop(state)
         state, j = uniform.pop(state)
         state, data = likelihood(latent).pop(state)
-        own = posterior(data)
-        state, left = repeat(own, n - 1).pop(state)
+        posterior_codec = posterior(data)
+        state, left = repeat(posterior_codec, n - 1).pop(state)
         place = jnp.where(one == j, n - 1, one - (one > j))
-        latents = jax.tree.map(lambda rest, chosen: jnp.concatenate([rest, chosen[None]])[place], left, latent)
+        latents = jax.tree.map(lambda others, chosen: jnp.concatenate([others, chosen[None]])[place], left, latent)
         state = choice(data, latents).push(state, j)
-        return repeat(own, n).push(state, latents), data
+        return repeat(posterior_codec, n).push(state, latents), data
 
     return Codec(push, pop)
 
@@ -301,9 +329,13 @@ def multi_sample(
 def check_codec(codec: Codec, state: Any, data: Any) -> None:
     """Raises AssertionError unless the codec is a pair of inverses on this state and data.
 
-    `pop(push(state, data))` must give both back, bit for bit. For tests of codecs and models of your own; the state
-    must be clean and have room for the data. Only what a coder holds is compared, not what lies in its tail beyond
-    `size`.
+    Use it to test your own codecs and models. `pop(push(state, data))` must return both the state and the
+    data, bit for bit. The comparison ignores the words of a coder that are not in use.
+
+    Args:
+        codec: the codec to test.
+        state: a coder with a clean status and room for the data.
+        data: what to push.
 
     >>> import jans
     >>> codec = jans.rans.codec(jans.models.Uniform(6), shape=(3,))
@@ -316,7 +348,7 @@ def check_codec(codec: Codec, state: Any, data: Any) -> None:
 
 
 def content(state: Any) -> Any:
-    """A pytree with zeros for the words of coders that are not in use."""
+    """A pytree of states, with zeros for the words that are not in use."""
     canonical = lambda part: part.canonical() if hasattr(part, "canonical") else part
     return jax.tree.map(canonical, state, is_leaf=lambda part: hasattr(part, "canonical"))
 

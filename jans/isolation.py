@@ -1,8 +1,9 @@
-"""A function that computes the same floats in every program that calls it.
+"""Functions that compute the same floats in every program that calls them.
 
-XLA compiles a function together with what is around it: it fuses, divides by constants as it multiplies by their
-reciprocals, and picks other routines where weights are constants. So the network of an encoder and that of a decoder,
-alike to the letter, may round differently, and one wrong symbol ruins all behind it.
+XLA compiles a function together with the code around it. It fuses operations, replaces a division by a
+constant with a multiplication by its reciprocal, and picks other routines for constant weights. The same
+network may therefore round differently in an encoder and in a decoder, and one wrong symbol ruins all symbols
+after it.
 """
 
 from collections.abc import Callable
@@ -15,16 +16,23 @@ from jax.extend.core import jaxpr_as_fun
 
 
 def isolated(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, compiled as a program of its own within every program that calls it.
+    """Returns `function`, compiled as a program of its own within every program that calls it.
 
-    The body of a loop is a program of its own to XLA, which nothing outside can be fused with. What `function` closes
-    over, the weights of a network for example, are operands of it as well. With arguments of the same shapes and
-    dtypes, the same jaxlib and the same kind of machine, floats are therefore the same, whatever is around the call.
-    Under `jax.vmap` the batch is part of the shapes: encode and decode batches of one size.
+    XLA compiles the body of a loop on its own and fuses nothing outside with it. The arrays that `function`
+    closes over, for example the weights of a network, become operands of the loop. The floats are the same
+    wherever you call the function if shapes, dtypes, the version of jaxlib and the kind of machine are the
+    same. Under `jax.vmap` the batch is part of the shapes: encode and decode batches of the same size.
 
     Args:
-        function: of arrays, or pytrees of them, to a pytree of arrays, a model for example. At least one argument must
-            hold an array that is no constant. There are no derivatives: train without.
+        function: takes arrays or pytrees of arrays and returns a pytree of arrays, for example a model. At
+            least one argument must hold an array that is not a constant.
+
+    Returns:
+        A function with the same arguments and results. It is not differentiable: use `function` for training.
+
+    Raises:
+        ValueError: if no argument holds an array.
+        TypeError: if an argument is a random key.
 
     >>> import numpy as np
     >>> weights = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
@@ -52,9 +60,9 @@ def isolated(function: Callable[..., Any]) -> Callable[..., Any]:
 def _in_a_loop(function: Callable[[list, list], list]) -> Callable[[list, list], list]:
     @custom_vmap
     def run(captured: list, leaves: list) -> list:
-        # One by one, as some may differ between devices and others not.
+        # Each array has a barrier of its own, because only some arrays may differ between devices.
         captured, leaves = jax.tree.map(jax.lax.optimization_barrier, (captured, leaves))
-        # There is one turn, but XLA cannot know, and in another one the leaves would be different.
+        # The loop always takes one turn, but XLA cannot know it, and another turn would have other leaves.
         last = (jax.lax.population_count(_word(leaves[0])) > 32).astype(jnp.int32)
 
         def turn(carry):
@@ -75,7 +83,7 @@ def _in_a_loop(function: Callable[[list, list], list]) -> Callable[[list, list],
 
 
 def _word(leaf: jax.Array) -> jax.Array:
-    """32 bits that depend on the first number of an array; zero where there is none."""
+    """32 bits that depend on the first number of an array; zero for an empty array."""
     return jax.lax.bitcast_convert_type(leaf.reshape(-1)[:1].astype(jnp.float32), jnp.uint32).sum()
 
 

@@ -1,4 +1,7 @@
-"""Floats to integer frequencies: the only door, and the same integers on every machine."""
+"""Floats to integer frequencies.
+
+Only these functions convert, and they give the same integers on every machine.
+"""
 
 import math
 from typing import Any
@@ -21,21 +24,22 @@ __all__ = [
 def fast(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of probabilities, by constriction's `fast` rule in the dtype of the input.
 
-    With S_i the sum of the first i values, added left to right, and m the number of symbols,
-    `left(i) = floor(S_i * scale) + i` for `scale = (2**precision - m) / S_n`: every symbol has a frequency of at least
-    1 and the sum is exact.
+        left(i) = floor(S_i * scale) + i    with scale = (2**precision - m) / S_n
+
+    S_i is the sum of the first i values, added from left to right, and m is the number of symbols. Every
+    symbol has a frequency of at least 1, and the frequencies add up to 2**precision exactly.
 
     Args:
-        probs: float32 or float64 [..., n], n <= 2**precision; not necessarily normalised. Subnormal values count as
-            zero.
-        precision: bits, 1 to 32.
-        mask: bool, of a shape that broadcasts to that of probs. Where it is False there is no symbol: the frequency is
-            0, the value is not looked at, and `+ i` does not count it. Takes a precision of 31 bits or less.
+        probs: float32 or float64 [..., n], n <= 2**precision; not necessarily normalised. Subnormal values
+            count as zero.
+        precision: 1 to 32 bits.
+        mask: bool, of a shape that broadcasts to that of probs. A False position is no symbol: its frequency
+            is 0, its value is ignored, and `+ i` does not count it. Requires a precision of 31 bits or less.
 
     Returns:
-        uint32 [..., n + 1], rising from 0 to 2**precision (modulo 2**32). A row with a NaN, negative, infinite or only
-        zero values, or with no symbol left by its mask, is all ones, which every coder refuses with
-        the status `BAD_MODEL`.
+        uint32 [..., n + 1], rising from 0 to 2**precision (modulo 2**32). A row is all ones if it has a NaN,
+        negative or infinite value, only zeros, or no symbol left by its mask. Every coder refuses a row of
+        ones with the status `BAD_MODEL`.
 
     >>> fast(jnp.array([1.0, 2.0, 1.0]), 4)
     Array([ 0,  4, 11, 16], dtype=uint32)
@@ -48,15 +52,16 @@ def fast(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
 def perfect(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of probabilities that cost the fewest bits, by constriction's `perfect` rule.
 
-    With p in float64 and s = (2**precision - m) / sum(p), every symbol gets `floor(p * s) + 1`; what is left goes, one
-    each, to those with the largest `p * log1p(1 / freq)`; then single counts move from the symbols that lose the least
-    by it to those that win the most, until nobody wins. Ties are broken as in constriction 0.5.0.
+    With p in float64 and s = (2**precision - m) / sum(p), every symbol first gets `floor(p * s) + 1`. The
+    leftover counts go, one each, to the symbols with the largest `p * log1p(1 / freq)`. Then single counts
+    move from the symbols that lose the least to the symbols that gain the most, until no move gains. Ties are
+    broken as in constriction 0.5.0.
 
     Args:
-        probs, precision, mask: as for `fast`; float32 is widened.
+        probs, precision, mask: as for `fast`; float32 is converted to float64.
 
     Returns:
-        As `fast`.
+        As for `fast`.
 
     >>> perfect(jnp.array([8.0, 1.0, 1.0, 0.0]), 5)
     Array([ 0, 25, 28, 31, 32], dtype=uint32)
@@ -65,18 +70,20 @@ def perfect(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
 
 
 def logits(logits: jax.Array, precision: int, mask: Any = None) -> jax.Array:
-    """Cumulative frequencies of a softmax, in integer arithmetic from the first difference on.
+    """Cumulative frequencies of a softmax, in integer arithmetic after the first subtraction.
 
-    With e_i = exp(logit_i - max) in units of 2**-30, S_i the sum of the first i and m the number of symbols,
-    `left(i) = floor(S_i * (2**precision - m) / S_n) + i`.
+        left(i) = floor(S_i * (2**precision - m) / S_n) + i
+
+    S_i is the sum of the first i values of e_i = exp(logit_i - max), in units of 2**-30, and m is the number
+    of symbols.
 
     Args:
         logits: float32 [..., n], n <= 2**precision. Minus infinity gets the smallest frequency, 1.
-        precision: bits, 1 to 32.
+        precision: 1 to 32 bits.
         mask: as for `fast`.
 
     Returns:
-        As `fast`; rows with a NaN or plus infinity, or of minus infinities only, are refused.
+        As for `fast`. A row is all ones if it has a NaN or plus infinity, or only minus infinities.
     """
     return _rows(targets.maps.quantize_logits, "logits", logits, precision, mask, (np.float32,))
 
@@ -85,26 +92,27 @@ TIES = ("even", "away")
 
 
 def nearest(probs: jax.Array, precision: int, sizes: Any = None, ties: str = "even") -> jax.Array:
-    """Cumulative frequencies of probabilities, by the rule of ryg_rans, as CompressAI and torch_ans have it.
+    """Cumulative frequencies of probabilities, by the rule of ryg_rans that CompressAI and torch_ans use.
 
-    With f_i = round(p_i * 2**precision), every symbol gets `floor(f_i * 2**precision / sum(f))`, and the last one what
-    the others leave. Then each that has got nothing, the first one first, is given 1 by the symbol with the smallest
-    frequency above 1, of equal ones the first.
+    With f_i = round(p_i * 2**precision), every symbol gets `floor(f_i * 2**precision / sum(f))`, and the last
+    symbol gets the remainder. Then each symbol with frequency 0, in order, takes a count of 1 from another
+    symbol: the first one among those with the smallest frequency above 1.
 
     Args:
-        probs: float32 or float64 [..., n]. They need not be normalised, but rows that sum to
-            2**(64 - 2 * precision) or more are refused, and to 2**(52 - precision) or more at less than 12 bits.
-            Subnormal values count as zero.
-        precision: bits, 1 to 31.
-        sizes: integers, of a shape that broadcasts to that of probs without its last axis: how many of the values,
-            from the first on, are symbols. What is behind is not looked at, and has a frequency of 0. By default all n.
-        ties: where round goes from the middle between two integers: to the `"even"` one, as torch_ans's
-            `rans_pmf_to_quantized_cdf`, or `"away"` from zero, as CompressAI's `pmf_to_quantized_cdf`.
+        probs: float32 or float64 [..., n]. They need not be normalised, but a row whose sum is too large is
+            refused: 2**(64 - 2 * precision) or more, and below 12 bits of precision also 2**(52 - precision)
+            or more. Subnormal values count as zero.
+        precision: 1 to 31 bits.
+        sizes: integers, of a shape that broadcasts to that of probs without its last axis. The first `sizes`
+            values of a row are symbols. The other values are ignored and get frequency 0. By default all n
+            are symbols.
+        ties: how to round the midpoint of two integers: to the `"even"` one, like torch_ans's
+            `rans_pmf_to_quantized_cdf`, or `"away"` from zero, like CompressAI's `pmf_to_quantized_cdf`.
 
     Returns:
-        uint32 [..., n + 1], rising from 0 to 2**precision. A row with a NaN, negative or infinite value, in which all
-        are rounded to zero, or with a size below 1 or above n or 2**precision, is all ones, which every coder refuses
-        with the status `BAD_MODEL`.
+        uint32 [..., n + 1], rising from 0 to 2**precision. A row is all ones if it has a NaN, negative or
+        infinite value, or if all its values round to zero. It is also all ones if its size is below 1 or
+        above n or 2**precision. Every coder refuses a row of ones with the status `BAD_MODEL`.
 
     >>> nearest(jnp.array([0.5, 0.01, 0.3, 0.19]), 4)
     Array([ 0,  8,  9, 14, 16], dtype=uint32)
@@ -124,7 +132,7 @@ def nearest(probs: jax.Array, precision: int, sizes: Any = None, ties: str = "ev
 
 
 def _check_sizes(sizes: Any, batch: Shape) -> jax.Array:
-    """The numbers of symbols as an int32 array that broadcasts to the shape of the rows."""
+    """Returns the numbers of symbols as an int32 array whose shape broadcasts to that of the rows."""
     array = jnp.asarray(sizes)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"sizes must be integers, got {array.dtype}. They say how many values of each row are symbols.")
@@ -137,7 +145,8 @@ def _check_sizes(sizes: Any, batch: Shape) -> jax.Array:
 
 
 def check_mask(mask: Any, name: str, shape: Shape) -> jax.Array:
-    """A mask as a bool array that broadcasts to the shape of what it masks."""
+    """Returns a mask as a bool array whose shape broadcasts to `shape`,
+    the shape of the values that it masks."""
     array = jnp.asarray(mask)
     if array.dtype != jnp.bool_:
         raise TypeError(f"mask must be bool, got {array.dtype}. Compare to get one, e.g. with scores > 0.")
@@ -150,7 +159,7 @@ def check_mask(mask: Any, name: str, shape: Shape) -> jax.Array:
 
 
 def _fits(shape: Shape, into: Shape) -> bool:
-    """Whether a shape broadcasts to another one."""
+    """Whether a shape broadcasts to another shape."""
     try:
         return jnp.broadcast_shapes(shape, into) == tuple(into)
     except ValueError:
@@ -158,11 +167,11 @@ def _fits(shape: Shape, into: Shape) -> bool:
 
 
 def _check_values(values: Any, name: str, dtypes: tuple[Any, ...]) -> jax.Array:
-    """Values as an array of rows."""
+    """Returns values as an array with at least one axis; raises for a dtype that is not in `dtypes`."""
     values = jnp.asarray(values)
     if values.dtype not in dtypes:
-        wanted = " or ".join(np.dtype(d).name for d in dtypes)
-        raise TypeError(f"{name} must be {wanted}, got {values.dtype}. Convert them with .astype(jnp.float32).")
+        expected = " or ".join(np.dtype(d).name for d in dtypes)
+        raise TypeError(f"{name} must be {expected}, got {values.dtype}. Convert them with .astype(jnp.float32).")
     if values.ndim < 1 or values.shape[-1] < 1:
         raise ValueError(f"{name} needs a symbol or more along its last axis, got shape {values.shape}.")
     return values
@@ -174,7 +183,7 @@ def _rows(
     values = _check_values(values, name, dtypes)
     n = values.shape[-1]
     precision = check_precision(precision, n)
-    allowed = jnp.zeros(0, bool) if mask is None else check_mask(mask, name, values.shape)  # of length 0: there is none
+    allowed = jnp.zeros(0, bool) if mask is None else check_mask(mask, name, values.shape)  # length 0: no mask
     if mask is not None:
         if precision == 32:
             raise ValueError("a mask leaves no place at 32 bits. Use a precision of 31 or less.")
@@ -185,7 +194,7 @@ def _rows(
 
 
 def _quantized(quantizer: Any, values: jax.Array, symbols: jax.Array, **params: int) -> jax.Array:
-    """Calls a quantiser with all rows in one batch dimension."""
+    """Calls a quantiser with all rows along one batch axis."""
     *batch, n = values.shape
     (cdf,) = quantizer(values.reshape(math.prod(batch), n), symbols, **params)
     return cdf.reshape(*batch, n + 1)

@@ -1,4 +1,4 @@
-"""The sticky status of a coder: what went wrong, as bits, and as sentences when it is looked at."""
+"""The status of a coder: sticky bits that record what went wrong, and the sentence for each bit."""
 
 from typing import Any
 
@@ -61,25 +61,26 @@ SENTENCES = {
 
 
 class CodingError(Exception):
-    """What a coder's status says, as an error that names stream, cause and remedy."""
+    """Raised for a status that is not clean. The message names the stream, the cause and the remedy."""
 
 
 def sentence(status: int, size: int, capacity: int) -> str:
-    """The causes and remedies behind one status."""
+    """The causes and remedies of all bits that are set in a status."""
     return " Also, ".join(
         text.format(size=size, capacity=capacity) for bit, text in SENTENCES.items() if int(status) & bit
     )
 
 
 def check(state: Any) -> Any:
-    """Returns a state unchanged, or raises what its status says.
+    """Returns a state unchanged, or raises an error if a status bit is set.
 
     Args:
         state: a coder, or a batch of coders from `jax.vmap`, with concrete arrays.
 
     Raises:
-        CodingError: when any status bit is set; names the first stream at fault, the cause and the remedy.
-        TypeError: inside `jit`, where nothing can be raised; use `check_inside` there.
+        CodingError: if any status bit is set. The message names the first faulty stream, the cause and the
+            remedy.
+        TypeError: inside `jit`, where code cannot raise errors from values. Use `check_inside` there.
 
     >>> import jans
     >>> state = jans.rans.push(jans.rans.init(capacity=0), jans.models.Uniform(2**16), jax.numpy.arange(9))
@@ -110,7 +111,8 @@ one has 0).
 
 
 def first_fault(fault: np.ndarray) -> tuple[tuple[int, ...], str]:
-    """Where in a batch the first stream is that is at fault (not zero), and the beginning of a sentence about it."""
+    """The index of the first faulty stream of a batch (`fault` is not zero),
+    and the start of a sentence about it."""
     at = tuple(int(i) for i in np.argwhere(fault)[0])
     if not at:
         return at, ""
@@ -119,7 +121,7 @@ def first_fault(fault: np.ndarray) -> tuple[tuple[int, ...], str]:
 
 
 def check_inside(state: Any) -> Any:
-    """As `check`, inside `jit`: the error travels with `jax.experimental.checkify`.
+    """Does what `check` does, inside `jit`: `jax.experimental.checkify` carries the error out.
 
     >>> import jans
     >>> from jax.experimental import checkify

@@ -28,6 +28,14 @@ def thin(items: Sequence[Any], step: int = 8) -> list[Any]:
     return list(items)[:: 1 if KERNELS else step]
 
 
+USUAL = {
+    "xla_backend_optimization_level": 3,
+    "xla_llvm_disable_expensive_passes": False,
+    "xla_cpu_use_fusion_emitters": True,
+}
+"""XLA's own options, for programs whose floats are the subject of a test: conftest.py has others for all."""
+
+
 # ---- coders ----
 
 

@@ -2,16 +2,15 @@
 
 import doctest
 import importlib
-import pathlib
 import pkgutil
 import re
 
 import pages
 import pytest
+from places import ROOT
 
 import jans
 
-ROOT = pathlib.Path(__file__).parents[1]
 MODULES = ["jans", *(m.name for m in pkgutil.walk_packages(jans.__path__, "jans.") if ".lib" not in m.name)]
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

@@ -1,5 +1,8 @@
 """A function that rounds alike in every program."""
 
+import functools
+
+import cases
 import chex
 import jax
 import jax.numpy as jnp
@@ -23,27 +26,31 @@ def network(weights, spread, x):
     return y, jnp.exp(y / 7)
 
 
-def programs(wrap):
+def programs(wrap, jit=jax.jit):
     """The same call within several programs."""
     known = wrap(lambda x: network(WEIGHTS, SPREAD, x))
     given = lambda w, s, x: wrap(lambda x: network(w, s, x))(x)
     x = jnp.asarray(random.integers(0, 256, (6, 40)), jnp.uint8)
     rows = jax.vmap(known)
-    yield "alone", jax.jit(known)(x)
-    yield "eager", known(x)
-    yield "weights as arguments", jax.jit(given)(WEIGHTS, SPREAD, x)
-    yield "fused", jax.jit(lambda w, s, x: given(w, s, 255 - x))(WEIGHTS, SPREAD, 255 - x)
-    yield "scan", jax.jit(lambda x: jax.lax.scan(lambda c, x: (c, known(x)), 0, x[None])[1])(x)
-    yield "rows", jax.jit(rows)(x)
+    yield "alone", jit(known)(x)
+    if jit is jax.jit:
+        yield "eager", known(x)
+    yield "weights as arguments", jit(given)(WEIGHTS, SPREAD, x)
+    yield "fused", jit(lambda w, s, x: given(w, s, 255 - x))(WEIGHTS, SPREAD, 255 - x)
+    yield "scan", jit(lambda x: jax.lax.scan(lambda c, x: (c, known(x)), 0, x[None])[1])(x)
+    yield "rows", jit(rows)(x)
     yield (
         "rows, weights as arguments",
-        jax.jit(lambda w, s, x: jax.vmap(lambda x: given(w, s, x))(x))(WEIGHTS, SPREAD, x),
+        jit(lambda w, s, x: jax.vmap(lambda x: given(w, s, x))(x))(WEIGHTS, SPREAD, x),
     )
-    yield "rows, scan", jax.jit(lambda x: jax.lax.map(rows, x))(x[None])
+    yield "rows, scan", jit(lambda x: jax.lax.map(rows, x))(x[None])
 
 
-def test_the_same_floats_in_every_program():
-    found = {name: jax.tree.map(lambda a: np.asarray(a).reshape(6, 40), pair) for name, pair in programs(jans.isolated)}
+@pytest.mark.parametrize("options", [{}, cases.USUAL], ids=["quick", "usual"])
+def test_the_same_floats_in_every_program(options):
+    jit = functools.partial(jax.jit, compiler_options=options) if options else jax.jit
+    floats = lambda pair: jax.tree.map(lambda a: np.asarray(a).reshape(6, 40), pair)
+    found = {name: floats(pair) for name, pair in programs(jans.isolated, jit)}
     for name, pair in found.items():
         # A batch may round differently from its rows.
         np.testing.assert_array_equal(pair, found["rows" if name.startswith("rows") else "alone"], err_msg=name)
@@ -88,7 +95,8 @@ def test_shard_map(check_vma):
     known = jax.vmap(jans.isolated(lambda x: network(WEIGHTS, SPREAD, x)))
     rows = PartitionSpec("rows")
     spread = jax.shard_map(known, mesh=mesh, in_specs=rows, out_specs=rows, check_vma=check_vma)
-    chex.assert_trees_all_close(jax.jit(spread)(x), known(x), rtol=1e-4)
+    jit = functools.partial(jax.jit, compiler_options=cases.USUAL)
+    chex.assert_trees_all_close(jit(spread)(x), jit(known)(x), rtol=1e-4)
 
 
 def test_random_keys():

@@ -6,11 +6,11 @@ import pathlib
 import sys
 
 import pytest
+from places import ROOT
 
 import jans
 import jans.codecs
 
-ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "jans"
 
 # Each room may import from those before it, and from files of its own.

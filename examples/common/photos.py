@@ -1,4 +1,4 @@
-"""Photographs to learn from and to compress: those that Python packages carry, or the user's own."""
+"""Photographs for training and to compress: those in Python packages, or the user's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-FEWEST_TRAINED, SMALLEST = 1, 128  # images, and pixels of a side
+FEWEST_TRAINED, SMALLEST = 1, 128  # number of images, and pixels of a side
 
 TRAINED = {
     "foolbox": ["data/imagenet_*.jpg"],
@@ -23,7 +23,7 @@ COMPRESSED = {"sporco": [f"data/{name}.png" for name in ("monarch", "kodim23", "
 
 @dataclass(frozen=True)
 class Photos:
-    """RGB images of any sizes, uint8 `[H, W, 3]`, to learn from, and others to compress, with their names."""
+    """RGB images of any sizes, uint8 `[H, W, 3]`, for training, and others to compress, with their names."""
 
     name: str
     train: list[np.ndarray]
@@ -31,7 +31,8 @@ class Photos:
 
 
 def load(spec: str | None = None) -> Photos:
-    """The photographs that `spec` names: those of packages by default, the two of "scikit-learn", or a folder."""
+    """The photographs that `spec` names: those of packages by default,
+    the two of "scikit-learn", or a folder."""
     if spec is None:
         train, test = (_read(_packaged(files)) for files in (TRAINED, COMPRESSED))
         return Photos("photographs of Python packages", list(train.values()), test)
@@ -42,7 +43,7 @@ def load(spec: str | None = None) -> Photos:
 
 
 def of_each_package(fold: int) -> Photos:
-    """All photographs that packages carry; of each package those at places `fold` + 3n are to compress."""
+    """All photographs in the packages. In each package, those at places `fold` + 3n are to compress."""
     train, test = [], {}
     for package in sorted(TRAINED | COMPRESSED):
         images = _read(sorted(_packaged({package: (TRAINED | COMPRESSED)[package]})))
@@ -57,7 +58,8 @@ def of_each_package(fold: int) -> Photos:
 def random_patches(
     images: Sequence[np.ndarray], count: int, side: int, random: np.random.Generator, step: int = 1
 ) -> np.ndarray:
-    """Patches `[count, side, side, 3]` of every `step`-th pixel of images that are large enough, flipped and turned."""
+    """Patches `[count, side, side, 3]` of every `step`-th pixel of large enough images,
+    flipped and rotated at random."""
     weights = np.array([np.sqrt(image.shape[0] * image.shape[1]) for image in images])
     reach, made = side * step, []
     for i in random.choice(len(images), count, p=weights / weights.sum()):
@@ -93,7 +95,7 @@ def _from_folder(folder: Path) -> Photos:
 
 def _packaged(files: dict[str, list[str]]) -> Iterator[Path]:
     for package, patterns in files.items():
-        spec = importlib.util.find_spec(package)  # tells where it is, and runs none of it
+        spec = importlib.util.find_spec(package)  # finds the package without running it
         if spec is None or not spec.submodule_search_locations:
             raise ImportError(
                 f"Wanted the photographs of the package {package}, but it is not installed. Run "

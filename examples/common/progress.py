@@ -1,4 +1,4 @@
-"""A progress bar for work that takes minutes: on a terminal a bar that moves, in a log file a few plain lines."""
+"""A progress bar for work that takes minutes: a moving bar on a terminal, a few plain lines in a log file."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import time
 
 
 class Progress:
-    """Counts up to `total` units of work and says on stderr how far it is and how long the rest will take.
+    """Counts up to `total` units of work, and prints progress and remaining time on stderr.
 
-    `line_every` is the number of units between two lines when stderr is not a terminal.
+    `line_every` is the number of units between two lines if stderr is not a terminal.
     """
 
     def __init__(self, title: str, total: int, line_every: int | None = None) -> None:
@@ -18,7 +18,7 @@ class Progress:
         self.next_line = self.line_every
 
     def __call__(self, done: int, note: str = "") -> None:
-        """Report that `done` of the `total` units are finished; `note` is shown behind the time left."""
+        """Report that `done` of the `total` units are finished; `note` is shown after the remaining time."""
         left = round((time.perf_counter() - self.start) / max(done, 1) * (self.total - done))
         filled = 24 * done // self.total
         clock = f"{left // 60}:{left % 60:02} left"

@@ -1,4 +1,4 @@
-"""One picture that shows what bits-back coding made of a set of images."""
+"""One picture of bits-back coding on a set of images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter
 from jans.recipes.accounting import Account
 
 INK, GREY, PALE, ACCENT = "#24292f", "#8c959f", "#d0d7de", "#0b7285"
-SHOWN = 14  # images in the top row
+SHOWN = 14  # number of images in the top row
 
 
 def picture(
@@ -28,11 +28,13 @@ def picture(
     baselines: list[tuple[str, int]],
     name: str = "",
 ) -> None:
-    """Draw `path`, a PNG: the first images with their sizes, the rate over the images, and the other compressors.
+    """Draw `path`, a PNG: the first images with their sizes, the rate over the images,
+    and the other compressors.
 
-    `images` is uint8 `[N, H, W]`, `bits_per_image` `[N]` what each of them added to the message. `net` is their sum per
-    pixel, `file` the bits per pixel of the whole file, `elbo` the negative ELBO in the same unit, `baselines` what the
-    function of this name returns, and `name` what the images are called.
+    `images` is uint8 `[N, H, W]`, and `bits_per_image` `[N]` are the bits that each image added to the
+    message. `net` is their sum per pixel, `file` the bits per pixel of the whole file, and `elbo` the
+    negative ELBO in the same unit. `baselines` is the result of the function of this name, and `name` is the
+    name of the images.
     """
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.05)
     figure = Figure(figsize=(11, 5.2), dpi=160, facecolor="white", layout=layout)
@@ -44,7 +46,7 @@ def picture(
         f"and the bits that each of the first {shown} takes",
         color=INK, fontsize=11, fontweight="bold",
     )  # fmt: skip
-    # Ink on paper reads better than light on black beside charts.
+    # Next to charts, dark ink on white reads better than light on black.
     for axes, image, bits in zip(top.subplots(1, shown, squeeze=False)[0], images, bits_per_image, strict=False):
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=images.max(), interpolation="nearest")
         axes.set(xticks=[], yticks=[])
@@ -59,7 +61,7 @@ def picture(
 
 
 def account(path: str | Path, books: Account, pixels: int) -> None:
-    """Draw `path`, a PNG: what each part of a codec put on the stack for each image, in bits per pixel."""
+    """Draw `path`, a PNG: the bits that each part of a codec put on the stack for each image, per pixel."""
     figure = Figure(figsize=(9, 3.6), dpi=130, facecolor="white", layout="constrained")
     axes = figure.subplots()
     books.plot(axes, per=pixels, unit="bits per pixel")
@@ -107,7 +109,7 @@ def _draw_bars(axes: Axes, rates: dict[str, float]) -> None:
 
 
 def tidy(axes: Axes, title: str) -> None:
-    """The look of a panel."""
+    """Sets the look of a panel."""
     axes.set_title(title, loc="left", color=INK, fontsize=10.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(PALE)

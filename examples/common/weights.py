@@ -16,13 +16,14 @@ Config = TypeVar("Config")
 
 
 def save(path: str | Path, network: nnx.Module, **about: Any) -> None:
-    """Write the weights of `network`, and `about`, all that is needed to build it again, as an .npz file."""
+    """Write the weights of `network`, and `about`, which is everything needed to build it again,
+    as an .npz file."""
     arrays: dict[str, Any] = {name: np.asarray(variable[...]) for name, variable in _named(network).items()}
     np.savez_compressed(path, about=json.dumps(about), **arrays)
 
 
 def about(path: str | Path, config: type[Config]) -> tuple[Config, dict[str, Any]]:
-    """The configuration of the network in a file, and what else `save` was told about it."""
+    """The configuration of the network in a file, and the other arguments of `save`."""
     try:
         told = json.loads(str(_read(path)["about"]))
         values = told.pop("config")
@@ -33,7 +34,7 @@ def about(path: str | Path, config: type[Config]) -> tuple[Config, dict[str, Any
 
 
 def fill(network: nnx.Module, path: str | Path) -> None:
-    """Give a network of the same build the weights that `save` has written."""
+    """Set the weights of a network of the same structure from a file of `save`."""
     arrays, variables = _read(path), _named(network)
     arrays.pop("about", None)
     if arrays.keys() != variables.keys() or any(arrays[k].shape != v.shape for k, v in variables.items()):

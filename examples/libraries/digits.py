@@ -1,9 +1,10 @@
-"""What the examples share: a VAE of 8x8 digits as two functions of its weights, trained, and coded by bits-back.
+"""What the examples share: a VAE of 8x8 digits as two functions of its weights, trained,
+and coded by bits-back coding.
 
     posterior(weights, image float32 [64]) -> mean, scale of the latent, float32 [LATENT] each
     likelihood(weights, latent float32 [LATENT]) -> logits of the grey levels, float32 [64, LEVELS]
 
-Both are of one image. Nothing here knows which library they were written with.
+Both functions take one image. This file does not depend on the library that they were written with.
 """
 
 from typing import NamedTuple
@@ -19,11 +20,11 @@ from jans import models, rans
 
 PIXELS, LEVELS, HIDDEN, LATENT = 64, 17, 128, 8
 STEPS = 400  # of training
-CHAINS = 10  # streams side by side
+CHAINS = 10  # number of streams
 
 
 class Result(NamedTuple):
-    """Bits per pixel without the initial ones, those that the ELBO promises, and images before and after."""
+    """Net bits per pixel, the bits that the ELBO predicts, and the images before and after."""
 
     rate: float
     neg_elbo: float
@@ -75,7 +76,7 @@ def train(weights, posterior, likelihood, data):
 def codec(weights, posterior, likelihood) -> jans.Codec:
     """Bits-back coding of one image."""
     grid = models.NormalGrid(bits=10)
-    # Encoder and decoder are two programs, in which the networks have to round alike.
+    # Encoder and decoder are two programs, and the networks must round alike in both.
     pixels = jans.isolated(lambda z: models.Categorical(logits=likelihood(weights, grid.value(z))))
     inferred = jans.isolated(lambda image: grid.posterior(*posterior(weights, image / 16)))
     return jans.bits_back(
@@ -86,8 +87,10 @@ def codec(weights, posterior, likelihood) -> jans.Codec:
 
 
 def run(weights, posterior, likelihood) -> Result:
-    """Trains, and sends the held-out digits through bytes: each way is one compiled program, from the network to the
-    words of all chains."""
+    """Trains, and sends the held-out digits through bytes.
+
+    Each direction is one compiled program, from the network to the words of all chains.
+    """
     seen, held_out = images()
     weights = train(weights, posterior, likelihood, seen)
     chains = held_out.reshape(CHAINS, -1, PIXELS)
@@ -106,7 +109,7 @@ def run(weights, posterior, likelihood) -> Result:
     state = encode(weights, start, chains)
     blob = jans.to_bytes(state, fingerprint=jans.fingerprint(weights))
 
-    # Before the first image is off the stack its latent goes on it.
+    # The decoder pushes the latent of the first image before it pops the image, so it needs spare words.
     opened = jans.from_bytes(blob, spare=LATENT, fingerprint=jans.fingerprint(weights))
     left, decoded = decode(weights, opened)
     jans.check_end(left, start)
@@ -118,7 +121,7 @@ def run(weights, posterior, likelihood) -> Result:
 
 
 def demo(weights, posterior, likelihood) -> None:
-    """Says what came of it."""
+    """Runs the example and prints the result."""
     result = run(weights, posterior, likelihood)
     if not np.array_equal(result.decoded, result.images):
         raise SystemExit("the decoded images differ from the originals")

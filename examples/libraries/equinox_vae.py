@@ -1,4 +1,7 @@
-"""A VAE in Equinox, compressing digits: a module is a pytree, whose arrays `eqx.partition` takes out as the weights."""
+"""A VAE in Equinox, compressing digits.
+
+A module is a pytree, and `eqx.partition` separates its arrays as the weights.
+"""
 
 import digits
 import equinox as eqx
@@ -30,9 +33,9 @@ class VAE(eqx.Module):
 
 def build():
     """Weights, and posterior and likelihood as functions of them."""
-    weights, rest = eqx.partition(VAE(jax.random.key(0)), eqx.is_array)
-    posterior = lambda weights, image: eqx.combine(weights, rest).posterior(image)
-    likelihood = lambda weights, latent: eqx.combine(weights, rest).likelihood(latent)
+    weights, static = eqx.partition(VAE(jax.random.key(0)), eqx.is_array)
+    posterior = lambda weights, image: eqx.combine(weights, static).posterior(image)
+    likelihood = lambda weights, latent: eqx.combine(weights, static).likelihood(latent)
     return weights, posterior, likelihood
 
 

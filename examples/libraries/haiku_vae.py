@@ -1,5 +1,7 @@
-"""A VAE in Haiku, compressing digits: `hk.transform` makes of each network a function that gives its weights, and one
-that takes them."""
+"""A VAE in Haiku, compressing digits.
+
+`hk.transform` turns a network into two functions: one makes its weights, and one takes them.
+"""
 
 import digits
 import haiku as hk

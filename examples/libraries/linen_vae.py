@@ -1,4 +1,5 @@
-"""A VAE in Flax Linen, compressing digits: `init` gives the weights, `apply` with a method the functions of them."""
+"""A VAE in Flax Linen, compressing digits: `init` makes the weights,
+`apply` with a method makes functions of them."""
 
 import digits
 import jax
@@ -25,7 +26,7 @@ class VAE(nn.Module):
         return self.logits(nn.silu(self.generate(latent))).reshape(PIXELS, LEVELS)
 
     def __call__(self, image):
-        """Both, so that `init` makes the weights of both."""
+        """Applies both networks, so that `init` makes the weights of both."""
         return self.likelihood(self.posterior(image)[0])
 
 

@@ -1,4 +1,5 @@
-"""A VAE in Flax NNX, compressing digits: `nnx.split` gives the weights, `nnx.merge` the functions of them."""
+"""A VAE in Flax NNX, compressing digits: `nnx.split` gives the weights,
+`nnx.merge` makes functions of them."""
 
 import digits
 import jax.numpy as jnp

@@ -1,4 +1,7 @@
-"""The coders: states that are values, and pure functions that put symbols on them and take them off again."""
+"""The coders.
+
+Each has immutable states, and pure functions that put symbols on a state and take them off again.
+"""
 
 from jans.coders import chain as chain
 from jans.coders import huffman as huffman

@@ -1,8 +1,8 @@
 """Strings of bits that grow and shrink: the queue and the stack that symbol codes are written to.
 
-The first bit of a string is the lowest of its first word. A queue is written at its end and read from its front by a
-`Reader`; a stack is written and read at its end. Bits that fill no word yet are kept below a leading one, so that an
-empty partial_word is 1.
+The first bit of a string is the lowest bit of its first word. A queue is written at its end, and a `Reader`
+reads it from the front. A stack is written and read at its end. The partial word holds the bits that do not
+fill a word yet, below a leading one; without bits it is 1.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ class _Bits(CoderState):
 
     @property
     def ranks(self) -> Mapping[str, int]:
-        """Axes of the arrays of one stream."""
+        """The number of axes of each array in one stream."""
         return {"partial_word": 0, "words": 1, "size": 0, "status": 0}
 
     def is_empty_stream(self) -> jax.Array:
@@ -54,12 +54,12 @@ class _Bits(CoderState):
 @pytree("jans.huffman.Queue")
 @dataclasses.dataclass(frozen=True, repr=False)
 class Queue(_Bits):
-    """Bits to write at the end: an immutable pytree, one stream.
+    """A queue of bits, written at its end: an immutable pytree, one stream.
 
     Attributes:
-        partial_word: uint32 [], the bits of the last word, below a leading one, while it is not full.
-        words: uint32 [capacity]; the first `size` are in use, the others unspecified.
-        size: int32 []. Beyond the capacity it counts words that were dropped.
+        partial_word: uint32 [], the bits that do not fill a word yet, below a leading one.
+        words: uint32 [capacity]; the first `size` are in use, the others are unspecified.
+        size: int32 []. Above the capacity, it counts dropped words too.
         status: int32 [], sticky bits of `jans.status`.
     """
 
@@ -69,11 +69,11 @@ class Queue(_Bits):
 @pytree("jans.huffman.Stack")
 @dataclasses.dataclass(frozen=True, repr=False)
 class Stack(_Bits):
-    """Bits to write and read at the end: an immutable pytree, one stream.
+    """A stack of bits, written and read at its end: an immutable pytree, one stream.
 
     Attributes:
-        partial_word, words, size, status: as those of a `Queue`; the end is the highest bit of `partial_word` below its
-            leading one.
+        partial_word, words, size, status: as in a `Queue`. The end of the stack is the highest bit of
+            `partial_word` below its leading one.
     """
 
     made_by = "jans.huffman.stack"
@@ -82,15 +82,15 @@ class Stack(_Bits):
 @pytree("jans.huffman.Reader")
 @dataclasses.dataclass(frozen=True, repr=False)
 class Reader(_Bits):
-    """Bits to read from the front: an immutable pytree, one stream.
+    """A string of bits to read from the front: an immutable pytree, one stream.
 
     Attributes:
-        partial_word: uint32 [], what is left of the word that is being read, below a leading one; its lowest bit is
+        partial_word: uint32 [], the unread bits of the current word, below a leading one; the lowest bit is
             next.
-        words: uint32 [capacity], of which `size` hold bits.
+        words: uint32 [capacity]; the first `size` hold bits.
         size: int32 [].
         status: int32 [], sticky bits of `jans.status`.
-        position: int32 [], the word after the one that is being read.
+        position: int32 [], the index of the word after the current one.
     """
 
     position: jax.Array
@@ -99,28 +99,28 @@ class Reader(_Bits):
 
     @property
     def ranks(self) -> Mapping[str, int]:
-        """Axes of the arrays of one stream."""
+        """The number of axes of each array in one stream."""
         return {**super().ranks, "position": 0}
 
     def is_empty_stream(self) -> jax.Array:
-        """Whether the message may have ended: nothing is left but zeros that fill its last word."""
+        """Whether the message may have ended: all unread bits are zeros of its last word."""
         return (self.position == self.size) & (self.partial_word & (self.partial_word - 1) == 0)
 
     def content_of_stream(self, xp: Any) -> Any:
-        """The number of bits that are left to read."""
+        """The number of unread bits."""
         return super().content_of_stream(xp) - 32 * xp.asarray(self.position).astype(float_of(xp))
 
     def is_sound(self) -> np.ndarray:
-        """Whether the partial word has its leading one, and the position lies in the message."""
+        """Whether the partial word has its leading one, and the position lies within the message."""
         position = np.asarray(self.position)
         return super().is_sound() & (position >= 0) & (position <= np.asarray(self.size))
 
 
 def queue(capacity: int) -> Queue:
-    """No bits, to write at the end.
+    """An empty queue of bits.
 
     Args:
-        capacity: words of 32 bits that there is room for; static.
+        capacity: number of 32-bit words that there is room for; static.
 
     >>> queue(capacity=2)
     jans.huffman.Queue(words=0 of 2, status=0)
@@ -130,23 +130,24 @@ def queue(capacity: int) -> Queue:
 
 
 def stack(capacity: int) -> Stack:
-    """No bits, to write and read at the end.
+    """An empty stack of bits.
 
     Args:
-        capacity: words of 32 bits that there is room for; static.
+        capacity: number of 32-bit words that there is room for; static.
     """
     check_layout(lanes=1, capacity=capacity)
     return Stack(jnp.uint32(1), jnp.zeros(capacity, jnp.uint32), jnp.int32(0), jnp.int32(0))
 
 
 def reader(source: Any) -> Reader:
-    """The bits of a queue, to read from the front.
+    """A reader of the bits of a queue, at the front.
 
     Args:
-        source: a `Queue`, or its words: uint32 [n], as `to_words` or constriction's `QueueEncoder` gives them.
+        source: a `Queue`, or its words: uint32 [n], as returned by `to_words` or constriction's
+            `QueueEncoder`.
 
     Returns:
-        The reader, with the status of the queue. Zeros that fill the last word count as bits.
+        The reader, with the status of the queue. The zeros that fill up the last word count as bits.
     """
     if isinstance(source, _Bits) and not isinstance(source, Queue):
         raise TypeError(f"a reader reads a queue or its words, got {type_name(source)}.")
@@ -165,12 +166,15 @@ def from_words(words: Any, capacity: int | None = None) -> Stack:
     """A stack from its words: the inverse of `to_words`.
 
     Args:
-        words: uint32 [n], as `to_words` or constriction's `StackCoder` gives them: the last one ends with a 1 bit above
-            all others.
-        capacity: words that there is room for; by default as many as there are.
+        words: uint32 [n], as returned by `to_words` or constriction's `StackCoder`. The last word has a one
+            above its bits.
+        capacity: number of words that there is room for; by default just enough.
 
     Returns:
-        The stack; an empty one for no words. A last word of zero sets `BAD_STATE`.
+        The stack; it is empty if there are no words. A last word of zero sets `BAD_STATE`.
+
+    Raises:
+        ValueError: if the words do not fit the capacity.
     """
     array = check_words(words)
     size = max(array.shape[0] - 1, 0)
@@ -184,13 +188,13 @@ def from_words(words: Any, capacity: int | None = None) -> Stack:
 
 
 def to_words(bits: Queue | Stack) -> np.ndarray:
-    """The bits of one stream as words, for other programs: uint32 [n].
+    """The bits of one stream as words for other programs: uint32 [n].
 
-    The last word of a queue is filled with zeros; that of a stack has a 1 bit above its bits, and is never missing.
-    These are the words of constriction's `QueueEncoder` and `StackCoder`.
+    Zeros fill up the last word of a queue. The last word of a stack has a one above its bits, so a stack has
+    at least one word. These are the words of constriction's `QueueEncoder` and `StackCoder`.
 
     Raises:
-        CodingError: when the status is not clean.
+        CodingError: if the status is not clean.
 
     >>> to_words(stack(capacity=2))
     array([1], dtype=uint32)
@@ -205,6 +209,6 @@ def to_words(bits: Queue | Stack) -> np.ndarray:
 
 
 def check_stream(bits: Any, kind: Any) -> Any:
-    """The bits of one stream; raises where they are of another kind, or of many streams."""
+    """Returns bits that are one stream of a kind; raises for another kind or a batch of streams."""
     check_one_stream(bits, kind, kind.__name__.lower())
     return bits

@@ -1,16 +1,16 @@
-"""Symbols of several parts, for every coder: what a coder needs to know about a composite model.
+"""Composite models, whose symbols are coded in several parts: what every coder needs to code them.
 
-A composite has no interval of its own. Its symbols have several parts, each with a model that depends on those before
-it:
+A composite has no interval of its own. Each part of its symbols has a model that depends on the parts before
+it. A composite has these members:
 
-    parts             how many there are
+    parts             the number of parts
     split(symbols)    the parts of symbols, a tuple of int32 arrays of their shape
-    join(values)      the inverse
+    join(values)      the inverse of split
     part(k, values)   the model of part k, given the values of the k parts before it
 
-A stack pushes the last part first, so that the parts are popped in reading order; a queue takes the first one first. A
-part whose model says that it is `certain` (all its symbols are 0, with the interval [0, 2**precision)) tells nothing,
-and is skipped.
+A stack pushes the last part first, so that it pops the parts in reading order; a queue encodes the first part
+first. A model may say that it is `certain`: all its symbols are 0, with the interval [0, 2**precision).
+Coding them changes no state, so the part is skipped.
 """
 
 import functools
@@ -27,13 +27,15 @@ Pop = Callable[[Any, Any, Shape], tuple[Any, jax.Array]]
 
 
 def push(push_one: Push, state: Any, model: Any, symbols: jax.Array, skip: bool = True) -> Any:
-    """Pushes symbols of a composite with `push_one(state, model, symbols)`, part by part; `skip` says whether certain
-    parts may be left out."""
+    """Pushes symbols of a composite part by part, with `push_one(state, model, symbols)`.
+
+    `skip` says whether parts that are certain may be skipped.
+    """
     return _put(push_one, state, model, symbols, reversed(range(model.parts)), skip)
 
 
 def encode(encode_one: Push, state: Any, model: Any, symbols: jax.Array) -> Any:
-    """Encodes symbols of a composite for `pop` of a queue."""
+    """Encodes symbols of a composite on a queue, part by part."""
     return _put(encode_one, state, model, symbols, range(model.parts), skip=True)
 
 
@@ -49,7 +51,7 @@ def _put(put_one: Push, state: Any, model: Any, symbols: jax.Array, order: Itera
 
 
 def pop(pop_one: Pop, state: Any, model: Any, shape: Shape, skip: bool = True) -> tuple[Any, jax.Array]:
-    """Pops symbols of a shape with `pop_one(state, model, shape)`: the inverse of `push`."""
+    """Pops symbols of a shape with `pop_one(state, model, shape)`: the inverse of `push` and `encode`."""
     values: list[jax.Array] = []
 
     def pop_part(part, before):
@@ -63,8 +65,11 @@ def pop(pop_one: Pop, state: Any, model: Any, shape: Shape, skip: bool = True) -
 
 
 def _unless_certain(part: Any, step: Callable[[Any, Any], Any], start: Any, skip: bool) -> Any:
-    """`step(part, start)`, or `start` where the part tells nothing: a loop of one turn or none, because under `vmap` a
-    `cond` always takes both branches, and a loop takes its turn only where one of the batch needs it."""
+    """Returns `step(part, start)`, or `start` if the part is certain.
+
+    This is a loop of at most one turn. Under `vmap` a `cond` always takes both branches, but a loop takes its
+    turn only if a stream of the batch needs it.
+    """
     if part.certain is None or not skip:
         return step(part, start)
     _, end = jax.lax.while_loop(

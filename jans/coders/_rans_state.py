@@ -1,4 +1,4 @@
-"""The state of the stack coder: how it begins, and what its heads may be."""
+"""The state of the rANS coder: how to make it, and the range of its heads."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,13 @@ from jans.reference import spec
 @pytree("jans.rans.State", static=("variant",))
 @dataclasses.dataclass(frozen=True, repr=False)
 class State(CoderState):
-    """A stack coder: an immutable pytree, one stream.
+    """The state of a stack coder: an immutable pytree, one stream.
 
     Attributes:
-        head: uint32 [lanes, 2], low half first, for a 64-bit state; uint32 [lanes] for a 32-bit one.
-        tail: words [capacity], uint32, uint16 or uint8; the first `size` are in use, the others unspecified.
-        size: int32 []. Beyond the capacity it counts words that were dropped.
+        head: uint32 [lanes, 2], low half first, for a 64-bit state; uint32 [lanes] for a 32-bit state.
+        tail: words [capacity], uint32, uint16 or uint8; the first `size` are in use, the others are
+            unspecified.
+        size: int32 []. Above the capacity, it counts dropped words too.
         status: int32 [], sticky bits of `jans.status`.
         variant: name of the state and word sizes, static.
     """
@@ -38,27 +39,27 @@ class State(CoderState):
 
     @property
     def ranks(self) -> Mapping[str, int]:
-        """Axes of the arrays of one stream."""
+        """The number of axes of each array in one stream."""
         return {"head": find_variant(self.variant).halves, "tail": 1, "size": 0, "status": 0}
 
     @property
     def lanes(self) -> int:
-        """Number of interleaved heads."""
+        """The number of interleaved heads."""
         return self.head.shape[-find_variant(self.variant).halves]
 
     def is_empty_stream(self) -> jax.Array:
-        """Whether it holds what `init` gives."""
+        """Whether the stream equals a new coder from `init`."""
         head = _empty_head(find_variant(self.variant), self.lanes)
         return (self.size == 0) & (self.head == head).all(axis=tuple(range(-head.ndim, 0)))
 
     def content_of_stream(self, xp: Any) -> Any:
-        """The words of the tail, and the logarithm of every head."""
+        """The bits of the tail, plus the base-2 logarithm of every head."""
         v = find_variant(self.variant)
         heads = log2_heads(self.head, v.halves, xp)
         return v.word_bits * xp.asarray(self.size).astype(float_of(xp)) + heads
 
     def is_sound(self) -> np.ndarray:
-        """Whether a coder can have the heads."""
+        """Whether all heads are within their range."""
         v = find_variant(self.variant)
         head = np.asarray(self.head).astype(np.uint64)
         x = head[..., 0] | head[..., 1] << np.uint64(32) if v.halves == 2 else head
@@ -70,7 +71,7 @@ class State(CoderState):
 
 
 def find_variant(name: str) -> RansVariant:
-    """The sizes behind the name of a variant."""
+    """Returns the sizes of a variant, or raises ValueError for an unknown name."""
     return _variants.find(_variants.RANS, name)
 
 
@@ -78,8 +79,9 @@ def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
     """An empty coder.
 
     Args:
-        capacity: words of the tail; static. n symbols of b bits need about n * b / word bits of them.
-        lanes: interleaved heads; static. 32 is the fast shape.
+        capacity: number of words in the tail; static. n symbols of b bits need about n * b / (bits of a word)
+            words.
+        lanes: number of interleaved heads; static. 32 is fastest.
         variant: "rans64" (constriction's words), "rans64_ryg", "rans32_16" or "rans32"; see `docs/format.md`.
 
     >>> init(capacity=4)
@@ -98,27 +100,27 @@ def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
 
 
 def capacity_for(model: Any, n: int, lanes: int = 1, variant: str = "rans64") -> int:
-    """The number of words that n symbols of a model fit, whatever they are.
+    """The number of words that always suffices for n symbols of a model.
 
     Args:
-        model: of the symbols; its `precision` counts, and for models in parts its `max_bits`.
-        n: how many symbols.
+        model: the model of the symbols; its `precision` counts, and the `max_bits` of a composite.
+        n: number of symbols.
         lanes, variant: as for `init`.
 
     >>> from jans import models
     >>> capacity_for(models.Uniform(256, precision=8), n=1000, variant="rans32_16")
     564
     """
-    # A push never more than doubles the number beyond what its bits say.
+    # A push at most doubles the number beyond what the bits of its symbol account for.
     return -(-n * (model.max_bits + 1) // find_variant(variant).word_bits) + lanes
 
 
 def random(key: jax.Array, n_words: int, capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
-    """A coder that holds random bits, for bits-back coding to start from.
+    """A coder that holds random bits, as a start for bits-back coding.
 
     Args:
         key: a JAX random key.
-        n_words: random words in the tail, besides the heads, which are random as well.
+        n_words: number of random words in the tail. The heads are random too.
         capacity, lanes, variant: as for `init`.
     """
     v = find_variant(variant)
@@ -138,7 +140,8 @@ def random(key: jax.Array, n_words: int, capacity: int, lanes: int = 1, variant:
 
 
 def check_stream(state: Any) -> tuple[jax.Array, ...]:
-    """Head, tail, size and status of one stream; raises where the state is none or many."""
+    """Returns head, tail, size and status of one stream;
+    raises for another kind of state or a batch of streams."""
     check_one_stream(state, State)
     word = find_variant(state.variant).word
     if state.tail.dtype != word or state.head.dtype != np.uint32:
@@ -150,12 +153,12 @@ def check_stream(state: Any) -> tuple[jax.Array, ...]:
 
 
 def _empty_head(v: RansVariant, lanes: int) -> np.ndarray:
-    """A head of an empty coder, as it lies in a state of one lane; all of them are alike."""
+    """A head of an empty coder, in the layout of a state with one lane. All lanes have the same head."""
     return split_heads(v, spec.rans.init(v, min(lanes, 2))[0])[:1]
 
 
 def split_heads(v: RansVariant, heads: Sequence[int]) -> np.ndarray:
-    """Heads as they lie in a state: uint32 [lanes], or [lanes, 2] halves, low first."""
+    """Heads in the layout of a state: uint32 [lanes], or [lanes, 2] halves, low half first."""
     if v.halves == 1:
         return np.array(heads, np.uint32)
     return np.array([[x & 0xFFFFFFFF, x >> 32] for x in heads], np.uint32).reshape(-1, 2)

@@ -1,4 +1,5 @@
-"""What the states of all coders have in common: immutable pytrees, whose words beyond those in use say nothing."""
+"""What the states of all coders share: they are immutable pytrees,
+and words that are not in use carry no meaning."""
 
 import dataclasses
 import json
@@ -20,7 +21,8 @@ def pytree(name: str, static: tuple[str, ...] = ()) -> Callable[[type[_T]], type
     """Makes a frozen dataclass a pytree that exported programs can take.
 
     Args:
-        name: what errors and exported programs call the class. It never changes, wherever the class is defined.
+        name: the name of the class in errors and exported programs. It never changes, even if the class
+            moves.
         static: names of the static fields.
     """
 
@@ -48,9 +50,9 @@ def _brief_repr(self: Any) -> str:
 
 
 class CoderState:
-    """The base of all states: one stream, or a batch of streams, as `jax.vmap` makes it.
+    """The base of all states: one stream, or a batch of streams from `jax.vmap`.
 
-    A subclass is a frozen dataclass of arrays, with a field `status` and static fields behind it.
+    A subclass is a frozen dataclass of arrays. It has a field `status`, and its static fields come last.
     """
 
     public_name: ClassVar[str] = "state of a coder"
@@ -58,29 +60,31 @@ class CoderState:
     made_by: ClassVar[str] = "the functions of its coder"
     """What errors tell to call for a state of this kind."""
     stacks: ClassVar[Mapping[str, str]] = MappingProxyType({"words": "size"})
-    """The fields that hold words, and for each of them the field that says how many are in use."""
+    """Maps each field that holds words to the field that counts the words in use."""
 
     status: jax.Array
 
     @property
     def ranks(self) -> Mapping[str, int]:
-        """The arrays in the order of the fields, and how many axes each has in one stream."""
+        """The arrays in the order of the fields, with the number of axes of each in one stream."""
         raise NotImplementedError
 
     @property
     def lanes(self) -> int:
-        """Number of interleaved heads."""
+        """The number of interleaved heads."""
         return 1
 
     @property
     def capacity(self) -> int:
-        """Number of words that there is room for."""
+        """The number of words that there is room for."""
         return getattr(self, next(iter(self.stacks))).shape[-1]
 
     @property
     def usage(self) -> tuple[tuple[jax.Array, int], ...]:
-        """For each stack of words, how many are in use (int32, beyond the capacity where words were dropped), and how
-        many there is room for."""
+        """For each stack of words, the number in use (int32) and the capacity.
+
+        The number in use exceeds the capacity if words were dropped.
+        """
         return tuple((getattr(self, size), getattr(self, words).shape[-1]) for words, size in self.stacks.items())
 
     @property
@@ -89,7 +93,10 @@ class CoderState:
         return 0
 
     def canonical(self: _T) -> _T:
-        """The same content, with zeros for the words that are not in use: what two equal coders have in common."""
+        """The same content, with zeros for the words that are not in use.
+
+        Equal coders have equal canonical states.
+        """
         used = {
             words: used_words(getattr(self, words), getattr(self, size))
             for words, size in self.stacks.items()  # type: ignore[attr-defined]
@@ -97,11 +104,11 @@ class CoderState:
         return dataclasses.replace(self, **used)  # type: ignore[type-var]
 
     def arrays(self) -> tuple[jax.Array, ...]:
-        """The arrays of the state in the order of its fields, which is that of its kernels."""
+        """The arrays of the state in the order of its fields, which its kernels share."""
         return tuple(getattr(self, name) for name in self.ranks)
 
     def replace(self: _T, *arrays: jax.Array) -> _T:
-        """This state with other arrays, in the order of its fields."""
+        """A state with other arrays, in the order of the fields."""
         changes: dict[str, Any] = dict(zip(self.ranks, arrays, strict=True))  # type: ignore[attr-defined]
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
@@ -110,11 +117,11 @@ class CoderState:
         raise NotImplementedError
 
     def content_of_stream(self, xp: Any) -> Any:
-        """Content in bits, of the shape of the batch; `xp` is NumPy or, inside `jit`, `jax.numpy`."""
+        """The content in bits, of the shape of the batch; `xp` is NumPy or, inside `jit`, `jax.numpy`."""
         raise NotImplementedError
 
     def is_sound(self) -> np.ndarray:
-        """Bool, of the shape of the batch: whether a coder can have these numbers. For concrete arrays."""
+        """Bool, of the shape of the batch: whether a coder can have these numbers. Needs concrete arrays."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -134,18 +141,18 @@ def _is_concrete(array: Any) -> bool:
 
 
 def used_words(words: jax.Array, size: jax.Array) -> jax.Array:
-    """Words with zeros in place of those that are not in use."""
+    """Words, with zeros in place of the words that are not in use."""
     return jnp.where(jnp.arange(words.shape[-1]) < jnp.asarray(size)[..., None], words, 0)
 
 
 def check_kind(state: Any, kind: type[CoderState], name: str = "state") -> None:
-    """Raises TypeError where a state is not of a kind."""
+    """Raises TypeError if a state is not an instance of `kind`."""
     if not isinstance(state, kind):
         raise TypeError(f"{name} must be a {kind.public_name}, got {type_name(state)}. Make one with {kind.made_by}.")
 
 
 def check_one_stream(state: Any, kind: type[CoderState], name: str = "state") -> None:
-    """Raises where a state is of another kind, or a batch of streams."""
+    """Raises TypeError for another kind of state, and ValueError for a batch of streams."""
     check_kind(state, kind, name)
     if any(jnp.ndim(getattr(state, field)) != rank for field, rank in state.ranks.items()):
         shapes = ", ".join(f"{field} {jnp.shape(getattr(state, field))}" for field in state.ranks)
@@ -155,21 +162,23 @@ def check_one_stream(state: Any, kind: type[CoderState], name: str = "state") ->
 
 
 def is_empty(state: Any) -> jax.Array:
-    """Whether a coder holds nothing: bool, of the shape of the batch. After decoding everything it should be true.
+    """Whether a coder holds nothing: bool, of the shape of the batch.
+
+    It is true after you have decoded everything.
 
     Args:
-        state: a coder, or a batch of coders. A stack coder is empty when it holds what `init` gives; a reader or a
-            decoder is empty when its message has ended.
+        state: a coder, or a batch of coders. A stack coder is empty if it equals a new coder from `init`. A
+            reader or a decoder is empty if its message may have ended; false says that there is more.
     """
     _check_has(state, "is_empty_stream")
     return state.is_empty_stream()
 
 
 def content_bits(state: Any) -> jax.Array | np.ndarray:
-    """The information content of a coder in bits, of the shape of the batch: its words, and the logarithm of every
-    head.
+    """The information content of a coder in bits, of the shape of the batch.
 
-    Outside of `jit` it is a float64. Inside it is a float32, and differences of large contents lose their last bits.
+    It adds the bits of all words and the base-2 logarithm of every head. Outside of `jit` the result is
+    float64. Inside it is float32, and differences of large contents lose their last bits.
 
     Args:
         state: a coder, or a batch of coders.
@@ -184,26 +193,29 @@ def _check_has(state: Any, method: str) -> None:
 
 
 def float_of(xp: Any) -> Any:
-    """The dtype of contents."""
+    """The dtype of contents in bits."""
     return xp.float32 if xp is jnp else xp.float64
 
 
 def log2_heads(head: Any, halves: int, xp: Any) -> Any:
-    """The sum of the logarithms of heads, [..., lanes, 2] halves or [..., lanes]; a head of zero holds nothing."""
+    """The sum of the base-2 logarithms of heads, [..., lanes, 2] halves or [..., lanes].
+
+    A zero head counts as 0.
+    """
     head = xp.asarray(head).astype(float_of(xp))
     x = head[..., 0] + head[..., 1] * 2.0**32 if halves == 2 else head
     return xp.where(x > 0, xp.log2(xp.maximum(x, 1)), 0).sum(-1)
 
 
 def bits_below_one(x: Any, xp: Any) -> Any:
-    """The number of bits below the leading one of integers of 32 bits."""
+    """The number of bits below the leading one of 32-bit integers."""
     if xp is jnp:
         return (31 - jax.lax.clz(jnp.asarray(x)).astype(jnp.int32)).astype(jnp.float32)
-    return np.frexp(np.asarray(x, np.float64))[1] - 1.0  # exact: the exponent of a number of 32 bits
+    return np.frexp(np.asarray(x, np.float64))[1] - 1.0  # exact: this is the exponent of a 32-bit integer
 
 
 def check_layout(lanes: int, capacity: int) -> None:
-    """Raises ValueError for a state that cannot be."""
+    """Raises ValueError for numbers of lanes or words that no state can have."""
     if lanes < 1:
         raise ValueError(f"lanes must be at least 1, got {lanes}.")
     if not 0 <= capacity < 2**31:
@@ -211,7 +223,8 @@ def check_layout(lanes: int, capacity: int) -> None:
 
 
 def check_words(words: Any, dtype: Any = np.uint32) -> jax.Array:
-    """Words that come from elsewhere, as an array; raises TypeError where they are something else."""
+    """Returns words from another program as an array;
+    raises TypeError for another dtype or more than one axis."""
     array = jnp.asarray(words)
     if array.ndim != 1 or array.dtype != dtype:
         raise TypeError(f"words must be one axis of {np.dtype(dtype).name}, got {array.dtype} of shape {array.shape}.")

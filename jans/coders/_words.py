@@ -1,4 +1,4 @@
-"""The content of streams as raw words, for other programs and for bytes."""
+"""The content of streams as raw words, for other programs and for byte formats."""
 
 import functools
 from typing import Any
@@ -15,15 +15,15 @@ from jans.status import CodingError, check
 
 
 def to_words(state: State) -> np.ndarray:
-    """The content of one stream as raw words, for other programs: the tail, then every head, least significant word
-    first.
+    """The content of one stream as raw words for other programs: the tail, then every head,
+    least significant word first.
 
-    For one head of `rans64` this is what constriction's `AnsCoder.get_compressed()` returns: the head ends with its
-    last significant word. All other heads are written in full. Nothing is said about variant, lanes or model;
-    `jans.to_bytes` keeps those.
+    A single `rans64` head is written up to its last significant word. The result is then what constriction's
+    `AnsCoder.get_compressed()` returns. All other heads are written in full. The words do not tell variant,
+    lanes or model; use `jans.to_bytes` to keep variant and lanes.
 
     Raises:
-        CodingError: when the status of the state is not clean.
+        CodingError: if the status of the state is not clean.
 
     >>> from jans import models, rans
     >>> to_words(rans.push(rans.init(capacity=8), models.Uniform(1000), jnp.arange(5)))
@@ -42,12 +42,12 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
 
     Args:
         words: unsigned integers [n] of the variant's word size.
-        capacity: words of the tail; by default as many as there are.
-        lanes, variant: as the words were written.
+        capacity: number of words in the tail; by default just enough.
+        lanes, variant: the same as when the words were written.
 
     Raises:
-        CodingError: when the words cannot come from such a coder.
-        ValueError: when they are no words of this size, or do not fit the capacity.
+        CodingError: if such a coder cannot have written the words.
+        ValueError: if the words are not integers of this size, or do not fit the capacity.
     """
     v = find_variant(variant)
     array = np.asarray(words)
@@ -84,14 +84,17 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
 
 @jax.jit
 def compact(state: State) -> tuple[jax.Array, jax.Array]:
-    """The words of a batch of streams one behind the other, made where the streams are. Pure, for `jit`.
+    """Packs the words of a batch of streams one after another, on the device of the batch.
+
+    Pure, works under `jit`.
 
     Args:
-        state: State [streams]; streams times capacity is below 2**31.
+        state: State [streams]; streams times capacity must be below 2**31.
 
     Returns:
-        words: [streams * capacity], of the type of the tail; zero behind the last stream.
-        ends: int32 [streams], where in them each stream ends. One that overflowed has as many words as it has room for.
+        words: [streams * capacity], of the dtype of the tail; zeros follow the last stream.
+        ends: int32 [streams], the position in `words` at which each stream ends. A stream that overflowed has
+            `capacity` words.
 
     >>> from jans import models, rans
     >>> push = jax.vmap(lambda x: rans.push(rans.init(8, 2, "rans32"), models.Uniform(100, precision=16), x))
@@ -118,10 +121,10 @@ def tails(words: jax.Array, size: jax.Array) -> list[bytes]:
 
     Args:
         words: [*batch, capacity], concrete.
-        size: int32 [*batch], none beyond the capacity.
+        size: int32 [*batch], at most the capacity.
     """
     sizes = np.asarray(size).reshape(-1)
-    # What leaves another device should be no more than is in use.
+    # Copy only the words in use from another device to the host.
     devices = words.devices() if isinstance(words, jax.Array) else set()
     if any(device.platform != "cpu" for device in devices) and len(devices) == 1 and words.size < 2**31:
         return _compacted(words, sizes)
@@ -131,10 +134,10 @@ def tails(words: jax.Array, size: jax.Array) -> list[bytes]:
 
 
 def _compacted(words: jax.Array, sizes: np.ndarray) -> list[bytes]:
-    """`tails` of a device that is not the host."""
+    """As `tails`, for words on a device that is not the host."""
     ends = np.cumsum(sizes, dtype=np.int64)
     total = int(ends[-1]) if sizes.size else 0
-    # Of few lengths, so that few programs are compiled.
+    # Round the length up, so that few different programs are compiled.
     unit = 1 << max(total.bit_length() - 4, 0)
     packed = np.asarray(_first_words(words, jnp.asarray(sizes), min(-(-total // unit) * unit, words.size)))
     data = memoryview(packed.astype(packed.dtype.newbyteorder("<"), copy=False).tobytes())

@@ -1,15 +1,16 @@
-"""The chain coder: a stack whose symbols do not depend on each other.
+"""The chain coder: a stack coder on which symbols do not depend on each other.
 
     pop:   q = the next bits, in [start, start + freq);   x' = x * freq + (q - start)
     push:  q = start + x' mod freq;   x = floor(x' / freq);   q goes back to the bits
 
-A pop takes the bits of its model's precision from one stack, whatever the model says, and puts what they hold beyond
-the symbol on another, the remainders. So all quantiles are known at once: symbols are found side by side, and a model
-that changes, changes the symbol that it is for, and no other. That serves bits-back coding together with iterative
-inference or quantisation. What is left after popping is a message like any other; pushing starts from it and gives the
+`pop` takes a quantile from the compressed words, of as many bits as the model's precision, whatever the
+probabilities are. `pop` puts what the quantile holds beyond the symbol on a second stack, the remainders. All
+quantiles are therefore known in advance: `pop` finds all symbols in parallel, and a change of one model
+changes only its own symbol. This is useful for bits-back coding together with iterative inference or
+quantisation. The words left after popping are a message like any other. `push` starts from them and gives the
 data back.
 
-One state is one stream: batches come from `jax.vmap`. (Bamler 2022, arXiv:2201.01741; the bits are those of
+One state is one stream; use `jax.vmap` for batches. (Bamler 2022, arXiv:2201.01741; the bits are those of
 constriction's `ChainCoder`.)
 """
 
@@ -64,14 +65,15 @@ __all__ = [
 @pytree("jans.chain.State", static=("variant", "precision"))
 @dataclasses.dataclass(frozen=True, repr=False)
 class State(CoderState):
-    """A chain coder: an immutable pytree, one stream.
+    """The state of a chain coder: an immutable pytree, one stream.
 
     Attributes:
-        partial_word: uint32 [], the bits of the last word that were not taken yet, below a leading one.
-        compressed: words [capacity], uint32 or uint16, that quantiles come from; the first `compressed_size` are used.
+        partial_word: uint32 [], the bits of the current word that were not taken yet, below a leading one.
+        compressed: words [capacity], uint32 or uint16, that quantiles come from; the first `compressed_size`
+            are in use.
         compressed_size: int32 [].
         head: uint32 [lanes, 2], low half first, or uint32 [lanes]: the top of the remainders.
-        remainders: words [capacity] below it; the first `remainders_size` are used.
+        remainders: words [capacity] below the head; the first `remainders_size` are in use.
         remainders_size: int32 [].
         status: int32 [], sticky bits of `jans.status`.
         variant: name of the state and word sizes, static.
@@ -93,7 +95,7 @@ class State(CoderState):
 
     @property
     def ranks(self) -> Mapping[str, int]:
-        """Axes of the arrays of one stream."""
+        """The number of axes of each array in one stream."""
         return {
             "partial_word": 0,
             "compressed": 1,
@@ -106,22 +108,22 @@ class State(CoderState):
 
     @property
     def lanes(self) -> int:
-        """Number of interleaved heads."""
+        """The number of interleaved heads."""
         return self.head.shape[-find_variant(self.variant).halves]
 
     def is_empty_stream(self) -> jax.Array:
-        """Whether no bits for quantiles are left."""
+        """Whether no bits are left for quantiles."""
         return (self.compressed_size == 0) & (self.partial_word == 1)
 
     def content_of_stream(self, xp: Any) -> Any:
-        """The bits that quantiles come from, and those of the remainders."""
+        """The bits that quantiles come from, plus those of the remainders."""
         v = find_variant(self.variant)
         words = xp.asarray(self.compressed_size) + xp.asarray(self.remainders_size)
         bits = v.word_bits * words.astype(float_of(xp)) + bits_below_one(self.partial_word, xp)
         return bits + log2_heads(self.head, v.halves, xp)
 
     def is_sound(self) -> np.ndarray:
-        """Whether a coder can have the heads and the partial word."""
+        """Whether the heads and the partial word are within their ranges."""
         v = find_variant(self.variant)
         head = np.asarray(self.head).astype(np.uint64)
         x = head[..., 0] | head[..., 1] << np.uint64(32) if v.halves == 2 else head
@@ -132,12 +134,12 @@ class State(CoderState):
 
 
 def find_variant(name: str) -> ChainVariant:
-    """The sizes behind the name of a variant."""
+    """Returns the sizes of a variant, or raises ValueError for an unknown name."""
     return _variants.find(_variants.CHAIN, name)
 
 
 def _find(variant: str, precision: int | None) -> tuple[ChainVariant, int]:
-    """The sizes behind the name of a variant, and the precision of a coder."""
+    """Returns the sizes of a variant and the precision of a coder; raises ValueError if they do not fit."""
     v = find_variant(variant)
     if precision is None:
         return v, min(24, v.max_precision)
@@ -147,7 +149,10 @@ def _find(variant: str, precision: int | None) -> tuple[ChainVariant, int]:
 
 
 def _one_head(v: ChainVariant, precision: int, words: jax.Array, sealed: bool) -> tuple[jax.Array, int, jax.Array]:
-    """The head that the words on top make, [1, 2] or [1], how many they are, and whether they are a head."""
+    """Makes one head from the words on top.
+
+    Returns the head ([1, 2] or [1]), the number of words that it took, and whether the words can make a head.
+    """
     n, lower = words.shape[0], jnp.uint32(2 ** v.lower_bits(precision))
     top = lambda k: words[n - 1 - k].astype(jnp.uint32) if k < n else jnp.uint32(0)
     one, below, taken = (jnp.uint32(1), top(0), 0) if sealed else (top(0), top(1), 1)
@@ -163,7 +168,8 @@ def _one_head(v: ChainVariant, precision: int, words: jax.Array, sealed: bool) -
 def _many_heads(
     v: ChainVariant, precision: int, words: jax.Array, lanes: int, sealed: bool
 ) -> tuple[jax.Array, int, jax.Array]:
-    """As `_one_head`, for several: a one and a word each, or words in full, the low one first."""
+    """As `_one_head`, for several heads: each is a one and a word, or all words of a head,
+    the low word first."""
     lower = v.lower_bits(precision)
     each = min(lower, 1) if sealed else v.state_bits // v.word_bits
     n, used = words.shape[0], lanes * each
@@ -188,7 +194,8 @@ def _many_heads(
 def _heads(
     v: ChainVariant, precision: int, words: jax.Array, lanes: int, sealed: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The heads that the words on top make, how many words are left, and whether they made heads."""
+    """Returns the heads made from the words on top, the number of words left,
+    and whether the words can make heads."""
     one = lanes == 1
     head, used, good = (
         _one_head(v, precision, words, sealed) if one else _many_heads(v, precision, words, lanes, sealed)
@@ -197,11 +204,11 @@ def _heads(
 
 
 def capacity_for(model: Any, n: int, variant: str = "chain64") -> int:
-    """The number of words of data that pushing n symbols of a model makes, or that popping them takes.
+    """The number of words of data that pushing n symbols of a model makes, and that popping them takes.
 
     Args:
-        model: of the symbols; its `precision` counts, and for models in parts its `max_bits`.
-        n: how many symbols.
+        model: the model of the symbols; its `precision` counts, and the `max_bits` of a composite.
+        n: number of symbols.
         variant: as for `init`.
     """
     return -(-n * model.max_bits // find_variant(variant).word_bits) + 1
@@ -213,17 +220,20 @@ def init(
     """A coder to pop symbols from data.
 
     Args:
-        words: uint32 [n] (uint16 for "chain32_16"), any data; the last word is on top. A sentinel bit goes on top of
-            it, so that data may end with zeros. `to_data` takes it off again.
-        capacity: words of the remainders; by default as many as there are words, which is always enough.
-        lanes: interleaved heads of the remainders, static; symbol i belongs to head i % lanes. Several heads take a
-            word each.
+        words: uint32 [n] (uint16 for "chain32_16"), any data; the last word is on top. `init` puts a sentinel
+            bit above the data, so that they may end with zeros; `to_data` takes it off again.
+        capacity: number of words for the remainders; by default as many as `words`, which is always enough.
+        lanes: number of interleaved heads of the remainders, static; symbol i belongs to head i % lanes. Each
+            of several heads takes a word.
         variant: "chain64" (constriction's words) or "chain32_16".
-        precision: the largest precision of the models that are used; by default 24, or the 16 that "chain32_16" has
-            room for. A symbol takes the bits of its own model.
+        precision: the largest precision of the models, in bits. By default 24, or 16 for "chain32_16". A
+            symbol takes as many bits as its own model's precision.
 
     Returns:
-        The coder. Too few words set `BAD_STATE`.
+        The coder. If one head has too few words, its status is `BAD_STATE`.
+
+    Raises:
+        ValueError: when there are fewer words than lanes.
 
     >>> from jans import models
     >>> state = init(np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32))
@@ -242,13 +252,13 @@ def init_compressed(
     """A coder of one lane to pop symbols from words that another coder wrote.
 
     Args:
-        words: uint32 [n] (uint16 for "chain32_16"), the last one not zero: both arrays of `to_remainders` one after the
-            other, or the words of constriction's `get_remainders` or `get_compressed`. There is no sentinel bit;
-            `to_compressed` gives the words back.
+        words: uint32 [n] (uint16 for "chain32_16"). The last word must not be zero. Pass both arrays of
+            `to_remainders` one after the other, or the words of constriction's `get_remainders` or
+            `get_compressed`. There is no sentinel bit; `to_compressed` gives the words back.
         capacity, variant, precision: as for `init`.
 
     Returns:
-        The coder. A last word of zero, or too few words, sets `BAD_STATE`.
+        The coder. A last word of zero, or too few words, set `BAD_STATE`.
     """
     return _init(words, False, capacity, 1, variant, precision)
 
@@ -275,15 +285,16 @@ def _init(words: Any, sealed: bool, capacity: int | None, lanes: int, variant: s
 def init_remainders(
     words: Any, capacity: int, lanes: int = 1, variant: str = "chain64", precision: int | None = None
 ) -> State:
-    """A coder to push on, from what `to_remainders` gave.
+    """A coder to push symbols on, from the words of `to_remainders`.
 
     Args:
-        words: uint32 [n] (uint16 for "chain32_16"): both arrays of `to_remainders` one after the other, or the second.
-        capacity: words of the data that pushing makes: n symbols of p bits make n * p bits.
+        words: uint32 [n] (uint16 for "chain32_16"): both arrays of `to_remainders` one after the other, or
+            only the second one.
+        capacity: number of words for the data that pushing makes: n symbols of p bits make n * p bits.
         lanes, variant, precision: as for `init`.
 
     Returns:
-        The coder. Words that cannot come from `to_remainders` set `BAD_STATE`.
+        The coder. Words that `to_remainders` cannot have written set `BAD_STATE`.
     """
     v, precision = _find(variant, precision)
     array = check_words(words, v.word)
@@ -318,11 +329,13 @@ def _check(state: State, precision: int) -> dict[str, int]:
 def pop(
     state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
 ) -> tuple[State, jax.Array]:
-    """Takes symbols off the coder: each costs the bits of its model's precision, and depends on nothing else.
+    """Takes symbols off the coder.
+
+    Each takes as many bits as its model's precision, and depends on no other symbol.
 
     Args, returns:
-        As `jans.rans.pop`. More symbols than there are bits set `UNDERFLOW`; an invalid model sets `BAD_MODEL`, gives
-        symbol 0 and loses the bits.
+        As for `jans.rans.pop`. Popping more symbols than there are bits sets `UNDERFLOW`. An invalid model
+        sets `BAD_MODEL`, gives symbol 0 and loses the bits.
     """
     shape = as_shape(model.shape if shape is None else shape)
     coder = _check(state, model.precision)
@@ -359,7 +372,7 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     """Puts symbols on the coder: the inverse of `pop`. The remainders choose the quantiles.
 
     Args, returns:
-        As `jans.rans.push`. Remainders that run out set `OUT_OF_REMAINDERS`.
+        As for `jans.rans.push`. `push` sets `OUT_OF_REMAINDERS` if the remainders are used up.
     """
     coder = _check(state, model.precision)
     symbols = check_symbols(symbols)
@@ -378,11 +391,11 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
 
 
 class Words(NamedTuple):
-    """The words of a coder, uint32 or uint16. Joined, they are a message: `np.concatenate(words)`.
+    """The words of a coder, uint32 or uint16. `np.concatenate(words)` joins them to one message.
 
     Attributes:
-        prefix: [m], words that the coder did not touch.
-        suffix: [n], words that it made.
+        prefix: [m], the words that the coder did not touch.
+        suffix: [n], the words that the coder made.
     """
 
     prefix: np.ndarray
@@ -390,7 +403,7 @@ class Words(NamedTuple):
 
 
 def _host_words(state: State) -> tuple[list[int], list[int], list[list[int]]]:
-    """The words of both stacks, and the significant words of every head, after a check of the status."""
+    """Checks the status; returns the words of both stacks, and the significant words of every head."""
     _check(state, precision=1)
     check(state)
     if not state.is_sound():
@@ -412,13 +425,13 @@ def _significant(head: int, word_bits: int) -> list[int]:
 
 
 def to_remainders(state: State) -> Words:
-    """The words after popping: the data that is left, and the remainders, which end with the bits that fill no word.
+    """The words after popping: the leftover data, and the remainders, which end with the partial word.
 
-    The suffix alone is enough to push on (`init_remainders`); the data that pushing makes then go behind the prefix. A
-    single head is written up to its last significant word, several heads in full.
+    The suffix alone is enough to push on (see `init_remainders`). The data that pushing makes then follow the
+    prefix. A single head is written up to its last significant word, several heads are written in full.
 
     Raises:
-        CodingError: when the status of the state is not clean.
+        CodingError: if the status of the state is not clean.
     """
     compressed, remainders, heads = _host_words(state)
     v = find_variant(state.variant)
@@ -429,11 +442,13 @@ def to_remainders(state: State) -> Words:
 
 
 def to_data(state: State) -> Words:
-    """The words after pushing all that was popped from a coder that `init` made: the remainders that are left, and the
-    data. The inverse of `init`.
+    """The words after pushing everything that was popped from a coder of `init`:
+    the leftover remainders, and the data.
+
+    This is the inverse of `init`.
 
     Raises:
-        CodingError: when the status is not clean, or the coder does not hold a whole number of words below its
+        CodingError: if the status is not clean, or the coder does not hold a whole number of words below its
             sentinel bit.
     """
     compressed, remainders, heads = _host_words(state)
@@ -445,10 +460,10 @@ def to_data(state: State) -> Words:
 
 
 def to_compressed(state: State) -> Words:
-    """As `to_data`, for a coder that `init_compressed` made: there is no sentinel bit to take off.
+    """As `to_data`, for a coder of `init_compressed`: there is no sentinel bit to take off.
 
     Raises:
-        CodingError: when the status is not clean, or the coder does not hold a whole number of words.
+        CodingError: if the status is not clean, or the coder does not hold a whole number of words.
         ValueError: for a coder of several lanes, which `init_compressed` cannot have made.
     """
     compressed, remainders, heads = _host_words(state)
@@ -468,7 +483,7 @@ def _check_whole(state: State, sealed: bool) -> None:
 
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
-    """A model as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
+    """A model as a codec: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
     shape = None if shape is None else as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, model, symbols),

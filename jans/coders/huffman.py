@@ -1,11 +1,11 @@
-"""Symbol codes: every symbol has a string of bits of its own, and none begins another.
+"""Symbol codes: every symbol has a string of bits, its code word, and no code word is the start of another.
 
-    encode, decode:  on a queue, symbols come out in the order in which they went in
-    push, pop:       on a stack, with code words written last bit first, so that the end of the stack begins one
+    encode, decode:  on a queue; symbols are decoded in the order in which they were encoded
+    push, pop:       on a stack; code words are written last bit first, so that reading from the end starts one
 
-A symbol costs a whole number of bits; `jans.rans` spends less. Symbol codes are for formats that ask for them, for
-hardware, and for teaching. One state is one stream: batches come from `jax.vmap`. (Huffman 1952; bits and trees are
-those of constriction's module `symbol`.)
+A symbol costs a whole number of bits; `jans.rans` needs fewer. Use symbol codes for formats that require
+them, for hardware, and for teaching. One state is one stream; use `jax.vmap` for batches. (Huffman 1952; bits
+and trees are those of constriction's module `symbol`.)
 """
 
 import dataclasses
@@ -55,10 +55,12 @@ class Codebook:
     """A Huffman code of n symbols, for encoders and decoders: an immutable pytree, made by `codebook`.
 
     Attributes:
-        codewords: uint32 [n, 2]: the bits of every symbol, the first one lowest, and how many they are. Code words of
-            more than 32 bits are zeros here and read from the tree, so there is no longest one.
-        tree: int32 [2 n - 1, 3]: a row for every node, symbols first, the root last: 2 times the parent, plus 1 for its
-            second child (0 for the root), and the two children (-1 for a symbol).
+        codewords: uint32 [n, 2]: the bits of every symbol, first bit lowest, and their number. The bits of a
+            code word of more than 32 bits are zeros here, and coders read them from the tree. Code words may
+            have any length.
+        tree: int32 [2 n - 1, 3]: a row for every node, symbols first, the root last. A row holds 2 times the
+            parent, plus 1 for the second child of the parent (0 for the root), and the two children (-1 for a
+            symbol).
     """
 
     codewords: jax.Array
@@ -66,11 +68,11 @@ class Codebook:
 
     @property
     def lengths(self) -> jax.Array:
-        """Bits of every symbol: int32 [n]; -1 where the probabilities were none."""
+        """The number of bits of every symbol: int32 [n]; -1 if the probabilities were invalid."""
         return self.codewords[..., 1].astype(jnp.int32)
 
     def bits(self, symbols: jax.Array) -> jax.Array:
-        """What coding symbols costs: float32, infinite for those that have no code word."""
+        """The cost of symbols in bits: float32, infinite for symbols without a code word."""
         symbols = check_symbols(symbols).astype(jnp.int32)
         _operands(self)
         lengths = self.lengths
@@ -82,11 +84,11 @@ class Codebook:
 @pytree("jans.huffman.ExpGolomb", static=("k",))
 @dataclasses.dataclass(frozen=True)
 class ExpGolomb:
-    """Exp-Golomb code of order k, for any symbol from 0 to 2**31 - 1; stands where a `Codebook` does.
+    """The Exp-Golomb code of order k, for symbols from 0 to 2**31 - 1. Use it in place of a `Codebook`.
 
-    The code word is the number `symbol + 2**k` in binary, most significant digit first, after one 0 for each of its
-    digits but k + 1. So symbol s costs 2 floor(log2(s + 2**k)) + 1 - k bits, which suits counts whose probability falls
-    as the square of their size; a larger k is for larger counts.
+    The code word is the number `symbol + 2**k` in binary, most significant digit first. If the number has d
+    digits, d - k - 1 zeros come before it. Symbol s therefore costs 2 floor(log2(s + 2**k)) + 1 - k bits.
+    This suits counts whose probability falls with the square of their size; use a larger k for larger counts.
 
     Args:
         k: order, 0 to 30; static. 0 is ue(v) of H.264, and constriction's `ExpGolomb`.
@@ -102,7 +104,7 @@ class ExpGolomb:
             raise ValueError(f"k must be an integer from 0 to 30, got {self.k!r}.")
 
     def bits(self, symbols: jax.Array) -> jax.Array:
-        """What coding symbols costs: float32, infinite for negative ones."""
+        """The cost of symbols in bits: float32, infinite for negative symbols."""
         symbols = check_symbols(symbols).astype(jnp.int32)
         digits = 32 - jax.lax.clz(symbols.astype(jnp.uint32) + jnp.uint32(2**self.k)).astype(jnp.int32)
         return jnp.where(symbols >= 0, 2 * digits - 1 - self.k, jnp.inf).astype(jnp.float32)
@@ -112,17 +114,18 @@ class ExpGolomb:
 def codebook(probs: jax.Array) -> Codebook:
     """The Huffman code of probabilities, which need not add up to one.
 
-    Of all nodes without a parent the two least likely get one, and the first of them the bit 0; of equal ones the
-    symbol with the smaller number comes first, then the parent that was made earlier. A parent has the sum of its
-    children, rounded to the dtype of the probabilities. A single symbol has the empty code word.
+    The algorithm repeatedly joins the two least likely nodes without a parent under a new parent; the first
+    of the two gets bit 0. Among equally likely nodes, symbols come first, in order, and then the parent that
+    was made earlier. A parent's probability is the sum of its children's, rounded to the dtype of the
+    probabilities. A single symbol has the empty code word.
 
     Args:
-        probs: float32 or (with JAX's 64-bit types enabled) float64 [n], n at most 2**29; float16 and bfloat16 are
-            widened. Subnormal numbers count as what they are. Map a batch of codes with `jax.vmap`.
+        probs: float32 or (with JAX's 64-bit types enabled) float64 [n], n at most 2**29; float16 and bfloat16
+            are converted to float32. Subnormal numbers keep their value. Use `jax.vmap` for a batch of codes.
 
     Returns:
-        The code, constriction's for the same dtype. A NaN, negative or infinite probability gives one that sets
-        `BAD_MODEL` when it is used.
+        The code, equal to constriction's for the same dtype. A NaN, negative or infinite probability gives a
+        code that sets `BAD_MODEL` when it is used.
 
     >>> code = codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
     >>> code.lengths
@@ -145,7 +148,7 @@ def codebook(probs: jax.Array) -> Codebook:
 
 
 def _operands(book: Any) -> tuple[tuple[jax.Array, ...], dict[str, int]]:
-    """The arrays of a code, and its parameters."""
+    """Returns the arrays of a code, and its parameters."""
     if isinstance(book, ExpGolomb):
         return (), {"order": int(book.k)}
     if not isinstance(book, Codebook):
@@ -163,11 +166,11 @@ def _operands(book: Any) -> tuple[tuple[jax.Array, ...], dict[str, int]]:
 
 
 def capacity_for(codebook: Any, n: int) -> int:
-    """The number of words that n symbols fit, whatever they are.
+    """The number of words that always suffices for n symbols.
 
     Args:
         codebook: a `Codebook` with concrete arrays, or an `ExpGolomb`.
-        n: how many symbols.
+        n: number of symbols.
     """
     _operands(codebook)
     longest = 63 - codebook.k if isinstance(codebook, ExpGolomb) else int(np.asarray(codebook.lengths).max(initial=0))
@@ -213,9 +216,9 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
         symbols: uint8, int8, uint16, int16 or int32, of any shape, in reading order.
 
     Returns:
-        The queue with the symbols. Words beyond the capacity are dropped and counted, and set `OVERFLOW`. A symbol
-        without a code word is left out and sets `BAD_SYMBOL`; with a damaged codebook, or one of probabilities that are
-        none, it is `BAD_MODEL`.
+        The queue with the symbols. Words above the capacity are dropped and counted, and set `OVERFLOW`. A
+        symbol without a code word is left out and sets `BAD_SYMBOL`. It sets `BAD_MODEL` if the codebook is
+        damaged or its probabilities were invalid.
     """
     return _write("encode", Queue, queue, codebook, symbols)
 
@@ -224,18 +227,18 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
 def decode(
     reader: Reader, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32
 ) -> tuple[Reader, jax.Array]:
-    """Reads symbols from the front: the inverse of `encode`.
+    """Reads symbols from the front of a string of bits: the inverse of `encode`.
 
     Args:
         reader: one stream.
-        codebook: as the symbols were encoded with.
-        shape: of the symbols; by default one symbol.
-        dtype: of the symbols, one of those that `encode` takes; symbols that do not fit it wrap.
+        codebook: the code that the symbols were encoded with.
+        shape: shape of the symbols; by default one symbol.
+        dtype: dtype of the symbols, one that `encode` takes. Symbols that do not fit it wrap around.
 
     Returns:
-        The reader without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and reads zeros. A
-        codebook that is none sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set `BAD_DATA`; both
-        give symbol 0 and take no bits.
+        The reader without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and gives
+        zeros. An invalid codebook sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set
+        `BAD_DATA`. In both cases the symbol is 0 and no bits are taken.
 
     >>> code = ExpGolomb(2)
     >>> state = reader(encode(queue(capacity=1), code, jnp.array([3, 1, 4, 1, 5])))
@@ -250,10 +253,10 @@ def decode(
 
 @jax.jit
 def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
-    """Puts symbols on a stack, the last one first, so that they pop in reading order.
+    """Puts symbols on a stack, last one first, so that `pop` returns them in reading order.
 
     Args, returns:
-        As `encode`.
+        As for `encode`.
     """
     return _write("push", Stack, stack, codebook, symbols)
 
@@ -263,7 +266,7 @@ def pop(stack: Stack, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = j
     """Takes symbols off a stack: the inverse of `push`.
 
     Args, returns:
-        As `decode`.
+        As for `decode`.
 
     >>> code = codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
     >>> state = push(stack(capacity=2), code, jnp.array([1, 3, 2, 3, 0, 1]))
@@ -277,7 +280,10 @@ def pop(stack: Stack, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = j
 
 
 def codec(codebook: Any, shape: Sequence[int] = (), dtype: Any = jnp.int32) -> Codec:
-    """A code as a codec of a stack: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
+    """A code as a codec of a stack: `push(state, symbols)` and `pop(state)`.
+
+    `shape` and `dtype` are those of `pop`.
+    """
     shape = as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, codebook, symbols),

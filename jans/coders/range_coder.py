@@ -1,13 +1,14 @@
-"""The range coder: a queue, whose symbols are decoded in the order in which they were encoded.
+"""The range coder: a queue, which decodes symbols in the order in which they were encoded.
 
     encode:  scale = floor(range / 2**precision);   lower += scale * start;   range = scale * freq
     decode:  quantile = floor((point - lower) / scale), and then the same
 
-A message is a number; every symbol narrows the interval [lower, lower + range) that it lies in. Words leave as soon as
-the ends of the interval agree on them; where a carry may still change them, they are held back.
+A message is a number. It lies in the interval [lower, lower + range), which every symbol narrows. A word
+leaves the encoder as soon as both ends of the interval agree on it. A word that a carry may still change
+stays pending.
 
-One state is one stream: batches come from `jax.vmap`. (Pasco 1976; Martin 1979; the words are those of constriction's
-`RangeEncoder`.)
+One state is one stream; use `jax.vmap` for batches. (Pasco 1976; Martin 1979; the words are those of
+constriction's `RangeEncoder`.)
 """
 
 import dataclasses
@@ -59,7 +60,7 @@ class _Interval(CoderState):
     range: jax.Array
 
     def width_bits(self, xp: Any) -> Any:
-        """The logarithm of the range, from 32 to 64 bits."""
+        """The base-2 logarithm of the range, from 32 to 64 bits."""
         halves = xp.asarray(self.range).astype(float_of(xp))
         return xp.log2(xp.maximum(halves[..., 0] + halves[..., 1] * 2.0**32, 1))
 
@@ -71,14 +72,14 @@ class _Interval(CoderState):
 @pytree("jans.range_coder.Encoder")
 @dataclasses.dataclass(frozen=True, repr=False)
 class Encoder(_Interval):
-    """What is being encoded: an immutable pytree, one stream.
+    """A message that is being encoded: an immutable pytree, one stream.
 
     Attributes:
         lower, range: uint32 [2], low half first: the interval.
-        words: uint32 [capacity] that are settled; the first `size` are used.
-        size: int32 []. Beyond the capacity it counts words that were dropped.
-        pending_words: int32 [], how many words wait for a carry.
-        pending_first: uint32 [], the first of them; the others are ones in all bits.
+        words: uint32 [capacity], words that no carry can change; the first `size` are in use.
+        size: int32 []. Above the capacity, it counts dropped words too.
+        pending_words: int32 [], the number of words that a carry may still change.
+        pending_first: uint32 [], the first pending word; all bits of the others are ones.
         status: int32 [], sticky bits of `jans.status`.
     """
 
@@ -94,7 +95,7 @@ class Encoder(_Interval):
 
     @property
     def ranks(self) -> Mapping[str, int]:
-        """Axes of the arrays of one stream."""
+        """The number of axes of each array in one stream."""
         return {"lower": 1, "range": 1, "words": 1, "size": 0, "pending_words": 0, "pending_first": 0, "status": 0}
 
     @property
@@ -107,26 +108,26 @@ class Encoder(_Interval):
         return (self.size == 0) & (self.pending_words == 0) & self.is_whole()
 
     def content_of_stream(self, xp: Any) -> Any:
-        """The bits of all symbols that were encoded."""
+        """The bits of all encoded symbols."""
         words = xp.asarray(self.size) + xp.asarray(self.pending_words)
         return 32 * words.astype(float_of(xp)) + 64 - self.width_bits(xp)
 
     def is_sound(self) -> np.ndarray:
-        """Whether an encoder can have the range and the number of pending words."""
+        """Whether the range and the number of pending words are within their ranges."""
         return (np.asarray(self.range)[..., 1] != 0) & (np.asarray(self.pending_words) >= 0)
 
 
 @pytree("jans.range_coder.Decoder")
 @dataclasses.dataclass(frozen=True, repr=False)
 class Decoder(_Interval):
-    """A message, and how far it was decoded: an immutable pytree, one stream.
+    """A message that is being decoded: an immutable pytree, one stream.
 
     Attributes:
-        point: uint32 [2], low half first: the words `index` and `index + 1`, in the other order.
+        point: uint32 [2], low half first: word `index + 1`, then word `index`.
         lower, range: uint32 [2], low half first: the interval.
-        words: uint32 [capacity], the message; the first `size` are used.
+        words: uint32 [capacity], the message; the first `size` are in use.
         size: int32 [].
-        index: int32 [], words before the point.
+        index: int32 [], the number of words before the point.
         status: int32 [], sticky bits of `jans.status`.
     """
 
@@ -142,18 +143,18 @@ class Decoder(_Interval):
 
     @property
     def ranks(self) -> Mapping[str, int]:
-        """Axes of the arrays of one stream."""
+        """The number of axes of each array in one stream."""
         return {"point": 1, "lower": 1, "range": 1, "words": 1, "size": 0, "index": 0, "status": 0}
 
     def is_empty_stream(self) -> jax.Array:
-        """Whether the message may have ended: false where there are certainly more symbols."""
+        """Whether the message may have ended. False means that there are certainly more symbols."""
         low, high = (self.point[..., k] - self.lower[..., k] for k in (0, 1))
         high = high - (self.point[..., 0] < self.lower[..., 0])
         near = (high < 2) & ~((high == 1) & (low == jnp.uint32(2**32 - 1)))
         return (self.index + 2 >= self.size) & (self.is_whole() | near)
 
     def content_of_stream(self, xp: Any) -> Any:
-        """The bits of the symbols that are left, and of the end of the message."""
+        """The bits of the symbols that are left, plus those of the end of the message."""
         words = xp.asarray(self.size) - xp.asarray(self.index)
         return xp.maximum(32 * words.astype(float_of(xp)) - 64 + self.width_bits(xp), 0)
 
@@ -173,10 +174,10 @@ class Decoder(_Interval):
 @pytree("jans.range_coder.Position")
 @dataclasses.dataclass(frozen=True)
 class Position:
-    """A place between two symbols of a message.
+    """A position between two symbols of a message.
 
     Attributes:
-        index: int32 [], words before it.
+        index: int32 [], the number of words before it.
         lower, range: uint32 [2], low half first: the interval.
     """
 
@@ -193,7 +194,8 @@ def encoder(capacity: int) -> Encoder:
     """An empty encoder.
 
     Args:
-        capacity: words of the message, static: n symbols of b bits need about n * b / 32 of them, and two more.
+        capacity: number of words of the message, static. n symbols of b bits need about n * b / 32 words,
+            plus two.
 
     >>> from jans import models
     >>> state = encode(encoder(8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
@@ -214,29 +216,29 @@ def encoder(capacity: int) -> Encoder:
 
 
 def capacity_for(model: Any, n: int) -> int:
-    """The number of words that n symbols of a model fit, whatever they are.
+    """The number of words that always suffices for n symbols of a model.
 
     Args:
-        model: of the symbols; its `precision` counts, and for models in parts its `max_bits`.
-        n: how many symbols.
+        model: the model of the symbols; its `precision` counts, and the `max_bits` of a composite.
+        n: number of symbols.
     """
-    # A range is divided into whole numbers, which costs less than one bit a symbol.
+    # The scale is rounded down to an integer, which costs less than one bit per symbol.
     return -(-n * (model.max_bits + 1) // 32) + 2
 
 
 @jax.jit
 def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
-    """Puts symbols at the end of a message, the first one first.
+    """Puts symbols at the end of a message, first one first.
 
     Args:
         encoder: one stream.
-        model: a model whose shape broadcasts to that of the symbols, of any precision. Scales are whole
-            numbers, which costs about 1e-4 bits a symbol with 24 bits of precision, and 0.02 with 32.
-        symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
+        model: a model whose shape broadcasts to that of the symbols, of any precision. The scale is an
+            integer, which costs about 1e-4 bits per symbol at 24 bits of precision, and 0.02 bits at 32.
+        symbols: uint8, int8, uint16, int16 or int32, of any shape; coded in row-major order.
 
     Returns:
-        The encoder. Words without room set `OVERFLOW` and are counted; a symbol without an interval is left out and
-        sets `BAD_SYMBOL` or `BAD_MODEL`.
+        The encoder. Words above the capacity are counted and set `OVERFLOW`. A symbol without an interval is
+        left out and sets `BAD_SYMBOL` or `BAD_MODEL`.
     """
     _check(encoder, Encoder)
     symbols = check_symbols(symbols).astype(jnp.int32)
@@ -260,16 +262,19 @@ def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
 def finish(encoder: Encoder) -> Decoder:
     """The message, ready to be decoded.
 
-    The encoder is a value: it may go on afterwards. `to_words` gives the words of a message.
+    The encoder is a value, so you may continue to encode with it afterwards. `to_words` returns the words of
+    a message.
 
     Returns:
-        The decoder at the start. Words without room set `OVERFLOW`, and the size then says how many are needed.
+        The decoder at the start of the message. Words above the capacity set `OVERFLOW`; the size then says
+        how many words are needed.
     """
     _check(encoder, Encoder)
     capacity = encoder.words.shape[0]
     (low, high), pending = encoder.lower, encoder.pending_words
     untouched = (encoder.range == jnp.uint32(2**32 - 1)).all()
-    # The number of the interval that ends with zeros, and the upper word of the end of the interval.
+    # Of the numbers in the interval, take one that ends with zeros. `end` is the upper word of the end of the
+    # interval.
     point = high + (low != 0)
     end = high + encoder.range[1] + (low + encoder.range[0] < low)
     carry = point < high
@@ -293,7 +298,7 @@ def _start(words: jax.Array, size: jax.Array) -> Decoder:
 
 
 def _point(decoder: Decoder, index: jax.Array) -> jax.Array:
-    """The two words from an index on, zeros where the message has ended."""
+    """The two words from an index on; zeros after the end of the message."""
     capacity = decoder.words.shape[0]
     at = index + jnp.array([1, 0])
     there = (at >= 0) & (at < jnp.minimum(decoder.size, capacity))
@@ -306,8 +311,8 @@ def decoder(words: Any, size: Any = None) -> Decoder:
     """A decoder at the start of a message.
 
     Args:
-        words: uint32 [n], the first word first: what `to_words` or constriction's `get_compressed` gave.
-        size: int32 [], how many of them are the message; by default all. Another number than there can be sets
+        words: uint32 [n], first word first, as returned by `to_words` or constriction's `get_compressed`.
+        size: int32 [], the number of words in the message; by default all. A size below 0 or above n sets
             `BAD_STATE`.
     """
     array = check_words(words)
@@ -318,18 +323,18 @@ def decoder(words: Any, size: Any = None) -> Decoder:
 def decode(
     decoder: Decoder, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
 ) -> tuple[Decoder, jax.Array]:
-    """Takes symbols from the start of what is left of a message.
+    """Takes symbols from the front of the undecoded part of a message: the inverse of `encode`.
 
     Args:
         decoder: one stream.
         model: the model that the symbols were encoded with.
-        shape: of the symbols, which the model's broadcasts to; by default the model's.
-        dtype: of the symbols, one of those that `encode` takes; symbols that do not fit it wrap.
+        shape: shape of the symbols, to which the model's shape must broadcast; by default the model's shape.
+        dtype: dtype of the symbols, one that `encode` takes. Symbols that do not fit it wrap around.
 
     Returns:
-        The decoder after the symbols, and the symbols. Words that no encoder with these models can have written set
-        `BAD_DATA`, where that shows; more symbols than the message has words for set `UNDERFLOW`, and a model that is
-        no distribution sets `BAD_MODEL` and gives symbol 0.
+        The decoder after the symbols, and the symbols. Words that no encoder with these models can have
+        written set `BAD_DATA`, if the decoder can tell. Decoding more symbols than the message has words for
+        sets `UNDERFLOW`. An invalid model sets `BAD_MODEL` and gives symbol 0.
     """
     _check(decoder, Decoder)
     shape = as_shape(model.shape if shape is None else shape)
@@ -351,7 +356,7 @@ def decode(
 def _decode_by_steps(
     decoder: Decoder, model: Any, shape: tuple[int, ...], dtype: np.dtype
 ) -> tuple[Decoder, jax.Array]:
-    """Decodes with a model that only JAX knows, symbol by symbol."""
+    """Decodes with a model that has no kernel, symbol by symbol."""
     moved = lambda point, lower, range_, index, status: Decoder(
         point, lower, range_, decoder.words, decoder.size, index, status
     )
@@ -368,7 +373,7 @@ def _decode_by_steps(
 
 
 def position(state: Encoder | Decoder) -> Position:
-    """Where a message stands between two symbols, for `seek`."""
+    """The current position between two symbols of a message, for `seek`."""
     if isinstance(state, Decoder):
         return Position(state.index, state.lower, state.range)
     _check(state, Encoder)
@@ -376,7 +381,7 @@ def position(state: Encoder | Decoder) -> Position:
 
 
 def _check_position(position: Any) -> Position:
-    """A position whose numbers may come from a file."""
+    """Checks a position, whose numbers may come from a file; returns it with the dtypes of a decoder."""
     if not isinstance(position, Position):
         raise TypeError(f"position must be a jans.range_coder.Position, got {type_name(position)}.")
     index, *halves = (jnp.asarray(a) for a in (position.index, position.lower, position.range))
@@ -391,15 +396,15 @@ def _check_position(position: Any) -> Position:
 
 
 def seek(decoder: Decoder, position: Position) -> Decoder:
-    """The decoder at another position of its message.
+    """Moves a decoder to another position of its message.
 
     Args:
-        decoder: one stream, anywhere in the message.
-        position: what `position` gave while the message was encoded, or decoded.
+        decoder: one stream, at any position of the message.
+        position: what `position` returned while the message was encoded or decoded.
 
     Returns:
-        The decoder there. A position outside of the message sets `BAD_STATE`. What the status says stays: go back from
-        a decoder that read past the end, and it still did.
+        The decoder at that position. A position outside of the message sets `BAD_STATE`. The status keeps its
+        bits: a decoder that read past the end still says so after it moves back.
     """
     _check(decoder, Decoder)
     return _seek(decoder, _check_position(position))
@@ -419,13 +424,13 @@ def _seek(decoder: Decoder, position: Position) -> Decoder:
 
 
 def to_words(state: Encoder | Decoder) -> np.ndarray:
-    """The words of a message, uint32 [n]: those of constriction's `RangeEncoder.get_compressed`.
+    """The words of a message, uint32 [n], equal to those of constriction's `RangeEncoder.get_compressed`.
 
     Args:
-        state: an encoder, whose message is finished for it, or a decoder, at any position.
+        state: an encoder (its message is finished first), or a decoder at any position.
 
     Raises:
-        CodingError: when the status is not clean.
+        CodingError: if the status is not clean.
     """
     message = finish(state) if isinstance(state, Encoder) else state
     _check(message, Decoder)

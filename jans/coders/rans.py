@@ -1,11 +1,11 @@
-"""The stack coder (rANS): a number that symbols are pushed on and popped off, kept in a few heads over a tail of words.
+"""The stack coder (rANS). A number holds all symbols; it is kept as a few heads above a tail of words.
 
     push:  x' = floor(x / freq) * 2**precision + start + x mod freq
     pop:   x  = freq * floor(x' / 2**precision) + (x' mod 2**precision) - start
 
-Symbol i of an array belongs to head (lane) i % lanes. Arrays are pushed from the last symbol to the first and popped
-from the first to the last; every head renormalises at once, so all lanes share one tail. One state is one stream:
-batches come from `jax.vmap`. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
+Symbol i of an array belongs to head (lane) i % lanes. `push` starts at the last symbol, and `pop` at the
+first. Every head renormalises at once, so all lanes share one tail. One state is one stream; use `jax.vmap`
+for batches. (Duda 2013, arXiv:1311.2540; Giesen 2014, arXiv:1402.3392.)
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ def _coder(state: State, precision: int) -> dict[str, int]:
 
 
 def _attributes(state: State, kernel: Any) -> dict[str, int]:
-    """What the kernel of a model has to know beside the model's arrays."""
+    """The attributes that a kernel needs besides the arrays of its model."""
     limit = find_variant(state.variant).max_precision
     if kernel.attributes.get("digit", 0) > limit:
         raise ValueError(
@@ -72,11 +72,12 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     Args:
         state: the coder, one stream.
         model: a model whose shape broadcasts to that of the symbols.
-        symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
+        symbols: uint8, int8, uint16, int16 or int32, of any shape; coded in row-major order.
 
     Returns:
-        The coder with the symbols on it. A full tail sets `OVERFLOW` and goes on counting; a symbol without an interval
-        is left out and sets `BAD_SYMBOL` or `BAD_MODEL`. `jans.check` turns the status into an error.
+        The coder with the symbols on it. If the tail is full, `push` sets `OVERFLOW` and keeps counting
+        words. A symbol without an interval is left out and sets `BAD_SYMBOL` or `BAD_MODEL`. `jans.check`
+        turns the status into an error.
 
     >>> from jans import models
     >>> state = push(init(capacity=8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
@@ -112,13 +113,13 @@ def pop(
     Args:
         state: the coder, one stream.
         model: the model that the symbols were pushed with.
-        shape: shape of the symbols, which the model's broadcasts to; by default the model's.
-        dtype: of the symbols, one of those that `push` takes; symbols that do not fit it wrap.
+        shape: shape of the symbols, to which the model's shape must broadcast; by default the model's shape.
+        dtype: dtype of the symbols, one that `push` takes. Symbols that do not fit it wrap around.
 
     Returns:
-        The coder without the symbols, and the symbols. An empty tail sets `UNDERFLOW` and reads zeros (a single rans64
-        head is a number that ends at zero, as constriction's: popping nothing from it leaves it there); a model that is
-        no distribution sets `BAD_MODEL` and gives symbol 0.
+        The coder without the symbols, and the symbols. Reading from an empty tail sets `UNDERFLOW` and gives
+        zeros. The exception is `rans64` with one lane: like constriction's coder it stays empty and does not
+        report underflow. An invalid model sets `BAD_MODEL` and gives symbol 0.
     """
     shape = as_shape(model.shape if shape is None else shape)
     arrays = check_stream(state)
@@ -141,7 +142,7 @@ def pop(
 
 
 def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[State, jax.Array]:
-    """Pops with a model that only JAX knows, as many symbols at a time as there are lanes."""
+    """Pops with a model that has no kernel, as many symbols at a time as there are lanes."""
 
     def step(state, model, count):
         quantiles = peek(state, model.precision, count)
@@ -155,9 +156,15 @@ def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[Sta
 
 @functools.partial(jax.jit, static_argnames=("precision", "n"))
 def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
-    """The quantiles of the next symbols: uint32 [n] in [0, 2**precision), for the first n lanes (by default all).
+    """The quantiles of the next symbols, uint32 [n] in [0, 2**precision).
 
-    The symbol on top of a lane is the one whose interval contains its quantile; `advance` then takes it off.
+    The next symbol of a lane is the one whose interval contains the lane's quantile; `advance` then takes it
+    off.
+
+    Args:
+        state: the coder, one stream.
+        precision: bits of the quantiles.
+        n: number of lanes, from the first one on; by default all.
     """
     head, *_ = check_stream(state)
     coder = _coder(state, precision)
@@ -170,12 +177,13 @@ def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnames=("precision",))
 def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> State:
-    """Takes symbols off the coder whose intervals are known from their quantiles.
+    """Takes symbols with known intervals off the coder, after `peek`.
 
     Args:
         state: the coder, one stream.
-        start, freq: uint32 [n], n at most the number of lanes: intervals that contain `peek(state, precision, n)`. One
-            that does not sets `BAD_MODEL` and is left out.
+        start, freq: uint32 [n], with n at most the number of lanes: the intervals that contain
+            `peek(state, precision, n)`. An interval that does not contain its quantile sets `BAD_MODEL`, and
+            its symbol stays on the coder.
         precision: bits of the intervals.
     """
     arrays = check_stream(state)
@@ -191,7 +199,7 @@ def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> 
 
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
-    """A model as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
+    """A model as a codec: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
     shape = None if shape is None else as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, model, symbols),

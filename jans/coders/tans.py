@@ -1,15 +1,15 @@
-"""Table ANS: a stack coder whose step is a walk through a table, with no arithmetic but shifts.
+"""Table ANS: a stack coder that looks up each step in a table, and needs only shifts besides.
 
-    push:  the lowest bits of a head go to a stack of bits; what is left of it chooses the next head
-    pop:   a head stands for a symbol and for the upper bits of the head before it; the others come from the stack
+    push:  the lowest bits of a head go to a stack of bits; the other bits choose the next head
+    pop:   a head stands for a symbol and for the upper bits of the previous head; the other bits come from the stack
 
-Frequencies of `precision` bits, 1 to 15, become tables once; then a symbol costs two look-ups. Symbol i of an array
-belongs to head (lane) i % lanes; all lanes share one stack of bits. One state is one stream: batches come from
-`jax.vmap`. (Duda 2013, arXiv:1311.2540; the order of the states is that of Collet's FiniteStateEntropy, the bits are
-those of torch_ans.)
+`tables` turns frequencies of `precision` bits (1 to 15) into tables once; then a symbol costs two look-ups.
+Symbol i of an array belongs to head (lane) i % lanes, and all lanes share one stack of bits. One state is one
+stream; use `jax.vmap` for batches. (Duda 2013, arXiv:1311.2540; the order of the states is that of Collet's
+FiniteStateEntropy, the bits are those of torch_ans.)
 
-Bypass coding takes any int32: a value outside of its row's alphabet becomes the last symbol of the alphabet, which
-stands for an escape, and digits.
+Bypass coding takes any int32. A value outside of its row's alphabet is coded as the escape symbol, which is
+the last symbol of the row, and digits.
 """
 
 import dataclasses
@@ -69,18 +69,22 @@ MAX_SYMBOLS = 2**16
 @pytree("jans.tans.Tables", static=("precision", "bypass_precision"))
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """K tables of n symbols and L = 2**precision states, for push and pop: an immutable pytree, made by `tables`.
+    """K tables of n symbols and L = 2**precision states, for push and pop: an immutable pytree,
+    made by `tables`.
 
     Attributes:
-        codes: uint32 [K, n, 2], for every symbol two numbers: added to a head, the first gives the bits that leave it
-            (above bit 16), and the second, added to what is left, a place in `states`. The top bit marks symbols that
-            have no states; with the next one, it marks the escape symbol.
-        states: uint16 [K, L], the heads after a push, less L.
-        decoder: uint32 [K, L], for every head (less L) the symbol in the lower half, and the number that is left of
-            the head before it in the upper one. With the escape symbol, that number alone is in the lower half.
-        escape: int32 [K], the place of the escape symbol, or n without bypass coding; -1 for an invalid row.
-        offset: int32 [K], the value of the first symbol; of length 0 where it is 0 for all.
-        index: int32, of a shape that broadcasts to that of the symbols: which table codes each, 0 ... K - 1.
+        codes: uint32 [K, n, 2], two numbers for every symbol. The first one, added to a head, gives the
+            number of bits that leave the head (above bit 16). The second one, added to the remaining bits of
+            the head, gives an index into `states`. The top bit marks symbols without states; together with
+            the next bit it marks the escape symbol.
+        states: uint16 [K, L], the heads after a push, minus L.
+        decoder: uint32 [K, L], for every head (minus L). The lower half is the symbol, and the upper half is
+            the remaining number of the previous head. For the escape symbol, the lower half is that number
+            alone.
+        escape: int32 [K], the index of the escape symbol, or n without bypass coding; -1 for an invalid row.
+        offset: int32 [K], the value of the first symbol; length 0 if all offsets are 0.
+        index: int32, of a shape that broadcasts to that of the symbols: the table for each symbol, 0 ... K -
+            1.
         precision: bits of the frequencies, static.
         bypass_precision: bits of a digit, or None without bypass coding; static.
     """
@@ -96,14 +100,15 @@ class Tables:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the symbols; () where all of them share a table."""
+        """Shape of the symbols; () if all symbols share a table."""
         return self.index.shape
 
     def at(self, index: Any) -> "Tables":
-        """These tables for symbols of other rows.
+        """These tables, with other rows for the symbols.
 
         Args:
-            index: integers of a shape that broadcasts to that of the symbols. In bypass coding -1 leaves a symbol out.
+            index: integers of a shape that broadcasts to that of the symbols. In bypass coding -1 skips a
+                symbol.
         """
         return dataclasses.replace(self, index=_check_index(index))
 
@@ -111,15 +116,15 @@ class Tables:
 @pytree("jans.tans.State", static=("precision",))
 @dataclasses.dataclass(frozen=True, repr=False)
 class State(CoderState):
-    """A coder: an immutable pytree, one stream.
+    """The state of a coder: an immutable pytree, one stream.
 
     Attributes:
         head: uint32 [lanes], each from 2**precision to 2**(precision + 1) - 1.
-        partial_word: uint32 [], the bits that fill no word, below a leading one.
-        words: uint32 [capacity], the first bit lowest; the first `size` are in use, the others unspecified.
-        size: int32 []. Beyond the capacity it counts words that were dropped.
+        partial_word: uint32 [], the bits that do not fill a word yet, below a leading one.
+        words: uint32 [capacity], first bit lowest; the first `size` are in use, the others are unspecified.
+        size: int32 []. Above the capacity, it counts dropped words too.
         status: int32 [], sticky bits of `jans.status`.
-        precision: that of the tables, static.
+        precision: bits of the frequencies of the tables, static.
     """
 
     head: jax.Array
@@ -133,25 +138,25 @@ class State(CoderState):
 
     @property
     def ranks(self) -> Mapping[str, int]:
-        """Axes of the arrays of one stream."""
+        """The number of axes of each array in one stream."""
         return {"head": 1, "partial_word": 0, "words": 1, "size": 0, "status": 0}
 
     @property
     def lanes(self) -> int:
-        """Number of interleaved heads."""
+        """The number of interleaved heads."""
         return self.head.shape[-1]
 
     def is_empty_stream(self) -> jax.Array:
-        """Whether it holds what `init` gives."""
+        """Whether the stream equals a new coder from `init`."""
         return (self.size == 0) & (self.partial_word == 1) & (self.head == 2**self.precision).all(axis=-1)
 
     def content_of_stream(self, xp: Any) -> Any:
-        """The bits, and the logarithm of every head."""
+        """The bits of words and partial word, plus the base-2 logarithm of every head."""
         bits = 32 * xp.asarray(self.size).astype(float_of(xp)) + bits_below_one(self.partial_word, xp)
         return bits + log2_heads(self.head, 1, xp)
 
     def is_sound(self) -> np.ndarray:
-        """Whether a coder can have the heads and the partial word."""
+        """Whether the heads and the partial word are within their ranges."""
         heads = np.asarray(self.head) >> np.uint32(self.precision) == 1
         return heads.all(axis=-1) & (np.asarray(self.partial_word) != 0)
 
@@ -191,23 +196,26 @@ def _check_index(index: Any) -> jax.Array:
 def tables(
     cdf: Any, precision: int | None = None, sizes: Any = None, offset: Any = None, bypass_precision: int | None = None
 ) -> Tables:
-    """The tables of rows of cumulative frequencies: place i of row k is the symbol offset[k] + i.
+    """Makes the tables of rows of cumulative frequencies.
+
+    Entry i of row k stands for the symbol offset[k] + i.
 
     Args:
-        cdf: integers [K, n + 1], or [n + 1] for one table, n at most 2**16; each row rises from 0 to 2**precision, as
-            those of `jans.quantize` do. Equal neighbours are symbols of probability zero. Or a `jans.models.Table`,
-            with its precision and its index.
-        precision: bits of the frequencies, 1 to 15; static. Only for an array.
-        sizes: int32 [K], or one for all, each from 0 to n - 1: how many places of a row have symbols of their own; the
-            escape symbol follows them. By default n - 1. For bypass coding alone.
-        offset: int32 [K], or one for all: the symbol in the first place of a row; by default 0.
-        bypass_precision: bits of a digit, 1 to 16; static. Any int32 can be pushed then: one that has no place of its
-            own in its row is coded as the escape symbol and digits. None is no bypass coding.
+        cdf: integers [K, n + 1], or [n + 1] for one table, with n at most 2**16. Each row rises from 0 to
+            2**precision, like the rows of `jans.quantize`; equal neighbours mean symbols of probability zero.
+            Or a `jans.models.Table`, which brings its precision and its index.
+        precision: bits of the frequencies, 1 to 15; static. Pass it only together with an array.
+        sizes: int32 [K], or one for all rows, each from 0 to n - 1. The first `sizes` entries of a row are
+            its alphabet, and the escape symbol follows them. By default n - 1. Only for bypass coding.
+        offset: int32 [K], or one for all rows: the symbol of the first entry of a row; by default 0.
+        bypass_precision: bits of a digit, 1 to 16; static. With bypass coding you can push any int32: a value
+            outside of its row's alphabet is coded as the escape symbol and digits. None disables bypass
+            coding.
 
     Returns:
-        The tables, for symbols of row 0 or of the index of a `jans.models.Table`; `Tables.at` chooses other rows. A row
-        that does not rise from 0 to 2**precision, or has a size outside of 0 ... n - 1, gives one that sets `BAD_MODEL`
-        when it is used.
+        The tables, for symbols of row 0, or of the index of a `jans.models.Table`; `Tables.at` chooses other
+        rows. A row is invalid if it does not rise from 0 to 2**precision, or if its size is outside of 0 ...
+        n - 1. An invalid row sets `BAD_MODEL` when it is used.
 
     >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4)
     >>> state = push(init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
@@ -255,9 +263,10 @@ def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
     """An empty coder.
 
     Args:
-        capacity: words of 32 bits that there is room for; static. n symbols of b bits need about n * b / 32 of them.
-        lanes: interleaved heads; static. 8 and 32 are fast.
-        precision: that of the tables; static.
+        capacity: number of 32-bit words that there is room for; static. n symbols of b bits need about n * b
+            / 32.
+        lanes: number of interleaved heads; static. 8 and 32 are fast.
+        precision: precision of the tables in bits; static.
 
     >>> init(capacity=2, precision=4)
     jans.tans.State(precision=4, words=0 of 2, status=0)
@@ -275,11 +284,11 @@ def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
 
 
 def capacity_for(tables: Tables, n: int) -> int:
-    """The number of words that n symbols fit, whatever they are.
+    """The number of words that always suffices for n symbols.
 
     Args:
-        tables: of the symbols.
-        n: how many symbols.
+        tables: the tables of the symbols.
+        n: number of symbols.
     """
     b, bits = tables.bypass_precision, tables.precision
     if b is not None:
@@ -289,7 +298,8 @@ def capacity_for(tables: Tables, n: int) -> int:
 
 
 def _check_call(state: Any, tables: Any, shape: Sequence[int]) -> jax.Array:
-    """One row index for all symbols, or one for each; raises where arguments do not fit each other."""
+    """Returns one row index for all symbols, or one for each;
+    raises if the arguments do not fit each other."""
     check_one_stream(state, State)
     if not isinstance(tables, Tables):
         raise TypeError(
@@ -321,14 +331,16 @@ def push(state: State, tables: Tables, symbols: jax.Array) -> State:
 
     Args:
         state: the coder, one stream.
-        tables: of the state's precision; their index has a shape that broadcasts to that of the symbols.
-        symbols: uint8, int8, uint16, int16 or int32, of any shape; taken in row-major order.
+        tables: tables of the state's precision. The shape of their index must broadcast to that of the
+            symbols.
+        symbols: uint8, int8, uint16, int16 or int32, of any shape; coded in row-major order.
 
     Returns:
-        The coder with the symbols on it. Words beyond the capacity are dropped and counted, and set `OVERFLOW`. A
-        symbol outside of its table, or of probability zero, is left out and sets `BAD_SYMBOL`, as in bypass coding a
-        symbol does whose row gives the escape symbol none; an index outside, or a row that was no distribution,
-        `BAD_MODEL`; a head that is out of its range is replaced and sets `BAD_STATE`.
+        The coder with the symbols on it. Words above the capacity are dropped and counted, and set
+        `OVERFLOW`. A symbol outside of its table, or of probability zero, is left out and sets `BAD_SYMBOL`.
+        In bypass coding the same happens to a symbol that needs the escape symbol if its row gives the escape
+        symbol probability zero. An index out of range or an invalid row sets `BAD_MODEL`. A head out of its
+        range is replaced and sets `BAD_STATE`.
     """
     symbols = check_symbols(symbols)
     rows = _check_call(state, tables, symbols.shape)
@@ -347,15 +359,17 @@ def pop(
 
     Args:
         state: the coder, one stream.
-        tables: those that the symbols were pushed with.
-        shape: of the symbols, which that of the index broadcasts to; by default that of the index.
-        dtype: of the symbols, one of those that `push` takes; symbols that do not fit it wrap.
+        tables: the tables that the symbols were pushed with.
+        shape: shape of the symbols, to which the shape of the index must broadcast; by default the shape of
+            the index.
+        dtype: dtype of the symbols, one that `push` takes. Symbols that do not fit it wrap around.
 
     Returns:
-        The coder without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and reads zeros. An index
-        outside, or a row that was no distribution, sets `BAD_MODEL`, gives symbol 0 and takes no bits; -1 in bypass
-        coding does the same and sets nothing. What no push of an int32 can have written, digits of bypass coding or a
-        place behind the escape symbol among them, sets `BAD_DATA` and gives symbol 0.
+        The coder without the symbols, and the symbols. Reading past the end sets `UNDERFLOW` and gives zeros.
+        An index out of range or an invalid row sets `BAD_MODEL`, gives symbol 0 and takes no bits. In bypass
+        coding an index of -1 gives symbol 0, takes no bits and sets nothing. Bits that no push of an int32
+        can have written set `BAD_DATA` and give symbol 0; among them are some digits of bypass coding, and
+        entries after the escape symbol.
     """
     dtype = check_dtype(dtype)
     shape = as_shape(tables.shape if shape is None and isinstance(tables, Tables) else shape or ())
@@ -370,7 +384,7 @@ def pop(
 
 
 def codec(tables: Tables, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
-    """Tables as a codec: `push(state, symbols)` and `pop(state)`; shape and dtype as for `pop`."""
+    """Tables as a codec: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
     shape = None if shape is None else as_shape(shape)
     return Codec(
         push=lambda state, symbols: push(state, tables, symbols),
@@ -387,15 +401,17 @@ def _check_word_bits(word_bits: int) -> None:
 
 
 def to_string(state: State, word_bits: int = 16) -> bytes:
-    """The content of one stream as torch_ans writes it: heads, the bits that fill no word and their number, 4 bytes
-    each, then the words. Numbers are little-endian.
+    """The content of one stream as torch_ans writes it.
+
+    First come the heads, the leftover bits that fill no word, and the number of these bits, 4 bytes each.
+    Then come the words. All numbers are little-endian.
 
     Args:
         state: one stream, with concrete arrays.
         word_bits: 16 for the layout of `tans32`, 8 for that of `tans16` and `tans8`.
 
     Raises:
-        CodingError: when the status is not clean.
+        CodingError: if the status is not clean.
 
     >>> to_string(init(capacity=0, precision=4)).hex(" ", 4)
     '10000000 00000000 00000000'
@@ -403,9 +419,9 @@ def to_string(state: State, word_bits: int = 16) -> bytes:
     _check_word_bits(word_bits)
     check_one_stream(state, State)
     check(state)
-    rest = int(state.partial_word)
-    count = rest.bit_length() - 1
-    bits = [*np.asarray(state.words)[: int(state.size)].tolist(), rest - (1 << count)]
+    partial_word = int(state.partial_word)
+    count = partial_word.bit_length() - 1
+    bits = [*np.asarray(state.words)[: int(state.size)].tolist(), partial_word - (1 << count)]
     data = np.array(bits, "<u4").tobytes()
     total = 32 * int(state.size) + count
     whole = total // word_bits * word_bits // 8
@@ -418,12 +434,13 @@ def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16
     """A coder from bytes: the inverse of `to_string`.
 
     Args:
-        data: the bytes of one stream, without a length before them.
-        precision, lanes, word_bits: as they were written.
-        capacity: words of 32 bits; by default as many as there are.
+        data: the bytes of one stream, without a length in front.
+        precision, lanes, word_bits: the same as when the bytes were written.
+        capacity: number of 32-bit words that there is room for; by default just enough.
 
     Raises:
-        CodingError: when the bytes cannot come from such a coder.
+        CodingError: if such a coder cannot have written the bytes.
+        ValueError: if the words do not fit the capacity.
     """
     _check_word_bits(word_bits)
     precision = _check_precision(precision)
@@ -450,9 +467,14 @@ def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16
     words = np.zeros(capacity, np.uint32)
     whole = (bits | 1 << total).to_bytes(4 * size + 4, "little")
     words[:size] = np.frombuffer(whole, "<u4", size)
-    rest = int.from_bytes(whole[4 * size :], "little")
+    partial_word = int.from_bytes(whole[4 * size :], "little")
     return State(
-        jnp.array(heads, jnp.uint32), jnp.uint32(rest), jnp.asarray(words), jnp.int32(size), jnp.int32(0), precision
+        jnp.array(heads, jnp.uint32),
+        jnp.uint32(partial_word),
+        jnp.asarray(words),
+        jnp.int32(size),
+        jnp.int32(0),
+        precision,
     )
 
 

@@ -1,1 +1,1 @@
-"""The interfaces of other libraries over the coders of this one."""
+"""The interfaces of other libraries, on the coders of this library."""

@@ -1,4 +1,4 @@
-"""Batches of streams that are pushed and popped many symbols at a time, by few compiled programs."""
+"""Pushes and pops batches of streams, many symbols at a time, with few compiled programs."""
 
 import dataclasses
 import functools
@@ -19,28 +19,32 @@ from jans.models.bypass import LEFT_OUT
 from jans.status import check
 
 _STEPS = 8
-"""Lengths that have programs of their own between a power of two and the next."""
+"""The number of lengths between one power of two and the next that have their own compiled program."""
 
 Item = tuple[Any, np.ndarray, np.ndarray]
-"""A model, symbols and indexes [streams, n]; an index of -1 leaves a place out."""
+"""A model, symbols and indexes [streams, n]; an index of -1 skips a symbol."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Rans:
-    """`jans.rans` with `models.Bypass`: what a batch of streams needs of a coder."""
+    """`jans.rans` with `models.Bypass`: the functions that a batch of streams needs of a coder."""
 
     variant: str
     lanes: int
     alias: bool = False
-    """Whether quantiles are in the order of alias tables, which have as many buckets as torch_ans's."""
+    """Whether quantiles are in the order of alias tables,
+    which have as many buckets as torch_ans's tables."""
 
     @property
     def word_bits(self) -> int:
-        """Bits of a word."""
+        """The number of bits of a word."""
         return find_variant(self.variant).word_bits
 
     def model(self, rows: Rows, often: bool) -> Bypass:
-        """The rows as `push` and `pop` take them; `often` when they serve for more than one message."""
+        """A model of the rows for `push` and `pop`.
+
+        If `often` is true, the model serves for more than one message.
+        """
         model = (rows.trimmed() if self.alias else rows).bypass()
         if often:
             model.table = model.table.prepare("alias" if self.alias else "auto")
@@ -51,16 +55,17 @@ class Rans:
         return rans.init(capacity, self.lanes, self.variant)
 
     def push(self, state: rans.State, model: Any, symbols: jax.Array, indexes: jax.Array) -> rans.State:
-        """Symbols on one stream."""
+        """Pushes symbols on one stream."""
         return rans.push(state, self._at(model, indexes), symbols)
 
     def pop(self, state: rans.State, model: Any, indexes: jax.Array) -> tuple[rans.State, jax.Array]:
-        """Symbols off one stream."""
+        """Pops symbols off one stream."""
         return rans.pop(state, self._at(model, indexes))
 
     def _at(self, model: Bypass, indexes: jax.Array) -> Bypass:
         model = model.at(indexes)
-        if self.alias and model.table.alias is None:  # made here, of what a push and a pop need only one part is
+        # Inside jit, XLA makes only the part of the tables that a push or a pop needs.
+        if self.alias and model.table.alias is None:
             model.table = model.table.prepare("alias")
         return model
 
@@ -69,16 +74,16 @@ class Rans:
         return byte_strings.to_strings(states)
 
     def from_strings(self, strings: Sequence[bytes]) -> rans.State:
-        """The inverse of `to_strings`, with room in powers of two."""
+        """The inverse of `to_strings`; capacities are powers of two."""
         longest = max(map(len, strings), default=0)
         return byte_strings.from_strings(strings, _power(8 * longest // self.word_bits), self.lanes, self.variant)
 
 
 def encode(coder: Any, items: Sequence[Item]) -> list[bytes]:
-    """Strings from which the items can be decoded, the first one first.
+    """Encodes items as one string for each stream; the first item is decoded first.
 
     Raises:
-        CodingError: when a symbol has no place in its row.
+        CodingError: if a symbol has no code in its row.
     """
     bits = sum(model.precision * symbols.shape[1] for model, symbols, _ in items)
     capacity = bits // coder.word_bits + SPARE_WORDS
@@ -89,10 +94,11 @@ def encode(coder: Any, items: Sequence[Item]) -> list[bytes]:
 
 
 def decode(coder: Any, states: Any, model: Any, indexes: np.ndarray) -> tuple[Any, np.ndarray]:
-    """The next symbols of all streams, int32 [streams, n], and the streams without them.
+    """Decodes the next symbols of all streams; returns the streams without them, and the symbols,
+    int32 [streams, n].
 
     Raises:
-        CodingError: when the streams cannot hold them.
+        CodingError: if the streams cannot hold these symbols.
     """
     padded = _padded(coder, indexes)
     with on_host():
@@ -125,7 +131,10 @@ def _pop(coder: Any, states: Any, model: Any, indexes: jax.Array) -> tuple[Any, 
 
 
 def _padded(coder: Any, values: np.ndarray, filling: int = LEFT_OUT) -> np.ndarray:
-    """Values behind whole rounds of places that are left out, so that few lengths occur; lanes stay as they are."""
+    """Values after a padding of skipped symbols, so that few lengths occur.
+
+    The padding is a multiple of the number of lanes, so every value keeps its lane.
+    """
     streams, n = values.shape
     rounds = n // coder.lanes
     step = max(_power(rounds // _STEPS + 1) // 2, 1)
@@ -139,5 +148,5 @@ def _padded(coder: Any, values: np.ndarray, filling: int = LEFT_OUT) -> np.ndarr
 
 
 def _power(n: int) -> int:
-    """The power of two from n on."""
+    """The smallest power of two that is at least n."""
     return 1 << max(n - 1, 0).bit_length()

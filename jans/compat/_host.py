@@ -1,4 +1,5 @@
-"""Where the coders of other libraries' interfaces run: objects that change in place live on the host."""
+"""Runs the coders of other libraries' interfaces on the host,
+where their objects are that change in place."""
 
 import contextlib
 import functools
@@ -9,7 +10,7 @@ import jax
 
 @contextlib.contextmanager
 def on_host() -> Iterator[None]:
-    """Programs run on the CPU, with 64-bit types, and at once, even while JAX traces the caller."""
+    """Runs programs on the CPU, with 64-bit types, and immediately, even while JAX traces the caller."""
     with jax.enable_x64(True), jax.default_device(_cpu()), jax.ensure_compile_time_eval():
         yield
 

@@ -1,5 +1,4 @@
-"""Rows of cumulative frequencies as callers have them, and symbols and indexes in arrays or lists, as coders take
-them."""
+"""Converts the arguments of callers for the coders: rows of cumulative frequencies, symbols and indexes."""
 
 import array
 import copy
@@ -15,7 +14,7 @@ INT32 = np.iinfo(np.int32)
 
 
 def integers(name: str, value: Any) -> np.ndarray:
-    """An array or a list of integers as int32 of any shape."""
+    """An array or a list of integers as int32 of the same shape."""
     found = _from_list(value) if isinstance(value, list | tuple) else np.asarray(value)
     if found.dtype.kind not in "iub":
         raise TypeError(f"{name} must be integers, got {found.dtype}. Round them, and convert with .astype(np.int32).")
@@ -26,19 +25,20 @@ def integers(name: str, value: Any) -> np.ndarray:
 
 
 def _from_list(value: Any) -> np.ndarray:
-    """A list as an array, several times faster than numpy where it is one of ints: unsigned ones are fastest."""
+    """A list as an array, several times as fast as NumPy for a list of ints; unsigned ints are fastest."""
     try:
         return np.frombuffer(array.array("Q", value), np.uint64)
     except (OverflowError, TypeError):
         pass
     try:
         return np.frombuffer(struct.pack(f"{len(value)}q", *value), np.int64)
-    except struct.error:  # lists of lists, numbers of more than 64 bits, or what numpy has a name for
+    except struct.error:
+        # Lists of lists, numbers of more than 64 bits, or values whose dtype NumPy can name in an error.
         return np.asarray(value)
 
 
 def rows(name: str, value: Any) -> np.ndarray:
-    """An array [rows, n], or a list of rows of any lengths, as int32 with zeros behind the shorter rows."""
+    """An array [rows, n], or a list of rows of any lengths, as int32; zeros fill up the shorter rows."""
     if not isinstance(value, list | tuple):
         return integers(name, value)
     found = [integers(f"{name}[{k}]", row) for k, row in enumerate(value)]
@@ -54,10 +54,10 @@ class Rows:
 
     Attributes:
         cdf: uint32 [K, n + 1], rising from 0 to 2**precision.
-        sizes: int32 [K], symbols of each alphabet, the last of which is the escape symbol.
+        sizes: int32 [K], number of symbols in each alphabet; the last one is the escape symbol.
         offsets: int32 [K], the values of the first symbols.
         precision: bits of the frequencies.
-        bypass_precision: bits of each digit behind an escape symbol.
+        bypass_precision: bits of each digit after an escape symbol.
     """
 
     cdf: np.ndarray
@@ -67,7 +67,10 @@ class Rows:
     bypass_precision: int
 
     def trimmed(self) -> "Rows":
-        """Without the symbols at the end that no row has a frequency for. To push one is an error either way."""
+        """These rows without the last symbols if they have no frequency in any row.
+
+        Pushing one of these symbols is an error anyway.
+        """
         symbols = int((self.cdf < 2**self.precision).sum(axis=1).max())
         return dataclasses.replace(self, cdf=self.cdf[:, : symbols + 1])
 
@@ -79,13 +82,15 @@ class Rows:
 def completed(
     cdfs: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, precision: int, bypass_precision: int | None
 ) -> Rows:
-    """Rows as coders take them.
+    """Completes rows for the coders.
 
     Args:
-        cdfs, sizes, offsets: int32 [K, n], [K], [K]: rows, how many entries of each count, and the value of the first
-            symbol. Where the entries that count end below 2**precision, what is left belongs to no symbol.
+        cdfs, sizes, offsets: int32 [K, n], [K], [K]: the rows, the number of entries of each row that count,
+            and the value of its first symbol. If those entries end below 2**precision, the remaining
+            quantiles belong to no symbol.
         precision: bits of the frequencies.
-        bypass_precision: for bypass coding, with the last symbol of each row as its escape symbol; None for none.
+        bypass_precision: bits of a digit of bypass coding, which uses the last symbol of each row as the
+            escape symbol. None disables bypass coding.
     """
     if cdfs.ndim != 2 or len(cdfs) < 1 or cdfs.shape[1] < 2:
         raise ValueError(f"cdfs must be [rows, entries] with a row or more of 2 entries or more, got {cdfs.shape}.")
@@ -102,13 +107,14 @@ def completed(
     np.copyto(full[:, :width], cdfs.astype(np.uint32), where=places[:width] < sizes[:, None])
     if bypass_precision is not None:
         return Rows(full, sizes - 1, offsets, precision, bypass_precision)
-    # An escape symbol of probability zero behind the others: nothing can be coded with it.
+    # Append an escape symbol of probability zero, which can code nothing.
     full = np.take_along_axis(full, np.where(places < sizes[:, None], places, places - 1), axis=1)
     return Rows(full, sizes, offsets, precision, bypass_precision=1)
 
 
 def check_indexes(indexes: np.ndarray, count: int, may_leave_out: bool = False) -> np.ndarray:
-    """The same indexes, or an error where one has no row; those below zero may leave places out."""
+    """Returns the indexes, or raises ValueError if one has no row;
+    `may_leave_out` allows indexes below zero."""
     lowest = INT32.min if may_leave_out else 0
     if indexes.size and (indexes.min() < lowest or indexes.max() >= count):
         raise ValueError(
@@ -119,8 +125,10 @@ def check_indexes(indexes: np.ndarray, count: int, may_leave_out: bool = False) 
 
 
 class Kept:
-    """The last few results of a function of arrays and lists, found again by content: callers may change what they
-    passed."""
+    """Caches the last few results of a function of arrays and lists.
+
+    It compares arguments by content, because callers may change the arrays that they passed.
+    """
 
     def __init__(self, make: Any, most: int = 8):
         self._make, self._most = make, most
@@ -131,7 +139,7 @@ class Kept:
             if len(key) == len(values) and all(map(_same, values, key)):
                 return result
         result = self._make(*values)
-        # In one assignment, so that threads see a list that is whole.
+        # A single assignment, so that other threads always see a complete list.
         self._entries = [(tuple(map(_copy, values)), result), *self._entries[: self._most - 1]]
         return result
 
@@ -146,6 +154,6 @@ def _same(value: Any, kept: Any) -> bool:
     if isinstance(value, list | tuple):
         try:
             return bool(list(value) == kept)
-        except ValueError:  # lists of arrays, which have no truth value: they are converted again
+        except ValueError:  # lists of arrays, which have no truth value; they are converted again
             return False
     return isinstance(kept, np.ndarray) and np.array_equal(value, kept)

@@ -1,4 +1,5 @@
-"""The entropy coder of CompressAI 1.2.8 (`compressai.ans` and `compressai._CXX`), with its bytes: `docs/compressai.md`.
+"""The entropy coder of CompressAI 1.2.8 (`compressai.ans` and `compressai._CXX`), byte for byte:
+`docs/compressai.md`.
 
 >>> from jans.compat import compressai
 >>> cdfs = [compressai.pmf_to_quantized_cdf([0.25, 0.5, 0.125, 0.125], 16)]
@@ -25,14 +26,15 @@ _HEAD_BYTES, _WORD_BYTES = 8, 4
 
 
 def pmf_to_quantized_cdf(pmf: Any, precision: int) -> list[int]:
-    """Probabilities as cumulative frequencies in which every symbol has one or more.
+    """Probabilities as cumulative frequencies; every symbol gets a frequency of at least 1.
 
     Args:
-        pmf: a list or an array of floats [n], which count as float32.
-        precision: bits, 1 to 31.
+        pmf: a list or an array of floats [n], which are converted to float32.
+        precision: 1 to 31 bits.
 
     Returns:
-        n + 1 ints, rising from 0 to 2**precision: those of `jans.quantize.nearest` with `ties="away"`.
+        n + 1 ints, rising from 0 to 2**precision, equal to those of `jans.quantize.nearest` with
+        `ties="away"`.
     """
     values = np.asarray(pmf, np.float32)
     if values.ndim != 1:
@@ -68,20 +70,20 @@ def _indexes(value: Any, model: Any) -> np.ndarray:
 
 
 class BufferedRansEncoder:
-    """Encodes symbols of many calls as one message."""
+    """Encodes the symbols of many calls as one message."""
 
     def __init__(self) -> None:
         self._items: list[_coders.Item] = []
 
     def encode_with_indexes(self, symbols: Any, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> None:
-        """Keeps symbols until `flush`.
+        """Stores symbols until `flush`.
 
         Args:
             symbols: integers [n], a list or an array.
-            indexes: integers [n], the row of each.
+            indexes: integers [n], the row of each symbol.
             cdfs: integers [K, entries], or a list of lists of any lengths: rows that rise from 0 to 2**16.
-            cdfs_sizes: integers [K], how many entries of each row count. The last symbol of a row stands for all values
-                that have no symbol of their own, which follow as bits.
+            cdfs_sizes: integers [K], the number of entries of each row that count. The last symbol of a row
+                is the escape symbol for all values outside of the row.
             offsets: integers [K], the value of the first symbol of each row.
         """
         model = _model(cdfs, cdfs_sizes, offsets)
@@ -92,7 +94,8 @@ class BufferedRansEncoder:
         self._items.append((model, found, rows))
 
     def flush(self) -> bytes:
-        """The message of all calls since the last `flush`; the first symbol of the first call is decoded first."""
+        """The message of all calls since the last `flush`;
+        the first symbol of the first call is decoded first."""
         items, self._items = self._items, []
         if not items:
             items = [(_model([[0, 2**PRECISION]], [2], [0]), np.empty((1, 0), np.int32), np.empty((1, 0), np.int32))]
@@ -103,7 +106,7 @@ class RansEncoder:
     """Encodes a message in one call."""
 
     def encode_with_indexes(self, symbols: Any, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> bytes:
-        """The message as bytes; arguments as for `BufferedRansEncoder.encode_with_indexes`."""
+        """The message as bytes. Arguments are those of `BufferedRansEncoder.encode_with_indexes`."""
         encoder = BufferedRansEncoder()
         encoder.encode_with_indexes(symbols, indexes, cdfs, cdfs_sizes, offsets)
         return encoder.flush()
@@ -116,26 +119,26 @@ class RansDecoder:
         self._states: Any = None
 
     def set_stream(self, encoded: bytes) -> None:
-        """The message that `decode_stream` goes through.
+        """Sets the message for `decode_stream`.
 
         Raises:
-            CodingError: when the bytes are no message.
+            CodingError: if the bytes are no message.
         """
         with on_host():
             self._states = _CODER.from_strings([_turned(encoded)])
 
     def decode_stream(self, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> Any:
-        """The next symbols of the message.
+        """Decodes the next symbols of the message.
 
         Args:
-            indexes: integers [n], the row of each.
+            indexes: integers [n], the row of each symbol.
             cdfs, cdfs_sizes, offsets: as for `BufferedRansEncoder.encode_with_indexes`.
 
         Returns:
-            A list of ints where the indexes are a list, otherwise an array, int32 [n].
+            A list of ints if the indexes are a list, otherwise an array, int32 [n].
 
         Raises:
-            CodingError: when the message cannot hold them; the decoder then stays where it was.
+            CodingError: if the message cannot hold these symbols. The decoder then stays where it was.
         """
         if self._states is None:
             raise ValueError("there is no message to decode from. Give one with set_stream.")
@@ -144,15 +147,18 @@ class RansDecoder:
         return symbols[0].tolist() if isinstance(indexes, list | tuple) else symbols[0]
 
     def decode_with_indexes(self, encoded: bytes, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> Any:
-        """The first symbols of a message; arguments as for `decode_stream`."""
+        """The first symbols of a message. Arguments are those of `decode_stream`."""
         decoder = RansDecoder()
         decoder.set_stream(encoded)
         return decoder.decode_stream(indexes, cdfs, cdfs_sizes, offsets)
 
 
 def _turned(string: bytes) -> bytes:
-    """Words in the order in which they are read instead of that in which they were pushed, and the other way round."""
+    """Reverses the order of the words.
+
+    Messages of CompressAI have them in the order of reading, ours of pushing.
+    """
     tail = string[_HEAD_BYTES:]
     if len(tail) % _WORD_BYTES:
-        return string  # cut short, which is found out where heads and words are counted
+        return string  # cut short; the function that counts heads and words reports it
     return string[:_HEAD_BYTES] + np.frombuffer(tail, "<u4")[::-1].tobytes()

@@ -1,4 +1,4 @@
-"""The interface of torch_ans 0.4.0, with its bytes, for numpy and JAX arrays: `docs/torch_ans.md`.
+"""The interface of torch_ans 0.4.0, byte for byte, for NumPy and JAX arrays: `docs/torch_ans.md`.
 
 >>> import numpy as np
 >>> from jans.compat.torch_ans import TorchANSInterface
@@ -33,7 +33,7 @@ from jans.models.bypass import LEFT_OUT
 
 @dataclasses.dataclass(frozen=True)
 class _Tans:
-    """`jans.tans`: what a batch of streams needs of a coder, as `_coders.Rans`."""
+    """`jans.tans`: the functions that a batch of streams needs of a coder, like `_coders.Rans`."""
 
     precision: int
     layout_bits: int
@@ -60,7 +60,7 @@ class _Tans:
         return [tans.to_string(one, self.layout_bits) for one in ones]
 
     def from_strings(self, strings: Sequence[bytes]) -> tans.State:
-        # A power of two from the longest on, so that few lengths occur.
+        # Round the capacity up to a power of two, so that few lengths occur.
         capacity = 1 << (max(map(len, strings)) // 4).bit_length()
         ones = [tans.from_string(one, self.precision, self.lanes, self.layout_bits, capacity) for one in strings]
         return jax.tree.map(lambda *leaves: np.stack(leaves), *ones)
@@ -68,7 +68,7 @@ class _Tans:
 
 @dataclasses.dataclass(frozen=True)
 class _Family:
-    """What an `impl` stands for."""
+    """The meaning of an `impl`: the largest precision, the allowed interleaves, and the coder."""
 
     precision: int
     interleaves: tuple[int, ...]
@@ -81,7 +81,7 @@ class _Family:
         return _coders.Rans(self.variant, lanes, alias)
 
 
-# The first name that an `impl` begins with counts. The caps on precisions are those that the sizes of states have.
+# The first name that an `impl` starts with is used. The sizes of states limit the precisions.
 _FAMILIES = {
     "rans64": _Family(31, (1, 2, 4, 8), variant="rans64_ryg"),
     "rans32_16": _Family(15, (1, 2, 4, 8, 32), variant="rans32_16"),
@@ -92,11 +92,11 @@ _FAMILIES = {
     "tans8": _Family(7, (1, 2, 4, 8, 32), layout_bits=8),
 }
 _TAIL_MASS = 1e-10
-"""What the symbol that bypass coding begins with gets besides the frequencies, before they are quantised."""
+"""The frequency of the escape symbol, before the frequencies are normalised and quantised."""
 
 
 def merge_bytes(data: Sequence[bytes], num_bytes_length: int = 4, num_segments: int | None = None) -> bytes:
-    """Byte strings as one, each behind its length: `jans.byte_strings.merge`."""
+    """Joins byte strings, each after its length, with `jans.byte_strings.merge`."""
     return byte_strings.merge(data, num_bytes_length, num_segments)
 
 
@@ -106,7 +106,8 @@ def split_merged_bytes(data: bytes, num_bytes_length: int = 4, num_segments: int
 
 
 def rans_pmf_to_quantized_cdf(pmf: Any, precision: int) -> np.ndarray:
-    """Probabilities as cumulative frequencies in which every symbol has one or more: `jans.quantize.nearest`.
+    """Probabilities as cumulative frequencies, by `jans.quantize.nearest`;
+    every symbol gets a frequency of at least 1.
 
     Args:
         pmf: float32 or float64 [..., n].
@@ -128,23 +129,27 @@ def rans_pmf_to_quantized_cdf(pmf: Any, precision: int) -> np.ndarray:
 
 
 class TorchANSInterface:
-    """Codes integers as bytes, each with the row of a table that an index names, or with frequencies of its own.
+    """Codes integers as bytes, each with the row of a table that an index names,
+    or with frequencies of its own.
 
     Args:
-        impl: "rans64", "rans32", "rans32_16", "tans32", "tans16" or "tans8"; what follows such a beginning does not
-            matter.
-        bypass_coding: whether values outside of their row are coded as well, behind its last symbol.
-        bypass_precision: bits of each digit of such values, 1 to 16.
-        num_parallel_states: how many streams symbols are spread over; by default one, or as many as the strings to
-            decode are, or with `flush` as many as the symbols that were encoded last have rows.
-        num_interleaves: states of each stream.
-        num_bytes_code_length: bytes of the length before each stream: 1, 2, 4 or 8.
-        inverse_cdf_precision: None, "auto", or 1 to freq_precision; decoding is fast with all of them.
-        alias_sampling: whether frequencies are in the order of alias tables, which changes the bytes; for rANS.
-        incremental_compile, symbol_precision, mode, dtype, device: without a meaning here.
-        freq_precision: bits of the frequencies; at most 31 for "rans64", 23 for "rans32", 7 for "tans8" and 15 for the
-            others, and capped to that.
-        check_validity: whether indexes that leave places out are refused.
+        impl: a name that starts with "rans64", "rans32", "rans32_16", "tans32", "tans16" or "tans8"; the end
+            of the name does not matter.
+        bypass_coding: whether to code values outside of their row too, with its last symbol as the escape
+            symbol.
+        bypass_precision: bits of each digit of bypass coding, 1 to 16.
+        num_parallel_states: number of streams to spread symbols over. The default is one for encoding, and
+            the number of strings for decoding. For `flush` it is the number of rows of the symbols encoded
+            last.
+        num_interleaves: number of states (lanes) of each stream.
+        num_bytes_code_length: number of bytes of the length before each stream: 1, 2, 4 or 8.
+        inverse_cdf_precision: None, "auto", or 1 to freq_precision; decoding is fast with any of them.
+        alias_sampling: whether frequencies are in the order of alias tables, which changes the bytes; only
+            for rANS.
+        incremental_compile, symbol_precision, mode, dtype, device: have no effect here.
+        freq_precision: bits of the frequencies. Larger values are reduced to the largest precision: 31 for
+            "rans64", 23 for "rans32", 7 for "tans8", and 15 for the others.
+        check_validity: whether to refuse negative indexes, which otherwise skip a symbol.
     """
 
     def __init__(
@@ -184,7 +189,7 @@ class TorchANSInterface:
         _check_lookup(inverse_cdf_precision, self.freq_precision)
         if num_parallel_states is not None and num_parallel_states < 1:
             raise ValueError(f"num_parallel_states must be 1 or more, got {num_parallel_states}.")
-        byte_strings.merge([], num_bytes_code_length)  # raises where there are no such lengths
+        byte_strings.merge([], num_bytes_code_length)  # raises for an invalid number of bytes
         self._coder = family.coder(self.freq_precision, self.num_interleaves, self.alias_sampling)
         self._queue: list[tuple[Any, np.ndarray, np.ndarray]] = []
         self._model: Any = None
@@ -196,8 +201,8 @@ class TorchANSInterface:
         """Sets the tables, from frequencies or probabilities that need not sum to one.
 
         Args:
-            freqs: integers or floats [K, n]; float64 is computed with as such, all else as float32.
-            num_freqs: integers [K], how many of each row are symbols.
+            freqs: integers or floats [K, n]; float64 is computed as float64, everything else as float32.
+            num_freqs: integers [K], the number of symbols in each row.
             offsets: integers [K], the value of the first symbol of each row.
         """
         self.set_cdfs(*self._quantised(freqs, num_freqs, offsets))
@@ -207,8 +212,8 @@ class TorchANSInterface:
 
         Args:
             cdfs: integers [K, entries], rows that rise from 0 to 2**freq_precision.
-            cdfs_sizes: integers [K], how many entries of each row count. With bypass coding the last symbol of a row
-                stands for all values that have no symbol of their own.
+            cdfs_sizes: integers [K], the number of entries of each row that count. With bypass coding, the
+                last symbol of a row is the escape symbol for all values outside of the row.
             offsets: integers [K], the value of the first symbol of each row.
         """
         rows, sizes = _tables.rows("cdfs", cdfs), _tables.integers("cdfs_sizes", cdfs_sizes)
@@ -243,14 +248,14 @@ class TorchANSInterface:
 
         Args:
             symbols: integers of any shape.
-            indexes: integers of the same shape; one below zero leaves its symbol out, and 0 is decoded.
-            cache: whether to keep them until `flush`.
+            indexes: integers of the same shape. A negative index skips its symbol, and 0 is decoded for it.
+            cache: whether to store the symbols until `flush`.
 
         Returns:
             The bytes, or None with `cache`.
 
         Raises:
-            CodingError: for a symbol without a place in its row, where there is no bypass coding.
+            CodingError: for a symbol outside of its row, if there is no bypass coding.
         """
         found, rows = _tables.integers("symbols", symbols), self._rows(indexes)
         if found.shape != rows.shape:
@@ -264,12 +269,13 @@ class TorchANSInterface:
 
         Args:
             symbols: integers of any shape.
-            freqs: numbers of that shape and an axis behind, as for `init_params`.
-            num_freqs, offsets: integers of the shape of the symbols; all of the frequencies and zero where None.
-            cache: whether to keep them until `flush`.
+            freqs: numbers of that shape and one more axis at the end, as for `init_params`.
+            num_freqs, offsets: integers of the shape of the symbols. None means all frequencies, and offset
+                zero.
+            cache: whether to store the symbols until `flush`.
 
         Returns, Raises:
-            As `encode_with_indexes`.
+            As for `encode_with_indexes`.
         """
         found = _tables.integers("symbols", symbols)
         model, rows = self._of_each(freqs, num_freqs, offsets)
@@ -278,7 +284,7 @@ class TorchANSInterface:
         return self._encode((model, found, rows), cache)
 
     def flush(self) -> bytes:
-        """The bytes of all that was kept, the first call decoded first; none where nothing was."""
+        """The bytes of all stored symbols, first call decoded first; no bytes if nothing is stored."""
         queue, self._queue = self._queue, []
         if not queue:
             return b""
@@ -286,7 +292,7 @@ class TorchANSInterface:
         return self._merged(queue, self.num_parallel_states or (len(last) if last.ndim else 1))
 
     def reset_cache(self) -> None:
-        """Forgets all that was kept."""
+        """Drops all stored symbols."""
         self._queue = []
 
     def _encode(self, item: tuple[Any, np.ndarray, np.ndarray], cache: bool) -> bytes | None:
@@ -303,30 +309,31 @@ class TorchANSInterface:
     # ---- decoding ----
 
     def set_stream(self, encoded: bytes) -> None:
-        """The bytes that `decode_stream` and `decode_stream_with_freqs` go through."""
+        """Sets the bytes for `decode_stream` and `decode_stream_with_freqs`."""
         self._states = self._open(encoded)
 
     def decode_with_indexes(self, encoded: bytes, indexes: Any) -> np.ndarray:
-        """The first symbols of what was encoded, int32 of the shape of the indexes.
+        """Decodes the first symbols of a message, int32 of the shape of the indexes.
 
         Raises:
-            CodingError: when the bytes cannot hold them.
+            CodingError: if the bytes cannot hold these symbols.
         """
         rows = self._rows(indexes)
         return self._decode(self._open(encoded), self._model, rows)[1]
 
     def decode_stream(self, indexes: Any) -> np.ndarray:
-        """The next symbols, int32 of the shape of the indexes."""
+        """Decodes the next symbols, int32 of the shape of the indexes."""
         rows = self._rows(indexes)
         self._states, symbols = self._decode(self._stream(), self._model, rows)
         return symbols
 
     def decode_with_freqs(self, encoded: bytes, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> np.ndarray:
-        """The first symbols of what was encoded with these frequencies, int32 of their shape less its last axis."""
+        """Decodes the first symbols of a message with these frequencies,
+        int32 of their shape without its last axis."""
         return self._decode(self._open(encoded), *self._of_each(freqs, num_freqs, offsets))[1]
 
     def decode_stream_with_freqs(self, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> np.ndarray:
-        """The next symbols, with frequencies of their own."""
+        """Decodes the next symbols, each with frequencies of its own."""
         stream = self._stream()
         self._states, symbols = self._decode(stream, *self._of_each(freqs, num_freqs, offsets))
         return symbols
@@ -350,7 +357,7 @@ class TorchANSInterface:
     # ---- arguments ----
 
     def _rows(self, indexes: Any) -> np.ndarray:
-        """The row of each symbol, -1 where there is none."""
+        """The row of each symbol, and -1 for skipped symbols."""
         if self._model is None:
             raise ValueError("there are no tables to code with. Give some with init_params or set_cdfs.")
         found = _tables.integers("indexes", indexes)
@@ -358,7 +365,7 @@ class TorchANSInterface:
         return np.maximum(found, LEFT_OUT) if found.min(initial=0) < LEFT_OUT else found
 
     def _of_each(self, freqs: Any, num_freqs: Any, offsets: Any) -> tuple[Any, np.ndarray]:
-        """A model with a row for each symbol, and the rows."""
+        """A model with a row for each symbol, and the row indexes."""
         values = np.asarray(freqs)
         if values.ndim < 1:
             raise ValueError("freqs must have the frequencies of a symbol along its last axis, got a number.")
@@ -374,7 +381,7 @@ class TorchANSInterface:
 
 
 def _spread(values: np.ndarray, streams: int, filling: int = LEFT_OUT) -> np.ndarray:
-    """Values in reading order over streams of one length, the last of them filled up."""
+    """Spreads values in reading order over streams of equal length; `filling` pads the last stream."""
     flat = values.reshape(-1)
     if more := -flat.size % streams:
         flat = np.concatenate([flat, np.full(more, filling, np.int32)])
@@ -382,9 +389,10 @@ def _spread(values: np.ndarray, streams: int, filling: int = LEFT_OUT) -> np.nda
 
 
 def _normalised(freqs: np.ndarray, tail: bool) -> np.ndarray:
-    """Rows over their sums, with a symbol behind that gets next to nothing; float64 where they are, else float32.
+    """Rows divided by their sums, with a very unlikely escape symbol at the end if `tail` is true.
 
-    The sum is taken in float64, from left to right, and then rounded.
+    float64 stays float64, everything else becomes float32. The sum is taken in float64, from left to right,
+    and then rounded.
     """
     if not (np.issubdtype(freqs.dtype, np.integer) or jnp.issubdtype(freqs.dtype, np.floating)):
         raise TypeError(f"freqs must be integers or floats, got {freqs.dtype}.")

@@ -1,1 +1,1 @@
-"""The seam between JAX and the kernels."""
+"""The layer between JAX and the kernels."""

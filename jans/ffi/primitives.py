@@ -1,14 +1,15 @@
-"""One JAX primitive for every kernel: shapes, aliasing, batching and fallback, for all of them in this file. Which
-kernels there are stands in `jans.ffi.targets`.
+"""Makes one JAX primitive for every kernel. Shapes, aliasing, batching and fallback of all kernels are in
+this file; `jans.ffi.targets` lists the kernels.
 
-Batches. Every operand has the same number of leading batch dimensions. The first operands of a call, those it updates
-or maps over, carry the whole batch; each later one may have length 1 in a batch dimension, which means that all streams
-share it. `vmap` therefore adds a dimension of length 1 to a shared table and never copies it.
+Batches. Every operand has the same number of leading batch axes. The first operands of a call carry the whole
+batch; these are the ones that the call updates or maps over. Any later operand may have length 1 along a
+batch axis, and then all streams share it. `vmap` therefore adds an axis of length 1 to a shared table and
+never copies it.
 
-Aliasing. What a call updates is aliased in and out, so that inside a donated `jit`, a `scan` or a `while_loop` it
-happens in place.
+Aliasing. A call aliases the operands that it updates with its results, so it updates them in place inside a
+donated `jit`, a `scan` or a `while_loop`.
 
-Platforms. A call lowers to the kernel where the platform has one and to `jans.reference.jax` everywhere else.
+Platforms. A call lowers to the kernel if the platform has one, and otherwise to `jans.reference.jax`.
 """
 
 import dataclasses
@@ -29,10 +30,18 @@ Shapes = list[tuple[tuple[int, ...], Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A kernel: `full` leading operands carry the batch, `ranks` are dimensions of one stream's part, `aliases` maps
-    operands to the results that replace them, `results` gives one stream's result shapes and dtypes, and `attributes`
-    are the parameters that the kernel reads (the others it sees in the shapes). `reference` is the same in plain JAX,
-    for one stream; `steps`, where it can be done by other targets, is that, for a batch."""
+    """A kernel.
+
+    Attributes:
+        name: its name, the same on every platform.
+        reference: the same function in plain JAX, for one stream.
+        full: the number of leading operands that carry the whole batch.
+        ranks: from the parameters to the number of axes of each operand in one stream.
+        results: the shapes and dtypes of one stream's results.
+        aliases: maps operands to the results that replace them.
+        attributes: the parameters that the kernel reads; it sees the other ones in the shapes.
+        steps: the same function for a batch, made of other targets; None if there is none.
+    """
 
     name: str
     reference: Callable[..., tuple[jax.Array, ...]]
@@ -47,11 +56,11 @@ class Target:
 TARGETS: dict[str, Target] = {}
 """Every target by name."""
 CALLS: dict[str, Callable[..., tuple[jax.Array, ...]]] = {}
-"""The functions that call them."""
+"""The functions that call the targets, by name."""
 
 
 def define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
-    """The function that calls a kernel."""
+    """Makes the primitive of a target, and returns the function that calls it."""
     TARGETS[target.name] = target
     primitive = Primitive(f"jans_{target.name}")
     primitive.multiple_results = True
@@ -110,7 +119,8 @@ def define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
         return rule(ctx, *operands, **{name: np.int32(params[name]) for name in target.attributes})
 
     def plain(ctx, *operands, **params):
-        # Inside shard_map types say over which mesh axes a value varies; below this line that no longer matters.
+        # Inside shard_map, types say over which mesh axes a value varies. Below this line that no longer
+        # matters.
         bare = ctx.replace(avals_in=[jax.core.ShapedArray(a.shape, a.dtype) for a in ctx.avals_in])
         with jax.enable_x64(True):
             return mlir.lower_fun(functools.partial(_batched_reference, target, params))(bare, *operands)
@@ -129,7 +139,7 @@ def define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
 
 
 def _batched_reference(target: Target, params: dict[str, Any], *args):
-    """The plain JAX implementation over the batch; dimensions of length 1 are shared."""
+    """Calls the plain JAX implementation over the batch; batch axes of length 1 are shared."""
 
     def over(batch_rank, *xs):
         if batch_rank == 0:
@@ -143,7 +153,7 @@ def _batched_reference(target: Target, params: dict[str, Any], *args):
 
 
 def _vary_alike(args):
-    """Inside shard_map all operands of a call vary over the same mesh axes."""
+    """Makes all operands of a call vary over the same mesh axes, as shard_map requires."""
     axes: list[frozenset[str]] = [getattr(jax.typeof(a), "vma", frozenset()) for a in args]
     every = frozenset[str]().union(*axes)
     return [
@@ -157,8 +167,11 @@ _PENDING: list[tuple[Primitive, Target, Callable]] = []
 
 @functools.cache
 def _register_lowerings() -> None:
-    """Opens the libraries and gives every primitive the kernels there are. On the first call, not on import: the CUDA
-    library is opened only when JAX has a CUDA backend, and asking for backends starts them."""
+    """Opens the libraries and registers their kernels for every primitive.
+
+    This happens on the first call and not on import. The CUDA library is opened only if JAX has a CUDA
+    backend, and asking JAX for its backends starts them.
+    """
     for platform in registry.platforms():
         names = registry.targets(platform)
         for primitive, target, kernel in _PENDING:

@@ -1,4 +1,5 @@
-"""Opens the kernel libraries and registers what they export, under one name for every platform."""
+"""Opens the kernel libraries, and registers the kernels that they export under one name
+for every platform."""
 
 import ctypes
 import functools
@@ -14,10 +15,12 @@ from jax.extend import backend
 LIBRARIES = {"cpu": "libjans_cpu.so", "cuda": "libjans_cuda.so"}
 FFI_NAMES = {"cpu": "cpu", "cuda": "CUDA"}
 SWITCH = "JANS_KERNELS"
-"""Set to 0, this environment variable turns the kernels off; the plain JAX implementation then serves every
-platform."""
+"""The value 0 of this environment variable turns the kernels off. All platforms then use plain JAX."""
 SIMD = "JANS_SIMD"
-"""This environment variable forbids the CPU kernels wider registers than it names. What they compute is the same."""
+"""This environment variable names the widest registers that the CPU kernels may use.
+
+Results do not depend on it.
+"""
 SIMD_NAMES = ("none", "neon") if os.uname().machine in ("aarch64", "arm64") else ("none", "avx2", "avx512")
 
 
@@ -26,15 +29,17 @@ class _Target(ctypes.Structure):
 
 
 def runtime_version() -> tuple[int, int]:
-    """The version of XLA's FFI that the installed jaxlib speaks, from the header it ships."""
+    """The version of XLA's FFI that the installed jaxlib speaks, read from the header that it ships."""
     header = pathlib.Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h"
     found = dict(re.findall(r"#define XLA_FFI_API_(MAJOR|MINOR) (\d+)", header.read_text()))
     return int(found["MAJOR"]), int(found["MINOR"])
 
 
 def check_version(built: tuple[int, int], runtime: tuple[int, int]) -> None:
-    """Raises ImportError where a library's headers are newer than the runtime: registering it would stop the
-    backend."""
+    """Raises ImportError if a library's headers are newer than the runtime.
+
+    Registering it would abort the backend.
+    """
     if built[0] != runtime[0] or built[1] > runtime[1]:
         raise ImportError(
             f"The kernels of jans were built with version {built[0]}.{built[1]} of XLA's FFI headers, but the "
@@ -45,7 +50,7 @@ def check_version(built: tuple[int, int], runtime: tuple[int, int]) -> None:
 
 
 def _open(path: pathlib.Path) -> dict[str, int]:
-    """Addresses of the handlers in one library, by name."""
+    """Opens a library, and returns the addresses of its handlers by name."""
     library = ctypes.CDLL(str(path))
     check_version((library.jans_ffi_major(), library.jans_ffi_minor()), runtime_version())
     library.jans_targets.restype = ctypes.POINTER(_Target)
@@ -86,7 +91,7 @@ def _capsule(handler: int):
 
 
 def targets(platform: str) -> frozenset[str]:
-    """Names of the kernels registered for "cpu" or "cuda"; opens the library on the first call."""
+    """The names of the kernels registered for "cpu" or "cuda"; opens the library on the first call."""
     return _load(platform)
 
 
@@ -103,7 +108,7 @@ def platforms() -> list[str]:
 
 
 def devices() -> dict[str, int]:
-    """How many kernels serve each platform of this process; 0 where the plain JAX implementation does."""
+    """The number of kernels for each platform of this process; 0 if the platform uses plain JAX."""
     return {
         platform: len(targets(_library_platform(platform))) if _library_platform(platform) in LIBRARIES else 0
         for platform in sorted(backend.backends())
@@ -111,10 +116,11 @@ def devices() -> dict[str, int]:
 
 
 def export_checks() -> list[jax.export.DisabledSafetyCheck]:
-    """What `jax.export.export(..., disabled_checks=...)` needs to let programs with kernels of this library pass.
+    """The checks to disable in `jax.export.export(..., disabled_checks=...)` for programs
+    with kernels of this library.
 
-    JAX cannot know that a custom call keeps its meaning from version to version; the byte format and the tests of this
-    library promise it for these.
+    JAX cannot know that a custom call keeps its meaning from version to version. For the kernels of this
+    library, the byte format and the tests guarantee it.
     """
     names = sorted(frozenset().union(*(targets(p) for p in platforms())))
     return [jax.export.DisabledSafetyCheck.custom_call(name) for name in names]

@@ -1,1 +1,2 @@
-"""Coders as bytes: one container for states, bare byte strings, chunked messages, tables, and fingerprints."""
+"""Byte formats: one container for all states, bare byte strings, chunked messages, table coders,
+and fingerprints."""

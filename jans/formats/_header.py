@@ -1,4 +1,4 @@
-"""The start of all bytes that say how to read them: docs/format.md."""
+"""The header of all self-describing bytes; docs/format.md specifies it."""
 
 import dataclasses
 import struct
@@ -8,9 +8,10 @@ from jans.status import CodingError
 MAGIC = b"JANS"
 VERSION = 1
 RANS, CHUNKED, CHAIN, RANGE_ENCODER, RANGE_DECODER, TANS, BIT_QUEUE, BIT_STACK, BIT_READER = range(1, 10)
-"""Coders, as the bytes name them."""
+"""The numbers of the coders in the header."""
 MAX_BYTES, MAX_PADDING = 2**28, 64
-"""The memory that streams may fill side by side: in all, or for each byte that is there."""
+"""Limits for the memory that streams may fill: the total in bytes,
+and bytes of memory for each byte of input."""
 MAX_RANK = 8
 
 _PREFIX = struct.Struct("<4sBBBBIQ")  # magic, version, coder, variant, rank, lanes, fingerprint
@@ -20,7 +21,8 @@ MAX_HEADER = _PREFIX.size + 4 * MAX_RANK
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What the bytes hold: the numbers of a coder and its variant, its lanes, a fingerprint, and dimensions."""
+    """The contents of a header: numbers of the coder and its variant, lanes, a fingerprint,
+    and dimensions."""
 
     coder: int
     variant: int
@@ -30,7 +32,7 @@ class Header:
 
 
 def write(header: Header) -> bytes:
-    """A header as bytes."""
+    """Returns a header as bytes."""
     if not 0 <= header.fingerprint < 2**64:
         raise ValueError(f"fingerprint must be an unsigned 64-bit number, got {header.fingerprint}.")
     rank = len(header.dims)
@@ -41,11 +43,11 @@ def write(header: Header) -> bytes:
 
 
 def read(data: bytes, fingerprint: int) -> tuple[Header, int]:
-    """A header, and where it ends.
+    """Returns the header, and the position at which it ends.
 
     Raises:
-        CodingError: where the bytes are foreign, cut short, damaged, of a later version, or written with models of
-            another fingerprint.
+        CodingError: if the bytes are foreign, cut short, damaged, of a later version, or written with models
+            of another fingerprint.
     """
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
         raise CodingError(f"these bytes are not from jans: they begin with {data[:4]!r} and not with {MAGIC!r}.")
@@ -67,7 +69,7 @@ def read(data: bytes, fingerprint: int) -> tuple[Header, int]:
 
 
 def unknown(header: Header) -> CodingError:
-    """What to raise where there is no such coder or variant."""
+    """Returns the error to raise for an unknown coder or variant."""
     return CodingError(
         f"these bytes name a coder that this jans does not have: coder {header.coder}, variant {header.variant}. "
         "Update jans."
@@ -75,6 +77,6 @@ def unknown(header: Header) -> CodingError:
 
 
 def need(data: bytes, length: int) -> None:
-    """Raises CodingError where there are fewer bytes."""
+    """Raises CodingError if there are fewer than `length` bytes."""
     if len(data) < length:
         raise CodingError(f"these bytes are cut short: {length} are needed, {len(data)} are there.")

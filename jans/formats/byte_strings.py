@@ -1,7 +1,8 @@
-"""Streams as bare byte strings, one for each: what other libraries write, with nothing but heads and words.
+"""Streams as bare byte strings, one for each stream. Other libraries write the same: only heads and words.
 
-A string has every head, lane 0 first and its least significant byte first, and then the words in the order in which
-they were pushed. Variant, lanes and models are the reader's to know; `jans.to_bytes` keeps those that it can.
+A string holds all heads, then the words in the order in which they were pushed. Lane 0 comes first, and the
+least significant byte of a number comes first. A string tells nothing about variant, lanes and models, so the
+reader must know them. Use `jans.to_bytes` to keep variant and lanes with the bytes.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,13 +26,13 @@ __all__ = [
 
 
 def to_strings(state: State) -> list[bytes]:
-    """The content of a batch of streams, one string for each.
+    """The content of a batch of streams, one string for each stream.
 
     Args:
         state: [streams], with concrete arrays.
 
     Raises:
-        CodingError: when the status of any stream is not clean.
+        CodingError: if the status of any stream is not clean.
     """
     check_kind(state, State)
     if state.size.ndim != 1:
@@ -42,8 +43,10 @@ def to_strings(state: State) -> list[bytes]:
 
 
 def with_room(encode: Callable[[int], Any], capacity: int, rounded: Callable[[int], int] = int) -> Any:
-    """States with all their words: those of `encode(capacity)` or, where that was too little, with as much room as they
-    need, `rounded` up so that few capacities occur."""
+    """Calls `encode(capacity)`, and once more with enough capacity if the first result overflowed.
+
+    `rounded` rounds a capacity up, so that few different capacities occur.
+    """
     states = encode(rounded(capacity))
     if (np.asarray(states.status) & OVERFLOW).any():
         states = encode(rounded(int(np.asarray(states.size).max())))
@@ -53,24 +56,25 @@ def with_room(encode: Callable[[int], Any], capacity: int, rounded: Callable[[in
 def from_strings(
     strings: Sequence[bytes], capacity: int | None = None, lanes: int = 1, variant: str = "rans64_ryg"
 ) -> State:
-    """A batch of streams from what `to_strings` gave.
+    """A batch of streams from byte strings: the inverse of `to_strings`.
 
     Args:
         strings: one for each stream.
-        capacity: words of each tail; by default as many as the longest has.
-        lanes, variant: as the strings were written.
+        capacity: number of words in each tail; by default the number of the longest string.
+        lanes, variant: the same as when the strings were written.
 
     Returns:
         State [streams].
 
     Raises:
-        CodingError: when a string is cut short, or ends with part of a word, or no coder has such a head.
+        CodingError: if a string is cut short, ends with part of a word, or has a head that is out of range.
+        ValueError: if the longest string does not fit the capacity.
     """
     return jax.tree.map(jnp.asarray, read_strings(strings, capacity, lanes, variant))
 
 
 def read_strings(strings: Sequence[bytes], capacity: int | None, lanes: int, variant: str) -> State:
-    """As `from_strings`, of arrays that are not on a device yet."""
+    """As `from_strings`, with NumPy arrays that are not on a device yet."""
     v = find_variant(variant)
     word, heads_bytes = v.word_bits // 8, lanes * v.state_bits // 8
     views = [memoryview(string) for string in strings]
@@ -107,12 +111,12 @@ def read_strings(strings: Sequence[bytes], capacity: int | None, lanes: int, var
 
 
 def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = None) -> bytes:
-    """Byte strings as one: each behind its length, little-endian (torch_ans's `merge_bytes`).
+    """Joins byte strings, each after its length, little-endian (torch_ans's `merge_bytes`).
 
     Args:
-        strings: of any lengths that fit.
-        length_bytes: of each length: 1, 2, 4 or 8.
-        count: how many strings there are, where the reader knows; the last then has no length before it.
+        strings: byte strings whose lengths fit `length_bytes`.
+        length_bytes: number of bytes of each length: 1, 2, 4 or 8.
+        count: the number of strings, if the reader knows it; the last string then has no length in front.
 
     >>> split(merge([b"abc", b"", b"d"]))
     [b'abc', b'', b'd']
@@ -132,10 +136,10 @@ def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = N
 
 
 def split(merged: bytes, length_bytes: int = 4, count: int | None = None) -> list[bytes]:
-    """The inverse of `merge`.
+    """Splits joined byte strings: the inverse of `merge`.
 
     Raises:
-        CodingError: when the bytes end within a length or a string.
+        CodingError: if the bytes end within a length or a string.
     """
     _check_lengths(length_bytes, count)
     strings: list[bytes] = []

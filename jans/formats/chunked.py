@@ -1,8 +1,11 @@
-"""One long message as many streams: cut into chunks that are coded side by side and read from anywhere.
+"""One long message as many streams.
 
-Symbols are taken in row-major order. Each chunk is a stream of its own, so that they fill the threads of a processor or
-the warps of a GPU, and any part of the message is read by decoding only the chunks that it lies in. A chunk costs what
-its heads hold beyond its symbols, about 16 bits a lane (`rans32_16`) or 32 (`rans64`).
+The message is cut into chunks, which are coded in parallel and read in any order.
+
+Chunks take the symbols in row-major order. Each chunk is a stream of its own, so all threads of a processor
+or warps of a GPU have work. To read a part of the message, only the chunks that overlap with it are decoded.
+A chunk costs what its heads hold beyond its symbols: about 16 bits per lane for `rans32_16`, or 32 bits for
+`rans64`.
 """
 
 import dataclasses
@@ -36,15 +39,15 @@ __all__ = [
     "is_empty",
 ]
 
-MIN_CHUNK, DEFAULT_MAX_CHUNK, WANTED_CHUNKS = 2**14, 2**16, 2**12
-"""The least and the most symbols of a chunk where the caller leaves the choice, and how many chunks a GPU wants."""
+MIN_CHUNK, DEFAULT_MAX_CHUNK, TARGET_CHUNKS = 2**14, 2**16, 2**12
+"""The smallest and the largest default chunk, in symbols, and the number of chunks that keeps a GPU busy."""
 MAX_CHUNK = 2**24
 """The largest chunk, in symbols."""
 
 _MAX_SYMBOLS, _MAX_SYMBOLS_PER_BYTE = 2**28, 2**14
-"""What is decoded at once, in all or for each byte of the message."""
+"""The largest number of symbols to decode at once: the total, and the number for each byte of the message."""
 
-_ENTRY = struct.Struct("<II")  # bytes and checksum of a chunk
+_ENTRY = struct.Struct("<II")  # number of bytes and checksum of a chunk
 
 
 @pytree("jans.chunked.Message", static=("shape", "chunk"))
@@ -53,10 +56,10 @@ class Message:
     """Symbols as a batch of streams: an immutable pytree.
 
     Attributes:
-        chunks: `jans.rans.State` with a batch dimension, a stream for every `chunk` symbols.
-        remainder: one more stream, of the symbols behind them, or None where the last chunk is whole.
-        shape: of the symbols, static.
-        chunk: symbols of a chunk, static.
+        chunks: `jans.rans.State` with a batch axis; each stream holds `chunk` symbols.
+        remainder: one more stream with the remaining symbols, or None if the last chunk is full.
+        shape: shape of the symbols, static.
+        chunk: number of symbols in a chunk, static.
     """
 
     chunks: State
@@ -68,23 +71,23 @@ class Message:
     def streams(self) -> list[State]:
         """All streams in order, as batches."""
         axis = self.chunks.size.ndim - 1
-        rest = (
+        remainder = (
             [] if self.remainder is None else [jax.tree.map(lambda leaf: jnp.expand_dims(leaf, axis), self.remainder)]
         )
-        return [self.chunks, *rest]
+        return [self.chunks, *remainder]
 
     @property
     def status(self) -> jax.Array:
-        """Of each stream, int32 [streams]: what `jans.check` looks at."""
+        """The status of each stream, int32 [streams]; `jans.check` reads it."""
         return jnp.concatenate([state.status for state in self.streams], axis=-1)
 
     @property
     def usage(self) -> tuple[tuple[jax.Array, int], ...]:
-        """Size and capacity of each stream."""
+        """The size of each stream, and the capacity."""
         return ((jnp.concatenate([state.size for state in self.streams], axis=-1), self.chunks.capacity),)
 
     def is_empty_stream(self) -> jax.Array:
-        """Whether all symbols were decoded, bool [streams]: see `is_empty`."""
+        """Whether all symbols were decoded: bool [streams]."""
         return jnp.concatenate([rans.is_empty(state) for state in self.streams], axis=-1)
 
     def content_of_stream(self, xp: Any) -> Any:
@@ -102,20 +105,22 @@ def encode(
     variant: str | None = None,
     capacity: int | None = None,
 ) -> Message:
-    """Symbols as a message of chunks. Pure, for `jit`.
+    """Encodes symbols as a message of chunks. Pure, works under `jit`.
 
     Args:
         model: a model whose shape broadcasts to that of the symbols.
         symbols: as for `jans.rans.push`.
-        chunk: symbols of a chunk, static: few for access to small parts, many for a low rate. By default as many as
-            make 4096 chunks, from 16384 to 65536; at most 2**24.
-        lanes, variant: as for `jans.rans.init`; by default "rans32_16" where the model's precision is 15 bits or less,
-            "rans64" elsewhere.
-        capacity: words of each stream; by default enough for any symbols, which for values that escape a table or a
-            model is far more than most messages need. `jans.check` names the number where it was too low.
+        chunk: number of symbols in a chunk, static, at most 2**24. Small chunks give access to small parts,
+            large chunks cost fewer bits. By default the number that makes 4096 chunks, limited to 16384 ...
+            65536.
+        lanes, variant: as for `jans.rans.init`. The default variant is "rans32_16" if the model's precision
+            is 15 bits or less, and "rans64" otherwise.
+        capacity: number of words in each stream; by default enough for any symbols. For values that escape a
+            table or a model, this is far more than most messages need. If it was too low, `jans.check` names
+            the number needed.
 
     Returns:
-        The message; `jans.check` turns its status into an error, and so does `jans.to_bytes`.
+        The message. `jans.check` and `jans.to_bytes` turn its status into an error.
 
     >>> from jans import models
     >>> symbols = jnp.arange(1000) % 10
@@ -140,28 +145,32 @@ def encode(
     whole = n // chunk * chunk
     flat, part = symbols.reshape(-1), _Cut(model, symbols.shape)
     chunks = part.map(
-        lambda own, x: rans.push(empty, own, x), 0, n // chunk, chunk, flat[:whole].reshape(n // chunk, chunk)
+        lambda chunk_model, x: rans.push(empty, chunk_model, x),
+        0,
+        n // chunk,
+        chunk,
+        flat[:whole].reshape(n // chunk, chunk),
     )
-    rest = None if whole == n else rans.push(empty, part.model(whole, n - whole), flat[whole:])
-    return Message(chunks, rest, symbols.shape, chunk)
+    remainder = None if whole == n else rans.push(empty, part.model(whole, n - whole), flat[whole:])
+    return Message(chunks, remainder, symbols.shape, chunk)
 
 
 def _default_chunk(n: int) -> int:
-    return min(max(-(-n // WANTED_CHUNKS), MIN_CHUNK), DEFAULT_MAX_CHUNK)
+    return min(max(-(-n // TARGET_CHUNKS), MIN_CHUNK), DEFAULT_MAX_CHUNK)
 
 
 @functools.partial(jax.jit, static_argnames=("dtype",))
 def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Message, jax.Array]:
-    """The inverse of `encode`. Pure, for `jit`.
+    """Decodes all symbols of a message: the inverse of `encode`. Pure, works under `jit`.
 
     Args:
         message: from `encode` or `jans.from_bytes`.
         model: the model that the symbols were encoded with.
-        dtype: of the symbols, as for `jans.rans.pop`.
+        dtype: dtype of the symbols, as for `jans.rans.pop`.
 
     Returns:
-        What is left of the message, with a status for `jans.check` and nothing else (`is_empty`), and the
-        symbols.
+        The message without the symbols, and the symbols. Pass the message to `jans.check`. Its streams must be
+        empty (`is_empty`).
     """
     check_fit(model.shape, message.shape)
     left, symbols = _decode_chunks(message, _Cut(model, message.shape), 0, dtype)
@@ -169,57 +178,61 @@ def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Messag
 
 
 def _decode_chunks(message: Message, part: "_Cut", first: Any, dtype: Any) -> tuple[Message, jax.Array]:
-    """The symbols of a message that begins with chunk `first` of that which was encoded, one axis."""
+    """Decodes a message whose first chunk is chunk `first` of the encoded message;
+    returns symbols along one axis."""
     count, chunk = message.chunks.size.shape[0], message.chunk
     chunks, symbols = part.map(
-        lambda own, state: rans.pop(state, own, (chunk,), dtype), first, count, chunk, message.chunks
+        lambda chunk_model, state: rans.pop(state, chunk_model, (chunk,), dtype), first, count, chunk, message.chunks
     )
-    symbols, rest = symbols.reshape(-1), message.remainder
-    if rest is not None:
+    symbols, remainder = symbols.reshape(-1), message.remainder
+    if remainder is not None:
         n = math.prod(part.shape) % chunk
-        rest, last = rans.pop(rest, part.model((first + count) * chunk, n), (n,), dtype)
+        remainder, last = rans.pop(remainder, part.model((first + count) * chunk, n), (n,), dtype)
         symbols = jnp.concatenate([symbols, last])
-    return Message(chunks, rest, message.shape, chunk), symbols
+    return Message(chunks, remainder, message.shape, chunk), symbols
 
 
 class _Cut:
-    """A model for parts of the symbols of a shape."""
+    """A model for symbols of a shape, cut into models for parts of the symbols."""
 
     def __init__(self, model: Any, shape: Shape):
         self.shape = shape
-        self.own, self.rebuilt = model.flat(shape).per_symbol()
+        self.per_symbol, self.rebuilt = model.flat(shape).per_symbol()
 
     def model(self, begin: Any, n: int) -> Any:
-        """The model of n symbols."""
+        """The model of the n symbols from `begin` on."""
         return self.rebuilt(self._leaves(begin, n))
 
     def _leaves(self, begin: Any, n: int) -> list[jax.Array]:
-        return [jax.lax.dynamic_slice_in_dim(leaf, begin, n) for leaf in self.own]
+        return [jax.lax.dynamic_slice_in_dim(leaf, begin, n) for leaf in self.per_symbol]
 
     def map(self, code: Callable[..., Any], first: Any, count: int, chunk: int, arrays: Any) -> Any:
-        """`code(model, arrays)` of chunks first, first + 1, ..., whose arrays lead with their number."""
+        """`code(model, arrays)` for chunks first, first + 1, ...;
+        the first axis of `arrays` counts the chunks."""
         if count == 0:
             struct = lambda leaf, *lead: jax.ShapeDtypeStruct((*lead, *leaf.shape[1:]), leaf.dtype)
-            own = [struct(leaf, chunk) for leaf in self.own]
-            one = jax.eval_shape(lambda own, part: code(self.rebuilt(own), part), own, jax.tree.map(struct, arrays))
+            per_symbol = [struct(leaf, chunk) for leaf in self.per_symbol]
+            one = jax.eval_shape(
+                lambda per_symbol, part: code(self.rebuilt(per_symbol), part), per_symbol, jax.tree.map(struct, arrays)
+            )
             return jax.tree.map(lambda leaf: jnp.zeros((0, *leaf.shape), leaf.dtype), one)
         leaves = [leaf.reshape(count, chunk, *leaf.shape[1:]) for leaf in self._leaves(first * chunk, count * chunk)]
-        return jax.vmap(lambda own, part: code(self.rebuilt(own), part), axis_size=count)(leaves, arrays)
+        return jax.vmap(lambda per_symbol, part: code(self.rebuilt(per_symbol), part), axis_size=count)(leaves, arrays)
 
 
 # ---- bytes ----
 
 
 def message_to_bytes(message: Message, fingerprint: int = 0) -> bytes:
-    """A message as bytes, with an index of its chunks: the format of docs/format.md.
+    """A message as bytes, with an index of its chunks; docs/format.md specifies the format.
 
     Args:
-        message: with concrete arrays.
-        fingerprint: a number (uint64) that stands for the models, kept in the bytes and compared by readers; 0 for
-            none.
+        message: a message with concrete arrays.
+        fingerprint: a uint64 that stands for the models. The bytes keep it, and readers compare it. 0
+            disables it.
 
     Raises:
-        CodingError: when the status of any stream is not clean; nothing is written then.
+        CodingError: if the status of any stream is not clean; no bytes are written then.
     """
     if not isinstance(message, Message):
         raise TypeError(f"message must be a jans.chunked.Message, got {type_name(message)}.")
@@ -233,10 +246,10 @@ def message_to_bytes(message: Message, fingerprint: int = 0) -> bytes:
 
 
 def message_from_bytes(data: bytes, fingerprint: int = 0) -> Message:
-    """The message that `message_to_bytes` wrote.
+    """The message from bytes of `message_to_bytes`.
 
     Raises:
-        CodingError: as `Reader` does, and when there is more behind the message.
+        CodingError: as for `Reader`, and if more bytes follow the message.
     """
     data = bytes(memoryview(data))
     reader = Reader(data, fingerprint)
@@ -248,19 +261,21 @@ def message_from_bytes(data: bytes, fingerprint: int = 0) -> Message:
 
 
 class Reader:
-    """A message in bytes or in a file, of which only those chunks are read that are asked for.
+    """A message in bytes or in a file. It loads only the chunks that you ask for.
 
     Args:
-        source: bytes, or a file that is open for reading and can seek; it begins where the file is at.
-        fingerprint: that of the models at hand; 0 skips the comparison.
+        source: bytes, or a file that is open for reading and can seek. The message starts at the current
+            position.
+        fingerprint: the fingerprint of your models; 0 skips the comparison.
 
     Attributes:
-        shape: of the symbols.
-        chunk: symbols of a chunk.
-        length: bytes of the message.
+        shape: shape of the symbols.
+        chunk: number of symbols in a chunk.
+        length: number of bytes of the message.
 
     Raises:
-        CodingError: when the bytes are foreign, cut short, damaged, or written with models of another fingerprint.
+        CodingError: if the bytes are foreign, cut short, damaged, or written with models of another
+            fingerprint.
 
     >>> from jans import models
     >>> symbols = jnp.arange(10**5) // 1000
@@ -294,43 +309,44 @@ class Reader:
         self._read_index(head[: at + 4])
 
     def _read_index(self, head: bytes) -> None:
-        wanted = self._count * _ENTRY.size + 4
-        # A made-up number of chunks must not ask for memory that no file of this size can fill.
+        index_bytes = self._count * _ENTRY.size + 4
+        # Compare with the size of the file first: damaged bytes must not make us allocate memory for chunks
+        # that are not there.
         self._file.seek(0, io.SEEK_END)
         self._there = self._file.tell() - self._begin
         there = self._there - len(head)
-        if there < wanted:
-            raise CodingError(f"these bytes are cut short: {wanted} of an index are needed, {there} are there.")
+        if there < index_bytes:
+            raise CodingError(f"these bytes are cut short: {index_bytes} of an index are needed, {there} are there.")
         self._file.seek(self._begin + len(head))
-        index = self._file.read(wanted)
+        index = self._file.read(index_bytes)
         if zlib.crc32(head + index[:-4]) != struct.unpack("<I", index[-4:])[0]:
             raise CodingError("these bytes are damaged: the checksum of the index does not match. Fetch them again.")
         entries = np.frombuffer(index, "<u4", 2 * self._count).reshape(-1, 2).astype(np.int64)
         self._sums = entries[:, 1]
-        self._ends = len(head) + wanted + np.concatenate([[0], np.cumsum(entries[:, 0])])
+        self._ends = len(head) + index_bytes + np.concatenate([[0], np.cumsum(entries[:, 0])])
         self.length = int(self._ends[-1])
 
     def message(self) -> Message:
-        """All of it, for `decode`.
+        """The whole message, for `decode`.
 
         Raises:
-            CodingError: when a chunk is cut short or damaged.
+            CodingError: if a chunk is cut short or damaged.
         """
         return self._load(0, self._count)
 
     def read(self, model: Any, begin: int = 0, end: int | None = None, dtype: Any = jnp.int32) -> jax.Array:
-        """Symbols begin, ..., end - 1 of the message, in row-major order.
+        """Decodes symbols begin, ..., end - 1 of the message, in row-major order.
 
         Args:
             model: the model of all symbols of the message.
-            begin, end: by default from the first to the last.
-            dtype: of the symbols.
+            begin, end: by default the first symbol and the number of symbols.
+            dtype: dtype of the symbols.
 
         Returns:
-            dtype [end - begin].
+            Symbols of that dtype, [end - begin].
 
         Raises:
-            CodingError: when a chunk is cut short, damaged, or does not decode with this model.
+            CodingError: if a chunk is cut short, is damaged, or does not decode with this model.
         """
         begin, end = operator.index(begin), self._n if end is None else operator.index(end)
         if not 0 <= begin <= end <= self._n:
@@ -344,17 +360,18 @@ class Reader:
             check(left)
         except CodingError as error:
             raise CodingError(f"of chunks {first} to {last - 1}, {error}") from None
-        rest = np.flatnonzero(~np.asarray(is_empty(left)))
-        if rest.size:
+        unfinished = np.flatnonzero(~np.asarray(is_empty(left)))
+        if unfinished.size:
             raise CodingError(
-                f"chunk {first + int(rest[0])} goes on after its last symbol. Decode with the models that encoded it."
+                f"chunk {first + int(unfinished[0])} goes on after its last symbol. "
+                "Decode with the models that encoded it."
             )
         begin, end = begin - first * self.chunk, end - first * self.chunk
-        # On the host, as a device would compile a program for each length.
+        # Cut on the host: a device would compile a program for each length.
         return symbols if end - begin == symbols.size else jnp.asarray(np.asarray(symbols)[begin:end])
 
     def _load(self, first: int, last: int) -> Message:
-        """Chunks first, ..., last - 1."""
+        """Loads chunks first, ..., last - 1."""
         count = min(last * self.chunk, self._n) - first * self.chunk
         there = min(self.length, self._there)
         if count > max(_MAX_SYMBOLS, _MAX_SYMBOLS_PER_BYTE * there):
@@ -371,12 +388,12 @@ class Reader:
                 f"the longest of {len(strings)} chunks has {longest} bytes: side by side they would fill far more "
                 "memory than they are worth. Read them one by one."
             )
-        # Room in powers of two, so that chunks of about the same length share a compiled program.
+        # Round capacities up to powers of two, so that chunks of similar length share a compiled program.
         capacity = 1 << (8 * longest // v.word_bits).bit_length()
         states = byte_strings.read_strings(strings, capacity, self._lanes, v.name)
         chunks = jax.tree.map(lambda leaf: jnp.asarray(leaf[:whole]), states)
-        rest = jax.tree.map(lambda leaf: jnp.asarray(leaf[-1]), states) if whole < len(strings) else None
-        return Message(chunks, rest, self.shape, self.chunk)
+        remainder = jax.tree.map(lambda leaf: jnp.asarray(leaf[-1]), states) if whole < len(strings) else None
+        return Message(chunks, remainder, self.shape, self.chunk)
 
     def _chunk(self, k: int) -> bytes:
         begin, end = self._ends[k : k + 2].tolist()

@@ -1,4 +1,4 @@
-"""Coders as bytes that say how to read them, and back: the format of docs/format.md."""
+"""Coders as self-describing bytes, and back; docs/format.md specifies the format."""
 
 import dataclasses
 import functools
@@ -24,7 +24,8 @@ from jans.status import CodingError, check
 
 
 class _Kind(NamedTuple):
-    """A class of states, how to make one of no words, its variants, and its static numbers."""
+    """A class of states: a function that makes one without words, its variants,
+    and the names of its settings."""
 
     state: type[CoderState]
     make: Callable[..., Any]
@@ -53,15 +54,16 @@ _KINDS: dict[int, _Kind] = {
 
 
 def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
-    """A coder, or a batch of coders of any shape, as bytes that say how to read them.
+    """A coder, or a batch of coders of any shape, as self-describing bytes.
 
     Args:
-        state: the state of any coder of jans, or a `jans.chunked.Message`; with concrete arrays.
-        fingerprint: a number (uint64) that stands for the models, kept in the bytes and compared by `from_bytes`; 0 for
-            none.
+        state: the state of any coder of jans, or a `jans.chunked.Message`, with concrete arrays.
+        fingerprint: a uint64 that stands for the models. The bytes keep it, and `from_bytes` compares it. 0
+            disables it.
 
     Raises:
-        CodingError: when the status of any stream is not clean; nothing is written then.
+        CodingError: if the status of any stream is not clean; no bytes are written then.
+        TypeError: if `state` is something else.
 
     >>> import jans
     >>> data = to_bytes(jans.rans.push(jans.rans.init(capacity=8), jans.models.Uniform(10), jnp.arange(7)))
@@ -89,17 +91,18 @@ def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
 
 
 def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0) -> Any:
-    """The coder, or batch of coders, that `to_bytes` wrote.
+    """The coder, or batch of coders, from bytes of `to_bytes`.
 
     Args:
         data: the bytes.
-        capacity: words of each stack; by default as many as the longest one has, and `spare` words more.
-        spare: room for what will be pushed while decoding, as bits-back coding does.
-        fingerprint: that of the models at hand; 0 skips the comparison.
+        capacity: number of words in each stack; by default the number of the longest stack plus `spare`.
+        spare: number of extra words, for what you push while you decode, as in bits-back coding.
+        fingerprint: the fingerprint of your models; 0 skips the comparison.
 
     Raises:
-        CodingError: when the bytes are foreign, of a later version, cut short, damaged, made up, or written with models
-            of another fingerprint. Each has its own sentence.
+        CodingError: if the bytes are foreign, of a later version, cut short, damaged, made up, or written
+            with models of another fingerprint. Each cause has its own message.
+        ValueError: if the words do not fit the capacity.
     """
     data = bytes(memoryview(data))
     header, at = _header.read(data, fingerprint)
@@ -149,7 +152,7 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
         fields[size_name] = size.reshape(batch)
         end += int(size.sum()) * word.itemsize
     fields["status"] = np.zeros(batch, np.int32)
-    # To the byte order of this machine.
+    # Convert to the byte order of this machine.
     state = dataclasses.replace(
         empty, **{name: field.astype(getattr(empty, name).dtype) for name, field in fields.items()}
     )
@@ -163,12 +166,12 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
 def _stack(
     data: bytes, at: int, batch: tuple[int, ...], size: np.ndarray, word: np.dtype, capacity: int | None, spare: int
 ) -> np.ndarray:
-    """The words of all streams side by side: [*batch, capacity]."""
+    """The words of all streams in one array: [*batch, capacity]."""
     longest, item = int(size.max(initial=0)), word.itemsize
     capacity = longest + spare if capacity is None else capacity
     if not longest <= capacity < 2**31:
         raise ValueError(f"capacity must be at least the {longest} words of the longest stream, got {capacity}.")
-    # Only what the bytes ask for counts: room beyond the longest stream is the caller's wish.
+    # Limit only what the bytes ask for. The caller may ask for any room beyond the longest stream.
     if size.size * longest * item > max(_header.MAX_BYTES, _header.MAX_PADDING * len(data)):
         raise CodingError(
             f"these {len(data)} bytes hold {size.size} streams of which the longest has {longest} words: side by side "
@@ -180,13 +183,14 @@ def _stack(
 
 
 def _numbers(state: CoderState) -> list[str]:
-    """The arrays of a state that are no words and not their sizes: numbers of four bytes."""
+    """The names of the arrays of a state that are neither words, sizes nor the status;
+    they hold 4-byte numbers."""
     return [name for name in state.ranks if name not in {*state.stacks, *state.stacks.values(), "status"}]
 
 
 @functools.lru_cache(256)
 def _empty(coder: int, lanes: int, variant: str | None, settings: tuple[int, ...]) -> Any:
-    """The shapes of a coder without words. Nothing is allocated, since the numbers may be made up."""
+    """The shapes of a coder without words. This allocates nothing, because the numbers may be made up."""
     kind = _KINDS[coder]
     names = {"lanes": lanes} if variant is None else {"lanes": lanes, "variant": variant}
     try:

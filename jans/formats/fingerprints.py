@@ -1,4 +1,5 @@
-"""Whether encoder and decoder compute with the same numbers: looked at before decoding, and after it."""
+"""Checks that encoder and decoder compute with the same numbers: `fingerprint` before decoding,
+`check_end` after."""
 
 import hashlib
 from typing import Any
@@ -15,17 +16,18 @@ from jans.status import CodingError, check, first_fault, sentence
 def fingerprint(tree: Any) -> int:
     """64 bits that stand for a pytree, for `jans.to_bytes(state, fingerprint=...)`.
 
-    For weights, tables, models, or the output of a network on an input that both sides know. The same tree has the same
-    fingerprint in every process; `docs/format.md` has the rule. Not cryptographic: collisions can be constructed on
-    purpose.
+    Use it on weights, tables, models, or the output of a network for an input that both sides know. The same
+    tree has the same fingerprint in every process; `docs/format.md` gives the rule. Not cryptographic:
+    collisions can be constructed on purpose.
 
     Args:
-        tree: a pytree with concrete arrays, or numbers, for leaves. Their names, dtypes, shapes and bits count, and the
-            classes and static fields, such as the precision, of models and coders. Words of a coder that are not in use
-            do not count.
+        tree: a pytree whose leaves are concrete arrays or numbers. The fingerprint covers names, dtypes,
+            shapes and bits of the leaves. For models and coders it also covers the class and the static
+            fields, such as the precision. It ignores words of a coder that are not in use.
 
     Raises:
-        TypeError: for leaves that are neither, and inside `jit`, where there are no values.
+        TypeError: for leaves that are neither arrays nor numbers, and inside `jit`, where arrays have no
+            values.
 
     >>> hex(fingerprint({"bias": jnp.zeros(3), "kernel": jnp.ones((2, 3))}))
     '0xcf9f19ed000ab4c4'
@@ -42,17 +44,17 @@ def _digest(digest: Any, name: str, tree: Any) -> None:
         digest.update(f"{name}={tree.public_name}{settings}\n".encode())
     named = lambda part: part is not tree and hasattr(part, "public_name")
     for path, part in jax.tree.leaves_with_path(tree, is_leaf=named):
-        own = "/".join(filter(None, (name, jax.tree_util.keystr(path, simple=True, separator="/"))))
+        full_name = "/".join(filter(None, (name, jax.tree_util.keystr(path, simple=True, separator="/"))))
         if named(part):
-            _digest(digest, own, part)
+            _digest(digest, full_name, part)
         else:
-            array = _numbers(own, part)
-            digest.update(f"{own}:{array.dtype.name}{list(array.shape)}\n".encode())
+            array = _numbers(full_name, part)
+            digest.update(f"{full_name}:{array.dtype.name}{list(array.shape)}\n".encode())
             digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
 
 
 def _setting(value: Any) -> str:
-    """A static field as text. A function counts by its name alone, since its code has no form that lasts."""
+    """A static field as text. A function counts by its name alone: its code has no form that lasts."""
     if not callable(value):
         return repr(value)
     named = value if hasattr(value, "__qualname__") else type(value)
@@ -60,21 +62,22 @@ def _setting(value: Any) -> str:
 
 
 def check_end(state: Any, start: Any) -> Any:
-    """Returns what is left after decoding, or raises unless it is what encoding began with, bit for bit.
+    """Returns the state after decoding, or raises an error unless it equals the start
+    of encoding, bit for bit.
 
-    The end of a stream depends on every symbol before it: whatever was decoded with other integers than those it was
-    encoded with leaves other bits, and shows here. Nothing is added to the message for it.
+    The end of a stream depends on every symbol before it. If any symbol was decoded with other integers than
+    it was encoded with, other bits are left, and `check_end` finds them. This adds nothing to the message.
 
     Args:
-        state: a coder, or a batch of coders, after the last pop; with concrete arrays.
-        start: what the encoder's first push began with, made anew: `jans.rans.random` with the same key for bits-back
-            coding, otherwise `jans.rans.init`. Its capacity may be another. A single `rans64` head that began empty may
-            end empty after noise as well, since nothing can be popped from nothing for ever: with one, begin with
-            `jans.rans.random(key, n_words=0, ...)`, which costs 64 bits.
+        state: a coder, or a batch of coders, after the last pop, with concrete arrays.
+        start: the state that the encoder's first push began with, made again: `jans.rans.random` with the
+            same key for bits-back coding, otherwise `jans.rans.init`. Its capacity may differ. Caution: an
+            empty `rans64` coder with one lane stays empty however much you pop, so it may end empty after
+            noise too. With it, begin with `jans.rans.random(key, n_words=0, ...)`, which costs 64 bits.
 
     Raises:
-        CodingError: when other bits are left, or the status of a stream is not clean.
-        ValueError: when the two are not coders of the same variant, lanes and batch.
+        CodingError: if other bits are left, or the status of a stream is not clean.
+        ValueError: if the two coders differ in variant, lanes or batch.
 
     >>> from jans import models, rans
     >>> state = rans.push(rans.init(capacity=8), models.Uniform(10), jnp.arange(7))
@@ -112,7 +115,7 @@ of the encoder.
 
 
 def _kind(state: CoderState) -> str:
-    """What two coders must share so that their bits can be compared."""
+    """The settings that two coders must share so that their bits can be compared."""
     settings = [f"{name} {getattr(state, name)}" for name in state.static]
     settings += [f"lanes {state.lanes}", f"batch {state.status.shape}"]
     return f"{state.public_name} of {', '.join(settings)}"
@@ -126,7 +129,7 @@ def _check_concrete(name: str, value: Any) -> None:
 
 
 def _numbers(name: str, leaf: Any) -> np.ndarray:
-    """A leaf on the host."""
+    """Returns a leaf as a NumPy array; raises TypeError if it is neither an array nor a number."""
     _check_concrete("fingerprint", leaf)
     key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
     array = np.asarray(None if key else leaf)

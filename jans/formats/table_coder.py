@@ -1,4 +1,5 @@
-"""Tables, symbols and their rows in, byte strings out: what a learned codec does with every latent."""
+"""A coder for learned codecs: it turns integers, and the rows of a table that code them,
+into byte strings."""
 
 import dataclasses
 import functools
@@ -19,20 +20,22 @@ from jans.models import Bypass, Table
 from jans.status import CodingError, check
 
 SPARE_WORDS = 16
-"""Beyond what symbols of the alphabets take at most, until values outside of them are seen to need more."""
+"""Extra words beyond the maximum for symbols of the alphabets. Values outside of them may need still more."""
 
 
 @pytree("jans.TableCoder", static=("variant", "lanes"))
 @dataclasses.dataclass(frozen=True)
 class TableCoder:
-    """Codes integers as byte strings, each with the row of a table that an index names: an immutable pytree.
+    """Codes integers as byte strings: an immutable pytree.
+
+    An index names the row of a table for each integer.
+
+    Strings have no header (see `jans.byte_strings`), so both sides need the same coder.
 
     Attributes:
-        model: a `models.Table` or, for any int32 values, a `models.Bypass`; its own index does not matter. `prepare` it
-            before, so that decoding is fast.
+        model: a `models.Table`, or a `models.Bypass` for any int32 values. Its own index is ignored. Call its
+            `prepare` first, so that decoding is fast.
         variant, lanes: as for `jans.rans.init`; static. "rans64_ryg" writes what torch_ans calls `rans64`.
-
-    Strings have no header (`jans.byte_strings`): both sides need the same coder.
 
     >>> cdf = jnp.array([[0, 40, 60, 64], [0, 2, 62, 64]])
     >>> coder = TableCoder(Bypass(Table(cdf, precision=6).prepare()))
@@ -60,16 +63,18 @@ class TableCoder:
         variant: str = "rans64_ryg",
         lanes: int = 1,
     ) -> "TableCoder":
-        """A coder for all int32 values, from the probabilities of those that are likely.
+        """A coder for all int32 values, from the probabilities of the likely ones.
 
-        The frequencies are those of `jans.quantize.nearest` with `ties="away"`, so that tables are CompressAI's.
+        The frequencies are those of `jans.quantize.nearest` with `ties="away"`, so the tables equal
+        CompressAI's.
 
         Args:
             probs: float32 or float64 [K, n].
-            tail: floats [K], or one for all rows: the probability of all other values together.
-            sizes: integers [K], or one for all rows: only so many of a row's probabilities count; by default n.
-            offset: integers [K], or one for all rows: the value that the first probability is of.
-            precision: bits of the frequencies, of which CompressAI has 16.
+            tail: floats [K], or one for all rows: the total probability of all other values.
+            sizes: integers [K], or one for all rows: the number of probabilities of a row that count; by
+                default n.
+            offset: integers [K], or one for all rows: the value that the first probability belongs to.
+            precision: bits of the frequencies; CompressAI uses 16.
             bypass_precision, variant, lanes: as for `models.Bypass` and `jans.rans.init`.
 
         >>> probs = jnp.array([[0.2, 0.5, 0.2], [0.7, 0.2, 0.0]])
@@ -90,14 +95,14 @@ class TableCoder:
         return cls(Bypass(table, sizes, offset, bypass_precision), variant, lanes)
 
     def encode(self, symbols: Any, index: Any) -> bytes:
-        """Symbols as a byte string.
+        """Encodes symbols as a byte string.
 
         Args:
             symbols: integers [n].
-            index: integers of a shape that broadcasts to that of the symbols, the row of each.
+            index: integers of a shape that broadcasts to that of the symbols: the row of each symbol.
 
         Raises:
-            CodingError: when a symbol or an index has no place in the tables.
+            CodingError: if a symbol or an index is not in the tables.
         """
         symbols, index = _array("symbols", symbols), _array("index", index)
         if symbols.ndim != 1:
@@ -105,14 +110,14 @@ class TableCoder:
         return self.encode_batch(symbols[None], index)[0]
 
     def encode_batch(self, symbols: Any, index: Any) -> list[bytes]:
-        """A batch of messages as one byte string each, which `jans.byte_strings.merge` joins.
+        """Encodes a batch of messages as one byte string each; `jans.byte_strings.merge` joins the strings.
 
         Args:
             symbols: integers [streams, n].
-            index: integers of a shape that broadcasts to that of the symbols, the row of each.
+            index: integers of a shape that broadcasts to that of the symbols: the row of each symbol.
 
         Raises:
-            CodingError: when a symbol or an index has no place in the tables.
+            CodingError: if a symbol or an index is not in the tables.
         """
         symbols, index = _array("symbols", symbols), _array("index", index)
         if symbols.ndim != 2:
@@ -123,17 +128,17 @@ class TableCoder:
         return byte_strings.to_strings(byte_strings.with_room(encode, capacity))
 
     def decode(self, data: bytes, index: Any) -> jax.Array:
-        """The inverse of `encode`.
+        """Decodes one message: the inverse of `encode`.
 
         Args:
             data: the bytes of one message.
-            index: integers [n], as they were when encoding.
+            index: integers [n], the same as for encoding.
 
         Returns:
             int32 symbols [n].
 
         Raises:
-            CodingError: when the bytes do not hold just these symbols.
+            CodingError: if the bytes do not hold exactly these symbols.
         """
         index = _array("index", index)
         if index.ndim != 1:
@@ -141,17 +146,17 @@ class TableCoder:
         return self._decode([data], index, single=True)
 
     def decode_batch(self, strings: Sequence[bytes], index: Any) -> jax.Array:
-        """The inverse of `encode_batch`.
+        """Decodes a batch of messages: the inverse of `encode_batch`.
 
         Args:
             strings: the bytes of each message.
-            index: integers [streams, n], or [n] for all messages, as they were when encoding.
+            index: integers [streams, n], or [n] for all messages; the same as for encoding.
 
         Returns:
             int32 symbols [streams, n].
 
         Raises:
-            CodingError: when the bytes do not hold just these symbols.
+            CodingError: if the bytes do not hold exactly these symbols.
         """
         index = _array("index", index)
         if index.ndim not in (1, 2) or (index.ndim == 2 and len(index) != len(strings)):
@@ -165,43 +170,49 @@ class TableCoder:
         return symbols
 
     def open(self, data: bytes) -> State:
-        """A state to pop one message from, step by step; `pop` and `close` go on with it."""
+        """A state to pop one message from, step by step; use it with `pop` and `close`."""
         return jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), self._open([data]))
 
     def pop(self, state: State, index: jax.Array) -> tuple[State, jax.Array]:
-        """The next symbols, int32 of the shape of the index: for models that depend on what was decoded before. Pure,
-        for `jit` and `scan`. All steps but the last have a multiple of `lanes` symbols where `encode` had them all."""
+        """Pops the next symbols, int32 of the shape of the index.
+
+        Use it for models that depend on the symbols decoded before. Pure, works under `jit` and `scan`. If
+        `encode` had all symbols in one call, every step except the last must pop a multiple of `lanes`
+        symbols.
+        """
         return rans.pop(state, self.model.at(index))
 
     def close(self, state: State) -> None:
-        """Checks that all of a message was popped and that nothing went wrong.
+        """Checks that all of a message was popped and that its status is clean.
 
         Raises:
-            CodingError: otherwise.
+            CodingError: if symbols are left or a status bit is set.
         """
         _check_end(jax.tree.map(lambda leaf: leaf[None], state))
 
     def push(self, state: State, symbols: jax.Array, index: jax.Array) -> State:
-        """Puts symbols below those that are there: the last step of a message is pushed first."""
+        """Puts symbols on a state, in front of the symbols pushed before:
+        push the last step of a message first."""
         return rans.push(state, self.model.at(index), symbols)
 
     def init(self, capacity: int) -> State:
-        """An empty state with room for so many words, to push on."""
+        """An empty state to push on, with room for `capacity` words."""
         return rans.init(capacity, self.lanes, self.variant)
 
     def finish(self, state: State) -> bytes:
-        """The message that was pushed, as `encode` gives it."""
+        """The pushed message as bytes, equal to those of `encode`."""
         return byte_strings.to_strings(jax.tree.map(lambda leaf: leaf[None], state))[0]
 
     def _open(self, strings: Sequence[bytes]) -> State:
         longest = max((len(string) for string in strings), default=0)
-        # Room in powers of two, so that messages of about the same length share a compiled program.
+        # Round capacities up to powers of two, so that messages of similar length share a compiled program.
         capacity = 1 << (8 * longest // find_variant(self.variant).word_bits).bit_length()
         return byte_strings.read_strings(strings, capacity, self.lanes, self.variant)
 
 
 def _array(name: str, values: Any) -> Any:
-    """Integers as an array, which stays where it is."""
+    """Returns integers as an array on the device where they are;
+    raises ValueError for values beyond int32."""
     array = values if isinstance(values, jax.Array) else np.asarray(values)
     if array.dtype in (np.int64, np.uint64) and array.size and not -(2**31) <= array.min() <= array.max() < 2**31:
         raise ValueError(f"{name} must be int32 values, got some from {array.min()} to {array.max()}.")
@@ -225,9 +236,9 @@ def _decode(coder: TableCoder, states: State, index: jax.Array, single: bool) ->
 def _check_end(states: State) -> None:
     check(states)
     ends: Any = {"head": np.asarray(states.head), "size": np.asarray(states.size)}
-    rest = ~rans.is_empty(dataclasses.replace(states, **ends))
-    if rest.any():
+    unfinished = ~rans.is_empty(dataclasses.replace(states, **ends))
+    if unfinished.any():
         raise CodingError(
-            f"message {int(np.flatnonzero(rest)[0])} of {rest.size} goes on after its last symbol. Decode as many "
-            "symbols as were encoded, with the same tables and index."
+            f"message {int(np.flatnonzero(unfinished)[0])} of {unfinished.size} goes on after its last symbol. "
+            "Decode as many symbols as were encoded, with the same tables and index."
         )

@@ -1,4 +1,4 @@
-"""Entropy models: every symbol owns an integer interval of [0, 2**precision)."""
+"""Entropy models. A model gives every symbol an integer interval of [0, 2**precision)."""
 
 from jans.models._base import Composite, Kernel, Model
 from jans.models._escape import escape

@@ -1,4 +1,4 @@
-"""What a model is, and the parts that all models share."""
+"""The base classes of models, and the functions that all models share."""
 
 import abc
 import contextlib
@@ -19,7 +19,11 @@ DEFAULT_PRECISION = 24
 
 
 class Kernel(NamedTuple):
-    """How a coder's kernel gets at a model: its kind, arrays that lead with 1 or all n symbols, and static numbers."""
+    """The view that a coder's kernel has of a model.
+
+    `kind` names the kernel. The operands are arrays with a leading axis of 1 or all n symbols, and the
+    attributes are static numbers.
+    """
 
     kind: str
     operands: tuple[jax.Array, ...]
@@ -27,26 +31,29 @@ class Kernel(NamedTuple):
 
 
 class Model(abc.ABC):
-    """A pytree that gives every symbol an interval [start, start + freq) of [0, 2**precision), with no gap between
-    them.
+    """A pytree that gives every symbol an interval [start, start + freq) of [0, 2**precision).
 
-    A model of `shape` () codes arrays of any shape with the same parameters; otherwise symbols have its shape, or one
-    that it broadcasts to. A subclass names its array attributes in `leaves`, those of them that do not lead with the
-    shape in `shared`, and its static ones in `static`, sets them in `__init__`, and gives `shape`, `interval`, `locate`
-    and `log_prob`. That is enough to be coded. `kernel` is for models whose search runs inside a kernel of this
-    library.
+    Intervals leave no gaps.
+
+    A model of `shape` () codes arrays of any shape with the same parameters. Any other model codes symbols of
+    its shape, or of a shape that its shape broadcasts to.
+
+    To write a model, name its array attributes in `leaves` and its static attributes in `static`. Name in
+    `shared` the leaves whose shape does not start with the shape of the model. Set all attributes in
+    `__init__`, and define `shape`, `interval`, `locate` and `log_prob`. This is enough for all coders.
+    Override `kernel` only if a kernel of this library can search the model.
     """
 
     leaves: ClassVar[tuple[str, ...]] = ()
     shared: ClassVar[tuple[str, ...]] = ()
-    """Leaves that are the same for all symbols; the others lead with the shape."""
+    """Leaves that all symbols share. The shape of every other leaf starts with the shape of the model."""
     static: ClassVar[tuple[str, ...]] = ("precision",)
     ends: ClassVar[str] = "both"
-    """Where the tails are, which `escape` opens unless told otherwise: "low", "high" or "both"."""
+    """The tails that `escape` opens by default: "low", "high" or "both"."""
     certain: ClassVar[Any] = None
-    """Bool [], true where coding would change nothing because all symbols are 0 without a choice; None if unknown."""
+    """Bool [], true if all symbols are certainly 0, so that coding them changes nothing; None if unknown."""
     public_name: ClassVar[str]
-    """What errors and exported programs call the class."""
+    """The name of the class in errors and exported programs."""
     precision: int
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -62,10 +69,11 @@ class Model(abc.ABC):
             return model
 
         jax.tree_util.register_pytree_node(cls, flatten, unflatten)
-        # Models of jans are named as users know them, so that files may move and exported programs still load.
+        # Models of jans keep their public names, so that exported programs still load after a file has moved.
         room = "jans.models" if cls.__module__.startswith("jans.") else cls.__module__
         cls.public_name = f"{room}.{cls.__qualname__}"
-        # A class that is defined again, as a notebook does, codes as before; only the first can be exported.
+        # A notebook may define a class again. The new class codes as before, but only the first can be
+        # exported.
         with contextlib.suppress(ValueError):
             jax.export.register_pytree_node_serialization(
                 cls,
@@ -77,11 +85,12 @@ class Model(abc.ABC):
     @property
     @abc.abstractmethod
     def shape(self) -> Shape:
-        """Shape of the symbols; () where all symbols share the parameters."""
+        """Shape of the symbols; () if all symbols share the parameters."""
 
     @property
     def parts(self) -> int:
-        """Into how many parts coders split a symbol, see `Composite`; 0 where they take its interval."""
+        """The number of parts that coders split a symbol into, see `Composite`;
+        0 if a symbol has one interval."""
         return 0
 
     @property
@@ -97,11 +106,11 @@ class Model(abc.ABC):
 
     @property
     def max_bits(self) -> int:
-        """The largest number of bits that a symbol with a code can take."""
+        """The largest number of bits that a symbol can cost."""
         return self.precision * max(self.parts, 1)
 
     def settings(self) -> dict[str, Any]:
-        """The parameters by name, as `repr` shows them; None for one that is not shown."""
+        """The parameters by name, as `repr` shows them; it leaves out parameters that are None."""
         return {name: getattr(self, name) for name in (*self.leaves, *self.static)}
 
     def __repr__(self) -> str:
@@ -116,21 +125,30 @@ class Model(abc.ABC):
             symbols: integers, of a shape that `shape` broadcasts to.
 
         Returns:
-            start, freq: uint32 arrays of that shape. Where there is no interval freq is 0, and start is the status bit
-            that says why: `BAD_SYMBOL` outside of the support, `BAD_MODEL` where the parameters are no distribution.
+            start, freq: uint32 arrays of the shape of the symbols. A symbol without an interval has freq 0,
+                and its
+            start is a status bit with the reason: `BAD_SYMBOL` outside of the support, `BAD_MODEL` for
+                invalid
+            parameters.
         """
 
     @abc.abstractmethod
     def locate(self, quantiles: jax.Array) -> jax.Array:
-        """Symbols (int32) whose intervals contain `quantiles` (uint32), to whose shape that of the model broadcasts."""
+        """The symbols (int32) whose intervals contain `quantiles` (uint32), of the shape of the quantiles.
+
+        The model's shape must broadcast to that of the quantiles.
+        """
 
     @abc.abstractmethod
     def log_prob(self, symbols: jax.Array) -> jax.Array:
-        """Smooth surrogate of the coded probability, in nats: differentiable in the parameters, and within rounding
-        equal to `-bits(symbols) * log(2)`."""
+        """The log of the coded probability in nats, smoothed so that it is differentiable in the parameters.
+
+        It equals `-bits(symbols) * log(2)` up to rounding.
+        """
 
     def kernel(self, shape: Shape) -> Kernel | None:
-        """The kernel that pops symbols of a shape; None sends coders to `locate` and `interval`."""
+        """The kernel that codes symbols of a shape; with None,
+        coders call `locate` and `interval` instead."""
         return None
 
     def stack_kernel(self, shape: Shape) -> Kernel | None:
@@ -138,29 +156,34 @@ class Model(abc.ABC):
         return self.kernel(shape)
 
     def flat(self, shape: Shape) -> "Model":
-        """This model for symbols of a shape that lie in a row: of shape [n], or () where all share the parameters."""
-        own, rebuilt = self.per_symbol()
+        """This model for symbols of a shape along one axis.
+
+        Its shape is [n], or () if all symbols share parameters.
+        """
+        leaves, rebuilt = self.per_symbol()
         one = math.prod(self.shape) == 1
-        return rebuilt([_flat_leaf(leaf, self.shape, () if one else shape) for leaf in own])
+        return rebuilt([_flat_leaf(leaf, self.shape, () if one else shape) for leaf in leaves])
 
     def per_symbol(self) -> tuple[list[jax.Array], Callable[[list[Any]], "Model"]]:
-        """The leaves that lead with the shape, and a function that gives this model with others in their place; no
-        leaves where all symbols share the parameters."""
+        """The leaves whose shape starts with the shape of the model, and a function that rebuilds the model.
+
+        The function returns this model with other leaves in place of these. If all symbols share the
+        parameters, the list is empty.
+        """
         leaves, tree = jax.tree.flatten(self)
         flags = _flags(self) if self.shape else [False] * len(leaves)
 
-        def rebuilt(own):
-            fresh = iter(own)
-            given = [next(fresh) if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
-            return jax.tree.unflatten(tree, given)
+        def rebuilt(new_leaves):
+            fresh = iter(new_leaves)
+            merged = [next(fresh) if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
+            return jax.tree.unflatten(tree, merged)
 
         return [leaf for leaf, flag in zip(leaves, flags, strict=True) if flag], rebuilt
 
     def bits(self, symbols: jax.Array) -> jax.Array:
-        """Exact code length of each symbol under the quantised model, in bits (float32); infinite outside of the
-        support.
+        """The exact code length of each symbol under the quantised model, in bits (float32).
 
-        Its derivative in the parameters is that of `log_prob`.
+        It is infinite outside of the support. Its derivative in the parameters is that of `log_prob`.
 
         >>> import jans
         >>> jans.models.Uniform(8).bits(jax.numpy.array([0, 7, 8]))
@@ -172,8 +195,8 @@ class Model(abc.ABC):
 class Composite(Model):
     """A model whose symbols are coded in parts, each with a model that depends on the parts before it.
 
-    A subclass says how many `parts` there are and gives `split`, `join` and `part`; coders do the rest. There is no
-    single `interval` of a symbol, and nothing to `locate`.
+    A subclass defines the number of `parts`, and `split`, `join` and `part`; coders do the rest. A symbol has
+    no single `interval`, so `interval` and `locate` raise TypeError.
     """
 
     @abc.abstractmethod
@@ -186,7 +209,7 @@ class Composite(Model):
 
     @abc.abstractmethod
     def join(self, values: tuple[jax.Array, ...]) -> jax.Array:
-        """The symbols (int32) that have these parts."""
+        """The symbols (int32) with these parts."""
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         raise TypeError(self._refusal("interval"))
@@ -227,12 +250,13 @@ def _bits_jvp(primals, tangents):
 
 
 def _flags(model: Model) -> list[bool]:
-    """Which leaves of a model, those of models within it included, lead with its shape."""
+    """For every leaf of a model, including the leaves of inner models,
+    whether its shape starts with the model's."""
     flags: list[bool] = []
     for name in model.leaves:
-        own = name not in model.shared
+        leads = name not in model.shared
         for part in jax.tree.leaves(getattr(model, name), is_leaf=lambda part: isinstance(part, Model)):
-            flags += [own and flag for flag in _flags(part)] if isinstance(part, Model) else [own]
+            flags += [leads and flag for flag in _flags(part)] if isinstance(part, Model) else [leads]
     return flags
 
 
@@ -242,14 +266,17 @@ def _flat_leaf(leaf: jax.Array, model: Shape, symbols: Shape) -> jax.Array:
             f"the leaves of a model of shape {model} must lead with this shape, or be named in its `shared`; got one "
             f"of shape {leaf.shape}."
         )
-    rest = leaf.shape[len(model) :]
+    inner = leaf.shape[len(model) :]
     if not symbols:
-        return leaf.reshape(rest)
-    return jnp.broadcast_to(leaf, (*symbols, *rest)).reshape(-1, *rest)
+        return leaf.reshape(inner)
+    return jnp.broadcast_to(leaf, (*symbols, *inner)).reshape(-1, *inner)
 
 
 def check_floats(name: str, values: Any) -> jax.Array:
-    """Parameters as float32, or float64 where they come as that; half precisions widen, which is exact."""
+    """Returns parameters as float32, or as float64 if they are float64; raises TypeError for other types.
+
+    Half precisions are converted to float32, which is exact.
+    """
     array = jnp.asarray(values)
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(f"{name} must be floating point, got {array.dtype}. Convert it with .astype(jnp.float32).")
@@ -257,12 +284,12 @@ def check_floats(name: str, values: Any) -> jax.Array:
 
 
 def check_single(name: str, values: Any) -> jax.Array:
-    """Parameters as float32, from floats of any width."""
+    """Returns parameters as float32, from floats of any width."""
     return check_floats(name, values).astype(jnp.float32)
 
 
 def check_symbols(symbols: Any, shape: Shape) -> jax.Array:
-    """Symbols as an int32 array that a model's shape broadcasts to."""
+    """Returns symbols as an int32 array; raises if the model's shape does not broadcast to theirs."""
     array = jnp.asarray(symbols)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"symbols must be integers, got {array.dtype}. Round and convert them, e.g. to jnp.int32.")
@@ -271,19 +298,20 @@ def check_symbols(symbols: Any, shape: Shape) -> jax.Array:
 
 
 def refuse(legal: jax.Array, interval: tuple[jax.Array, jax.Array], why: int) -> tuple[jax.Array, jax.Array]:
-    """The interval where legal; elsewhere none, for the reason given."""
+    """The interval where `legal` is true; elsewhere freq 0, with the status bit `why` in start."""
     start, freq = interval
     return jnp.where(legal, start, jnp.uint32(why)), jnp.where(legal, freq, jnp.uint32(0))
 
 
 def log_share(model: Model, symbols: jax.Array) -> jax.Array:
-    """The logarithm of the share of places that symbols have, for models whose integers are their parameters."""
+    """The log of freq / 2**precision, for models whose integers are their parameters."""
     _, freq = model.interval(symbols)
     return jnp.log(freq.astype(jnp.float32)) - model.precision * math.log(2)
 
 
 def flat_parameters(shape: Shape, symbols: Shape, *arrays: jax.Array) -> tuple[jax.Array, ...]:
-    """Parameters that lead with a model's shape, as arrays that lead with 1 or all n symbols."""
+    """Parameters whose shapes start with a model's shape,
+    as arrays with a leading axis of 1 or all n symbols."""
     n = math.prod(symbols)
     rank = len(shape)
 
@@ -297,7 +325,10 @@ def flat_parameters(shape: Shape, symbols: Shape, *arrays: jax.Array) -> tuple[j
 
 @jax.custom_jvp
 def constant(integers: jax.Array, parameters: Any) -> jax.Array:
-    """The integers, which were made from the parameters; a derivative that reaches them is an error, not zero."""
+    """Returns integers that were made from parameters.
+
+    A derivative through them raises TypeError instead of being 0.
+    """
     return integers
 
 

@@ -1,7 +1,8 @@
-"""A function of one symbol, computed in blocks of one shape, so that all programs that call it round alike.
+"""Evaluates a function of one symbol in blocks of one size, so that all programs that call it round alike.
 
-An encoder has all symbols at hand and a decoder as many as lanes; so both compute blocks of 128, each isolated from
-what is around it, and from `vmap`. (Other kinds of machines round differently still.)
+An encoder knows all symbols in advance, and a decoder as many as lanes at a time. Both therefore compute
+blocks of 128 symbols, isolated from the code around them and from `vmap`. Different kinds of machines may
+still round differently.
 """
 
 import math
@@ -20,7 +21,8 @@ BLOCK = 128
 
 def evaluate(function: Callable[..., jax.Array], parameters: tuple[jax.Array, ...], x: jax.Array) -> jax.Array:
     """`function(*parameters[i], x[i])` for all i, where parameters are [n, ...] and x is [n]."""
-    # What the function closes over becomes an operand: it may belong to a transformation outside.
+    # Arrays that the function closes over become operands, because they may belong to a transformation
+    # outside.
     blocks = [jax.ShapeDtypeStruct((BLOCK, *array.shape[1:]), array.dtype) for array in (*parameters, x)]
     closed = jax.make_jaxpr(jax.vmap(function))(*blocks)
 
@@ -36,7 +38,7 @@ def evaluate(function: Callable[..., jax.Array], parameters: tuple[jax.Array, ..
     @run.def_vmap
     def run_batch(size, batched, captured, arrays):
         if any(batched[0]):
-            # Each of the batch has a function of its own.
+            # Each element of the batch has a function of its own.
             pick = lambda i: [c[i] if b else c for c, b in zip(captured, batched[0], strict=True)]
             rows = lambda i: tuple(a[i] if b else a for a, b in zip(arrays, batched[1], strict=True))
             return jax.lax.map(lambda i: run(pick(i), rows(i)), jnp.arange(size)), True

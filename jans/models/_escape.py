@@ -1,4 +1,4 @@
-"""Symbols beyond a model's support: the end symbol, and how far beyond it they lie."""
+"""Symbols beyond a model's support, coded as an end symbol and the distance beyond it."""
 
 import jax
 import jax.numpy as jnp
@@ -13,16 +13,20 @@ ENDS = ("low", "high", "both")
 MIN_INT32, MAX_INT32 = np.int32(-(2**31)), np.int32(2**31 - 1)
 
 _LENGTH_BITS = 6
-# Row k is for numbers of 0 ... k significant bits: each length above 0 has one place of 64, and 0 has all others.
+# Row k codes the lengths 0 ... k. Each length above 0 has one of 64 quantiles, and length 0 has all
+# others.
 _LENGTHS = np.array([[0, *np.minimum(64 - k + np.arange(33), 64)] for k in range(33)])
 
 _PIECE_BITS = 11
 _PIECES = (2, 1, 0)
-"""Pieces of 11 bits, which every variant of a coder has the precision for, from the highest to the lowest."""
+"""Indexes of the pieces of 11 bits, from the highest to the lowest.
+
+Every variant has the precision for 11 bits.
+"""
 
 
 def _length(number: jax.Array) -> jax.Array:
-    """How many bits of uint32 numbers are significant, 0 ... 32."""
+    """The number of significant bits of uint32 numbers, 0 ... 32."""
     return 32 - jax.lax.clz(number).astype(jnp.int32)
 
 
@@ -32,20 +36,21 @@ def _leading_one(length: jax.Array) -> jax.Array:
 
 
 def _piece(number: jax.Array, j: int) -> jax.Array:
-    """Piece j of what follows the leading one of numbers."""
-    rest = number ^ _leading_one(_length(number))
-    return (rest >> (_PIECE_BITS * j) & 2**_PIECE_BITS - 1).astype(jnp.int32)
+    """Piece j of the bits after the leading one of numbers."""
+    below = number ^ _leading_one(_length(number))
+    return (below >> (_PIECE_BITS * j) & 2**_PIECE_BITS - 1).astype(jnp.int32)
 
 
 class Number(_base.Composite):
-    """Numbers 0 ... largest: how many of their bits are significant, then the bits that follow the leading one.
+    """Numbers 0 ... largest, coded as the number of significant bits, then the bits after the leading one.
 
-    A number of b > 0 significant bits costs 6 bits for b and b - 1 for the rest; 0 costs what the other lengths leave,
-    less than 1 bit, and nothing where largest is 0. Every coder state pops as a number in this range, and only as one,
-    so that bits-back coding gets its bits back.
+    A number of b > 0 significant bits costs 6 bits for b, and b - 1 bits for the bits after the leading one.
+    The number 0 costs less than 1 bit, because its length has all quantiles that the other lengths leave; it
+    costs nothing if largest is 0. Every coder state pops as exactly one number of this range, so bits-back
+    coding gets its bits back.
 
     Args:
-        largest: uint32, of the shape of the symbols. These are int32, with the bits of the number.
+        largest: uint32, of the shape of the symbols. The symbols are int32, with the bits of the number.
     """
 
     leaves = ("largest",)
@@ -72,7 +77,7 @@ class Number(_base.Composite):
             return Table(_LENGTHS, _length(self.largest), _LENGTH_BITS)
         length, *higher = values
         j = _PIECES[k - 1]
-        # As long as all before it equals largest, a piece ends where that of largest does.
+        # As long as all pieces before it equal those of largest, a piece is at most the piece of largest.
         tight = length == _length(self.largest)
         for i, value in zip(_PIECES, higher, strict=False):
             tight &= value == _piece(self.largest, i)
@@ -92,11 +97,13 @@ class Number(_base.Composite):
 
 
 class Escape(_base.Composite):
-    """A model widened to all int32 symbols: an end symbol of its support stands for itself and all that lies beyond.
+    """A model widened to all int32 symbols.
 
-    Behind an end symbol comes the distance beyond it: less than 1 bit for none, the end symbol itself, and
-    `6 + floor(log2(distance))` bits for others. Nothing is spent on other symbols, neither bits nor, where an array has
-    no end symbol at all, time. Made by `escape`.
+    An end symbol of its support stands for itself and all symbols beyond it.
+
+    The distance beyond an end symbol follows it. The end symbol itself has distance 0, which costs less than
+    1 bit; any other distance costs `6 + floor(log2(distance))` bits. Symbols within the support cost no extra
+    bits. An array without end symbols costs no extra time either. Use `escape` to make one.
 
     Args:
         model: a model with a support.
@@ -110,7 +117,7 @@ class Escape(_base.Composite):
     def __init__(self, model: _base.Model, ends: str):
         if ends not in ENDS:
             raise ValueError(f"ends must be one of {', '.join(ENDS)}, got {ends!r}.")
-        _ = model.bounds  # a model without one is refused here
+        _ = model.bounds  # raises for a model without bounds
         self.model, self.opened, self.precision = model, ends, model.precision
 
     @property
@@ -122,7 +129,7 @@ class Escape(_base.Composite):
         return self.model.max_bits + Number(jnp.uint32(0)).max_bits
 
     def _meets(self, values: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Where values are an open end: the low one, the high one."""
+        """Whether values are an open low end, and whether they are an open high end."""
         low, high = self.model.bounds
         return (values == low) & (self.opened != "high"), (values == high) & (self.opened != "low")
 
@@ -148,16 +155,17 @@ class Escape(_base.Composite):
 
 
 def escape(model: _base.Model, ends: str | None = None) -> Escape:
-    """A model widened to all int32 symbols, at a small price for those at the ends of its support.
+    """A model widened to all int32 symbols, at a small cost for the symbols at the ends of its support.
 
-    An end symbol is followed by the distance beyond it: less than 1 bit for the end symbol itself,
-    6 + floor(log2(distance)) bits for others. The result is a `Composite`: coders, `bits` and `log_prob` take it as any
-    model, but it has no `interval`.
+    The distance beyond an end symbol follows it. The end symbol itself costs less than 1 bit more, and a
+    symbol beyond it costs 6 + floor(log2(distance)) bits more. The result is a `Composite`: coders, `bits`
+    and `log_prob` take it like any model, but it has no `interval`.
 
     Args:
-        model: a model that knows its `bounds`.
-        ends: "low", "high" or "both"; by default where the model's tails are, which is "high" for models that count
-            their symbols from 0, so that 0 costs nothing more, and "both" for those on a range of integers.
+        model: a model that has `bounds`.
+        ends: "low", "high" or "both"; by default the ends at which the model has tails. These are "high" for
+            models that count their symbols from 0, so that 0 costs nothing more, and "both" for models on a
+            range of integers.
 
     >>> from jans import models
     >>> model = models.escape(models.Categorical(jnp.array([0.5, 0.25, 0.25]), precision=16))

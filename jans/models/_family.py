@@ -1,4 +1,4 @@
-"""Models in closed form, whose intervals and searches are kernels: what they share."""
+"""What models in closed form share. Kernels compute their intervals and search them."""
 
 import abc
 from collections.abc import Callable
@@ -16,13 +16,13 @@ Bound = int | jax.Array
 
 
 class FamilyModel(_base.Model):
-    """A model with kernels of its own: `family` names them, `operands` are theirs, for symbols of a shape."""
+    """A model with kernels of its own: `family` names the kernels, and `operands` are their arrays."""
 
     family: ClassVar[str]
 
     @abc.abstractmethod
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
-        """Arrays that lead with 1 or all symbols."""
+        """The arrays for symbols of a shape, with a leading axis of 1 or all symbols."""
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         symbols = _base.check_symbols(symbols, self.shape)
@@ -45,13 +45,13 @@ def interval(
 
 
 def locate(family: str, operands: tuple[jax.Array, ...], quantiles: jax.Array, precision: int) -> jax.Array:
-    """Symbols at quantiles, from the kernel of a family."""
+    """The symbols at quantiles, from the kernel of a family."""
     (symbols,) = targets.maps.FAMILIES[family].locate(quantiles.reshape(-1), *operands, precision=precision)
     return symbols.reshape(quantiles.shape)
 
 
 def documented(text: str) -> Callable[[type], type]:
-    """Ends the docstring of a class with what its whole family has in common."""
+    """A decorator that appends to the docstring of a class what its whole family has in common."""
 
     def extend(cls):
         cls.__doc__ = f"{cls.__doc__}\n\n    {text.strip()}\n    "
@@ -60,14 +60,14 @@ def documented(text: str) -> Callable[[type], type]:
     return extend
 
 
-# ---- integers that are known before tracing, or come with every symbol ----
+# ---- integers that are either static, or traced with a value for every symbol ----
 
 
-def check_integer(name: str, value: Any, least: int, most: int) -> Bound:
-    """An int within its limits, or an int32 array."""
+def check_integer(name: str, value: Any, minimum: int, maximum: int) -> Bound:
+    """Returns an int within its limits, or an int32 array; raises for anything else."""
     if isinstance(value, int | np.integer):
-        if not least <= value <= most:
-            raise ValueError(f"{name} must be from {least} to {most}, got {value}.")
+        if not minimum <= value <= maximum:
+            raise ValueError(f"{name} must be from {minimum} to {maximum}, got {value}.")
         return int(value)
     array = jnp.asarray(value)
     if not jnp.issubdtype(array.dtype, jnp.integer):
@@ -76,14 +76,15 @@ def check_integer(name: str, value: Any, least: int, most: int) -> Bound:
 
 
 def check_size(name: str, symbols: int | None, precision: int) -> int:
-    """The precision, which has room for the symbols where their number is known."""
+    """Returns the precision; raises ValueError if it has no room for the symbols,
+    where their number is known."""
     if symbols is not None and symbols < 1:
         raise ValueError(f"{name} leaves no symbol. Pass low <= high.")
     return check_precision(precision, symbols)
 
 
 def split(*bounds: Bound) -> tuple[tuple[int | None, ...], list[jax.Array | None]]:
-    """Integers as metadata and arrays as leaves, with None in the other's place."""
+    """Splits bounds into static ints and array leaves; each list has None in place of the other kind."""
     return (
         tuple(b if isinstance(b, int) else None for b in bounds),
         [None if isinstance(b, int) else b for b in bounds],
@@ -91,7 +92,7 @@ def split(*bounds: Bound) -> tuple[tuple[int | None, ...], list[jax.Array | None
 
 
 def joined(known: int | None, leaf: jax.Array | None) -> Bound:
-    """What `split` took apart."""
+    """The bound that `split` took apart."""
     if known is not None:
         return known
     assert leaf is not None
@@ -99,14 +100,14 @@ def joined(known: int | None, leaf: jax.Array | None) -> Bound:
 
 
 def flat(shape: Shape, symbols: Shape, value: Bound) -> jax.Array:
-    """An integer as a kernel's operand."""
+    """A bound as an operand of a kernel."""
     if isinstance(value, int):
         return jnp.full(1, value, jnp.int32)
     return _base.flat_parameters(shape, symbols, jnp.broadcast_to(value, shape))[0]
 
 
 def broadcast(bounds: tuple[Bound, ...], *shapes: Shape) -> tuple[Shape, list[Bound]]:
-    """The common shape of parameters and of bounds that are arrays, and the bounds in that shape."""
+    """The common shape of the parameters and the array bounds, and the bounds in that shape."""
     arrays = [b for b in bounds if not isinstance(b, int)]
     shape = jnp.broadcast_shapes(*shapes, *(a.shape for a in arrays))
     return shape, [b if isinstance(b, int) else jnp.broadcast_to(b, shape) for b in bounds]
@@ -116,7 +117,8 @@ def broadcast(bounds: tuple[Bound, ...], *shapes: Shape) -> tuple[Shape, list[Bo
 
 
 def log_floored(mass: jax.Array, symbols: Bound, precision: int, inside: jax.Array) -> jax.Array:
-    """Log of a mass after quantisation, which gives each of the symbols 2**-precision from what the others have."""
+    """The log of a mass after quantisation,
+    which gives each symbol at least 2**-precision and scales down the rest."""
     floor = 2.0**-precision
     return jnp.where(inside, jnp.log(mass * (1 - symbols * floor) + floor), -jnp.inf)
 
@@ -124,8 +126,8 @@ def log_floored(mass: jax.Array, symbols: Bound, precision: int, inside: jax.Arr
 def mass_between(
     cdf: Callable[[jax.Array], jax.Array], low: jax.Array, high: jax.Array, first: jax.Array, last: jax.Array
 ) -> jax.Array:
-    """cdf(high) - cdf(low) of a symmetric distribution; the first and the last symbol have the tails."""
-    # The difference is taken in the lower tail, where it does not cancel.
+    """cdf(high) - cdf(low) of a symmetric distribution. The first and the last symbol also get the tails."""
+    # Take the difference in the lower tail, where it does not cancel.
     flip = (low > 0) & ~first
     above = jnp.where(last & ~flip, 1.0, cdf(jnp.where(flip, -low, high)))
     below = jnp.where(jnp.where(flip, last, first), 0.0, cdf(jnp.where(flip, -high, low)))

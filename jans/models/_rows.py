@@ -1,4 +1,5 @@
-"""Rows of cumulative frequencies, with the index of its row for every symbol: what Categorical and Table share."""
+"""Rows of cumulative frequencies, and the index of a row for every symbol:
+what Categorical and Table share."""
 
 import abc
 import math
@@ -12,13 +13,14 @@ from jans.status import BAD_MODEL, BAD_SYMBOL
 
 
 class RowsModel(_base.Model):
-    """A model that is a table of rows; a subclass says which row each symbol of a shape has."""
+    """A model that is a table of rows. A subclass defines which row codes each symbol of a shape."""
 
     ends = "high"
 
     @abc.abstractmethod
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
-        """Cumulative frequencies uint32 [K, n + 1], and the row of each symbol, int32 [1] or [number of symbols]."""
+        """Cumulative frequencies uint32 [K, n + 1], and the row of each symbol,
+        int32 [1] or [number of symbols]."""
 
     def interval(self, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
         symbols = _base.check_symbols(symbols, self.shape)
@@ -36,7 +38,7 @@ class RowsModel(_base.Model):
 
 
 class Rows(RowsModel):
-    """The table that another model made of its parameters: uint32 [*shape, n + 1]."""
+    """A table that another model made of its parameters: uint32 [*shape, n + 1]."""
 
     leaves = ("cdf",)
 
@@ -52,7 +54,7 @@ class Rows(RowsModel):
 
 
 def flat_rows(cdf: jax.Array, symbols: Shape) -> tuple[jax.Array, jax.Array]:
-    """A cdf that leads with a model's shape, as rows [K, n + 1] and an index int32 [1] or [number of symbols]."""
+    """Rows [K, n + 1] of a cdf [*shape, n + 1], and an index int32 [1] or [number of symbols]."""
     shape = cdf.shape[:-1]
     count = math.prod(shape)
     table = cdf.reshape(count, cdf.shape[-1])
@@ -62,13 +64,14 @@ def flat_rows(cdf: jax.Array, symbols: Shape) -> tuple[jax.Array, jax.Array]:
 
 
 def interval(cdf: jax.Array, index: jax.Array, symbols: jax.Array, precision: int) -> tuple[jax.Array, jax.Array]:
-    """start and freq (uint32, shape of symbols); freq 0 where there is none, as `Model.interval` says."""
+    """start and freq (uint32, of the shape of the symbols);
+    see `Model.interval` for symbols without an interval."""
     count, n = cdf.shape[0], cdf.shape[1] - 1
     index = index.reshape(symbols.shape) if index.size == symbols.size else index[0]
     row, at = jnp.clip(index, 0, count - 1), jnp.clip(symbols, 0, n - 1)
     start, end = cdf[row, at], cdf[row, at + 1]
     total = 2**precision % 2**32
-    # An interval may end at 2**32, which wraps to 0: ends are compared less one.
+    # An interval may end at 2**32, which wraps to 0. Therefore compare end - 1.
     ordered = (end == start) | (end - 1 >= start) & (end - 1 <= jnp.uint32(2**precision - 1))
     sealed = (cdf[row, 0] == 0) & (cdf[row, n] == jnp.uint32(total))
     legal = (index >= 0) & (index < count)
@@ -78,7 +81,7 @@ def interval(cdf: jax.Array, index: jax.Array, symbols: jax.Array, precision: in
 
 
 def locate(cdf: jax.Array, index: jax.Array, quantiles: jax.Array) -> jax.Array:
-    """Symbols (int32) at quantiles, by bisection of each row."""
+    """The symbols (int32) at quantiles, by bisection of each row."""
     index = index.reshape(quantiles.shape) if index.size == quantiles.size else index[0]
     row = jnp.clip(index, 0, cdf.shape[0] - 1)
     low, length = jnp.zeros(quantiles.shape, jnp.int32), cdf.shape[1] - 1

@@ -1,4 +1,5 @@
-"""Integers low ... high, from one table where they are few, else by a search each: for Custom and Histogram."""
+"""Models on integers low ... high, for Custom and Histogram: a small support uses one table,
+a large one a search."""
 
 import abc
 import math
@@ -8,23 +9,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import check_fit, check_precision
+from jans._checks import MAX_EDGE, check_fit, check_precision
 from jans.models import _base, _family, _rows
 
 TABLE = 2**10
-"""A support up to this size is coded from a table, in a kernel, where all symbols share one."""
-
-MAX_EDGE = 2**22
-"""Numbers halfway between integers are exact in float32 up to here."""
+"""The largest support that is coded from a table in a kernel. All symbols must share the table."""
 
 ONE = np.uint32(2**31)
-"""What a fraction of 1 is as a fixed-point number."""
+"""The fixed-point number of the fraction 1."""
 
 
 class SpanModel(_base.Model):
-    """Integers low ... high. A subclass gives `search_interval`, `search_locate` and a `table` of the same intervals.
+    """Integers low ... high.
 
-    With the table it is a composite of one part: symbols are counted from 0 and left to a kernel.
+    A subclass defines `search_interval`, `search_locate`, and a `table` of the same intervals.
+
+    With the table, the model is a composite of one part: symbols count from 0, and a kernel codes them.
     """
 
     static: ClassVar[tuple[str, ...]] = ("low", "high", "precision")
@@ -39,20 +39,23 @@ class SpanModel(_base.Model):
 
     @property
     def size(self) -> int:
-        """How many symbols there are."""
+        """The number of symbols."""
         return self.high - self.low + 1
 
     @abc.abstractmethod
     def table(self) -> jax.Array:
-        """Cumulative frequencies, uint32 [*shape, size + 1]; a row of ones only is refused as no distribution."""
+        """Cumulative frequencies, uint32 [*shape, size + 1].
+
+        A row of ones is invalid and sets `BAD_MODEL`.
+        """
 
     @abc.abstractmethod
     def search_interval(self, k: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """As `interval`, of symbols low + k."""
+        """As `interval`, for symbols low + k."""
 
     @abc.abstractmethod
     def search_locate(self, quantiles: jax.Array) -> jax.Array:
-        """As `locate`, less low."""
+        """As `locate`, but returns the symbol minus low."""
 
     @property
     def parts(self) -> int:
@@ -76,15 +79,16 @@ class SpanModel(_base.Model):
         return self.join((self.part(0, ()).locate(quantiles) if self.parts else self.search_locate(quantiles),))
 
     def log_floored(self, mass: jax.Array, symbols: jax.Array) -> jax.Array:
-        """The logarithm of probabilities of symbols, which keep the least frequency; minus infinity outside."""
+        """The log of the probabilities of symbols, after quantisation;
+        minus infinity outside of the support."""
         inside = (symbols >= self.low) & (symbols <= self.high)
         return _family.log_floored(jnp.maximum(mass, 0.0), self.size, self.precision, inside)
 
 
 def share(fraction: jax.Array, places: jax.Array | int) -> jax.Array:
-    """floor(fraction * places / 2**31), exact: fraction is uint32 up to 2**31, places uint32.
+    """floor(fraction * places / 2**31), exact. `fraction` is uint32 up to 2**31, `places` is uint32.
 
-    In halves of 16 bits; the product is below 2**63, so no sum here reaches 2**32.
+    The product is computed in halves of 16 bits. It is below 2**63, so no sum here reaches 2**32.
     """
     places = jnp.asarray(places, jnp.uint32)
     a1, a0, b1, b0 = fraction >> 16, fraction & 0xFFFF, places >> 16, places & 0xFFFF
@@ -94,7 +98,8 @@ def share(fraction: jax.Array, places: jax.Array | int) -> jax.Array:
 
 
 def seal(left: jax.Array, legal: jax.Array, precision: int) -> jax.Array:
-    """Rows of edges 1 ... size - 1, closed with 0 and 2**precision; of ones only where not legal (bool [...])."""
+    """Rows with edges 1 ... size - 1 between 0 and 2**precision;
+    a row that is not legal (bool [...]) is all ones."""
     ends = [jnp.full((*left.shape[:-1], 1), end, jnp.uint32) for end in (0, 2**precision % 2**32)]
     row = jnp.concatenate([ends[0], left, ends[1]], axis=-1)
     return jnp.where(legal[..., None], row, jnp.uint32(2**32 - 1))

@@ -1,4 +1,4 @@
-"""Tables whose rows have an escape symbol, behind which any value can follow: bypass coding."""
+"""Bypass coding: tables whose rows have an escape symbol, after which any value can follow."""
 
 import copy
 import math
@@ -16,25 +16,30 @@ LEFT_OUT = -1
 
 
 class Bypass(_base.Model):
-    """A table for all int32 values: the last symbol of a row's alphabet says that a number follows.
+    """A table for all int32 values.
 
-    A value stands at place `v = value - offset[k]` of its row k, whose escape symbol has place `e = sizes[k]`.
-    Places 0 ... e - 1 have symbols of their own. All other values are coded as the escape symbol and the number
-    `2 (v - e)` for v >= e or `-2 v - 1` for v < 0: digits of b = `bypass_precision` bits, the lowest first, behind
-    their count, which itself is in digits, as many of `2**b - 1` as it has and then what is left.
+    The last symbol of a row's alphabet is the escape symbol: a number follows it.
 
-    `jans.rans` codes it; with variants "rans64_ryg", "rans32_16" and "rans32" the words are those of torch_ans, with
-    "rans64_ryg" and 4 bits those of CompressAI. `jans.models.escape` widens any model for every coder, in a format of
-    this library.
+    A value of row k has the place `v = value - offset[k]`. The escape symbol of the row has the place
+    `e = sizes[k]`, and the places 0 ... e - 1 are those of ordinary symbols. Any other value is coded as the
+    escape symbol and the number `2 (v - e)` for v >= e, or `-2 v - 1` for v < 0.
+
+    The number is written in digits of b = `bypass_precision` bits, lowest digit first, after the count of its
+    digits. The count is written in digits too: as many digits of `2**b - 1` as it contains, then the
+    remainder.
+
+    Only `jans.rans` codes this model. With variants "rans64_ryg", "rans32_16" and "rans32" the words are
+    those of torch_ans; with "rans64_ryg" and 4 bits they are those of CompressAI. For other coders use
+    `jans.models.escape`, which widens any model in a format of this library.
 
     Args:
-        table: the rows, and the index of each symbol's row. An index of -1 leaves a place out: nothing is coded there,
-            and 0 is popped.
-        sizes: integers [K], or one for all rows: how many places have symbols of their own; the escape symbol follows
-            them. By default all places but the last. Symbols behind the escape symbol are never coded, and popping one
-            sets `BAD_DATA`.
+        table: the rows, and the index of each symbol's row. An index of -1 skips a symbol: nothing is coded
+            for it, and 0 is popped.
+        sizes: integers [K], or one for all rows: the number of ordinary symbols; the escape symbol follows
+            them. By default every place except the last is an ordinary symbol. Symbols after the escape
+            symbol are never pushed, and popping one sets `BAD_DATA`.
         offset: integers [K], or one for all rows: the value at place 0.
-        bypass_precision: bits of a digit, 1 to 16, and at most the precision that the coder's variant has room for;
+        bypass_precision: bits of a digit, 1 to 16, and at most the largest precision of the coder's variant;
             static.
 
     Digits that no push can have written, and values beyond int32, set `BAD_DATA` and give 0.
@@ -73,7 +78,7 @@ class Bypass(_base.Model):
         return self.precision + (digits + digits // (2**self.bypass_precision - 1) + 1) * self.bypass_precision
 
     def at(self, index: Any) -> "Bypass":
-        """This model for symbols of other rows; what was prepared is kept."""
+        """This model with other rows for the symbols; it keeps what `prepare` made."""
         model = copy.copy(self)
         model.table = self.table.at(index)
         return model
@@ -88,13 +93,14 @@ class Bypass(_base.Model):
         return _base.Kernel("bypass", (cdf, index, guide, *last), attributes)
 
     def bits(self, symbols: jax.Array) -> jax.Array:
-        """Exact code length of each value, in bits (float32); infinite where there is no code."""
+        """The exact code length of each value in bits (float32); infinite if there is no code."""
         symbols = _base.check_symbols(symbols, self.shape)
         index = jnp.broadcast_to(self.table.index, symbols.shape)
         row = jnp.clip(index, 0, self.offset.shape[0] - 1)
         escape, v = self.escape_place[row], symbols - self.offset[row]
         low = symbols < self.offset[row]
-        # Differences of int32 values may need 33 bits: their sign is known, and the rest fits uint32.
+        # Differences of int32 values may need 33 bits. Their sign is known here, and the other 32 bits fit
+        # uint32.
         high = ~low & (v.astype(jnp.uint32) >= escape.astype(jnp.uint32))
         distance = jnp.where(low, ~v, v - escape).astype(jnp.uint32)
         length = jnp.where(low | (high & (distance > 0)), 33 - jax.lax.clz(distance).astype(jnp.int32), 0)

@@ -1,4 +1,4 @@
-"""Finite alphabets with a probability for every symbol."""
+"""Models of finite alphabets with a probability for every symbol."""
 
 import math
 from typing import Any
@@ -17,17 +17,19 @@ class Categorical(_rows.RowsModel):
     """Symbols 0 ... n - 1 with given probabilities.
 
     Args:
-        probs: floating point [..., n], not necessarily normalised (half precisions as float32). Leading dimensions are
-            the shape of the symbols.
+        probs: floating point [..., n], not necessarily normalised; half precisions count as float32. The
+            leading axes are the shape of the symbols.
         logits: instead of probs, log probabilities up to a constant; quantised in integer arithmetic.
-        rule: how probs become integers, by one of constriction's rules: `"fast"` in the dtype of probs, or `"perfect"`
-            in float64, which costs more time and, of all integers, the fewest bits.
-        mask: bool, of a shape that broadcasts to that of probs or logits. Where it is False there is no symbol: it is
-            never decoded, pushing it sets `BAD_SYMBOL`, and its probability is not looked at.
+        rule: one of constriction's rules, which turn probs into integers. `"fast"` computes in the dtype of
+            probs. `"perfect"` computes in float64; it takes more time and gives the integers that cost the
+            fewest bits.
+        mask: bool, of a shape that broadcasts to that of probs or logits. A False position is no symbol: it
+            is never decoded, pushing it sets `BAD_SYMBOL`, and its probability is ignored.
         precision: bits of the frequencies.
 
-    Every other symbol has a frequency of at least 1. A row with NaN, negative, infinite or only zero probabilities, or
-    with no symbol left by its mask, sets `BAD_MODEL` when it is used. See `jans.quantize` for the rules.
+    Every other symbol has a frequency of at least 1. A row sets `BAD_MODEL` when it is used if it has NaN,
+    negative or infinite probabilities, only zeros, or no symbol left by its mask. See `jans.quantize` for the
+    rules.
 
     >>> Categorical(jnp.array([0.5, 0.25, 0.25]), precision=8).interval(jnp.arange(3))
     (Array([  0, 127, 191], dtype=uint32), Array([127,  64,  65], dtype=uint32))
@@ -77,31 +79,31 @@ class Categorical(_rows.RowsModel):
         return self._quantised() if self.table is None else self.table
 
     def _quantised(self) -> jax.Array:
-        values = jax.lax.stop_gradient(self._given)
+        values = jax.lax.stop_gradient(self._values)
         if self.logits is not None:
             return quantize.logits(values, self.precision, self.mask)
         return (quantize.perfect if self.rule == "perfect" else quantize.fast)(values, self.precision, self.mask)
 
     @property
-    def _given(self) -> jax.Array:
-        """Probabilities or logits."""
+    def _values(self) -> jax.Array:
+        """The probabilities or the logits."""
         leaf = self.logits if self.probs is None else self.probs
         assert leaf is not None
         return leaf
 
     @property
     def shape(self) -> Shape:
-        return self._given.shape[:-1]
+        return self._values.shape[:-1]
 
     @property
     def bounds(self) -> tuple[int, int]:
-        return 0, self._given.shape[-1] - 1
+        return 0, self._values.shape[-1] - 1
 
     def rows(self, shape: Shape) -> tuple[jax.Array, jax.Array]:
         return _rows.flat_rows(_base.constant(self.cdf, (self.probs, self.logits)), shape)
 
     def _sums(self, shape: Shape) -> tuple[jax.Array, ...] | None:
-        """Probabilities that are summed without a table, where each row is for one symbol."""
+        """The probabilities to sum without a table, if each row is for one symbol; otherwise None."""
         if self.table is not None or math.prod(self.shape) != math.prod(shape):
             return None
         assert self.probs is not None
@@ -125,7 +127,7 @@ class Categorical(_rows.RowsModel):
         symbols = _base.check_symbols(symbols, self.shape)
         if self.probs is not None:
             allowed = self.probs if self.mask is None else jnp.where(self.mask, self.probs, 0.0)
-            # With the largest as one, no sum leaves the range of floats.
+            # Scale the largest to one, so that no sum leaves the range of floats.
             scaled = allowed / jax.lax.stop_gradient(allowed.max(-1, keepdims=True))
             probs = scaled / scaled.sum(-1, keepdims=True)
         elif self.logits is not None:
@@ -141,12 +143,13 @@ class Categorical(_rows.RowsModel):
 
 
 def _take(values: jax.Array, at: jax.Array) -> jax.Array:
-    """Of rows that broadcast to the symbols the element of each; at has a last axis of one."""
+    """Takes one element of each row; the rows broadcast to the symbols,
+    and `at` has a last axis of length 1."""
     return jnp.take_along_axis(jnp.broadcast_to(values, (*at.shape[:-1], values.shape[-1])), at, axis=-1)[..., 0]
 
 
 def Bernoulli(prob: Any, precision: int = _base.DEFAULT_PRECISION) -> Categorical:  # noqa: N802
-    """Symbols 0 and 1, 1 with the given probability: `Categorical([1 - prob, prob])`.
+    """Symbols 0 and 1, where 1 has the given probability: `Categorical([1 - prob, prob])`.
 
     Args:
         prob: floating point, of the shape of the symbols; outside of [0, 1] it sets `BAD_MODEL`.

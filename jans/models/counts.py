@@ -1,4 +1,4 @@
-"""Counts: distributions on 0, 1, 2, ..."""
+"""Models of counts: distributions on 0, 1, 2, ..."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ MAX_SUMMED = 2**16 - 1
 
 
 class CountModel(_family.FamilyModel):
-    """A model on 0 ... high, given as an int for all symbols or as an int32 array with a value for each."""
+    """A model on 0 ... high. `high` is an int for all symbols, or an int32 array with a value for each."""
 
     static = ("known", "precision")
     ends = "high"
@@ -34,7 +34,7 @@ class CountModel(_family.FamilyModel):
         return {**super().settings(), "known": None, "traced_high": None, "high": self.high}
 
     def set_high(self, name: str, high: Any, limit: int, precision: int, *parameters: jax.Array) -> list[jax.Array]:
-        """Takes the highest symbol, and returns the parameters in the shape that all have together."""
+        """Sets the highest symbol, and returns the parameters in their common shape."""
         bound = _family.check_integer(name, high, 0, limit)
         self.precision = _family.check_size(name, bound + 1 if isinstance(bound, int) else None, precision)
         shape, together = _family.broadcast((bound,), *(p.shape for p in parameters))
@@ -50,7 +50,7 @@ class CountModel(_family.FamilyModel):
         return _family.flat(self.shape, shape, self.high), *_base.flat_parameters(self.shape, shape, *parameters)
 
     def log_mass(self, symbols: jax.Array) -> jax.Array:
-        """Log probability of symbols of the support, smooth in the parameters."""
+        """The log probability of symbols of the support, smooth in the parameters."""
         raise NotImplementedError
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
@@ -65,7 +65,7 @@ def _log_choose(n: Bound, k: jax.Array) -> jax.Array:
 
 
 def _scaled_log(count: jax.Array, value: jax.Array) -> jax.Array:
-    """count * log(value), 0 where count is."""
+    """count * log(value), and 0 if count is 0."""
     safe = jnp.where(count == 0, 1.0, value)
     return jnp.where(count == 0, 0.0, count * jnp.log(safe))
 
@@ -73,8 +73,10 @@ def _scaled_log(count: jax.Array, value: jax.Array) -> jax.Array:
 class Binomial(CountModel):
     """The number of successes in `trials` trials.
 
-    `left(k) = floor(F(k - 1) * (2**precision - trials - 1)) + k`, F by the incomplete beta function in float64
-    (algorithm AS 63): at 24 bits the integers of constriction's `Binomial`.
+        left(k) = floor(F(k - 1) * (2**precision - trials - 1)) + k
+
+    F is computed in float64 with the incomplete beta function (algorithm AS 63). At 24 bits these are the
+    integers of constriction's `Binomial`.
 
     Args:
         trials: int, or int32 array of the shape of the symbols.
@@ -97,14 +99,17 @@ class Binomial(CountModel):
 
 
 class BetaBinomial(CountModel):
-    """Successes in `trials` trials with a probability that is Beta distributed: a flexible likelihood of 8-bit pixels.
+    """The number of successes in `trials` trials whose probability is Beta distributed,
+    a flexible likelihood of 8-bit pixels.
 
-    The masses follow from one another by their ratios, `(trials - k) (k + alpha) / ((k + 1) (trials - k - 1 + beta))`,
-    are summed in float64 and quantised by constriction's `fast` rule. A symbol costs time in proportion to trials.
+    Each mass follows from the previous one by the ratio
+    `(trials - k) (k + alpha) / ((k + 1) (trials - k - 1 + beta))`. The masses are summed in float64 and
+    quantised by constriction's `fast` rule. Coding a symbol takes time in proportion to trials.
 
     Args:
         trials: int, or int32 array of the shape of the symbols; at most 65 535.
-        alpha, beta: float32 or float64, of the shape of the symbols; outside of 1e-30 ... 1e30 they set `BAD_MODEL`.
+        alpha, beta: float32 or float64, of the shape of the symbols; outside of 1e-30 ... 1e30 they set
+            `BAD_MODEL`.
         precision: bits of the frequencies, with room for trials + 1 symbols.
 
     >>> BetaBinomial(2, 1.0, 1.0, precision=8).interval(jnp.arange(3))
@@ -127,8 +132,8 @@ class BetaBinomial(CountModel):
 class Poisson(CountModel):
     """A Poisson distribution, given that it is at most `high`.
 
-    The masses follow from one another by their ratios, `rate / (k + 1)`, are summed in float64 and quantised by
-    constriction's `fast` rule. A symbol costs time in proportion to high.
+    Each mass follows from the previous one by the ratio `rate / (k + 1)`. The masses are summed in float64
+    and quantised by constriction's `fast` rule. Coding a symbol takes time in proportion to high.
 
     Args:
         rate: float32 or float64, of the shape of the symbols; outside of 1e-30 ... 1e30 it sets `BAD_MODEL`.
@@ -150,7 +155,10 @@ class Poisson(CountModel):
         return k * jnp.log(self.rate) - self.rate - gammaln(k + 1) - self._log_inside()
 
     def _log_inside(self) -> jax.Array:
-        """Log probability of at most `high`; where that underflows, by the last masses, which fall by high / rate."""
+        """The log probability of at most `high`.
+
+        If it underflows, use the last masses, which fall by high / rate.
+        """
         high = self.high + jnp.zeros_like(self.rate)
         inside = gammaincc(high + 1, self.rate)
         tiny = inside < 1e-30
@@ -160,12 +168,13 @@ class Poisson(CountModel):
 
 
 class Geometric(CountModel):
-    """The number of failures before the first success; the tail beyond `high` belongs to it.
+    """The number of failures before the first success; `high` also has the mass of the tail beyond it.
 
-    `left(k) = floor((1 - (1 - prob)**k) * (2**precision - high - 1)) + k` in float64.
+        left(k) = floor((1 - (1 - prob)**k) * (2**precision - high - 1)) + k    in float64
 
     Args:
-        prob: of success, float32 or float64, of the shape of the symbols; outside of 2**-40 ... 1 it sets `BAD_MODEL`.
+        prob: probability of success, float32 or float64, of the shape of the symbols; outside of 2**-40 ... 1
+            it sets `BAD_MODEL`.
         high: the highest symbol, int or int32 array of the shape of the symbols.
         precision: bits of the frequencies, with room for high + 1 symbols.
 

@@ -1,4 +1,4 @@
-"""Integers under any distribution function that JAX can compute."""
+"""Models of integers under any distribution function that JAX can compute."""
 
 import functools
 import math
@@ -14,12 +14,12 @@ from jans.models import _base, _blocks, _spans
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
 SLACK = 2.0**-20
-"""A cdf may fall by so much, or leave [0, 1]: sums and special functions in float32 do, by rounding."""
+"""A cdf may fall by this much, or leave [0, 1] by it, because sums and special functions in float32 round."""
 _SLACK_FIXED = np.uint32(SLACK * _spans.ONE)
 
 
 def _always_compiled(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method as one program, also where jit is disabled: its loops would be unrolled there."""
+    """Compiles a method as one program even if jit is disabled, which would unroll its loops."""
     compiled = jax.jit(method)
 
     @functools.wraps(method)
@@ -31,22 +31,27 @@ def _always_compiled(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Custom(_spans.SpanModel):
-    """Integers low ... high with a cumulative distribution function of your own; the tails belong to the end symbols.
+    """Integers low ... high with a cumulative distribution function of your own.
 
-    `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for 0 < k < n, the rule of constriction's leaky
-    quantiser, with F rounded to float32 once and all after it in integers. So every symbol has a frequency of at
-    least 1. Where F falls by less than 2**-20 it is taken as level. Where it falls further, is NaN or leaves [0, 1],
-    symbols are refused with `BAD_MODEL`; never does one decode as another.
+    The end symbols have the tails.
+
+        left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k    for 0 < k < n
+
+    This is the rule of constriction's leaky quantiser. F is rounded to float32 once, and everything after
+    that is integer arithmetic. Every symbol has a frequency of at least 1. A fall of F by less than 2**-20
+    counts as level. If F falls further, is NaN or leaves [0, 1], symbols are refused with `BAD_MODEL`; no
+    symbol ever decodes as another one.
 
     Args:
-        cdf: `cdf(*parameters, x)`, written for one symbol: parameters and the float32 scalar x in, a float scalar
-            out. Not falling in x. It is static: a new function compiles anew. Encoder and decoder must compute it
-            alike, down to the last bit: it is as much a part of the format as a network is.
-        parameters: arrays whose leading dimensions broadcast to the shape of the symbols.
-        low, high: the support, within +-2**22. One distribution of up to 1024 symbols is coded from a table; others by
-            a search, which calls the cdf log2(n) times a symbol.
-        ranks: how many trailing dimensions of each parameter belong to one symbol, for all or each; 1 for
-            the components of a mixture.
+        cdf: `cdf(*parameters, x)`, written for one symbol. It takes the parameters and the float32 scalar x,
+            and returns a float scalar that does not fall in x. It is static: a new function compiles anew.
+            Encoder and decoder must compute it alike, down to the last bit, so it is part of the format as
+            much as a network is.
+        parameters: arrays whose leading axes broadcast to the shape of the symbols.
+        low, high: the support, within +-2**22. A single distribution of up to 1024 symbols is coded from a
+            table. Others are coded by a search, which calls the cdf log2(n) times per symbol.
+        ranks: the number of trailing axes of each parameter that belong to one symbol, as one number for all
+            parameters or one for each. Use 1 for the components of a mixture.
         precision: bits of the frequencies.
 
     >>> model = Custom(lambda scale, x: 1 - 2.0 ** (-jnp.maximum(x, 0) / scale), 2.0, low=0, high=4, precision=8)
@@ -89,28 +94,28 @@ class Custom(_spans.SpanModel):
         return self.parameters[0].shape[: self.parameters[0].ndim - self.ranks[0]]
 
     def _flat(self, symbols: Shape) -> tuple[jax.Array, ...]:
-        """The parameters of each of the symbols, one after the other."""
+        """The parameters of each symbol, along one axis of symbols."""
         n = math.prod(symbols)
         flat = _base.flat_parameters(self.shape, symbols, *self.parameters)
         return tuple(jnp.broadcast_to(p, (n, *p.shape[1:])) for p in flat)
 
     def _fraction(self, k: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """F below symbols low + k as a fixed-point number, and where it is a probability."""
+        """F below symbols low + k as a fixed-point number, and whether it is a probability."""
         x = (k + self.low).astype(jnp.float32) - 0.5
         parameters = jax.lax.stop_gradient(self._flat(k.shape))
         p = _blocks.evaluate(functools.partial(_call, self.cdf), parameters, x.reshape(-1)).reshape(k.shape)
         legal = (p >= -SLACK) & (p <= 1 + SLACK)
-        # Scaling by a power of two is exact, and so is the conversion but for bits below 2**-31.
+        # Scaling by a power of two is exact. The conversion is exact too, except for bits below 2**-31.
         return (jnp.where(legal, jnp.clip(p, 0.0, 1.0), 0.0) * jnp.float32(_spans.ONE)).astype(jnp.uint32), legal
 
     @property
     def _free(self) -> int:
-        """The places that are shared out by F."""
+        """The number of quantiles that F distributes."""
         return 2**self.precision - self.size
 
     @_always_compiled
     def table(self) -> jax.Array:
-        """What `_walk` finds for each symbol, with all of its turns at once."""
+        """Finds for each symbol what `_walk` finds, with all turns at once."""
         n = self.size
         k = jnp.arange(1, n)
         each = jnp.broadcast_to(k.reshape(-1, *(1,) * len(self.shape)), (n - 1, *self.shape))
@@ -131,11 +136,14 @@ class Custom(_spans.SpanModel):
         return _base.constant(sealed, self.parameters)
 
     def _walk(self, shape: Shape, is_right: Callable[[jax.Array, jax.Array], jax.Array]) -> Any:
-        """Bisects the support down to one symbol: its k, start and freq, and whether F was a distribution on the way.
+        """Bisects the support down to one symbol.
 
-        `is_right(middle, left)` says whether the symbol is the middle one, which starts at left, or right of it. F in
-        the middle is clipped to what it is at `first` and `end`, so starts rise along the walk whatever F does; and as
-        a turn follows from those before it, a quantile walks to the very symbol in whose interval it lies.
+        Returns its k, start and freq, and whether F is a distribution there.
+
+        `is_right(middle, left)` says whether the symbol is `middle`, which starts at `left`, or to the right
+        of it. F at the middle is clipped to its values at `first` and `end`, so starts rise along the walk
+        whatever F does. Each turn follows from the turns before it, so a quantile walks to exactly the symbol
+        whose interval contains it.
         """
 
         def turn(_, walk):

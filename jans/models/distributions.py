@@ -1,4 +1,5 @@
-"""Distributions of distrax, numpyro and TensorFlow Probability as models, told by name: none of them is imported."""
+"""Models from distributions of distrax, numpyro and TensorFlow Probability. They are recognised by class
+name, so none of these libraries is imported."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,26 +16,28 @@ from jans.models.mixture import GaussianMixture, LogisticMixture
 from jans.models.uniform import Uniform
 
 WRAPPERS = {"Independent", "ExpandedDistribution"}
-"""They change which dimensions are called a batch, and no probability."""
+"""Wrappers that change which axes are called a batch, but no probability."""
 
 
 def from_distribution(
     distribution: Any, *, low: int | None = None, high: int | None = None, precision: int = _base.DEFAULT_PRECISION
 ) -> _base.Model:
-    """A distribution of distrax, numpyro or TensorFlow Probability as the model of the same probabilities.
+    """The model with the probabilities of a distribution of distrax, numpyro or TensorFlow Probability.
 
     Args:
-        distribution: one whose class is named as in `KNOWN`; Independent and expanded ones are those inside of them.
-        low, high: the support, for distributions on real numbers, which are rounded to the nearest integer; `high`
-            alone for those on 0, 1, 2, ...; neither for others.
+        distribution: a distribution whose class has a name in `KNOWN`. For Independent and expanded
+            distributions, the inner distribution counts.
+        low, high: the support. Pass both for distributions on real numbers, which are rounded to the nearest
+            integer. Pass only `high` for distributions on 0, 1, 2, ..., and neither for others.
         precision: bits of the frequencies.
 
     Returns:
-        A model with the parameters of the distribution: probabilities where it was made of these, else logits.
+        A model with the parameters of the distribution: probabilities if it was made of probabilities, else
+            logits.
 
     Raises:
-        TypeError: for any other class; the text lists those that are known.
-        ValueError: where low or high is missing.
+        TypeError: for any other class; the text lists the known ones.
+        ValueError: if low or high is missing.
 
     >>> class Categorical:  # numpyro.distributions.Categorical(logits=...), for one
     ...     logits = jnp.zeros(4)
@@ -53,7 +56,7 @@ def from_distribution(
 
 
 class _Options:
-    """The keyword arguments, which complain when one is asked for that was not given."""
+    """The keyword arguments. It raises an error if a model needs one that was not passed."""
 
     def __init__(self, name: str, low: int | None, high: int | None, precision: int):
         self.name, self.low, self.high, self.precision = name, low, high, precision
@@ -62,15 +65,15 @@ class _Options:
         return model(*parameters, **bounds, precision=self.precision)
 
     def ends(self, *names: str) -> dict[str, int]:
-        given = {name: getattr(self, name) for name in names}
-        for name, value in given.items():
+        bounds = {name: getattr(self, name) for name in names}
+        for name, value in bounds.items():
             if value is None:
                 raise ValueError(f"{self.name} has no end of its own: pass {' and '.join(names)}. {name} is missing.")
-        return {name: int(value) for name, value in given.items()}
+        return {name: int(value) for name, value in bounds.items()}
 
 
 def _first(distribution: Any, *names: str) -> Any:
-    """The first of these attributes that there is."""
+    """The first of these attributes that is not None."""
     for name in names:
         value = getattr(distribution, name, None)
         if value is not None:
@@ -85,11 +88,11 @@ def _floats(values: Any) -> jax.Array:
 
 
 def _parameter(distribution: Any) -> tuple[str, jax.Array]:
-    """Whether a distribution was made of probs or of logits, and these."""
+    """Whether a distribution was made of probs or of logits, and these values."""
     for name in ("probs", "logits"):
-        # The class of numpyro says which, distrax and TensorFlow Probability keep the other one as None.
-        own = type(distribution).__name__.endswith(name.capitalize())
-        if own or getattr(distribution, f"_{name}", None) is not None:
+        # numpyro tells by the class. distrax and TensorFlow Probability store the other one as None.
+        by_class = type(distribution).__name__.endswith(name.capitalize())
+        if by_class or getattr(distribution, f"_{name}", None) is not None:
             return name, _floats(getattr(distribution, name))
     name = "probs" if getattr(distribution, "logits", None) is None else "logits"
     return name, _floats(_first(distribution, name))
@@ -156,14 +159,17 @@ def _mixture(d: Any, options: _Options) -> _base.Model:
 
 
 def _quantized(d: Any, options: _Options) -> _base.Model:
-    """There, symbol k is what lies from k - 1 to k; here, what rounds to k."""
+    """A quantised distribution.
+
+    There, symbol k has the mass from k - 1 to k; here, of the numbers that round to k.
+    """
     kinds = {"Logistic": Logistic, "Normal": Gaussian, "Laplace": Laplace, "Cauchy": Cauchy}
     kind = type(d.distribution).__name__
     if kind not in kinds:
         raise TypeError(f"quantized {', '.join(kinds)} have a model, got {kind}.")
-    given = {"low": _first(d, "low"), "high": _first(d, "high")}
-    given = {name: int(np.asarray(end).ravel()[0]) for name, end in given.items()}
-    return options.make(kinds[kind], _floats(d.distribution.loc) + 0.5, _floats(d.distribution.scale), **given)
+    bounds = {"low": _first(d, "low"), "high": _first(d, "high")}
+    bounds = {name: int(np.asarray(end).ravel()[0]) for name, end in bounds.items()}
+    return options.make(kinds[kind], _floats(d.distribution.loc) + 0.5, _floats(d.distribution.scale), **bounds)
 
 
 KNOWN: dict[str, Callable[[Any, _Options], _base.Model]] = {
@@ -182,4 +188,4 @@ KNOWN: dict[str, Callable[[Any, _Options], _base.Model]] = {
     "Quantized": _quantized,
     "QuantizedDistribution": _quantized,
 }
-"""By the name of the class, which numpyro ends with Probs or Logits."""
+"""Maps names of classes to functions that make the model. numpyro's names also end with Probs or Logits."""

@@ -1,4 +1,4 @@
-"""Integers with a probability for each of a few bins, alike within the bin."""
+"""Models of integers in a few bins. All symbols of a bin are equally likely."""
 
 import itertools
 from collections.abc import Sequence
@@ -16,15 +16,17 @@ from jans.models import _base, _rows, _spans
 class Histogram(_spans.SpanModel):
     """Integers `edges[0] ... edges[-1] - 1`; symbol x is in the bin b with `edges[b] <= x < edges[b + 1]`.
 
-    A bin of width w and mass m gets `floor(M * (2**precision - n)) + w` places in turn, M being m's share of all as a
-    fixed-point number; its symbols get the w-th part each, the first of them one place more where that does not come
-    out even. All of this is integer arithmetic, and every symbol has a place, in bins of mass zero as well.
+    Bins follow each other in the interval [0, 2**precision). A bin of width w gets
+    `floor(M * (2**precision - n)) + w` quantiles, where M is the bin's share of the total mass as a
+    fixed-point number. The symbols of the bin share them equally; if the division leaves a remainder, the
+    first symbols get one more each. All of this is integer arithmetic. Every symbol has an interval, even in
+    bins of mass zero.
 
     Args:
         edges: ascending ints, static; shared by all symbols.
-        masses: floats [..., bins], not necessarily normalised; leading dimensions are the shape of the symbols. NaN,
-            negative, infinite or only zero masses set `BAD_MODEL`.
-        precision: bits of the frequencies, at most 31, and 2**precision at least the number of symbols.
+        masses: floats [..., bins], not necessarily normalised; the leading axes are the shape of the symbols.
+            NaN, negative, infinite or only zero masses set `BAD_MODEL`.
+        precision: bits of the frequencies, at most 31, with 2**precision at least the number of symbols.
 
     >>> model = Histogram([0, 1, 3, 103], jnp.array([0.5, 0.25, 0.25]), precision=12)
     >>> model.interval(jnp.array([0, 1, 2, 3, 102]))
@@ -83,7 +85,7 @@ class Histogram(_spans.SpanModel):
         inner = jnp.clip(at, 0, len(self._widths) - 1)
         width = jnp.asarray(self._widths, jnp.uint32)[inner]
         i = (k - jnp.asarray(self._first)[inner]).astype(jnp.uint32)
-        # A bin without an interval has mass 0: nothing is added to the status in start, or to freq.
+        # A bin without an interval has mass 0, so nothing is added to the status in start, or to freq.
         return start + i * (mass // width) + jnp.minimum(i, mass % width), mass // width + (i < mass % width)
 
     def search_locate(self, quantiles: jax.Array) -> jax.Array:
@@ -99,7 +101,7 @@ class Histogram(_spans.SpanModel):
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = _base.check_symbols(symbols, self.shape)
         at = self._bin(jnp.clip(symbols, self.low, self.high) - self.low)
-        # With the largest as one, no sum leaves the range of floats.
+        # Scale the largest to one, so that no sum leaves the range of floats.
         scaled = self.masses / jax.lax.stop_gradient(self.masses.max(-1, keepdims=True))
         density = scaled / scaled.sum(-1, keepdims=True) / self._widths.astype(np.float32)
         full = jnp.broadcast_to(density, (*symbols.shape, density.shape[-1]))

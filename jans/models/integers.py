@@ -1,4 +1,4 @@
-"""Distributions of the real line on the integers of a support, quantised as constriction does."""
+"""Distributions of the real line, quantised to the integers of a support as in constriction."""
 
 import abc
 import math
@@ -14,7 +14,10 @@ from jans.models._family import Bound
 
 
 class SupportModel(_family.FamilyModel):
-    """A model on the integers low ... high, given as ints for all symbols or as int32 arrays with bounds for each."""
+    """A model on the integers low ... high.
+
+    Each bound is an int for all symbols, or an int32 array with a value each.
+    """
 
     low: jax.Array | None
     high: jax.Array | None
@@ -37,7 +40,7 @@ class SupportModel(_family.FamilyModel):
         return {**super().settings(), "support": None, "low": low, "high": high}
 
     def set_support(self, low: Any, high: Any, precision: int, *shapes: Shape) -> Shape:
-        """Takes the support, and returns its common shape with those of the parameters."""
+        """Sets the support, and returns the common shape of the support and the parameters."""
         bounds = (
             _family.check_integer("low", low, *self.limits),
             _family.check_integer("high", high, *self.limits),
@@ -55,11 +58,12 @@ class SupportModel(_family.FamilyModel):
     @staticmethod
     @abc.abstractmethod
     def cdf(z: jax.Array, /) -> jax.Array:
-        """F of location 0 and scale 1, symmetric and smooth: for `log_prob` alone."""
+        """F with location 0 and scale 1, symmetric and smooth. Only `log_prob` uses it."""
 
     @abc.abstractmethod
     def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
-        """The probability of symbols (int32) before quantisation; the first and the last have the tails."""
+        """The probability of symbols (int32) before quantisation;
+        the first and the last symbol have the tails."""
 
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         symbols = _base.check_symbols(symbols, self.shape)
@@ -68,26 +72,31 @@ class SupportModel(_family.FamilyModel):
         return _family.log_floored(mass, self.size, self.precision, (symbols >= low) & (symbols <= high))
 
     def mass_around(self, centre: jax.Array, scale: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
-        """What a distribution of a scale has within 1/2 of a distance from its location."""
+        """The mass within 1/2 of `centre`, which is a distance from the location."""
         return _family.mass_between(self.cdf, (centre - 0.5) / scale, (centre + 0.5) / scale, first, last)
 
 
 RULE = """
-    With z = (x - loc) / scale, `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for the
-    n = high - low + 1 symbols, in float64, by the same operations everywhere (`csrc/core/models/distributions.h`). The tails
-    belong to the end symbols. At 24 bits these are the integers of constriction's quantised distributions.
+    The starts of the n = high - low + 1 intervals, with z = (x - loc) / scale:
+
+        left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k
+
+    The end symbols have the tails. All machines compute F in float64 with the same operations
+    (`csrc/core/models/distributions.h`). At 24 bits these are the integers of constriction's quantised distributions.
 
     Args:
-        loc, scale: float32 or float64 (half precisions widen), of the shape of the symbols, in their units. A location
-            that is not finite, or a scale that is not a positive normal number, sets `BAD_MODEL`.
-        low, high: the support, ints or int32 arrays of the shape of the symbols, which are the integers themselves.
-            Ints that leave no symbol, or more than 2**precision, are a `ValueError`; arrays that do set `BAD_MODEL`.
+        loc, scale: float32 or float64 (half precisions are converted to float32), of the shape of the symbols,
+            in the units of the symbols. A location that is not finite, or a scale that is not a positive normal
+            number, sets `BAD_MODEL`.
+        low, high: the support, ints or int32 arrays of the shape of the symbols. Symbols are the integers
+            themselves. If the support has no symbol, or more than 2**precision symbols, ints raise ValueError
+            and arrays set `BAD_MODEL`.
         precision: bits of the frequencies.
 """
 
 
 class LocationScale(SupportModel):
-    """A distribution with a location and a scale; a subclass gives its kernels and its smooth F."""
+    """A distribution with a location and a scale. A subclass defines its kernels and its smooth F."""
 
     leaves = ("loc", "scale", "low", "high")
     static = ("support", "precision")

@@ -1,4 +1,4 @@
-"""A Gaussian on a fixed grid of bins, and the grid on which bits-back coding puts its latents."""
+"""A Gaussian on a fixed grid of bins, and the grid of latents for bits-back coding."""
 
 from typing import Any
 
@@ -14,14 +14,17 @@ from jans.reference import tables
 
 
 class BinnedGaussian(_family.FamilyModel):
-    """Symbols are the bins between fixed edges, with the mass that a Gaussian has there.
+    """A Gaussian whose symbols are the bins between fixed edges.
 
-    `left(k) = floor(Phi((edge_k - loc) / scale) * (2**precision - n)) + k`, Phi in fixed point (`csrc/core/models/fixed.h`).
+        left(k) = floor(Phi((edge_k - loc) / scale) * (2**precision - n)) + k
+
+    Phi is computed in fixed point (`csrc/core/models/fixed.h`).
 
     Args:
-        loc, scale: floats of the shape of the symbols; a loc that is not finite, or a scale that is not a positive
-            normal float32, sets `BAD_MODEL`.
-        edges: float32 [n + 1], not falling; shared by all symbols. The outer two stand for minus and plus infinity.
+        loc, scale: floats of the shape of the symbols. A loc that is not finite, or a scale that is not a
+            positive normal float32, sets `BAD_MODEL`.
+        edges: float32 [n + 1], not falling; shared by all symbols. The outer two stand for minus and plus
+            infinity.
         precision: bits of the frequencies.
 
     >>> model = BinnedGaussian(0.0, 1.0, jnp.array([-jnp.inf, 0.0, jnp.inf]), precision=8)
@@ -60,7 +63,7 @@ class BinnedGaussian(_family.FamilyModel):
         symbols = _base.check_symbols(symbols, self.shape)
         n = self.edges.size - 1
         at = jnp.clip(symbols, 0, n - 1)
-        # Infinite edges stay out of the arithmetic: their derivatives would be no numbers.
+        # Keep infinite edges out of the arithmetic, because their derivatives would be NaN.
         edges = self.edges.at[jnp.array([0, n])].set(0.0)
         first, last = at == 0, at == n - 1
         low, high = (edges[at] - self.loc) / self.scale, (edges[at + 1] - self.loc) / self.scale
@@ -72,7 +75,7 @@ class NormalGrid:
     """2**bits bins of equal mass under the standard normal: the latent grid that prior and posterior share.
 
     Coding a bin with the prior costs exactly `bits` bits. Edges and centres are multiples of 2**-16, the same
-    everywhere.
+    on every machine.
 
     >>> grid = NormalGrid(bits=2)
     >>> grid.centres
@@ -80,16 +83,16 @@ class NormalGrid:
     """
 
     def __init__(self, bits: int):
-        most = tables.GRID_BITS - 1
-        if not 1 <= bits <= most:
-            raise ValueError(f"bits must be from 1 to {most}, got {bits}.")
+        max_bits = tables.GRID_BITS - 1
+        if not 1 <= bits <= max_bits:
+            raise ValueError(f"bits must be from 1 to {max_bits}, got {bits}.")
         self.bits = bits
         step = 2 ** (tables.GRID_BITS - bits)
         self.edges = jnp.asarray(tables.normal_grid()[::step])
         self.centres = jnp.asarray(tables.normal_grid()[step // 2 :: step])
 
     def prior(self) -> Uniform:
-        """The standard normal on this grid: all bins equally likely."""
+        """The standard normal on this grid: all bins are equally likely."""
         return Uniform(2**self.bits, precision=self.bits)
 
     def posterior(self, loc: Any, scale: Any, precision: int = _base.DEFAULT_PRECISION) -> BinnedGaussian:

@@ -1,4 +1,4 @@
-"""Mixtures on integers, the likelihoods of 8-bit pixels."""
+"""Mixtures on integers, for example as likelihoods of 8-bit pixels."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
-from jans._checks import Shape
+from jans._checks import MAX_EDGE, Shape
 from jans.models import _base, _family
 from jans.models.integers import SupportModel
 
@@ -14,26 +14,30 @@ MAX_COMPONENTS = 16
 
 
 RULE = """
-    `left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k` for the n = high - low + 1 symbols, with
-    `F(x) = sum_j softmax(logits)_j * component((x - loc_j) / scale_j)`, in fixed point (`csrc/core/models/fixed.h`). The
-    tails belong to the end symbols.
+    The starts of the n = high - low + 1 intervals:
+
+        left(low + k) = floor(F(low + k - 1/2) * (2**precision - n)) + k
+        F(x) = sum_j softmax(logits)_j * component((x - loc_j) / scale_j)
+
+    The end symbols have the tails. F is computed in fixed point (`csrc/core/models/fixed.h`).
 
     Args:
-        logits, loc, scale: floats [..., components], 1 to 16 components, in units of the symbols; taken as float32.
-            Leading dimensions are the shape of the symbols. NaN, infinite or non-positive parameters set `BAD_MODEL`;
-            the logit of a single component, whose weight is 1, is not looked at.
-        low, high: the support, ints or int32 arrays of the shape of the symbols, which are the integers themselves;
-            within +-2**22, where edges are exact in float32.
-        precision: bits of the frequencies. 18 bits and more cost nothing that can be measured for 256 symbols.
+        logits, loc, scale: floats [..., components], 1 to 16 components, in units of the symbols; taken as
+            float32. The leading axes are the shape of the symbols. NaN, infinite or non-positive parameters set
+            `BAD_MODEL`. The logit of a single component is ignored, because its weight is 1.
+        low, high: the support, ints or int32 arrays of the shape of the symbols, within +-2**22, where edges
+            are exact in float32. Symbols are the integers themselves.
+        precision: bits of the frequencies. For 256 symbols, rounding at 18 bits or more adds no measurable
+            cost.
 """
 
 
 class Mixture(SupportModel):
-    """A mixture of symmetric distributions; a subclass gives its kernels and a component's smooth F."""
+    """A mixture of symmetric distributions. A subclass defines its kernels and a component's smooth F."""
 
     leaves = ("logits", "loc", "scale", "low", "high")
     static = ("support", "precision")
-    limits = (-(2**22), 2**22)
+    limits = (-MAX_EDGE, MAX_EDGE)
 
     def __init__(
         self,
@@ -97,18 +101,20 @@ class GaussianMixture(Mixture):
 
 
 def _one_component(loc: Any, scale: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The parameters of mixtures of one component."""
+    """The parameters of mixtures with one component."""
     loc, scale = _base.check_single("loc", loc), _base.check_single("scale", scale)
     return jnp.zeros((1,), jnp.float32), loc[..., None], scale[..., None]
 
 
 class FixedPointGaussian(GaussianMixture):
-    """A Gaussian on integers in fixed point: the model of a location and a scale for each symbol that is coded fastest.
+    """A Gaussian on integers in fixed point: the fastest model with a location and a scale for each symbol.
 
-    It is a `GaussianMixture` of one component. `Gaussian` is computed in float64 instead, with constriction's integers.
+    It is a `GaussianMixture` with one component. `Gaussian` computes in float64 instead, with constriction's
+    integers.
 
     Args:
-        loc, scale: floats that broadcast to the shape of the symbols, in units of the symbols; taken as float32.
+        loc, scale: floats that broadcast to the shape of the symbols, in units of the symbols; taken as
+            float32.
         low, high, precision: as for `GaussianMixture`.
 
     >>> model = FixedPointGaussian(jnp.array([0.0, 7.5]), jnp.array([1.0, 3.0]), low=-20, high=20, precision=16)
@@ -121,7 +127,7 @@ class FixedPointGaussian(GaussianMixture):
 
 
 class FixedPointLogistic(LogisticMixture):
-    """A logistic distribution on integers in fixed point: a `LogisticMixture` of one component.
+    """A logistic distribution on integers in fixed point: a `LogisticMixture` with one component.
 
     Args:
         loc, scale, low, high, precision: as for `FixedPointGaussian`.

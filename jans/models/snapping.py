@@ -1,4 +1,5 @@
-"""Network outputs on a grid: where two machines compute nearly the same, they should code with exactly the same."""
+"""Rounds network outputs to a grid, so that two machines that compute nearly the same code
+with exactly the same."""
 
 import functools
 from typing import Any
@@ -11,7 +12,7 @@ from jans.models import _base
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _snapped(values: jax.Array, bits: int) -> jax.Array:
-    # Scaling by a power of two and rounding to an integer are exact. Numbers this large are on the grid already.
+    # Scaling by a power of two and rounding to an integer are exact. Larger numbers are on the grid already.
     scaled = jnp.round(values * 2.0**bits) * 2.0**-bits
     return jnp.where(jnp.abs(values) < 2.0 ** (23 - bits), scaled, values)
 
@@ -22,17 +23,20 @@ def _snapped_jvp(bits, primals, tangents):
 
 
 def snap(values: Any, bits: int = 8) -> jax.Array:
-    """The nearest multiples of 2**-bits, exact in float32; to the even one from halfway.
+    """Rounds values to the nearest multiples of 2**-bits, exactly in float32;
+    midpoints go to the even multiple.
 
-    "The decoder on another machine produced garbage": a decoder needs the very parameters of the encoder, and a
-    network gives slightly others on another machine, with another batch size or another version of its compiler.
-    Snapped to a grid they are the same again, but for a value that lies within the difference of an edge, halfway
-    between two multiples. `snap_margin` tells how near the nearest edge is. A coarser grid has fewer edges: where
-    machines differ by d, about one of 2**-bits / d values is snapped differently.
+    Use it if "the decoder on another machine produced garbage". A decoder needs exactly the parameters of the
+    encoder. But a network gives slightly different ones on another machine, with another batch size or
+    another version of its compiler. After `snap` they are the same again, unless a value lies too close to an
+    edge, halfway between two multiples. `snap_margin` tells the distance to the nearest edge. A coarser grid
+    has fewer edges: if machines differ by d, about one of 2**-bits / d values snaps to different multiples.
 
     Args:
-        values: floats of any shape; half precisions widen to float32. NaN and infinite ones stay as they are.
-        bits: from 0 to 16. A mean in units of symbols, or a logarithm of a scale, rarely needs more than 4 to 8.
+        values: floats of any shape; half precisions are converted to float32. NaN and infinities stay as they
+            are.
+        bits: from 0 to 16. A mean in units of symbols, or a logarithm of a scale, rarely needs more than 4 to
+            8.
 
     Returns:
         float32 of the same shape. Its derivative is that of the values: it passes straight through.
@@ -44,12 +48,15 @@ def snap(values: Any, bits: int = 8) -> jax.Array:
 
 
 def snap_margin(values: Any, bits: int = 8) -> jax.Array:
-    """How far values (floats) are from the nearest edge, where they would snap to another multiple of 2**-bits.
+    """The distance of values (floats) from the nearest edge,
+    beyond which they snap to another multiple of 2**-bits.
 
-    The least margin of all that are coded is the difference that the outputs of two machines may have.
+    The smallest margin of all coded values is the largest difference that the outputs of two machines may
+    have.
 
     Returns:
-        float32 of the same shape, from 0 on an edge to 2**-(bits + 1) on the grid; NaN for what is not finite.
+        float32 of the same shape, from 0 on an edge to 2**-(bits + 1) on the grid; NaN for values that are
+        not finite.
 
     >>> snap_margin(jnp.array([0.25, 0.36, 0.375]), bits=2)
     Array([0.125     , 0.01499999, 0.        ], dtype=float32)

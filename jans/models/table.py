@@ -1,4 +1,4 @@
-"""Many distributions in one table, and an index per symbol: the work horse of learned compression."""
+"""Many distributions in one table, and an index for each symbol, as learned compression uses them."""
 
 import copy
 from typing import Any
@@ -13,28 +13,29 @@ from jans.models import _base, _rows
 
 LOOKUPS = ("auto", "search", "guide", "dense", "alias")
 _GUIDED, _ALIASED = (24, 2**16), (31, 2**24)
-"""The most bits of precision and symbols of what guides and alias tables are made for."""
+"""The largest precision in bits, and the largest number of symbols, for guides and for alias tables."""
 _GUIDE_BYTES = 2**19
-"""What all guides of a table may take together: half of what the second cache of a core has today."""
+"""The largest size in bytes of all guides of a table together:
+half of a typical second-level cache of a core."""
 
 
 class Table(_rows.RowsModel):
     """Symbols coded with row `index` of a table of cumulative frequencies.
 
     Args:
-        cdf: unsigned integers [K, n + 1], or [n + 1] for one row; each row rises from 0 to 2**precision. Equal
-            neighbours are symbols of probability zero: they are never decoded, and pushing one sets `BAD_SYMBOL`.
-            Under `jax.vmap` all streams share the table.
-        index: integers of the shape of the symbols, 0 ... K - 1; one outside sets `BAD_MODEL`.
+        cdf: unsigned integers [K, n + 1], or [n + 1] for one row. Each row rises from 0 to 2**precision.
+            Equal neighbours mean symbols of probability zero: they are never decoded, and pushing one sets
+            `BAD_SYMBOL`. Under `jax.vmap` all streams share the table.
+        index: integers of the shape of the symbols, 0 ... K - 1; an index out of range sets `BAD_MODEL`.
         precision: bits of the frequencies.
 
     Attributes:
         guide: uint32 [K, 2 * 2**bits], made by `prepare`, or None.
-        alias, remap: uint32 [K, 8 * 2**bits] and as many or less, made by `prepare("alias")`, or None. With
+        alias, remap: uint32 [K, 8 * 2**bits] and at most as many, made by `prepare("alias")`, or None. With
             them `jans.rans` writes other bytes.
 
     Raises:
-        ValueError: where the table is at hand (not traced) and a row does not rise from 0 to 2**precision.
+        ValueError: if the table is concrete (not traced) and a row does not rise from 0 to 2**precision.
 
     >>> table = Table(jnp.array([[0, 8, 16], [0, 1, 16]]), index=jnp.array([0, 1]), precision=4)
     >>> table.interval(jnp.array([1, 1]))
@@ -63,29 +64,35 @@ class Table(_rows.RowsModel):
         self.remap: jax.Array | None = None
 
     def prepare(self, lookup: str = "auto") -> "Table":
-        """This table with what makes popping from it fast; but for "alias", the bytes stay the same.
+        """Returns this table with extra tables that make `pop` fast.
+
+        Only "alias" changes the bytes of a message.
+
+        Preparing reads the whole table. Do it once for all messages, outside of the loop that codes. Each
+        call replaces what an earlier call prepared.
 
         Args:
-            lookup: how the symbol of a quantile is found.
+            lookup: how to find the symbol of a quantile.
 
-                "search": by bisection of its row; needs nothing.
-                "guide": from the entry of one of `2**bits` buckets of quantiles, with a short walk where a bucket has
-                several symbols: 8 bytes an entry, a few for each symbol (a sparse inverse CDF).
-                "dense": from an entry for every quantile, with no walk at all: `8 * 2**precision` bytes a row. Pays
-                for low precisions.
-                "alias": from the entry of one of `2**bits` buckets of quantiles, one for each symbol, with no walk
-                whatever the row is like: 64 bytes a bucket, half of them for pushes. It changes the bytes of
-                `jans.rans`, as the quantiles of a symbol are not next to each other then; both sides must prepare
-                their tables so. Intervals, bits and all other coders stay as they are, and so do `rans.peek` and
-                `rans.advance`. For at most 31 bits of precision and 2**24 symbols.
-                "auto": "guide" where there are guides, for at most 24 bits of precision and 2**16 symbols; never
-                "alias".
+                "search": bisect its row. This needs no extra table.
 
-        Preparing reads the whole table: do it once, outside of the loop that codes, and for all messages. The last way
-        in which a table was prepared counts.
+                "guide": look up one of `2**bits` buckets of quantiles, and walk a few steps if the bucket has
+                several symbols. An entry takes 8 bytes, and a symbol has a few entries (a sparse inverse
+                CDF).
+
+                "dense": look up an entry for every quantile, without a walk. A row takes
+                `8 * 2**precision` bytes. This pays off for low precisions.
+
+                "alias": look up one of `2**bits` buckets of quantiles, one for each symbol, without a walk
+                for any row. A bucket takes 64 bytes, half of them for pushes. This changes the bytes of
+                `jans.rans`, because the quantiles of a symbol are no longer next to each other. Both sides
+                must therefore prepare their tables this way. Intervals, bits, all other coders, `rans.peek`
+                and `rans.advance` do not change. Needs at most 31 bits of precision and 2**24 symbols.
+
+                "auto": use "guide" for at most 24 bits of precision and 2**16 symbols, otherwise "search".
 
         Raises:
-            ValueError: where the precision or the symbols are too many for a guide or an alias table.
+            ValueError: if the precision or the number of symbols is too large for a guide or an alias table.
 
         >>> table = Table(jnp.array([[0, 8, 16], [0, 1, 16]]), precision=4).prepare()
         >>> table.guide.shape
@@ -108,7 +115,8 @@ class Table(_rows.RowsModel):
         if lookup == "alias":
             (prepared.alias,) = targets.maps.table_alias(self.cdf, precision=self.precision)
             (prepared.remap,) = targets.maps.table_remap(self.cdf, precision=self.precision)
-            # What is no distribution has no place 0, and not even those of its symbols are coded that look like any.
+            # An invalid row has no place 0. Make the whole row invalid, or some of its symbols would still be
+            # coded.
             bad = prepared.remap[:, -prepared.alias.shape[1] // 2] != 0
             prepared.cdf = jnp.where(bad[:, None], jnp.uint32(1), self.cdf)
             return prepared
@@ -117,7 +125,7 @@ class Table(_rows.RowsModel):
         return prepared
 
     def at(self, index: Any) -> "Table":
-        """This table for symbols of other rows; what was prepared is kept."""
+        """This table with other rows for the symbols; it keeps what `prepare` made."""
         table = copy.copy(self)
         table.index = _check_index(index)
         return table
@@ -153,10 +161,11 @@ def _check_index(index: Any) -> jax.Array:
 
 
 def _guide_bits(count: int, n: int, precision: int) -> int:
-    """Four entries for each symbol, or as few as one for two symbols where a large table would leave the cache."""
-    least = max(n - 1, 1).bit_length()
-    bits = least + 2
-    while bits > least - 1 and count * 8 * 2**bits > _GUIDE_BYTES:
+    """Four entries for each symbol, down to one entry for two symbols
+    if a large table would not fit the cache."""
+    symbol_bits = max(n - 1, 1).bit_length()
+    bits = symbol_bits + 2
+    while bits > symbol_bits - 1 and count * 8 * 2**bits > _GUIDE_BYTES:
         bits -= 1
     return min(bits, precision)
 

@@ -1,4 +1,4 @@
-"""Equal intervals."""
+"""Models with equally likely symbols."""
 
 from typing import Any
 
@@ -12,13 +12,16 @@ from jans.models._family import FamilyModel
 
 
 class Uniform(FamilyModel):
-    """Symbols 0 ... size - 1, all equally likely; the last one takes what the division of 2**precision leaves.
+    """Symbols 0 ... size - 1, all equally likely.
+
+    The last symbol also gets the remainder of dividing 2**precision.
+
+    The intervals are those of constriction's `Uniform`. A traced size below 1 or above 2**precision sets
+    `BAD_MODEL`.
 
     Args:
         size: number of symbols, an int or an int32 array with a size for each symbol.
-        precision: bits of the intervals; log2(size) of them code without loss where size is a power of two.
-
-    The intervals are constriction's `Uniform`. A traced size that is below 1 or beyond 2**precision sets `BAD_MODEL`.
+        precision: bits of the intervals. If size is a power of two, log2(size) bits code without loss.
 
     >>> Uniform(3, precision=4).interval(jax.numpy.arange(3))
     (Array([ 0,  5, 10], dtype=uint32), Array([5, 5, 6], dtype=uint32))

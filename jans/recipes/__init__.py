@@ -1,1 +1,2 @@
-"""What is built of a stack coder and models: accounts, multisets, coupled samples, and chains of bits-back coding."""
+"""Recipes for stack coders and models: accounts, multisets, coupled samples,
+and chains of bits-back coding."""

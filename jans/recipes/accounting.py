@@ -1,4 +1,4 @@
-"""Where the bits go: what each part of a codec puts on a stack, and what it takes back."""
+"""Accounts of bits: how many bits each part of a codec puts on a stack, and how many it takes back."""
 
 import dataclasses
 import functools
@@ -17,17 +17,17 @@ from jans.coders._state import check_kind, pytree
 from jans.status import check
 
 OTHER = "other"
-"""What no name stands for."""
+"""The name of the account for bits that no named codec moved."""
 
 _FRACTION = 16
 _UNIT = 2.0**-_FRACTION
-"""Contents of heads are counted in integers of so many bits, so that sums are exact."""
+"""Contents of heads are counted in units of 2**-16 bits, as integers, so that sums are exact."""
 
 
 @pytree("jans.recipes.Ledger", static=("variant", "names", "run"))
 @dataclasses.dataclass(frozen=True, repr=False)
 class _Ledger(State):
-    """A coder with an account for each name: words, and units of less than a word, int32 [names]."""
+    """A coder with an account for each name: whole words, and units of less than a word, int32 [names]."""
 
     words: jax.Array
     units: jax.Array
@@ -36,7 +36,7 @@ class _Ledger(State):
 
     @property
     def content(self) -> tuple[jax.Array, jax.Array]:
-        """Words of the tail, and what heads hold in units."""
+        """The number of words in the tail, and the content of the heads in units."""
         head = self.head.astype(jnp.float32)
         x = head[:, 0] + head[:, 1] * 2.0**32 if head.ndim == 2 else head
         each = jnp.where(x > 0, jnp.log2(jnp.maximum(x, 1)), 0)
@@ -45,13 +45,13 @@ class _Ledger(State):
 
 _RUNS = itertools.count()
 _FOUND: dict[int, list[str]] = {}
-"""Names that turn up while a codec is traced, by the run that looks for them."""
+"""The names that were found while a codec was traced, for each run that looks for names."""
 
 
 def named(name: str, codec: Codec) -> Codec:
-    """A codec whose bits `account` books under a name; elsewhere it is the codec.
+    """A codec whose bits `account` books under a name. Otherwise it behaves like `codec`.
 
-    What a named codec inside of another moves is booked on the inner one alone.
+    If one named codec contains another, the bits that the inner one moves are booked on the inner one only.
     """
 
     def push(state, data):
@@ -65,7 +65,7 @@ def named(name: str, codec: Codec) -> Codec:
 
 
 def _book(name: str, before: Any, after: Any) -> Any:
-    """The state after a step, with what it moved on the account of a name and of no other within it."""
+    """The state after a step. Books the bits that the step moved, except those booked on names within it."""
     if not isinstance(after, _Ledger):
         return after
     if after.run in _FOUND:
@@ -84,12 +84,13 @@ def _book(name: str, before: Any, after: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """Bits by name, and in all.
+    """Bits by name, and their sums.
 
     Attributes:
-        names: of the columns; the last is "other".
-        bits: float64 [..., names], what each put on the stack; what it took back is negative.
-        initial: float64 [...], what the coders held before.
+        names: names of the columns; the last one is "other".
+        bits: float64 [..., names], the bits that each name put on the stack, minus the bits that it took
+            back.
+        initial: float64 [...], the contents of the coders before, in bits.
     """
 
     names: tuple[str, ...]
@@ -98,16 +99,15 @@ class Account:
 
     @property
     def total(self) -> dict[str, float]:
-        """The bits of each name, of all data together."""
+        """The bits of each name, summed over all data."""
         sums = self.bits.reshape(-1, len(self.names)).sum(0)
         return {name: float(sums[k]) for k, name in enumerate(self.names)}
 
     def of_file(self, data: bytes) -> dict[str, float]:
-        """As `total`, with what else is in the bytes that `jans.to_bytes` made of the coders: their sum is that of the
-        file, `8 * len(data)`.
+        """As `total`, with two more rows, so that the sum is that of the file, `8 * len(data)`.
 
-        "initial bits" are those that were there before; "format" is the header, the checksum, and what heads have room
-        for beyond what they hold.
+        `data` are the bytes that `jans.to_bytes` made of the coders. The row "initial bits" is the content of
+        the coders before. The row "format" is the header, the checksum, and the unused room in the heads.
         """
         rows = self.total | {"initial bits": float(self.initial.sum())}
         return rows | {"format": 8.0 * len(data) - sum(rows.values())}
@@ -121,11 +121,11 @@ class Account:
         return "\n".join(lines)
 
     def plot(self, axes: Any, per: float = 1.0, unit: str = "bits") -> None:
-        """A bar for each datum, with what came back below zero, and a line for what is left of both.
+        """Draws a bar for each datum, with bits taken back below zero, and a line for the net bits.
 
         Args:
-            axes: of matplotlib, for example `matplotlib.pyplot.gca()`.
-            per, unit: what bits are divided by, and what that is called.
+            axes: axes of matplotlib, for example `matplotlib.pyplot.gca()`.
+            per, unit: the divisor of the bits, and the name of the quotient.
         """
         bits = self.bits.reshape(-1, len(self.names)) / per
         place = np.arange(len(bits))
@@ -149,15 +149,16 @@ def account(codec: Codec, state: State, data: Any) -> tuple[State, Account]:
     """Pushes data and books the bits of every `named` part of the codec.
 
     Args:
-        codec: of the data.
-        state: stack coders (`jans.rans`) to push on, one or a batch [streams]; data then lead with that axis.
-        data: what `codec.push` takes.
+        codec: the codec of the data.
+        state: a stack coder (`jans.rans`) to push on, or a batch of them [streams]; the data of a batch have
+            a leading axis of streams.
+        data: the argument of `codec.push`.
 
     Returns:
         The state with the data, and the account: bits [streams,] [names].
 
     Raises:
-        CodingError: when the state is not clean afterwards.
+        CodingError: if the status of the state is not clean afterwards.
         TypeError: for the state of another coder.
 
     >>> from jans import models, rans
@@ -172,13 +173,13 @@ def account(codec: Codec, state: State, data: Any) -> tuple[State, Account]:
 
 
 def account_each(codec: Codec, state: State, data: Any) -> tuple[State, Account]:
-    """As `account`, for data that the codec takes one at a time, with the bits of each.
+    """As `account`, for a codec that takes data one by one, with the bits of each datum.
 
     Args:
-        codec: of one datum.
+        codec: the codec of one datum.
         state: as for `account`.
-        data: their leaves lead with an axis of data, behind that of the streams. They are pushed from the last to the
-            first, as by `repeat`.
+        data: pytree whose leaves have a leading axis of data, after the axis of streams. The data are pushed
+            from the last to the first, as in `repeat`.
 
     Returns:
         The state with the data, and the account: bits [streams,] [data] [names].
@@ -189,18 +190,19 @@ def account_each(codec: Codec, state: State, data: Any) -> tuple[State, Account]
     names = _names(codec, _structs(states, 1), _structs(all_data, 2))
     after, *counts = _with_constants_as_arguments(jax.vmap(functools.partial(_push, codec, names)))(states, all_data)
     word = find_variant(state.variant).word_bits
-    booked, held = (word * np.asarray(words, float) + _UNIT * np.asarray(units, float) for words, units in counts)
-    start = held[:, -1]
-    # What each datum adds to those behind it.
-    booked, held = booked[:, :-1] - booked[:, 1:], held[:, :-1] - held[:, 1:]
-    bits = np.concatenate([booked, held[..., None] - booked.sum(-1, keepdims=True)], axis=-1)
+    booked, contents = (word * np.asarray(words, float) + _UNIT * np.asarray(units, float) for words, units in counts)
+    start = contents[:, -1]
+    # Data are pushed from the last to the first, so differences between neighbours are the bits of each
+    # datum.
+    booked, contents = booked[:, :-1] - booked[:, 1:], contents[:, :-1] - contents[:, 1:]
+    bits = np.concatenate([booked, contents[..., None] - booked.sum(-1, keepdims=True)], axis=-1)
     if not batch:
         after, bits, start = jax.tree.map(lambda leaf: leaf[0], after), bits[0], start[0]
     return check(after), Account((*names, OTHER), bits, start)
 
 
 def _check_batch(state: Any) -> int:
-    """The number of batch axes, 0 or 1."""
+    """Returns the number of batch axes, 0 or 1; raises for other states."""
     check_kind(state, State)
     if state.size.ndim > 1:
         raise ValueError(f"state must be one coder or a batch [streams], got a batch of shape {state.size.shape}.")
@@ -208,7 +210,8 @@ def _check_batch(state: Any) -> int:
 
 
 def _push(codec: Codec, names: tuple[str, ...], state: State, data: Any) -> tuple[Any, ...]:
-    """The state with data on it; the books and the contents, words and units, before every datum and at the end."""
+    """The state with the data on it, and books and contents (words and units) before every datum
+    and at the end."""
     start = _open(state, names, -1)
 
     def step(ledger, datum):
@@ -217,14 +220,18 @@ def _push(codec: Codec, names: tuple[str, ...], state: State, data: Any) -> tupl
 
     end, before = jax.lax.scan(step, start, data, reverse=True)
     last = ((end.words, end.units), end.content)
-    # In the order of data: what the first one leaves comes first, and last what was there before all.
-    books, contents = jax.tree.map(lambda head, rest: jnp.concatenate([head[None], rest]), last, before)
+    # In the order of data: first the state after the first datum was pushed (the end), last the state before
+    # any push.
+    books, contents = jax.tree.map(lambda head, others: jnp.concatenate([head[None], others]), last, before)
     return State(*(getattr(end, field.name) for field in dataclasses.fields(State))), books, contents
 
 
 def _with_constants_as_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, jitted, with the arrays that it holds as arguments: the weights of a network within a codec would
-    otherwise be constants of the program, which compile to other floats than weights that come as arguments do."""
+    """Returns `function` jitted, with the arrays that it closes over as arguments.
+
+    Otherwise the weights of a network within a codec would be constants of the program. Constant weights
+    compile to other floats than weights that are arguments.
+    """
 
     def run(*args: Any) -> Any:
         closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
@@ -235,7 +242,7 @@ def _with_constants_as_arguments(function: Callable[..., Any]) -> Callable[..., 
 
 
 def _names(codec: Codec, state: Any, data: Any) -> tuple[str, ...]:
-    """The names that a push comes by, in their order; of shapes and dtypes."""
+    """The names in a push, in the order in which they occur; needs only shapes and dtypes."""
     run = next(_RUNS)
     _FOUND[run] = []
     try:
@@ -246,7 +253,7 @@ def _names(codec: Codec, state: Any, data: Any) -> tuple[str, ...]:
 
 
 def _structs(tree: Any, lead: int) -> Any:
-    """Shapes and dtypes without leading axes."""
+    """Shapes and dtypes without the `lead` leading axes."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[lead:], leaf.dtype), tree)
 
 

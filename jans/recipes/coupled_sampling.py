@@ -1,4 +1,4 @@
-"""Several samples of a latent from the bits of one."""
+"""Bits-back coding with several samples of a latent that need the initial bits of only one sample."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,23 +19,25 @@ def coupled_samples(
     n: int,
     precision: int = 32,
 ) -> Codec:
-    """As `jans.multi_sample`, with the initial bits of one sample: the others follow from it (coupled importance
-    sampling, Ruan et al. 2021, arXiv:2102.11086).
+    """As `jans.multi_sample`, with the initial bits of one sample; the other samples follow from it (coupled
+    importance sampling, Ruan et al. 2021, arXiv:2102.11086).
 
         push data x                                         pop
 
-        pop  quantiles u, any of 2**p alike                 push u
+        pop  quantiles u, uniform on [0, 2**p)              push u
         z_i = posterior(x).locate(u + i 2**p / n)
         pop  j from choice(x, z_1 ... z_n)                  push j with choice(x, z_1 ... z_n)
-        push where in its interval the quantile of z_j is   pop  where, and so z_1 ... z_n
+        push the offset of z_j in its interval              pop  the offset, which gives z_1 ... z_n
         push x with likelihood(z_j)                         pop  x from likelihood(z_j)
-        push j, any of n alike; push z_j with prior         pop  z_j from prior, j
+        push j, uniform on n; push z_j with prior           pop  z_j from prior, j
 
     Args:
-        prior, likelihood, choice: as for `jans.multi_sample`; a latent is an int32 array of the posterior's shape.
-        posterior: from data to the model of the latent, with p bits of precision, at most 30.
-        n: samples, at least 1.
-        precision: bits for what lies within an interval, more than p by 8 or so; at most what the coder's variant has.
+        prior, likelihood, choice: as for `jans.multi_sample`; a latent is an int32 array of the posterior's
+            shape.
+        posterior: takes data and returns the model of the latent, with p bits of precision, at most 30.
+        n: number of samples, at least 1.
+        precision: bits for the position within an interval, about 8 more than p, and at most the maximum of
+            the coder's variant.
     """
 
     def inferred(data):

@@ -1,4 +1,4 @@
-"""Data whose order does not matter."""
+"""A codec for data whose order does not matter."""
 
 import math
 from typing import Any
@@ -12,8 +12,8 @@ from jans.models import Uniform
 from jans.models._base import DEFAULT_PRECISION, Model
 
 
-class _Given(Model):
-    """One symbol whose interval is known."""
+class _KnownInterval(Model):
+    """One symbol with a known interval."""
 
     leaves = ("start", "freq")
 
@@ -35,23 +35,24 @@ class _Given(Model):
 
 
 def multiset(element: Codec, n: int, precision: int = DEFAULT_PRECISION) -> Codec:
-    """n data in no order, at `log2(n!)` bits less than in one: bits-back coding whose latent is the order (Severo et
-    al. 2022, arXiv:2107.09202).
+    """Codes n data without their order, which saves `log2(n!)` bits. It is bits-back coding whose latent is
+    the order (Severo et al. 2022, arXiv:2107.09202).
 
-        push: while there are data              pop: n times
+        push, n times                              pop, n times
 
-        pop  which of those left comes next     pop  a datum with element, and add it to those there are
-        push it with element, and remove it     push which of them it is
+        pop  the index of the next datum           pop  a datum with element, and add it to the data
+        push the datum with element, remove it     push the index of the datum
 
-    Equal data share an interval, so that as much less is saved as there are fewer orders.
+    Equal data share an interval. They have fewer orders, and the codec saves accordingly less. Each step
+    looks at all data, so the time grows with n**2.
 
     Args:
-        element: codec of one datum, a pytree of integers.
-        n: how many, 1 or more; the leaves of data lead with an axis of this length.
-        precision: bits of the choices, log2(n) and some more; at most what the coder's variant has.
+        element: codec of one datum, which is a pytree of integers.
+        n: number of data, at least 1; the leaves of data have a leading axis of this length.
+        precision: bits of the choices, somewhat more than log2(n), and at most the maximum of the coder's
+            variant.
 
-    `pop` returns data in ascending order, compared number by number; that is the order in which `push` undoes `pop`.
-    Each step looks at all data: time grows with n**2.
+    `pop` returns the data in ascending order, compared number by number. In this order `push` undoes `pop`.
 
     >>> from jans import models
     >>> digits = multiset(rans.codec(models.Uniform(10)), n=5)
@@ -63,7 +64,7 @@ def multiset(element: Codec, n: int, precision: int = DEFAULT_PRECISION) -> Code
         raise ValueError(f"n must be at least 1, got {n}.")
 
     def choice(lo, count, size):
-        """The interval of the places lo, ..., lo + count - 1 of so many."""
+        """The interval of the positions lo, ..., lo + count - 1 among `size` equally likely ones."""
         places = Uniform(size, precision)
         start, _ = places.interval(lo)
         last, freq = places.interval(lo + count - 1)
@@ -95,7 +96,7 @@ def multiset(element: Codec, n: int, precision: int = DEFAULT_PRECISION) -> Code
             less, equal = _compare(rows, row)
             there = jnp.arange(n) < size
             start, freq = choice((less & there).sum(), (equal & there).sum(), size)
-            return (rans.push(state, _Given(start, freq, precision), jnp.int32(0)), rows), datum
+            return (rans.push(state, _KnownInterval(start, freq, precision), jnp.int32(0)), rows), datum
 
         width = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(element.pop, state)[1]))
         rows = jnp.zeros((n, width), jnp.int32)
@@ -107,7 +108,7 @@ def multiset(element: Codec, n: int, precision: int = DEFAULT_PRECISION) -> Code
 
 
 def _rows(data: Any, n: int) -> jax.Array:
-    """Data as rows of numbers, int32 [n, width]."""
+    """Data as rows of numbers, int32 [n, width]; raises TypeError for data that are not integers."""
     leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(data)]
     if not all(jnp.issubdtype(leaf.dtype, jnp.integer) for leaf in leaves):
         raise TypeError(f"data of a multiset must be integers, got {[str(leaf.dtype) for leaf in leaves]}.")
@@ -115,7 +116,7 @@ def _rows(data: Any, n: int) -> jax.Array:
 
 
 def _compare(rows: jax.Array, row: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Which rows come before one, and which are equal to it."""
+    """Bool [n]: which rows come before one row; and which are equal to it."""
     differs = rows != row
     at = jnp.argmax(differs, axis=1)
     differing = differs.any(axis=1)
@@ -123,5 +124,5 @@ def _compare(rows: jax.Array, row: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _ranks(rows: jax.Array) -> jax.Array:
-    """How many rows come before each, int32 [n]; equal rows share it."""
+    """The number of rows that come before each row, int32 [n]; equal rows have the same number."""
     return jax.lax.map(lambda row: _compare(rows, row)[0].sum(dtype=jnp.int32), rows)

@@ -1,1 +1,1 @@
-"""The executable specification: the coders in plain Python integers and in plain JAX."""
+"""The executable specification: the coders in plain Python integers (`spec`) and in plain JAX (`jax`)."""

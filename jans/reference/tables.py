@@ -1,7 +1,7 @@
 """The constant tables of the fixed-point distribution functions, and the grid of the standard normal.
 
-All are roundings of functions of the standard library; `tests/test_tables.py` shows that no value lies near enough to a
-rounding boundary for the last bits of a math library to matter.
+All values are rounded results of functions of the standard library. `tests/test_tables.py` shows that no
+value is close enough to a rounding boundary for the last bits of a math library to matter.
 
     python -m jans.reference.tables > csrc/core/tables.inc
 """
@@ -40,13 +40,14 @@ def exp2_values() -> list[float]:
 
 
 def grid_values() -> list[float]:
-    """2**16 times the quantiles i / 2**GRID_BITS of the standard normal, i = 1 .. 2**GRID_BITS - 1, before rounding."""
+    """2**16 times the quantiles i / 2**GRID_BITS of the standard normal, i = 1 .. 2**GRID_BITS - 1,
+    before rounding."""
     normal = statistics.NormalDist()
     return [2**16 * normal.inv_cdf(i / 2**GRID_BITS) for i in range(1, 2**GRID_BITS)]
 
 
 def _table(values: list[float]) -> np.ndarray:
-    """Rounded, with the last entry twice: interpolation reads one entry past its position."""
+    """Rounded values, with the last entry twice, because interpolation reads one entry past its position."""
     rounded = [round(v) for v in values]
     return np.array([*rounded, rounded[-1]], np.uint32)
 
@@ -71,8 +72,10 @@ def exp2_table() -> np.ndarray:
 
 @functools.cache
 def normal_quantiles() -> np.ndarray:
-    """float32 [32, 17]: quantiles of the standard normal at (1 + m / 16) / 2**(row + 2). They are guesses: any values
-    would do."""
+    """float32 [32, 17]: quantiles of the standard normal at (1 + m / 16) / 2**(row + 2).
+
+    They only start a search, so any values would be correct.
+    """
     normal = statistics.NormalDist()
     knots = [
         [(1 + m / QUANTILE_STEPS) / 2 ** (row + 2) for m in range(QUANTILE_STEPS + 1)] for row in range(QUANTILE_ROWS)
@@ -81,7 +84,7 @@ def normal_quantiles() -> np.ndarray:
 
 
 def _erf_rows(steps: int, terms: int) -> np.ndarray:
-    """Coefficients of the Taylor series of erf at i / steps, from the constant on."""
+    """Coefficients of the Taylor series of erf at i / steps, constant term first."""
     rows = []
     with decimal.localcontext(prec=80):
         pi = decimal.Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899863")
@@ -107,7 +110,7 @@ def _erf_rows(steps: int, terms: int) -> np.ndarray:
 
 @functools.cache
 def erf_series() -> np.ndarray:
-    """float64 [193, 8]: the series at i / 32."""
+    """float64 [193, 8]: the Taylor series of erf at i / 32."""
     return _erf_rows(ERF_STEPS, 8)
 
 
@@ -119,7 +122,8 @@ def erf_nodes() -> np.ndarray:
 
 @functools.cache
 def normal_guesses() -> np.ndarray:
-    """float64 [1024, 2]: a + b (1 + f) is about the quantile of the standard normal at (i + f) / 1024, 0 <= f < 1."""
+    """float64 [1024, 2]: a + b (1 + f) is about the quantile
+    of the standard normal at (i + f) / 1024, 0 <= f < 1."""
     knots = normal_grid()[:: 2 ** (GRID_BITS - GUESS_BITS)].astype(np.float64)
     knots[[0, -1]] = 2 * knots[[1, -2]] - knots[[2, -3]]
     slopes = np.diff(knots)
@@ -128,7 +132,8 @@ def normal_guesses() -> np.ndarray:
 
 @functools.cache
 def normal_grid() -> np.ndarray:
-    """float32 [2**GRID_BITS + 1]: quantiles of the standard normal as multiples of 2**-16, infinite at both ends."""
+    """float32 [2**GRID_BITS + 1]: quantiles of the standard normal as multiples of 2**-16,
+    infinite at both ends."""
     inner = np.array([round(v) for v in grid_values()], np.float64) / 2**16
     return np.concatenate([[-np.inf], inner, [np.inf]]).astype(np.float32)
 

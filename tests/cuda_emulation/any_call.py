@@ -5,7 +5,8 @@ import os
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+TESTS = pathlib.Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "ffi")]
 
 import conftest  # noqa: F401  the profile of property tests
 import hypothesis

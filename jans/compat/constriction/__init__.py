@@ -1,4 +1,4 @@
-"""The Python interface of constriction 0.5.0: the same names, arguments, words and kinds of errors.
+"""The Python interface of constriction 0.5.0, with the same names, arguments, words and kinds of errors.
 
 >>> import numpy as np
 >>> from jans.compat import constriction
@@ -10,7 +10,7 @@ array([745994372,     25704], dtype=uint32)
 >>> coder.decode(model, 6)
 array([12, 15,  4, -2, 18,  5], dtype=int32)
 
-`docs/constriction.md` says what is the same and what differs.
+`docs/constriction.md` lists what is the same and what differs.
 """
 
 from jans.compat.constriction import stream as stream

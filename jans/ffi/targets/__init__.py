@@ -1,4 +1,4 @@
-"""Every kernel by its name, by coder: the shapes of its operands and results, and what it is in plain JAX."""
+"""Every kernel by name and coder: the shapes of its operands and results, and its reference in plain JAX."""
 
 from jans.ffi.primitives import CALLS as CALLS
 from jans.ffi.primitives import TARGETS as TARGETS

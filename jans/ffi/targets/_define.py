@@ -1,4 +1,5 @@
-"""Targets that update the state of a coder, and targets that map arrays: what the tables of this folder are made of."""
+"""Functions that define two types of targets: kernels that update the state of a coder,
+and kernels that map arrays."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +11,8 @@ from jans.ffi.primitives import Shapes, Target, define
 
 Call = Callable[..., tuple[jax.Array, ...]]
 Fields = Mapping[str, tuple[int, Any]]
-"""The arrays of a state in the order of the operands: how many axes each has in one stream, and its dtype."""
+"""The arrays of a state in the order of the operands,
+with the number of axes in one stream and the dtype of each."""
 
 KINDS: dict[str, tuple[int, ...]] = {
     "rows": (2, 1),
@@ -29,7 +31,8 @@ KINDS: dict[str, tuple[int, ...]] = {
     "poisson": (1, 1),
     "beta_binomial": (1, 1, 1),
 }
-"""Every kind of model that has kernels, and the ranks of its operands, in the order of csrc/ffi/operands/families.h."""
+"""Every kind of model that has kernels, and the ranks of its operands,
+in the order of csrc/ffi/operands/families.h."""
 
 
 def define_coder(
@@ -42,14 +45,15 @@ def define_coder(
     more: Callable[..., Shapes] = lambda **_: [],
     steps: Call | None = None,
 ) -> Call:
-    """The function that calls a kernel on the state of a coder.
+    """Defines a kernel on the state of a coder, and returns the function that calls it.
 
     Args:
         name, reference, attributes, steps: as for `Target`.
-        fields: from the parameters of a call to the arrays of the state, which are the first operands.
-        updates: names of those that the kernel returns, in their order, each in the place of the operand.
-        ranks: of the operands behind the state.
-        more: from the parameters to the shapes and dtypes of the results behind the state.
+        fields: takes the parameters of a call and returns the arrays of the state, which are the first
+            operands.
+        updates: names of the arrays that the kernel returns, in order; each result replaces the operand.
+        ranks: ranks of the operands after the state.
+        more: takes the parameters and returns the shapes and dtypes of the results after the state.
     """
     names = tuple(fields(variant=0))
     places = [names.index(field) for field in updates]
@@ -72,15 +76,15 @@ def define_map(
     *ranks: int,
     attributes: tuple[str, ...] = ("precision",),
 ) -> Call:
-    """The function that calls a kernel which makes arrays of arrays.
+    """Defines a kernel that maps arrays to arrays, and returns the function that calls it.
 
     Args:
         name, reference, results, attributes: as for `Target`.
-        ranks: of the operands, of which the first carries the batch.
+        ranks: ranks of the operands; the first operand carries the batch.
     """
     return define(Target(name, reference, 1, lambda **_: ranks, results, {}, attributes))
 
 
 def symbols_of(*, n: int, dtype: Any = jnp.int32, **_: Any) -> Shapes:
-    """The symbols that a kernel pops."""
+    """The shape and dtype of the symbols that a kernel pops."""
     return [((n,), dtype)]

@@ -1,4 +1,4 @@
-"""The kernels of symbol codes, which write into strings of bits and read from them."""
+"""The kernels of symbol codes, which write to strings of bits and read from them."""
 
 import jax.numpy as jnp
 
@@ -11,7 +11,7 @@ _STRING: Fields = {
     "size": (0, jnp.int32),
     "status": (0, jnp.int32),
 }
-"""A reader has its position in the place of `size`, and its size behind the status."""
+"""The state of a string. A reader passes its position in place of `size`, and its size after the status."""
 
 
 def _write(name: str, *ranks: int, attributes: tuple[str, ...] = ()):

@@ -25,7 +25,7 @@ def _fields(*, variant: int, **_) -> Fields:
 
 
 def _some(*names: str):
-    """The fields that a kernel of one half of the coder has."""
+    """The fields of a kernel that does one half of a pop."""
     return lambda **params: {name: _fields(**params)[name] for name in names}
 
 

@@ -1,4 +1,4 @@
-"""Kernels that belong to models: intervals, searches, frequencies, and the tables that make searches fast."""
+"""The kernels of models: intervals, searches, frequencies, and the tables that make searches fast."""
 
 import functools
 from typing import NamedTuple
@@ -32,7 +32,8 @@ def _pieces(cdf, *, precision) -> Shapes:
 
 
 class Family(NamedTuple):
-    """The targets of a model in closed form that need no coder: symbols to intervals, and quantiles to symbols."""
+    """The targets of a model in closed form that need no coder: symbols to intervals,
+    and quantiles to symbols."""
 
     interval: Call
     locate: Call

@@ -57,7 +57,7 @@ _pop_table = _pop("pop_table", functools.partial(rans.rans_pop_kind, "table"), *
 
 
 def _rows_of(probs: jax.Array, precision: int) -> tuple[jax.Array, jax.Array]:
-    """Cumulative frequencies of probabilities [..., rows, n], and which row each symbol has."""
+    """Cumulative frequencies of probabilities [..., rows, n], and the row index of each symbol."""
     rank = probs.ndim - 2
     (cdf,) = maps.quantize_probs(probs, jnp.zeros((1,) * (rank + 1) + (0,), bool), precision=precision)
     index = jnp.arange(probs.shape[-2], dtype=jnp.int32)
@@ -101,7 +101,7 @@ _pop_bypass_alias = _pop("pop_bypass_alias", rans.rans_pop_bypass_alias, *_ALIAS
 
 
 def _push_with_remap(head, tail, size, status, symbols, cdf, index, _, remap, **coder):
-    """A push needs no buckets, and a pop nothing else."""
+    """Pushes with the remap only, because only pops need the buckets."""
     return _push_alias(head, tail, size, status, symbols, cdf, index, remap, **coder)
 
 
@@ -110,7 +110,7 @@ def _pop_with_buckets(head, tail, size, status, _, index, alias, __, **coder):
 
 
 def _push_wide(head, tail, size, status, symbols, *operands, **coder):
-    """The values of bypass coding are int32, whatever symbols come as."""
+    """Converts symbols to int32 first, because values of bypass coding are int32."""
     return _push_bypass(head, tail, size, status, symbols.astype(jnp.int32), *operands, **coder)
 
 
@@ -145,4 +145,4 @@ POPS: dict[str, Call] = {name: _pop_family(name, *ranks) for name, ranks in _FAM
     "bypass": _pop_wide,
     "bypass_alias": _pop_wide_with_buckets,
 }
-"""How each kind of model is coded; see `jans.models.Kernel`."""
+"""The kernels of each kind of model; see `jans.models.Kernel`."""

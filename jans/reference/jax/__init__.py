@@ -1,1 +1,4 @@
-"""The kernels in plain JAX: what runs where there is no kernel, and what the kernels are tested against."""
+"""The kernels in plain JAX.
+
+They run on platforms without kernels, and the tests compare the kernels with them.
+"""

@@ -1,5 +1,7 @@
-"""Alias tables in plain JAX: those of one row, and how symbols are found with them; `csrc/core/models/alias.h` says what they
-are."""
+"""Alias tables in plain JAX: the table of one row, and the search for symbols with it.
+
+See `csrc/core/models/alias.h`.
+"""
 
 import jax.numpy as jnp
 from jax import lax
@@ -9,23 +11,22 @@ from jans.reference.jax.stacks import i64
 from jans.status import BAD_MODEL
 
 BUCKET_WORDS = 8
-MOST_PRECISION, MOST_SYMBOLS = 31, 2**24
 
 u32, i32 = jnp.uint32, jnp.int32
 
 
 def alias_bits(n: int, precision: int) -> int:
-    """2**bits is how many buckets a row of n symbols has."""
+    """A row of n symbols has 2**alias_bits buckets."""
     return min((n - 1).bit_length(), precision)
 
 
 def range_bits(bits: int, precision: int) -> int:
-    """2**range_bits is how many ranges of places a guide to pieces has."""
+    """The guide to the pieces of a row has an entry for each of 2**range_bits ranges of places."""
     return min(bits + 2, precision)
 
 
 def _choose_aliases(freq, buckets, cut):
-    """Of every bucket its alias, and how many quantiles its own symbol keeps."""
+    """For every bucket its alias, and the number of quantiles that its own symbol keeps."""
     size = freq.shape[0]
     symbols = jnp.arange(size)
     falling = lambda which: jnp.append(jnp.sort(jnp.where(which, symbols, -1))[::-1], -1)
@@ -53,9 +54,12 @@ def _choose_aliases(freq, buckets, cut):
 
 
 def _sides(cdf, precision):
-    """The sides of all buckets in the order of their quantiles: symbol, first quantile, length, and where the first
-    stands among all quantiles in the order of symbols; then the row, with symbols for all buckets, and whether it is a
-    distribution."""
+    """The sides of all buckets in the order of their quantiles, with the row that they are made of.
+
+    Returns symbol, first quantile and length of each side, and the place of its first quantile among all
+    quantiles in the order of symbols. Also returns the row, extended to one symbol for each bucket, and
+    whether it is a distribution.
+    """
     wide, total = cdf.astype(i64), 2**precision
     good = (wide[0] == 0) & (wide[-1] == total) & jnp.all(wide[:-1] <= wide[1:])
     buckets = 2 ** alias_bits(cdf.shape[0] - 1, precision)
@@ -107,7 +111,7 @@ def quantile(i, place, index, remap, *, precision):
 
 
 def locate(i, q, alias, index, *, precision):
-    """The i-th symbol and, with quantile less rank in the place of start, its interval."""
+    """The i-th symbol and its interval, in which start is the quantile minus its rank within the symbol."""
     row, valid = _row_of(i, index, alias.shape[0])
     buckets = alias[row].reshape(-1, BUCKET_WORDS)
     bits = alias_bits(buckets.shape[0], precision)

@@ -1,4 +1,4 @@
-"""The kernels of the chain coder in plain JAX, for one stream; see `jans.reference.xla`."""
+"""The kernels of the chain coder in plain JAX, for one stream; see `jans.reference.jax.rans`."""
 
 import functools
 
@@ -14,8 +14,10 @@ from jans.status import BAD_MODEL, OUT_OF_REMAINDERS, UNDERFLOW
 u32, u64, i32 = jnp.uint32, jnp.uint64, jnp.int32
 
 
-def _open_bits(rest, size, status, v):
-    return rest.astype(u64), *opened(size, status, (rest == 0) | (rest.astype(u64) >> u64(v.word_bits) != 0))
+def _open_bits(partial_word, size, status, v):
+    return partial_word.astype(u64), *opened(
+        size, status, (partial_word == 0) | (partial_word.astype(u64) >> u64(v.word_bits) != 0)
+    )
 
 
 def _open_remainders(head, size, status, v, most):
@@ -27,22 +29,22 @@ def _open_remainders(head, size, status, v, most):
 # ---- the two halves of a pop ----
 
 
-def chain_take(rest, words, size, status, *, variant, precision, most, n):
+def chain_take(partial_word, words, size, status, *, variant, precision, most, n):
     v = numbered(CHAIN, variant)
     p, spare = u64(precision), u64(v.word_bits - precision)
-    rest, size, status = _open_bits(rest, size, status, v)
+    partial_word, size, status = _open_bits(partial_word, size, status, v)
 
     def step(i, carry):
-        rest, size, status, quantiles = carry
-        reads = rest >> p == 0
+        partial_word, size, status, quantiles = carry
+        reads = partial_word >> p == 0
         word, size, empty = read(words, size, reads)
-        taken = jnp.where(reads, word, rest)
-        rest = jnp.where(reads, rest << spare | word >> p, rest >> p)
+        taken = jnp.where(reads, word, partial_word)
+        partial_word = jnp.where(reads, partial_word << spare | word >> p, partial_word >> p)
         quantile = (taken & u64(2**precision - 1)).astype(u32)
-        return rest, size, status | flag(empty, UNDERFLOW), quantiles.at[i].set(quantile)
+        return partial_word, size, status | flag(empty, UNDERFLOW), quantiles.at[i].set(quantile)
 
-    rest, size, status, quantiles = loop(n, step, (rest, size, status, jnp.zeros(n, u32)))
-    return rest.astype(u32), *closed(words, size, status), quantiles
+    partial_word, size, status, quantiles = loop(n, step, (partial_word, size, status, jnp.zeros(n, u32)))
+    return partial_word.astype(u32), *closed(words, size, status), quantiles
 
 
 def chain_keep(head, words, size, status, start, freq, quantiles, *, variant, precision, most):
@@ -68,10 +70,10 @@ def chain_keep(head, words, size, status, start, freq, quantiles, *, variant, pr
 
 
 def chain_pop_kind(
-    kind, rest, compressed, compressed_size, head, remainders, size, status, *operands, n, precision, **coder
+    kind, partial_word, compressed, compressed_size, head, remainders, size, status, *operands, n, precision, **coder
 ):
-    rest, compressed_size, status, quantiles = chain_take(
-        rest, compressed, compressed_size, status, n=n, precision=precision, **coder
+    partial_word, compressed_size, status, quantiles = chain_take(
+        partial_word, compressed, compressed_size, status, n=n, precision=precision, **coder
     )
     symbols, start, freq = jnp.zeros(0, i32), jnp.zeros(0, u32), jnp.zeros(0, u32)
     if n > 0:
@@ -80,24 +82,24 @@ def chain_pop_kind(
     head, remainders, size, status = chain_keep(
         head, remainders, size, status, start, freq, quantiles, precision=precision, **coder
     )
-    return rest, compressed_size, head, remainders, size, status, symbols.astype(i32)
+    return partial_word, compressed_size, head, remainders, size, status, symbols.astype(i32)
 
 
 # ---- a push ----
 
 
 def chain_push(
-    rest, compressed, compressed_size, head, remainders, size, status, start, freq, *, variant, precision, most
+    partial_word, compressed, compressed_size, head, remainders, size, status, start, freq, *, variant, precision, most
 ):
     v = numbered(CHAIN, variant)
     p, spare = u64(precision), u64(v.word_bits - precision)
-    rest, compressed_size, status = _open_bits(rest, compressed_size, status, v)
+    partial_word, compressed_size, status = _open_bits(partial_word, compressed_size, status, v)
     heads, size, status = _open_remainders(head, size, status, v, most)
     start, freq = checked(start, freq, precision)
     n = start.shape[0]
 
     def step(k, carry):
-        rest, compressed, compressed_size, heads, size, status = carry
+        partial_word, compressed, compressed_size, heads, size, status = carry
         i = n - 1 - k
         lane = i % heads.shape[0]
         good, x, f = freq[i] != 0, heads[lane], jnp.maximum(freq[i], 1).astype(u64)
@@ -106,17 +108,17 @@ def chain_push(
         y = jnp.where(reads, x << u64(v.word_bits) | word, x) & u64(2**v.state_bits - 1)
         heads = heads.at[lane].set(jnp.where(good, y // f, x))
         status = status | flag(empty, OUT_OF_REMAINDERS) | jnp.where(good, u32(0), start[i]).astype(i32)
-        joined = rest << p | start[i].astype(u64) + y % f & u64(2**precision - 1)
-        writes = good & (rest >> spare != 0)
+        joined = partial_word << p | start[i].astype(u64) + y % f & u64(2**precision - 1)
+        writes = good & (partial_word >> spare != 0)
         compressed, compressed_size = write(compressed, compressed_size, joined, writes)
-        rest = jnp.where(writes, rest >> spare, jnp.where(good, joined, rest))
-        return rest, compressed, compressed_size, heads, size, status
+        partial_word = jnp.where(writes, partial_word >> spare, jnp.where(good, joined, partial_word))
+        return partial_word, compressed, compressed_size, heads, size, status
 
-    carry = rest, compressed, compressed_size, heads, size, status
-    rest, compressed, compressed_size, heads, size, status = loop(n, step, carry)
+    carry = partial_word, compressed, compressed_size, heads, size, status
+    partial_word, compressed, compressed_size, heads, size, status = loop(n, step, carry)
     compressed_size, status = closed(compressed, compressed_size, status)
     size, status = closed(remainders, size, status)
-    return rest.astype(u32), compressed, compressed_size, split_heads(heads, v.state_bits), size, status
+    return partial_word.astype(u32), compressed, compressed_size, split_heads(heads, v.state_bits), size, status
 
 
 def chain_push_kind(kind, *args, precision, **coder):

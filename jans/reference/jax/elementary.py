@@ -1,8 +1,8 @@
-"""Elementary functions in float64 as `csrc/core/elementary.h` has them, in plain JAX.
+"""Elementary functions in float64 in plain JAX, as in `csrc/core/elementary.h`.
 
-Compilers may turn a product and a sum into one fused operation, or a quotient into a product with a reciprocal, and
-the last bit is then another. Here products and divisors pass through integers, combined with a zero that the compiler
-cannot see.
+A compiler may fuse a product and a sum into one operation, or replace a quotient by a product with a
+reciprocal. Either changes the last bit. Here products and divisors therefore pass through integers, combined
+with a zero that the compiler cannot recognise.
 """
 
 import math
@@ -162,14 +162,16 @@ def power_of_two(k):
 
 
 class Exact:
-    """Arithmetic that is not fused. `witness` is any float of the data: a number, of which the compiler cannot know
-    that it is one."""
+    """Arithmetic that the compiler does not fuse.
+
+    `witness` is any float of the data. It is not NaN, but the compiler cannot know this.
+    """
 
     def __init__(self, witness: jax.Array):
         self._zero = (witness != witness).astype(u64)
 
     def fixed(self, x):
-        """x, in a form that nothing is folded into."""
+        """x, in a form into which the compiler folds nothing."""
         return from_bits(to_bits(x) ^ self._zero)
 
     def times(self, a, b):
@@ -241,7 +243,7 @@ class Exact:
         high = high_word(x) & 0x7FFFFFFF
         t = jnp.abs(x)
         turned = self.divide(t - 1.5, 1 + self.times(t, 1.5))
-        # Where the argument ends, its reduced form, and atan of what it was reduced by, in two parts.
+        # Each piece: the end of its arguments, the reduced argument, and atan of the reduction in two parts.
         pieces = (
             (0x3FE60000, self.divide(2 * t - 1, 2 + t), 4.63647609000806093515e-01, 2.26987774529616870924e-17),
             (0x3FF30000, self.divide(t - 1, t + 1), 7.85398163397448278999e-01, 3.06161699786838301793e-17),
@@ -285,7 +287,7 @@ class Exact:
         return jnp.where(high < 0x3E300000, tiny, jnp.where(high < 0x3FEB0000, small, large))
 
     def log_gamma(self, x):
-        """Of an integer of at least 1."""
+        """log(gamma(x)) of an integer x of at least 1."""
         factorial = f64(1)
         for k in range(6, 1, -1):
             factorial = jnp.where(x > k, factorial * k, factorial)

@@ -1,7 +1,8 @@
-"""Models in closed form, in plain JAX: a function per family of `csrc/ffi/operands/families.h`, of one symbol and the operands.
+"""Models in closed form in plain JAX: one function for each family of `csrc/ffi/operands/families.h`.
 
-Each returns `find(symbol)`, an interval, and `locate(quantile)`, a symbol and its interval. Where there is no interval
-freq is 0, and start says why.
+A function takes the index i of a symbol and the operands. It returns `find(symbol)`, which gives an interval,
+and `locate(quantile)`, which gives a symbol and its interval. If there is no interval, freq is 0 and start is
+the status bit with the reason.
 """
 
 import math
@@ -9,6 +10,7 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
+from jans._checks import MAX_EDGE
 from jans.reference.jax import fixed, quantizers
 from jans.reference.jax.elementary import Exact
 from jans.status import BAD_MODEL, BAD_SYMBOL
@@ -17,13 +19,13 @@ u32, u64, i32, i64, f32, f64 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64, jnp
 
 
 def choose(condition, interval, why):
-    """The interval where the condition holds; elsewhere freq 0, and start says why."""
+    """The interval where the condition holds; elsewhere freq 0, with the status bit `why` in start."""
     start, freq = interval
     return jnp.where(condition, start, u32(why)), jnp.where(condition, freq, u32(0))
 
 
 def checked(start, freq, precision):
-    """Intervals that a user made."""
+    """Intervals from a caller, with freq 0 for invalid ones."""
     why = jnp.where((freq == 0) & (start == BAD_SYMBOL), u32(BAD_SYMBOL), u32(BAD_MODEL))
     return choose((freq != 0) & (start.astype(u64) + freq.astype(u64) <= u64(2**precision)), (start, freq), why)
 
@@ -70,7 +72,8 @@ def _uniform(i, sizes, *, precision):
 
 
 def _leaky(scaled, low, n, valid, precision):
-    """F quantised with one count for each of n symbols from low on; scaled(k, mass) is F at edge k times mass."""
+    """Quantises F with at least one count for each of n symbols from low on; scaled(k,
+    mass) is F at edge k times mass."""
     fits = (n >= 1) & (n <= 2**precision)
     n = jnp.where(fits, n, 1)
     mass = u64(2**precision) - n.astype(u64)
@@ -108,7 +111,7 @@ def _support(low, high, i):
 
 
 def _in_fixed_point(cdf, low, n, valid, precision):
-    """cdf(k) is F at edge k in units of 2**-32."""
+    """As `_leaky`, where cdf(k) is F at edge k in units of 2**-32."""
     return _leaky(lambda k, mass: cdf(k) * mass >> u64(32), low, n, valid, precision)
 
 
@@ -130,7 +133,7 @@ def _mixture(component):
         weights, valid = fixed.softmax_weights(_pick(logits, i), 16)
         inverse = fixed.flushed(f32(1) / s)
         low, n = _support(low, high, i)
-        n = jnp.where((low < -(2**22)) | (low + n - 1 > 2**22), 0, n)
+        n = jnp.where((low < -MAX_EDGE) | (low + n - 1 > MAX_EDGE), 0, n)
         first_edge = low.astype(f32) - f32(0.5)
 
         def cdf(k):
@@ -197,10 +200,10 @@ def _incomplete_beta(exact, x, p, q):
     log_beta = exact.log_gamma(p) + exact.log_gamma(q) - exact.log_gamma(p + q)
     sum_pq = p + q
     flip = p < exact.times(sum_pq, x)
-    base, rest = jnp.where(flip, 1 - x, x), jnp.where(flip, x, 1 - x)
+    base, complement = jnp.where(flip, 1 - x, x), jnp.where(flip, x, 1 - x)
     p, q = jnp.where(flip, q, p), jnp.where(flip, p, q)
-    parts = jnp.trunc(q + exact.times(rest, sum_pq)).astype(i64)
-    ratio = exact.divide(base, rest)
+    parts = jnp.trunc(q + exact.times(complement, sum_pq)).astype(i64)
+    ratio = exact.divide(base, complement)
 
     def step(carry):
         term, index, total, parts, factor, sum_pq, _ = carry
@@ -218,7 +221,7 @@ def _incomplete_beta(exact, x, p, q):
     one = jnp.ones_like(x)
     start = (one, one, one, parts, q - 1, sum_pq, x != x)
     total = lax.while_loop(lambda carry: ~carry[-1], step, start)[2]
-    power = exact.times(p, exact.log(base)) + exact.times(q - 1, exact.log(rest)) - log_beta
+    power = exact.times(p, exact.log(base)) + exact.times(q - 1, exact.log(complement)) - log_beta
     total = exact.divide(exact.times(total, exact.exp(power)), p)
     return jnp.where(flip, 1 - total, total)
 
@@ -246,14 +249,18 @@ def _binomial(i, trials, prob, *, precision):
 
 
 def _summed(exact, ratio, n, valid, precision):
-    """Masses that follow from one another: ratio(k) is that of symbol k + 1 in units of that of symbol k."""
+    """A model whose masses follow from one another:
+    ratio(k) is the mass of symbol k + 1 divided by that of symbol k."""
     fits = (n >= 1) & (n <= min(2**precision, 2**16))
     n = jnp.where(fits, n, 1)
     mass = u64(2**precision) - n.astype(u64)
 
     def walk(stop):
-        """k, the sum of the first k masses and how often it was scaled, at the first k of which stop(k, sum, scalings)
-        holds, n at the latest; and the same of the k before."""
+        """Adds up masses until stop(k, sum, scalings) holds, or k is n.
+
+        The sum is that of the first k masses, and `scalings` counts how often it was scaled down. Returns
+        (k, sum, scalings) at the end, and the same for the k before.
+        """
 
         def step(carry):
             (k, total, scalings), _, term = carry

@@ -1,4 +1,5 @@
-"""Distribution functions in fixed point as `csrc/core/models/fixed.h` has them, and floats as every machine reads them."""
+"""Distribution functions in fixed point, as in `csrc/core/models/fixed.h`,
+and floats that all machines read alike."""
 
 import jax.numpy as jnp
 
@@ -8,7 +9,7 @@ u32, u64, f32 = jnp.uint32, jnp.uint64, jnp.float32
 
 
 def flushed(x):
-    """Subnormal numbers count as zero: some machines flush them, and all must agree."""
+    """Replaces subnormal numbers by zero. Some machines flush them, and all machines must agree."""
     return jnp.where(jnp.abs(x) < jnp.finfo(x.dtype).tiny, jnp.zeros_like(x), x)
 
 
@@ -45,17 +46,17 @@ def exp_fixed(x):
 
 
 def normal_cdf(z):
-    """In units of 2**-31."""
+    """F(z) of the standard normal in units of 2**-31."""
     return _symmetric_cdf(tables.normal_table(), z, tables.NORMAL_LIMIT, tables.NORMAL_STEPS)
 
 
 def logistic_cdf(z):
-    """In units of 2**-31."""
+    """F(z) of the logistic distribution in units of 2**-31."""
     return _symmetric_cdf(tables.logistic_table(), z, tables.LOGISTIC_LIMIT, tables.LOGISTIC_STEPS)
 
 
 def softmax_weights(logits, bits):
-    """A softmax as integers that sum to 2**bits, and whether the logits had one."""
+    """A softmax as integers that sum to 2**bits, and whether the logits are valid."""
     top = jnp.max(logits)
     valid = is_finite(top) & jnp.all(logits <= top)
     sums = jnp.concatenate([jnp.zeros(1, u64), jnp.cumsum(exp_fixed(logits - top).astype(u64))])

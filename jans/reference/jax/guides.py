@@ -1,10 +1,10 @@
-"""Guides to rows of cumulative frequencies in plain JAX, for one row; `csrc/core/models/guide.h` says what they are."""
+"""Guides to rows of cumulative frequencies in plain JAX, for one row; `csrc/core/models/guide.h` specifies them."""
 
 import jax.numpy as jnp
 
 from jans.reference.jax.stacks import i64, split_halves, u64
 
-MOST_PAIR_PRECISION = 16
+MAX_PAIR_PRECISION = 16
 
 
 def table_guide(cdf, *, precision, bits):
@@ -14,7 +14,7 @@ def table_guide(cdf, *, precision, bits):
     symbol = jnp.clip(jnp.searchsorted(wide[1:], quantiles, side="right"), 0, cdf.shape[0] - 2)
     start, end = wide[symbol], wide[symbol + 1]
     next_end = wide[jnp.minimum(symbol + 2, cdf.shape[0] - 1)]
-    if precision <= MOST_PAIR_PRECISION:
+    if precision <= MAX_PAIR_PRECISION:
         parts, search = {0: start, 16: end - 1, 32: next_end - 1, 48: symbol}, 1
     else:
         parts, search = {0: symbol, 16: start, 40: end - start}, 0

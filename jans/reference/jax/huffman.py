@@ -1,5 +1,5 @@
-"""The kernels of symbol codes in plain JAX, for one stream; see `jans.reference.xla`, and `csrc/core/coders/huffman.h` for the
-arrays of a codebook."""
+"""The kernels of symbol codes in plain JAX, for one stream; see `jans.reference.jax.rans`.
+`csrc/core/coders/huffman.h` specifies the arrays of a codebook."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -10,7 +10,7 @@ from jans.status import BAD_DATA, BAD_MODEL, BAD_SYMBOL, UNDERFLOW
 
 
 def _reverse(x, bits):
-    """The low `bits` <= 32 bits of x, in the other order."""
+    """The lowest `bits` <= 32 bits of x, in reverse order."""
     x = x.astype(u64)
     for shift, mask in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF), (16, 0x0000FFFF)):
         x = x >> u64(shift) & u64(mask) | (x & u64(mask)) << u64(shift)
@@ -21,7 +21,7 @@ def _reverse(x, bits):
 
 
 def _float_sum(a, b, mantissa, infinity):
-    """The sum of two floats without a sign, as IEEE bits: rounded to nearest, ties to even."""
+    """The sum of two nonnegative floats as IEEE bits: rounded to nearest, ties to even."""
     large, small = jnp.maximum(a, b), jnp.minimum(a, b)
     exponent = lambda x: jnp.maximum(x >> u64(mantissa), u64(1))
     significand = lambda x: (x & u64(2**mantissa - 1)) | flag(x >> u64(mantissa) != 0, 1).astype(u64) << u64(mantissa)
@@ -31,8 +31,8 @@ def _float_sum(a, b, mantissa, infinity):
     total = (significand(large) << u64(3)) + addend
     long = total >> u64(mantissa + 4) != 0
     total = jnp.where(long, total >> u64(1) | total & u64(1), total)
-    rest, even = total & u64(7), total >> u64(3)
-    rounded = even + ((rest > 4) | (rest == 4) & (even & u64(1) != 0)).astype(u64)
+    dropped, even = total & u64(7), total >> u64(3)
+    rounded = even + ((dropped > 4) | (dropped == 4) & (even & u64(1) != 0)).astype(u64)
     base = exponent(large) - u64(1) + long.astype(u64) << u64(mantissa)
     return jnp.minimum(base + rounded, u64(infinity))
 
@@ -46,7 +46,7 @@ def huffman_codebook(probs):
     order = jnp.argsort(keys, stable=True)
 
     def join(k, carry):
-        """The two least likely of the leaves in order and of the parents, which are made in rising order."""
+        """Joins the two least likely nodes. Leaves are sorted, and parents are made in rising order."""
         leaves, oldest, sums, links, children = carry
         total, pair = u64(0), []
         for bit in range(2):
@@ -81,43 +81,43 @@ def huffman_codebook(probs):
 # ---- bits ----
 
 
-def _write(rest, words, size, status, symbols, put, stack):
-    rest, size, status = open_bits(rest, size, status)
+def _write(partial_word, words, size, status, symbols, put, stack):
+    partial_word, size, status = open_bits(partial_word, size, status)
     n = symbols.shape[0]
 
     def step(k, carry):
         state, status = carry
         return put(state, status, symbols[n - 1 - k if stack else k].astype(i64))
 
-    (rest, words, size), status = loop(n, step, ((rest, words, size), status))
-    return rest.astype(u32), words, *closed(words, size, status)
+    (partial_word, words, size), status = loop(n, step, ((partial_word, words, size), status))
+    return partial_word.astype(u32), words, *closed(words, size, status)
 
 
-def _read(rest, words, at, status, end, n, dtype, locate):
-    state = open_bits(rest, at, status, end)
+def _read(partial_word, words, at, status, end, n, dtype, locate):
+    state = open_bits(partial_word, at, status, end)
 
     def step(i, carry):
         before, symbols = carry
         after, symbol, why = locate(before)
         bad = why != 0
-        rest, at, sticky = after
-        after = jnp.where(bad, before[0], rest), jnp.where(bad, before[1], at), sticky | why
+        partial_word, at, sticky = after
+        after = jnp.where(bad, before[0], partial_word), jnp.where(bad, before[1], at), sticky | why
         return after, symbols.at[i].set(jnp.where(bad, 0, symbol).astype(dtype))
 
     carry = state, jnp.zeros(n, dtype)
-    (rest, at, status), symbols = loop(n, step, carry)
-    return rest.astype(u32), at.astype(i32), status, symbols
+    (partial_word, at, status), symbols = loop(n, step, carry)
+    return partial_word.astype(u32), at.astype(i32), status, symbols
 
 
 # ---- code words of a codebook ----
 
 
-def _huffman_write(rest, words, size, status, symbols, codewords, tree, stack):
+def _huffman_write(partial_word, words, size, status, symbols, codewords, tree, stack):
     n = codewords.shape[0]
     root = 2 * n - 2
 
     def path(symbol):
-        """The bits from a leaf up, and how many; -1 where a link is broken."""
+        """The bits from a leaf up and their number, which is -1 if a link is broken."""
 
         def up(carry):
             node, depth, bits = carry
@@ -148,18 +148,18 @@ def _huffman_write(rest, words, size, status, symbols, codewords, tree, stack):
         )
         return state, status | why | flag(~known, BAD_SYMBOL)
 
-    return _write(rest, words, size, status, symbols, put, stack)
+    return _write(partial_word, words, size, status, symbols, put, stack)
 
 
-def huffman_encode(rest, words, size, status, symbols, codewords, tree):
-    return _huffman_write(rest, words, size, status, symbols, codewords, tree, stack=False)
+def huffman_encode(partial_word, words, size, status, symbols, codewords, tree):
+    return _huffman_write(partial_word, words, size, status, symbols, codewords, tree, stack=False)
 
 
-def huffman_push(rest, words, size, status, symbols, codewords, tree):
-    return _huffman_write(rest, words, size, status, symbols, codewords, tree, stack=True)
+def huffman_push(partial_word, words, size, status, symbols, codewords, tree):
+    return _huffman_write(partial_word, words, size, status, symbols, codewords, tree, stack=True)
 
 
-def _huffman_read(rest, words, at, status, end, tree, n, dtype, stack):
+def _huffman_read(partial_word, words, at, status, end, tree, n, dtype, stack):
     leaves = (tree.shape[0] + 1) // 2
 
     def locate(state):
@@ -173,21 +173,21 @@ def _huffman_read(rest, words, at, status, end, tree, n, dtype, stack):
         state, node = lax.while_loop(lambda c: c[1] >= leaves, down, (state, root))
         return state, node, flag(node < 0, BAD_MODEL)
 
-    return _read(rest, words, at, status, end, n, dtype, locate)
+    return _read(partial_word, words, at, status, end, n, dtype, locate)
 
 
-def huffman_decode(rest, words, position, status, end, tree, *, n, dtype):
-    return _huffman_read(rest, words, position, status, end, tree, n, dtype, stack=False)
+def huffman_decode(partial_word, words, position, status, end, tree, *, n, dtype):
+    return _huffman_read(partial_word, words, position, status, end, tree, n, dtype, stack=False)
 
 
-def huffman_pop(rest, words, size, status, tree, *, n, dtype):
-    return _huffman_read(rest, words, size, status, None, tree, n, dtype, stack=True)
+def huffman_pop(partial_word, words, size, status, tree, *, n, dtype):
+    return _huffman_read(partial_word, words, size, status, None, tree, n, dtype, stack=True)
 
 
 # ---- Exp-Golomb code words ----
 
 
-def _golomb_write(rest, words, size, status, symbols, order, stack):
+def _golomb_write(partial_word, words, size, status, symbols, order, stack):
     def put(state, status, symbol):
         known = symbol >= 0
         value = jnp.maximum(symbol, 0) + 2**order
@@ -199,18 +199,18 @@ def _golomb_write(rest, words, size, status, symbols, order, stack):
             state = append(state, *part)
         return state, status | flag(~known, BAD_SYMBOL)
 
-    return _write(rest, words, size, status, symbols, put, stack)
+    return _write(partial_word, words, size, status, symbols, put, stack)
 
 
-def golomb_encode(rest, words, size, status, symbols, *, order):
-    return _golomb_write(rest, words, size, status, symbols, order, stack=False)
+def golomb_encode(partial_word, words, size, status, symbols, *, order):
+    return _golomb_write(partial_word, words, size, status, symbols, order, stack=False)
 
 
-def golomb_push(rest, words, size, status, symbols, *, order):
-    return _golomb_write(rest, words, size, status, symbols, order, stack=True)
+def golomb_push(partial_word, words, size, status, symbols, *, order):
+    return _golomb_write(partial_word, words, size, status, symbols, order, stack=True)
 
 
-def _golomb_read(rest, words, at, status, end, order, n, dtype, stack):
+def _golomb_read(partial_word, words, at, status, end, order, n, dtype, stack):
     def locate(state):
         def count(carry):
             state, zeros, _ = carry
@@ -234,12 +234,12 @@ def _golomb_read(rest, words, at, status, end, order, n, dtype, stack):
         why = flag(~ended & (endless | (symbol >> 31 != 0)), BAD_DATA)
         return (*state[:2], state[2] | sticky), jnp.where(ended, 0, symbol), why
 
-    return _read(rest, words, at, status, end, n, dtype, locate)
+    return _read(partial_word, words, at, status, end, n, dtype, locate)
 
 
-def golomb_decode(rest, words, position, status, end, *, order, n, dtype):
-    return _golomb_read(rest, words, position, status, end, order, n, dtype, stack=False)
+def golomb_decode(partial_word, words, position, status, end, *, order, n, dtype):
+    return _golomb_read(partial_word, words, position, status, end, order, n, dtype, stack=False)
 
 
-def golomb_pop(rest, words, size, status, *, order, n, dtype):
-    return _golomb_read(rest, words, size, status, None, order, n, dtype, stack=True)
+def golomb_pop(partial_word, words, size, status, *, order, n, dtype):
+    return _golomb_read(partial_word, words, size, status, None, order, n, dtype, stack=True)

@@ -1,7 +1,8 @@
-"""Models of every kind that has kernels, in plain JAX: from the operands of a call to intervals and symbols.
+"""Every kind of model that has kernels, in plain JAX: from the operands of a call to intervals and symbols.
 
-`KINDS[kind](i, *operands, precision=...)` gives two functions for the i-th symbol: `find(symbol)`, its interval, and
-`locate(quantile)`, the symbol there and its interval; see `jans.reference.families`. They expect 64-bit types.
+`KINDS[kind](i, *operands, precision=...)` returns two functions for the i-th symbol: `find(symbol)` gives its
+interval, and `locate(quantile)` gives a symbol and its interval. See `jans.reference.jax.families`. They need
+64-bit types.
 """
 
 import jax
@@ -14,7 +15,7 @@ u32, u64, i32 = jnp.uint32, jnp.uint64, jnp.int32
 
 
 def _rows(i, cdf, index, *, precision):
-    """Rows of cumulative frequencies, and which one each symbol has."""
+    """Rows of cumulative frequencies, and the row index of each symbol."""
     n, total = cdf.shape[1] - 1, 2**precision
     at = index[i if index.shape[0] > 1 else 0]
     row, valid = cdf[jnp.clip(at, 0, cdf.shape[0] - 1)], (at >= 0) & (at < cdf.shape[0])
@@ -42,7 +43,7 @@ def _rows(i, cdf, index, *, precision):
 
 
 def _table(i, cdf, index, _, *, precision):
-    """Rows with guides, which say nothing that the rows do not."""
+    """Rows with guides. The guides are ignored, because they only make the search faster."""
     return _rows(i, cdf, index, precision=precision)
 
 
@@ -58,6 +59,6 @@ def intervals(kind, symbols, operands, precision):
 
 
 def located(kind, i, q, operands, precision):
-    """The i-th symbol, zero where there is none, and its interval."""
+    """The i-th symbol and its interval; the symbol is zero if the model is invalid."""
     symbol, interval = KINDS[kind](i, *operands, precision=precision)[1](q)
     return jnp.where(interval[1] != 0, symbol, 0), interval

@@ -1,4 +1,4 @@
-"""constriction's `perfect` rule in plain JAX, as `csrc/core/quantize/perfect.h` states it: slow, and the same integers."""
+"""constriction's `perfect` rule in plain JAX, as in `csrc/core/quantize/perfect.h`: slow, with the same integers."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -9,17 +9,20 @@ NOT_FOR_SALE = 1.7976931348623157e308
 
 
 def _win(exact, p, freq):
-    """What one more count saves."""
+    """The bits that one more count saves."""
     return exact.times(p, exact.log1p(1.0 / freq))
 
 
 def _loss(exact, p, freq):
-    """What one less costs; a last count is not for sale."""
+    """The bits that one less count costs. A symbol never gives away its last count."""
     return jnp.where(freq < 2, NOT_FOR_SALE, exact.times(-p, exact.log1p(-1.0 / jnp.maximum(freq, 2.0))))
 
 
 def _scaled(probs):
-    """Times a power of two that brings the largest into [2, 4); what is then below 2**-950 counts as zero."""
+    """Probabilities times a power of two that brings the largest into [2, 4).
+
+    Values below 2**-950 then become zero.
+    """
     bits = lax.bitcast_convert_type(jnp.max(probs), jnp.uint64)
     exponents = jnp.uint64(2047 << 52)
     p = probs * lax.bitcast_convert_type(exponents - (bits & exponents), jnp.float64)
@@ -27,16 +30,16 @@ def _scaled(probs):
 
 
 def frequencies(probs, allowed, precision):
-    """uint64 [n] that sum to 2**precision, 0 where not allowed.
+    """The frequencies of allowed symbols: uint64 [n] that sum to 2**precision, and 0 for other symbols.
 
-    probs: float64 [n], at least one of those allowed positive; those not allowed are not looked at.
+    probs: float64 [n], with at least one positive value among the allowed symbols; other values are ignored.
     """
     p = _scaled(jnp.where(allowed, probs, 0.0))
     exact = Exact(p[0])
     count = jnp.sum(allowed).astype(jnp.uint64)
     places = jnp.arange(p.shape[0])
 
-    # 1. The whole parts and one, then one each for the largest wins.
+    # 1. Give each symbol its whole part plus one, then one count each to the symbols with the largest wins.
     total, _ = lax.scan(lambda total, x: (total + x, None), jnp.zeros((), p.dtype), p)
     mass = jnp.uint64(2**precision) - count
     scale = mass.astype(p.dtype) / total
@@ -54,7 +57,7 @@ def frequencies(probs, allowed, precision):
     freq = freq + jnp.where(allowed & (line.astype(jnp.uint64) < left), 1.0, 0.0)
     line = jnp.where(left == 0, places, line)
 
-    # 2. Single counts change hands.
+    # 2. Move single counts from the symbol with the smallest loss to the symbol with the largest win.
     def parties(carry):
         _, win, loss = carry
         buyer = jnp.argmax(jnp.where(win == jnp.max(win), line, -1))

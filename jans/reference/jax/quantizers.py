@@ -1,5 +1,7 @@
-"""Floats to cumulative frequencies in plain JAX: one function per quantiser of `csrc/core`, of one row and its mask, or
-the number of its symbols."""
+"""The quantisers of `csrc/core` in plain JAX: floats to cumulative frequencies.
+
+Each function takes one row, and its mask or the number of its symbols.
+"""
 
 import jax.numpy as jnp
 from jax import lax
@@ -11,7 +13,7 @@ u32, u64, f32 = jnp.uint32, jnp.uint64, jnp.float32
 
 
 def _running_sums(values):
-    """Sums of the first 0, 1, ..., n values, added left to right."""
+    """Sums of the first 0, 1, ..., n values, added from left to right."""
 
     def add(total, value):
         return total + value, total
@@ -26,12 +28,12 @@ def _seal(left, valid, precision):
 
 
 def _allowed(mask, n):
-    """Which symbols there are; a mask of length 0 is none."""
+    """Which positions are symbols, bool [n]. A mask of length 0 allows all."""
     return mask if mask.shape[0] > 0 else jnp.ones(n, bool)
 
 
 def _counts(allowed, precision):
-    """The symbols before each, their number m, and 2**precision - m."""
+    """The number of symbols before each position, the number m of symbols, and 2**precision - m."""
     before = jnp.cumsum(allowed).astype(u64) - allowed.astype(u64)
     count = jnp.sum(allowed).astype(u64)
     return before, count, u64(2**precision) - count
@@ -71,7 +73,7 @@ def quantize_perfect(probs, mask, *, precision):
 
 
 def quantize_logits(logits, mask, *, precision):
-    """A softmax in integers."""
+    """The rule of `jans.quantize.logits`: a softmax in integers."""
     allowed = _allowed(mask, logits.shape[0])
     before, _, mass = _counts(allowed, precision)
     logits = jnp.where(allowed, logits, -jnp.inf)
@@ -86,13 +88,17 @@ def quantize_logits(logits, mask, *, precision):
 
 
 def _give_one_to_each(freq):
-    """A place for symbols that have none: those with the fewest, but two or more, give all but one until it is done."""
+    """Gives a count to each symbol that has none.
+
+    Symbols with two or more counts give away all but one, the symbol with the fewest counts first, until all
+    have one.
+    """
     spare = jnp.where(freq > 1, freq - 1, 0)
     line = jnp.argsort(jnp.where(spare > 0, spare, jnp.iinfo(freq.dtype).max), stable=True)
     missing = jnp.sum(freq == 0)
     before = jnp.cumsum(spare[line]) - spare[line]
-    given = jnp.clip(missing - before, 0, spare[line])
-    return jnp.maximum(freq, 1).at[line].add(-given)
+    donated = jnp.clip(missing - before, 0, spare[line])
+    return jnp.maximum(freq, 1).at[line].add(-donated)
 
 
 def quantize_nearest(probs, size, *, precision, away):
@@ -103,13 +109,13 @@ def quantize_nearest(probs, size, *, precision, away):
     probs = jnp.where(inside, flushed(probs), 0).astype(jnp.float64)
     rounding = lax.RoundingMethod.AWAY_FROM_ZERO if away else lax.RoundingMethod.TO_NEAREST_EVEN
     count = lax.round(probs * total, rounding)
-    most = 2.0 ** min(52, 64 - precision)
-    fits = (jnp.sum(count) >= 1) & (jnp.sum(count) < most)
+    limit = 2.0 ** min(52, 64 - precision)
+    fits = (jnp.sum(count) >= 1) & (jnp.sum(count) < limit)
     valid = (size <= min(n, total)) & jnp.all(probs >= 0) & fits  # without a symbol the sum is 0
     count = jnp.where(valid, count, 1).astype(u64)
     share = (count * u64(total) // jnp.sum(count)).astype(jnp.int64)
     share = jnp.where(index < size - 1, share, 0)
     share = jnp.where(index == size - 1, total - jnp.sum(share), share)
-    # What is behind neither gives nor is given: it stands as if it had one.
+    # Positions after the last symbol neither give nor take a count, so set them to one for now.
     freq = _give_one_to_each(jnp.where(inside, share, 1)) * inside
     return _seal(jnp.cumsum(freq) - freq, valid, precision)

@@ -1,4 +1,4 @@
-"""The kernels of the range coder in plain JAX, for one stream; see `jans.reference.xla`."""
+"""The kernels of the range coder in plain JAX, for one stream; see `jans.reference.jax.rans`."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -10,67 +10,70 @@ from jans.status import BAD_DATA, BAD_MODEL, BAD_STATE, UNDERFLOW
 
 u32, u64, i32, i64 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64
 
-LEAST = 2**32
-"""A range is at least this."""
+MIN_RANGE = 2**32
+"""The smallest range between two symbols."""
 
 
 def _open_range(range_, status):
-    """A range that no coder has goes on as that of a new one, marked."""
+    """The range as uint64.
+
+    A range that no coder has is replaced by that of a new coder, and sets `BAD_STATE`.
+    """
     wide = join_halves(range_)
-    bad = wide < u64(LEAST)
+    bad = wide < u64(MIN_RANGE)
     return jnp.where(bad, ~u64(0), wide), status | flag(bad, BAD_STATE)
 
 
 # ---- encoding ----
 
 
-def _settle(words, size, held, first, carry, wanted):
-    """Writes the words that were held back, where that is wanted."""
-    words, size = write(words, size, first + carry, wanted)
-    more = jnp.where(wanted, held - 1, 0)
+def _settle(words, size, pending_words, pending_first, carry, needed):
+    """Writes the pending words, if `needed`."""
+    words, size = write(words, size, pending_first + carry, needed)
+    more = jnp.where(needed, pending_words - 1, 0)
     fits = jnp.clip(words.shape[0] - size, 0, more)
     word = jnp.where(carry, u32(0), ~u32(0))
     words = lax.fori_loop(0, fits, lambda k, w: w.at[size + k].set(word, mode="drop"), words) if words.size else words
-    return words, size + more, jnp.where(wanted, 0, held)
+    return words, size + more, jnp.where(needed, 0, pending_words)
 
 
 def _encode(state, find, n, precision):
-    lower, range_, words, size, held, first, status = state
+    lower, range_, words, size, pending_words, pending_first, status = state
     lower, (range_, status) = join_halves(lower), _open_range(range_, status)
-    size, status = opened(size, status, held < 0)
-    held = jnp.maximum(held, 0).astype(i64)
+    size, status = opened(size, status, pending_words < 0)
+    pending_words = jnp.maximum(pending_words, 0).astype(i64)
 
     def step(i, carry):
-        lower, range_, words, size, held, first, status = carry
+        lower, range_, words, size, pending_words, pending_first, status = carry
         start, freq = find(i)
         good = freq != 0
         scale = range_ >> u64(precision)
         following, narrow = lower + scale * start.astype(u64), scale * freq.astype(u64)
-        clear = good & (held > 0) & (following + narrow > following)
-        words, size, held = _settle(words, size, held, first, following < lower, clear)
-        small = good & (narrow < u64(LEAST))
+        clear = good & (pending_words > 0) & (following + narrow > following)
+        words, size, pending_words = _settle(words, size, pending_words, pending_first, following < lower, clear)
+        small = good & (narrow < u64(MIN_RANGE))
         word = (following >> u64(32)).astype(u32)
         shift = jnp.where(small, u64(32), u64(0))
         following, narrow = following << shift, narrow << shift
         wraps = following + narrow <= following
-        words, size = write(words, size, word, small & (held == 0) & ~wraps)
-        first = jnp.where(small & (held == 0) & wraps, word, first)
-        held = held + (small & ((held > 0) | wraps))
+        words, size = write(words, size, word, small & (pending_words == 0) & ~wraps)
+        pending_first = jnp.where(small & (pending_words == 0) & wraps, word, pending_first)
+        pending_words = pending_words + (small & ((pending_words > 0) | wraps))
         status = status | jnp.where(good, u32(0), start).astype(i32)
         lower, range_ = jnp.where(good, following, lower), jnp.where(good, narrow, range_)
-        return lower, range_, words, size, held, first, status
+        return lower, range_, words, size, pending_words, pending_first, status
 
-    carry = lower, range_, words, size, held, first, status
-    lower, range_, words, size, held, first, status = loop(n, step, carry)
+    carry = lower, range_, words, size, pending_words, pending_first, status
+    lower, range_, words, size, pending_words, pending_first, status = loop(n, step, carry)
     size, status = closed(words, size, status)
-    held = jnp.minimum(held, 2**31 - 1).astype(i32)
-    return split_halves(lower), split_halves(range_), words, size, held, first, status
+    pending_words = jnp.minimum(pending_words, 2**31 - 1).astype(i32)
+    return split_halves(lower), split_halves(range_), words, size, pending_words, pending_first, status
 
 
-def range_encode(lower, range_, words, size, held, first, status, start, freq, *, precision):
+def range_encode(lower, range_, words, size, pending_words, pending_first, status, start, freq, *, precision):
     start, freq = checked(start, freq, precision)
     find = lambda i: (start[i], freq[i])
-    return _encode((lower, range_, words, size, held, first, status), find, start.shape[0], precision)
+    return _encode((lower, range_, words, size, pending_words, pending_first, status), find, start.shape[0], precision)
 
 
 def range_encode_kind(kind, *args, precision):
@@ -94,7 +97,7 @@ def _decode(state, locate, n, precision):
         symbol, (start, freq) = locate(i, q)
         good, scale = freq != 0, range_ >> u64(precision)
         following, narrow = lower + scale * start.astype(u64), scale * freq.astype(u64)
-        small = good & (narrow < u64(LEAST))
+        small = good & (narrow < u64(MIN_RANGE))
         at = index + 2
         word = words[jnp.clip(at, 0, words.shape[0] - 1)].astype(u64) if words.size else u64(0)
         point = jnp.where(small, point << u64(32) | jnp.where(at < size, word, u64(0)), point)
@@ -110,8 +113,8 @@ def _decode(state, locate, n, precision):
 
 
 def _quantile(point, lower, range_, status, precision):
-    quantile, most = (point - lower) // (range_ >> u64(precision)), u64(2**precision - 1)
-    return jnp.minimum(quantile, most).astype(u32), status | flag(quantile > most, BAD_DATA)
+    quantile, max_quantile = (point - lower) // (range_ >> u64(precision)), u64(2**precision - 1)
+    return jnp.minimum(quantile, max_quantile).astype(u32), status | flag(quantile > max_quantile, BAD_DATA)
 
 
 def range_peek(point, lower, range_, words, size, index, status, *, precision):

@@ -1,7 +1,8 @@
-"""The kernels in plain JAX: one function per target, for one stream, readable before fast.
+"""The kernels in plain JAX: one function for each target, for one stream,
+written for the reader and not for speed.
 
-They run where no kernel exists and are what the kernels are tested against. All of them expect 64-bit types to be
-enabled; `jans.ffi.primitives` sees to that, and to batches.
+They run on platforms without kernels, and the tests compare the kernels with them. They need 64-bit types;
+`jans.ffi.primitives` enables these, and makes batches.
 """
 
 import functools
@@ -22,7 +23,7 @@ u32, u64, i32, i64 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64
 
 
 def _open(head, size, status, variant):
-    """Heads as uint64 [lanes], a valid size, the status, and whether the head may end at zero."""
+    """Heads as uint64 [lanes], a valid size, the status, and whether the head may reach zero."""
     v = numbered(RANS, variant)
     heads = join_heads(head, v.state_bits)
     floor = v.name == "rans64" and head.shape[0] == 1
@@ -36,7 +37,10 @@ def _close(heads, tail, size, status, variant):
 
 
 def _put(v, carry, lane, start, freq, precision, quantile=lambda place: place):
-    """Puts an interval on a head; nothing, for the reason in start, where freq is 0. `quantile` is where it lies."""
+    """Puts an interval on a head. If freq is 0, it puts nothing and sets the status in start.
+
+    `quantile` maps a place in the order of symbols to its quantile.
+    """
     heads, tail, size, status = carry
     good, x = freq != 0, heads[lane]
     for _ in range(-(-v.state_bits // v.word_bits)):
@@ -68,7 +72,7 @@ def _take(v, carry, tail, lane, locate, floor, precision):
 
 
 def _in_order(i, place):
-    """The quantiles of a row that is coded in the order of its symbols."""
+    """The quantile at a place of a row whose quantiles are in the order of its symbols."""
     return place
 
 
@@ -168,26 +172,31 @@ def rans_pop_alias(head, tail, size, status, alias, index, *, variant, precision
 
 
 def _bypass_row(i, index, escape, offset):
-    """Of the i-th symbol: the place of the escape symbol, the value at place 0, whether there is a row, whether the
-    place is left out."""
+    """The row of the i-th symbol.
+
+    Returns the place of its escape symbol, the value at place 0, whether the row exists, and whether the
+    index skips the symbol.
+    """
     at = index[i if index.shape[0] > 1 else 0]
     row = jnp.clip(at, 0, escape.shape[0] - 1)
     return escape[row].astype(i64), offset[row].astype(i64), (at >= 0) & (at < escape.shape[0]), at == -1
 
 
 def _where_known(interval, known, left_out):
-    """An interval where there is a row; elsewhere none, with a reason unless the place is left out."""
+    """The interval if the row exists; otherwise freq 0,
+    with a status in start unless the index skips the symbol."""
     start, freq = interval
     return jnp.where(known, start, jnp.where(left_out, u32(0), u32(BAD_MODEL))), jnp.where(known, freq, u32(0))
 
 
 def _turns(n, lanes):
-    """What is read in turn: symbols 2 i and numbers 2 i + 1, by groups of lanes, and one by one at the end."""
+    """The order of reading: symbols (2 i) and numbers (2 i + 1), in groups of lanes,
+    and one by one at the end."""
     whole = n // lanes * lanes
     symbols, numbers = 2 * np.arange(n, dtype=np.int32), 2 * np.arange(n, dtype=np.int32) + 1
     groups = [turn[:whole].reshape(-1, lanes) for turn in (symbols, numbers)]
-    rest = [turn[whole:, None] for turn in (symbols, numbers)]
-    return jnp.asarray(np.concatenate([np.hstack(groups).reshape(-1), np.hstack(rest).reshape(-1)]))
+    leftover = [turn[whole:, None] for turn in (symbols, numbers)]
+    return jnp.asarray(np.concatenate([np.hstack(groups).reshape(-1), np.hstack(leftover).reshape(-1)]))
 
 
 def rans_push_bypass(
@@ -299,7 +308,7 @@ def _pop_bypass(state, rows, find, variant, precision, digit, n):
 
 
 def compact(rows, ends, *, dtype):
-    """Words one behind the other; `csrc/core/coders/compact.h` says which."""
+    """Packs words one stream after another, as specified in `csrc/core/coders/compact.h`."""
     streams, capacity = rows.shape
     place = jnp.arange(streams * capacity, dtype=jnp.int32)
     bounds = jnp.append(ends, 0)

@@ -1,4 +1,4 @@
-"""What the coders in plain JAX share: heads, words and status of one stream. 64-bit types must be on."""
+"""What the coders in plain JAX share: heads, words and status of one stream. Needs 64-bit types."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -9,7 +9,7 @@ u32, u64, i32, i64 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64
 
 
 def flag(condition, bit):
-    """The status bit where the condition holds."""
+    """The status bit if the condition holds, otherwise 0."""
     return jnp.where(condition, i32(bit), i32(0))
 
 
@@ -34,30 +34,33 @@ def split_heads(heads, state_bits):
 
 
 def opened(size, status, bad):
-    """A valid size (int64), and the status of a state that no call can have produced."""
+    """A valid size (int64), and the status, with `BAD_STATE` if no call can have produced the state."""
     return jnp.maximum(size, 0).astype(i64), status | flag((size < 0) | bad, BAD_STATE)
 
 
 def closed(words, size, status):
-    """The size as it is stored, and the status of words that found no room."""
+    """The size as int32, and the status, with `OVERFLOW` if words were dropped."""
     return jnp.minimum(size, 2**31 - 1).astype(i32), status | flag(size > words.shape[0], OVERFLOW)
 
 
-def read(words, size, wanted):
-    """The word on top where it is wanted, zero where there is none; the size without it; whether none was there."""
+def read(words, size, needed):
+    """Reads the word on top, if `needed`.
+
+    Returns the word (zero if there is none), the size without it, and whether a needed word was missing.
+    """
     stored = (size > 0) & (size <= words.shape[0])
     word = words[jnp.clip(size - 1, 0, words.shape[0] - 1)].astype(u64) if words.size else u64(0)
-    return jnp.where(stored, word, u64(0)), size - (wanted & (size > 0)), wanted & (size == 0)
+    return jnp.where(stored, word, u64(0)), size - (needed & (size > 0)), needed & (size == 0)
 
 
-def write(words, size, word, wanted):
-    """The words with one more on top where it is wanted and there is room, and the size with it."""
-    at = jnp.where(wanted, size, words.shape[0])
+def write(words, size, word, needed):
+    """Writes a word on top, if `needed` and if there is room. Returns the words, and the size with it."""
+    at = jnp.where(needed, size, words.shape[0])
     words = words.at[at].set(word.astype(words.dtype), mode="drop") if words.size else words
-    return words, size + wanted
+    return words, size + needed
 
 
 def loop(n, step, carry):
-    """`fori_loop`, for arrays of any length: those of length 0 cannot be indexed, not even in a loop that does not
-    run."""
+    """`fori_loop` that does not trace its body for n = 0: arrays of length 0 cannot be indexed,
+    even in a loop that does not run."""
     return lax.fori_loop(0, n, step, carry) if n > 0 else carry

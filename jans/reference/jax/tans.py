@@ -1,5 +1,7 @@
-"""The kernels of table ANS in plain JAX, for one stream; see `jans.reference.xla`, and `csrc/core/coders/tans.h` for the
-tables."""
+"""The kernels of table ANS in plain JAX, for one stream; see `jans.reference.jax.rans`.
+
+`csrc/core/coders/tans.h` specifies the tables.
+"""
 
 import jax.numpy as jnp
 from jax import lax
@@ -25,8 +27,8 @@ def tans_tables(cdf, escape, *, precision):
     place = jnp.zeros(total, i64).at[states].set(turn)
     start, freq = wide[:-1], wide[1:] - wide[:-1]
     numbers = freq[symbols] + place - start[symbols]
-    most = precision - jnp.where(freq <= 1, 0, length_of(jnp.maximum(freq, 2) - 1) - 1)
-    bits, places = (most << 16) - (freq << most), jnp.arange(n)
+    max_bits = precision - jnp.where(freq <= 1, 0, length_of(jnp.maximum(freq, 2) - 1) - 1)
+    bits, places = (max_bits << 16) - (freq << max_bits), jnp.arange(n)
     codes = jnp.stack([jnp.where(places == escape, bits | ESCAPE_CODE, bits), start - freq], axis=-1)
     codes = jnp.where(((freq == 0) | (places > escape))[:, None], jnp.array([NO_CODE, BAD_SYMBOL]), codes)
     codes = jnp.where(good, codes, jnp.array([NO_CODE, BAD_MODEL]))
@@ -36,14 +38,14 @@ def tans_tables(cdf, escape, *, precision):
     return codes.astype(u32), states.astype(jnp.uint16), decoder.astype(u32), jnp.where(good, escape, -1).astype(i32)
 
 
-def _open(head, rest, size, status, precision):
+def _open(head, partial_word, size, status, precision):
     good = head >> u32(precision) == 1
     head = jnp.where(good, head, u32(2**precision)).astype(i64)
-    return head, *open_bits(rest, size, status | flag(~jnp.all(good), BAD_STATE))
+    return head, *open_bits(partial_word, size, status | flag(~jnp.all(good), BAD_STATE))
 
 
 def _row(index, i, count):
-    """The row of symbol i, and whether there is one; and whether nothing is coded there, in bypass coding."""
+    """The row of symbol i, whether it exists, and whether the index skips the symbol in bypass coding."""
     k = index[i if index.shape[0] > 1 else 0].astype(i64)
     return jnp.clip(k, 0, count - 1), (k >= 0) & (k < count), k == -1
 
@@ -53,7 +55,7 @@ def _offset(offset, row):
 
 
 def _code_at(codes, place, row):
-    """The two numbers of a place, or none."""
+    """The two numbers of an entry; for an entry outside of the table, those of a symbol without a code."""
     width = codes.shape[1] // 2
     inside, at = (place >= 0) & (place < width), 2 * jnp.clip(place, 0, width - 1)
     pair = jnp.stack([codes[row, at], codes[row, at + 1]]).astype(i64)
@@ -61,13 +63,29 @@ def _code_at(codes, place, row):
 
 
 def tans_push(
-    head, rest, words, size, status, symbols, codes, states, escape, offset, index, *, precision, bypass_precision
+    head,
+    partial_word,
+    words,
+    size,
+    status,
+    symbols,
+    codes,
+    states,
+    escape,
+    offset,
+    index,
+    *,
+    precision,
+    bypass_precision,
 ):
     n, lanes, total, count = symbols.shape[0], head.shape[0], 2**precision, codes.shape[0]
-    head, rest, size, status = _open(head, rest, size, status, precision)
+    head, partial_word, size, status = _open(head, partial_word, size, status, precision)
 
     def push_escaped(bits, code, place, row, known):
-        """The digits of a place outside of the alphabet, and what codes it."""
+        """Writes the digits of a value outside of the alphabet.
+
+        Returns the code of the escape symbol for it.
+        """
         number = number_of(place, escape[row].astype(i64))
         of_escape, fits = _code_at(codes, escape[row].astype(i64), row)
         outside = known & (code[0] >= NO_CODE) & ((number != IN_ALPHABET) | ~fits)
@@ -94,19 +112,21 @@ def tans_push(
         after = total | states[row, (x >> length) + code[1] & total - 1].astype(i64) & total - 1
         return head.at[i % lanes].set(jnp.where(coded, after, x)), bits, status | why
 
-    carry = head, (rest, words, size), status
-    head, (rest, words, size), status = loop(n if codes.size else 0, step, carry)
+    carry = head, (partial_word, words, size), status
+    head, (partial_word, words, size), status = loop(n if codes.size else 0, step, carry)
     if n and not codes.size:
         status |= BAD_SYMBOL if count else BAD_MODEL
-    return head.astype(u32), rest.astype(u32), words, *closed(words, size, status)
+    return head.astype(u32), partial_word.astype(u32), words, *closed(words, size, status)
 
 
-def tans_pop(head, rest, words, size, status, decoder, escape, offset, index, *, precision, bypass_precision, n, dtype):
+def tans_pop(
+    head, partial_word, words, size, status, decoder, escape, offset, index, *, precision, bypass_precision, n, dtype
+):
     lanes, total, count = head.shape[0], 2**precision, decoder.shape[0]
-    head, rest, size, status = _open(head, rest, size, status, precision)
+    head, partial_word, size, status = _open(head, partial_word, size, status, precision)
 
     def read(state, start, length):
-        """A number that begins with some bits, and has more in the words."""
+        """A number whose leading bits are `start`, followed by `length` bits from the words."""
 
         def one(_, carry):
             state, value = carry
@@ -116,7 +136,7 @@ def tans_pop(head, rest, words, size, status, decoder, escape, offset, index, *,
         return lax.fori_loop(0, length, one, (state, start))
 
     def pop_escaped(state, escaped, row):
-        """The place behind an escape symbol, and whether a push can have written it."""
+        """The place of the value after an escape symbol, and whether a push can have written it."""
         take = lambda state: read(state, i64(0), jnp.where(escaped, bypass_precision, 0))
         state, number, good = pop_number(take, state, bypass_precision)
         return state, value_of(number, escape[row].astype(i64)), good
@@ -142,12 +162,12 @@ def tans_pop(head, rest, words, size, status, decoder, escape, offset, index, *,
             coded, why = coded & (~escaped | good), why | flag(coded & escaped & ~good, BAD_DATA)
         symbol = place + _offset(offset, row)
         fits = symbol == symbol.astype(i32)
-        rest, at, status = state
-        state = rest, at, status | why | flag(coded & ~fits, BAD_DATA)
+        partial_word, at, status = state
+        state = partial_word, at, status | why | flag(coded & ~fits, BAD_DATA)
         symbols = symbols.at[i].set(jnp.where(coded & fits, symbol, 0).astype(dtype))
         return head, state, symbols
 
-    carry = head, (rest, size, status), jnp.zeros(n, dtype)
-    head, (rest, size, status), symbols = loop(n if count else 0, step, carry)
+    carry = head, (partial_word, size, status), jnp.zeros(n, dtype)
+    head, (partial_word, size, status), symbols = loop(n if count else 0, step, carry)
     status = status | (BAD_MODEL if n and not count else 0)
-    return head.astype(u32), rest.astype(u32), size.astype(i32), status, symbols
+    return head.astype(u32), partial_word.astype(u32), size.astype(i32), status, symbols

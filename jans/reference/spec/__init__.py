@@ -1,4 +1,4 @@
-"""The coders in plain Python integers: the specification that every other implementation is held against."""
+"""The coders in plain Python integers: the specification that all other implementations are compared with."""
 
 from jans.reference.spec import chain as chain
 from jans.reference.spec import huffman as huffman

@@ -1,8 +1,8 @@
-"""Symbol codes in plain Python: the specification that every other implementation is held against.
+"""Symbol codes in plain Python: the specification that all other implementations are compared with.
 
-A code word is a string of "0" and "1". Bits are `(rest, words)`, a list of words of 32 bits, the first bit lowest, and
-the bits that fill none below a leading one. A queue is read from the front of its words; a stack is written and read at
-the same end, so that a code word goes on it last bit first.
+A code word is a string of "0" and "1". Bits are `(partial_word, words)`: a list of 32-bit words, first bit
+lowest, and the bits that do not fill a word yet, below a leading one. A queue is read from the front of its
+words. A stack is written and read at the end, so its code words are written last bit first.
 """
 
 import heapq
@@ -22,7 +22,8 @@ class InvalidCodewordError(Exception):
 
 
 def children(probs: Sequence[Any]) -> Children:
-    """The children of the inner nodes n, n + 1, ... of the Huffman tree of n weights of any type that adds."""
+    """The children of the inner nodes n, n + 1, ... of the Huffman tree of n weights,
+    which may be of any type."""
     heap = [(p, i) for i, p in enumerate(probs)]
     heapq.heapify(heap)
     found: Children = []
@@ -44,41 +45,41 @@ def codewords(nodes: Children) -> list[str]:
 
 
 def golomb(symbol: int, order: int) -> str:
-    """The code word of a symbol from 0 on in the Exp-Golomb code of an order."""
+    """The code word of a symbol, 0 or larger, in the Exp-Golomb code of an order."""
     digits = f"{symbol + 2**order:b}"
     return "0" * (len(digits) - 1 - order) + digits
 
 
-def append(rest: int, words: MutableSequence[int], bits: str) -> int:
-    """Puts bits at the end of the words, in place, and returns the new rest."""
-    rest += (int("1" + bits[::-1], 2) - 1) << rest.bit_length() - 1
-    while rest >> 32:
-        words.append(rest % 2**32)
-        rest >>= 32
-    return rest
+def append(partial_word: int, words: MutableSequence[int], bits: str) -> int:
+    """Puts bits at the end of the words, in place, and returns the new partial word."""
+    partial_word += (int("1" + bits[::-1], 2) - 1) << partial_word.bit_length() - 1
+    while partial_word >> 32:
+        words.append(partial_word % 2**32)
+        partial_word >>= 32
+    return partial_word
 
 
-def take_last(rest: int, words: MutableSequence[int]) -> tuple[int, int]:
-    """The bit at the end of the words, which are shortened in place, and what is left of the rest."""
-    if rest == 1:
+def take_last(partial_word: int, words: MutableSequence[int]) -> tuple[int, int]:
+    """Takes a bit from the end of the words, in place; returns the new partial word, and the bit."""
+    if partial_word == 1:
         if not words:
             raise OutOfDataError
-        rest = 1 << 32 | words.pop()
-    below = 1 << rest.bit_length() - 2
-    return below | rest % below, rest // below % 2
+        partial_word = 1 << 32 | words.pop()
+    below = 1 << partial_word.bit_length() - 2
+    return below | partial_word % below, partial_word // below % 2
 
 
-def take_first(rest: int, words: deque[int]) -> tuple[int, int]:
-    """As `take_last`, at the front."""
-    if rest == 1:
+def take_first(partial_word: int, words: deque[int]) -> tuple[int, int]:
+    """As `take_last`, from the front."""
+    if partial_word == 1:
         if not words:
             raise OutOfDataError
-        rest = 1 << 32 | words.popleft()
-    return rest >> 1, rest % 2
+        partial_word = 1 << 32 | words.popleft()
+    return partial_word >> 1, partial_word % 2
 
 
 def find(nodes: Children, bits: Iterator[int]) -> int:
-    """The symbol whose code word the next bits are."""
+    """The symbol whose code word comes next."""
     node = 2 * len(nodes)
     while node > len(nodes):
         node = nodes[node - len(nodes) - 1][next(bits)]
@@ -86,7 +87,7 @@ def find(nodes: Children, bits: Iterator[int]) -> int:
 
 
 def find_golomb(order: int, bits: Iterator[int]) -> int:
-    """The symbol below 2**31 whose code word in the Exp-Golomb code the next bits are."""
+    """The symbol below 2**31 whose Exp-Golomb code word comes next."""
     zeros = 0
     while next(bits) == 0:
         zeros += 1

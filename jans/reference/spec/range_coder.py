@@ -1,44 +1,47 @@
-"""The range coder in plain Python integers: the specification that every other implementation is held against.
+"""The range coder in plain Python integers:
+the specification that all other implementations are compared with.
 
-All numbers are taken modulo 2**64. An encoder is `(lower, range, held, words)`: `held` are words that wait for a carry.
+All numbers are modulo 2**64. An encoder is `(lower, range, pending, words)`; a carry may still change the
+pending words.
 """
 
-WRAP, LEAST = 2**64, 2**32
+WRAP, MIN_RANGE = 2**64, 2**32
 
 Encoder = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
 START: Encoder = (0, WRAP - 1, (), ())
 
 
-def _settled(held: tuple[int, ...], carry: bool) -> tuple[int, ...]:
-    """Held-back words, now that it is known whether one is added to the number that they are."""
-    number = sum(word << 32 * k for k, word in enumerate(reversed(held))) + carry
-    return tuple(number >> 32 * k & (LEAST - 1) for k in reversed(range(len(held))))
+def _settled(pending: tuple[int, ...], carry: bool) -> tuple[int, ...]:
+    """Pending words after it is known whether a carry is added to them."""
+    number = sum(word << 32 * k for k, word in enumerate(reversed(pending))) + carry
+    return tuple(number >> 32 * k & (MIN_RANGE - 1) for k in reversed(range(len(pending))))
 
 
 def encode(encoder: Encoder, start: int, freq: int, precision: int) -> Encoder:
     """Narrows the interval to that of a symbol."""
-    lower, size, held, words = encoder
+    lower, size, pending, words = encoder
     scale = size >> precision
     after, size = (lower + scale * start) % WRAP, scale * freq
-    if held and (after + size) % WRAP > after:
-        held, words = (), words + _settled(held, after < lower)
-    if size < LEAST:
+    if pending and (after + size) % WRAP > after:
+        pending, words = (), words + _settled(pending, after < lower)
+    if size < MIN_RANGE:
         word, after, size = after >> 32, (after << 32) % WRAP, size << 32
-        if held or (after + size) % WRAP <= after:
-            held += (word,)
+        if pending or (after + size) % WRAP <= after:
+            pending += (word,)
         else:
             words += (word,)
-    return after, size, held, words
+    return after, size, pending, words
 
 
 def finish(encoder: Encoder) -> tuple[int, ...]:
-    """The words of the message: all that left, and as many as name a number of the interval."""
-    lower, size, held, words = encoder
+    """The words of the message: all words that left the encoder,
+    and those that name a number of the interval."""
+    lower, size, pending, words = encoder
     if size == WRAP - 1:
         return words
-    point = (lower + LEAST - 1) % WRAP
-    words += _settled(held, point < lower)
+    point = (lower + MIN_RANGE - 1) % WRAP
+    words += _settled(pending, point < lower)
     words += (point >> 32,)
     return words + (0,) * ((lower + size) % WRAP >> 32 == point >> 32)
 
@@ -54,6 +57,6 @@ def decode(words: list[int], cdf: list[int], n: int, precision: int) -> list[int
         symbol = max(s for s in range(len(cdf) - 1) if cdf[s] <= quantile)
         symbols.append(symbol)
         lower, size = (lower + scale * cdf[symbol]) % WRAP, scale * (cdf[symbol + 1] - cdf[symbol])
-        if size < LEAST:
+        if size < MIN_RANGE:
             lower, size, point = (lower << 32) % WRAP, size << 32, (point << 32 | read()) % WRAP
     return symbols

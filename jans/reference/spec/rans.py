@@ -1,4 +1,5 @@
-"""The stack coder in plain Python integers: the specification that every other implementation is held against.
+"""The stack coder in plain Python integers:
+the specification that all other implementations are compared with.
 
 A coder is `(heads, tail)`: a tuple of integers and a tuple of words, the last word on top.
 """
@@ -9,7 +10,10 @@ Coder = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def init(variant: Variant, lanes: int = 1) -> Coder:
-    """The empty coder. A single rans64 head starts at zero, as constriction's; all others at the lower bound."""
+    """The empty coder.
+
+    A single rans64 head starts at zero, as in constriction; all others start at the lower bound.
+    """
     floor = variant.name == "rans64" and lanes == 1
     return ((0 if floor else variant.lower,) * lanes, ())
 
@@ -26,7 +30,7 @@ def push_one(variant: Variant, coder: Coder, lane: int, start: int, freq: int, p
 
 
 def quantile(coder: Coder, lane: int, precision: int) -> int:
-    """The point of [0, 2**precision) that a head holds; the symbol on top is the one whose interval contains it."""
+    """The quantile that a head holds, in [0, 2**precision). The interval of the symbol on top contains it."""
     return coder[0][lane] % 2**precision
 
 
@@ -64,9 +68,10 @@ def pop(variant: Variant, coder: Coder, cdf: list[int], n: int, precision: int) 
 
 
 def words(variant: Variant, coder: Coder) -> list[int]:
-    """The content as words, top last: the tail, then every head from the first lane on, least significant word first.
+    """The content as words, top last: the tail, then every head, first lane first,
+    least significant word first.
 
-    The words of a single rans64 head end with its last significant one; all other heads are written in full.
+    The words of a single rans64 head end with its last significant word; all other heads are written in full.
     """
     heads, tail = coder
     floor = variant.name == "rans64" and len(heads) == 1

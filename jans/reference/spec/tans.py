@@ -1,7 +1,8 @@
-"""Table ANS in plain Python integers: the specification that every other implementation is held against.
+"""Table ANS in plain Python integers: the specification that all other implementations are compared with.
 
-A coder is `(heads, bits)`: heads in [L, 2 L) for tables of L = 2**precision states, and bits below a leading one, the
-last one that was written highest. A table is the list of the symbols that its states belong to.
+A coder is `(heads, bits)`. Heads are in [L, 2 L) for tables of L = 2**precision states. The bits are below a
+leading one, and the bit written last is highest. A table is the list of the symbols that its states belong
+to.
 """
 
 import dataclasses
@@ -11,7 +12,8 @@ Coder = tuple[tuple[int, ...], int]
 
 @dataclasses.dataclass(frozen=True)
 class Bypass:
-    """Bypass coding with digits of so many bits: the escape symbol of each table, and the value of its symbol 0."""
+    """Bypass coding: the bits of a digit, the escape symbol of each table,
+    and the value of each table's symbol 0."""
 
     bits: int
     escape: list[int]
@@ -24,7 +26,10 @@ def init(lanes: int, precision: int) -> Coder:
 
 
 def spread(cdf: list[int], precision: int) -> list[int]:
-    """The symbol of every state: symbols take turns one after the other, as many as they have, in odd steps."""
+    """The symbol of every state.
+
+    Symbols take as many states as their frequency, one after the other, in odd steps.
+    """
     total = 2**precision
     step = total // 2 + total // 8 + 3 | 1
     symbols = [0] * total
@@ -35,7 +40,7 @@ def spread(cdf: list[int], precision: int) -> list[int]:
 
 
 def write(bits: int, number: int, count: int) -> int:
-    """The lowest bits of a number on top of others, the lowest first."""
+    """Writes the lowest `count` bits of a number on top of other bits, lowest first."""
     top = bits.bit_length() - 1
     return bits + (1 << top + count) - (1 << top) + (number % 2**count << top)
 
@@ -49,17 +54,17 @@ def read(bits: int, count: int) -> tuple[int, int]:
 def escape_digits(place: int, escape: int, bits: int) -> list[int]:
     """The digits of a value outside of the alphabet, in the order in which they are read."""
     number = -2 * place - 1 if place < 0 else 2 * (place - escape)
-    most, digits = 2**bits - 1, []
+    max_digit, digits = 2**bits - 1, []
     while number:
-        digits.append(number & most)
+        digits.append(number & max_digit)
         number >>= bits
-    return [most] * (len(digits) // most) + [len(digits) % most, *digits]
+    return [max_digit] * (len(digits) // max_digit) + [len(digits) % max_digit, *digits]
 
 
 def push(
     coder: Coder, tables: list[list[int]], index: list[int], symbols: list[int], bypass: Bypass | None = None
 ) -> Coder:
-    """Symbols, the last one first, each with the table that its index names."""
+    """Pushes symbols, last one first, each with the table that its index names."""
     heads, bits = list(coder[0]), coder[1]
     for i in reversed(range(len(symbols))):
         row, symbol = index[i], symbols[i]
@@ -83,7 +88,7 @@ def push(
 def pop(
     coder: Coder, tables: list[list[int]], index: list[int], bypass: Bypass | None = None
 ) -> tuple[Coder, list[int]]:
-    """A symbol for every index: the inverse of `push`."""
+    """Pops a symbol for every index: the inverse of `push`."""
     heads, bits = list(coder[0]), coder[1]
     symbols = []
     for i, row in enumerate(index):
@@ -106,7 +111,7 @@ def pop(
 
 
 def pop_escaped(bits: int, escape: int, digit_bits: int) -> tuple[int, int]:
-    """What the digits behind an escape symbol stand for."""
+    """Reads the digits after an escape symbol; returns the bits without them, and the value."""
     count, digit = 0, 2**digit_bits - 1
     while digit == 2**digit_bits - 1:
         bits, digit = read(bits, digit_bits)
@@ -119,7 +124,7 @@ def pop_escaped(bits: int, escape: int, digit_bits: int) -> tuple[int, int]:
 
 
 def to_bytes(coder: Coder, word_bits: int) -> bytes:
-    """Heads, the bits that fill no word and their number, and the words: torch_ans's layout."""
+    """Heads, leftover bits and their number, then the words, in torch_ans's layout."""
     heads, bits = coder
     count = bits.bit_length() - 1
     words, left = divmod(count, word_bits)

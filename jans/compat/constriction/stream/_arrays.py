@@ -1,4 +1,4 @@
-"""What callers pass, as the arrays and numbers that coders take."""
+"""Converts the arguments of callers to the arrays and numbers that coders take."""
 
 import math
 import operator
@@ -12,17 +12,17 @@ INT32 = np.iinfo(np.int32)
 ZERO_PROBABILITY = "Tried to encode symbol that has zero probability under the used entropy model."
 
 
-def _array(name: str, value: Any, wanted: str, rank: int, *kinds: Any) -> np.ndarray:
+def _array(name: str, value: Any, expected: str, rank: int, *kinds: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray | jax.Array):
-        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}. Convert it with np.asarray.")
+        raise TypeError(f"{name} must be {expected}, got {type(value).__name__}. Convert it with np.asarray.")
     array = np.asarray(value)
     if array.ndim != rank or not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
-        raise TypeError(f"{name} must be {wanted}, got {array.dtype} of shape {array.shape}.")
+        raise TypeError(f"{name} must be {expected}, got {array.dtype} of shape {array.shape}.")
     return array
 
 
 def words(name: str, value: Any) -> np.ndarray:
-    """Words of 32 bits, uint32 [n]."""
+    """32-bit words, uint32 [n]."""
     array = _array(name, value, "a one-dimensional array of uint32", 1, np.integer)
     if array.dtype != np.uint32 and array.size and (array.min() < 0 or array.max() >= 2**32):
         raise ValueError(f"{name} must hold words from 0 to 2**32 - 1, got {array.min()} to {array.max()}.")
@@ -39,27 +39,30 @@ def symbols(value: Any) -> np.ndarray:
 
 
 def parameters(name: str, value: Any) -> np.ndarray:
-    """A parameter for every symbol, float64 [n]; every float widens to it without loss."""
+    """A parameter for every symbol, float64 [n]. The conversion from other floats is exact."""
     return _array(name, value, "a one-dimensional array of floats", 1, np.floating, np.integer).astype(np.float64)
 
 
 def counts(name: str, value: Any) -> np.ndarray:
-    """A whole number for every symbol, int32 [n]."""
+    """An integer for every symbol, int32 [n]."""
     array = _array(name, value, "a one-dimensional array of integers", 1, np.integer)
     return np.clip(array, INT32.min, INT32.max).astype(np.int32)
 
 
 def probabilities(value: Any, rank: int) -> np.ndarray:
-    """Probabilities, float32 or float64 [n] or [symbols, n]; half precisions become float32, integers float64."""
-    wanted = f"a {'one' if rank == 1 else 'two'}-dimensional array of floats"
-    array = _array("probabilities", value, wanted, rank, np.floating, np.integer)
+    """Probabilities, float32 or float64 [n] or [symbols, n].
+
+    Half precisions become float32, integers float64.
+    """
+    expected = f"a {'one' if rank == 1 else 'two'}-dimensional array of floats"
+    array = _array("probabilities", value, expected, rank, np.floating, np.integer)
     if array.dtype in (np.float32, np.float64):
         return array
     return array.astype(np.float32 if jnp.issubdtype(array.dtype, np.floating) else np.float64)
 
 
 def index(value: Any) -> int | None:
-    """A whole number, or None where it is something else."""
+    """An integer, or None for any other value."""
     try:
         return operator.index(value)
     except TypeError:
@@ -67,7 +70,7 @@ def index(value: Any) -> int | None:
 
 
 def whole(value: Any) -> int:
-    """A whole number of 32 bits."""
+    """An integer of 32 bits."""
     number = operator.index(value)
     if not INT32.min <= number <= INT32.max:
         raise OverflowError(f"a symbol or a number of symbols must fit int32, got {number}.")
@@ -75,7 +78,7 @@ def whole(value: Any) -> int:
 
 
 def unsigned(name: str, value: Any) -> int:
-    """A whole number of 64 bits, not negative."""
+    """An unsigned integer of 64 bits."""
     number = operator.index(value)
     if not 0 <= number < 2**64:
         raise OverflowError(f"{name} must be from 0 to 2**64 - 1, got {number}.")
@@ -83,7 +86,7 @@ def unsigned(name: str, value: Any) -> int:
 
 
 def real(value: Any) -> float:
-    """A number; text is none, unlike for `float`."""
+    """A number; unlike `float`, this does not take text."""
     return math.ldexp(value, 0)
 
 

@@ -1,4 +1,4 @@
-"""Models with all their parameters, as coders use them: a piece of an array of symbols at a time."""
+"""Models with all their parameters, as coders use them: one piece of an array of symbols at a time."""
 
 import abc
 import dataclasses
@@ -23,8 +23,10 @@ NOT_NORMALIZABLE = (
 
 
 class Operands(_family.FamilyModel):
-    """A model in closed form: what its kernel takes, each operand with 1 or `count` rows. Supports are operands as
-    well, so that all models of a family share their compiled programs."""
+    """A model in closed form, by the operands of its kernel; each operand has 1 or `count` rows.
+
+    Supports are operands too, so that all models of a family share their compiled programs.
+    """
 
     leaves = ("values",)
     static = ("family", "count", "precision")
@@ -45,20 +47,23 @@ class Operands(_family.FamilyModel):
 
 
 class Bound(abc.ABC):
-    """A model for `count` symbols, or for any number if it is None."""
+    """A model for `count` symbols, or for any number of symbols if it is None."""
 
     count: int | None
     longest: int = LONGEST
-    """The most symbols of a piece, a power of 4."""
+    """The largest number of symbols in a piece, a power of 4."""
 
     @abc.abstractmethod
     def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[_base.Model, np.ndarray]:
-        """The model of symbols begin ... end - 1, and how they are called in it."""
+        """The model of symbols begin ... end - 1, and the numbers of these symbols in it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Known(Bound):
-    """Models of integers, which kernels search: `part(begin, end)` is for these symbols, and calls the symbol low 0."""
+    """Models of integers that kernels search.
+
+    `part(begin, end)` is the model of these symbols, counted from low.
+    """
 
     count: int | None
     part: Callable[[int, int], _base.Model]
@@ -75,28 +80,28 @@ def shared(model: _base.Model, low: int = 0) -> Known:
     return Known(None, lambda begin, end: model, low)
 
 
-def operands(kind: str, fixed: dict[int, np.ndarray], given: dict[int, np.ndarray]) -> Known:
-    """A model in closed form from operands for all symbols and operands for each, by position."""
-    places = range(len(fixed) + len(given))
-    if not given:
+def operands(kind: str, fixed: dict[int, np.ndarray], per_symbol: dict[int, np.ndarray]) -> Known:
+    """A model in closed form, from shared operands and operands for each symbol, both by position."""
+    places = range(len(fixed) + len(per_symbol))
+    if not per_symbol:
         with on_host():
             return shared(Operands(kind, tuple(jnp.asarray(fixed[k]) for k in places), None))
 
     def part(begin, end):
-        values = tuple(fixed[k] if k in fixed else given[k][begin:end] for k in places)
+        values = tuple(fixed[k] if k in fixed else per_symbol[k][begin:end] for k in places)
         return Operands(kind, values, end - begin if end - begin > 1 else None)
 
-    return Known(next(iter(given.values())).shape[0], part)
+    return Known(next(iter(per_symbol.values())).shape[0], part)
 
 
 def probabilities(values: np.ndarray, perfect: bool) -> Known:
-    """A categorical model of [n] probabilities for all symbols, or [symbols, n] for each."""
+    """A categorical model from [n] probabilities for all symbols, or from [symbols, n]."""
     if values.ndim == 1:
         cdf = _quantized(values, perfect)
         if cdf[0] != 0:
             raise ValueError(NOT_NORMALIZABLE)
         return table(cdf)
-    # Pieces of a few megabytes, which stay in a cache while they are copied and coded.
+    # Pieces of a few megabytes stay in a cache while they are copied and coded.
     longest = LONGEST
     while longest > 1 and longest * values.shape[1] > 2**20:
         longest //= 4
@@ -106,7 +111,10 @@ def probabilities(values: np.ndarray, perfect: bool) -> Known:
 
 
 def table(cdf: np.ndarray, low: int = 0) -> Known:
-    """A model of n + 1 cumulative frequencies of symbols low, low + 1, ...; powers of two of them are compiled."""
+    """A model from the n + 1 cumulative frequencies of symbols low, low + 1, ...
+
+    The row is padded to a power of two, so that few programs are compiled.
+    """
     padded = np.full(1 << (cdf.size - 1).bit_length(), ONE, np.uint32)
     padded[: cdf.size] = cdf
     with on_host():
@@ -124,12 +132,13 @@ def _quantized(values: np.ndarray, perfect: bool) -> np.ndarray:
 
 
 def brackets(start: np.ndarray, end: np.ndarray) -> _rows.Rows:
-    """A model for each symbol of which the interval is known: symbol 1 has it, symbols 0 and 2 what is beside it."""
+    """Models for symbols with known intervals: symbol 1 has the interval,
+    and symbols 0 and 2 the rest around it."""
     cdf = np.zeros((start.size, 4), np.uint32)
     cdf[:, 1], cdf[:, 2], cdf[:, 3] = start, end, ONE
     return _as_rows(cdf if start.size > 1 else cdf[0])
 
 
 def every_quantile() -> Operands:
-    """A model in which a symbol is its quantile: popping one looks at what is next."""
+    """A model in which a symbol is its quantile: popping a symbol shows the next quantile."""
     return Operands("uniform", (np.array([ONE], np.int32),), None)

@@ -1,4 +1,4 @@
-"""What all coders share: how calls are read, and that one which fails changes nothing."""
+"""What all coders share: they interpret the arguments of calls, and a call that fails changes nothing."""
 
 import abc
 from typing import Any
@@ -19,13 +19,14 @@ BAD_PARAMETER = (
 
 
 def run(program: Any, *args: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
-    """The results of a compiled program, on the host. Parameters are float64 where the caller said so."""
+    """The results of a compiled program, as NumPy arrays. 64-bit types are on,
+    so parameters may be float64."""
     with _bound.on_host():
         return tuple(np.asarray(result) for result in program(*args, **kwargs))
 
 
 def check(status: int) -> None:
-    """Raises what the status of a coder says about symbols and models."""
+    """Raises the error for the bits of a status that concern symbols and models."""
     if status & BAD_MODEL:
         raise ValueError(BAD_PARAMETER)
     if status & BAD_SYMBOL:
@@ -33,8 +34,11 @@ def check(status: int) -> None:
 
 
 class Coder(abc.ABC):
-    """A coder on the host. Its state is what `_state` gives and `_undo` takes, and `Words` that grow or shrink, but do
-    not do both in one call."""
+    """A coder on the host.
+
+    `_state` returns its state and `_undo` restores it. Its `Words` may grow or shrink in a call, but not do
+    both.
+    """
 
     @abc.abstractmethod
     def _state(self) -> Any: ...
@@ -55,7 +59,7 @@ class Coder(abc.ABC):
         raise NotImplementedError
 
     def _quantile(self) -> int:
-        """That of the next symbol."""
+        """The quantile of the next symbol."""
         before = self._state()
         quantile = int(self._pop(_bound.every_quantile(), 1)[0])
         self._undo(before)
@@ -118,5 +122,5 @@ def _check_model(model: Any) -> None:
 
 
 def _bind(model: Model, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
-    """The model of n symbols; where that is None, parameters say how many."""
+    """The model of n symbols; if n is None, the parameters determine their number."""
     return model._bind(parameters, n) if parameters else model._concrete(1 if n is None else n)

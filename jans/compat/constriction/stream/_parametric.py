@@ -1,4 +1,4 @@
-"""What models have in common: parameters that are there from the start, or come with the symbols."""
+"""What models share: their parameters are set at the start, or come with the symbols."""
 
 import abc
 import math
@@ -10,7 +10,7 @@ from jans.compat.constriction.stream import _arrays, _bound
 
 
 class Model(abc.ABC):
-    """What all models are; it has no instances of its own."""
+    """The abstract base of all models."""
 
     @abc.abstractmethod
     def _concrete(self, n: int) -> _bound.Bound:
@@ -18,23 +18,23 @@ class Model(abc.ABC):
 
     @abc.abstractmethod
     def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
-        """The models of n symbols, or of as many as there are parameters."""
+        """The models of n symbols, or of as many symbols as there are parameters if n is None."""
 
 
 class Parametric(Model):
-    """A model with named parameters, of which some may be left open."""
+    """A model with named parameters, some of which may be left open."""
 
     _known: _bound.Bound | None = None
 
     def _set(self, **parameters: Any) -> None:
-        """Takes the parameters in the order of arguments, None for those left open."""
+        """Sets the parameters in the order of arguments; None leaves a parameter open."""
         self._open = [name for name, value in parameters.items() if value is None]
         self._fixed = {name: value for name, value in parameters.items() if value is not None}
         for name, value in self._fixed.items():
             self._check(name, np.asarray(value))
 
     def __getstate__(self) -> dict[str, Any]:
-        # What was made from parameters is made again: JAX restores no float64 where x64 is off.
+        # Leave out what is made from the parameters: JAX cannot restore float64 while 64-bit types are off.
         return {name: value for name, value in vars(self).items() if name != "_known"}
 
     def _concrete(self, n: int) -> _bound.Bound:
@@ -52,24 +52,24 @@ class Parametric(Model):
                 f"Wrong number of model parameters: expected {len(self._open)}, got {len(parameters)}. They are "
                 f"{', '.join(self._open)}."
             )
-        given = {name: self._convert(name, value) for name, value in zip(self._open, parameters, strict=True)}
-        check_lengths([len(value) for value in given.values()], n)
-        for name, value in given.items():
+        arrays = {name: self._convert(name, value) for name, value in zip(self._open, parameters, strict=True)}
+        check_lengths([len(value) for value in arrays.values()], n)
+        for name, value in arrays.items():
             self._check(name, value)
-        return self._make(given)
+        return self._make(arrays)
 
     def _convert(self, name: str, value: Any) -> np.ndarray:
         return _arrays.parameters(name, value)
 
     def _check(self, name: str, value: np.ndarray) -> None:
-        """Raises ValueError for values that kernels do not refuse by themselves, and for shared ones that they do."""
+        """Raises ValueError for values that kernels do not refuse, and for invalid shared values."""
 
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+    def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
         raise NotImplementedError
 
 
 def check_lengths(lengths: list[int], n: int | None) -> None:
-    """Raises ValueError unless all parameters are for the n symbols, or where that is None for equally many."""
+    """Raises ValueError unless all lengths are n, or unless they are equal if n is None."""
     if n is not None and lengths[0] != n:
         raise ValueError(f"`symbols` argument has wrong length. There are {n} symbols and {lengths[0]} parameters.")
     if any(length != lengths[0] for length in lengths):
@@ -77,35 +77,35 @@ def check_lengths(lengths: list[int], n: int | None) -> None:
 
 
 class Integers(Parametric):
-    """A model that is a family of kernels, with an operand for each parameter."""
+    """A model with a family of kernels, and an operand for each parameter."""
 
     _kind: str
     _whole: frozenset[str] = frozenset()
 
     def _set(self, **parameters: Any) -> None:
         self._places = list(parameters)
-        given = {name: value for name, value in parameters.items() if value is not None}
-        converted = {name: (_arrays.whole if name in self._whole else _arrays.real)(v) for name, v in given.items()}
+        fixed = {name: value for name, value in parameters.items() if value is not None}
+        converted = {name: (_arrays.whole if name in self._whole else _arrays.real)(v) for name, v in fixed.items()}
         super()._set(**(parameters | converted))
 
     def _convert(self, name: str, value: Any) -> np.ndarray:
         return (_arrays.counts if name in self._whole else _arrays.parameters)(name, value)
 
     def _operands(self) -> dict[int, np.ndarray]:
-        """Operands that are no parameters, by position."""
+        """Operands that are not parameters, by position."""
         return {}
 
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
+    def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
         place = self._places.index
         fixed = {
             place(name): np.array([value], np.int32 if name in self._whole else np.float64)
             for name, value in self._fixed.items()
         }
-        return _bound.operands(self._kind, fixed | self._operands(), {place(name): v for name, v in given.items()})
+        return _bound.operands(self._kind, fixed | self._operands(), {place(name): v for name, v in arrays.items()})
 
 
 def check_support(low: Any, high: Any) -> tuple[int, int]:
-    """The first and the last symbol, or a ValueError where there are less than two between them or too many."""
+    """Returns the first and the last symbol; raises ValueError for fewer than two or too many symbols."""
     low, high = _arrays.whole(low), _arrays.whole(high)
     if not low < high:
         raise ValueError(f"the support must have two symbols or more, got {low} ... {high}.")
@@ -118,8 +118,10 @@ def check_support(low: Any, high: Any) -> tuple[int, int]:
 
 
 class Quantized(Integers):
-    """A distribution of the real line, in bins of size 1 around the integers of a support; the tails belong to the end
-    symbols."""
+    """A distribution of the real line, in bins of size 1 around the integers of a support.
+
+    The end symbols have the tails.
+    """
 
     def _support(self, low: Any, high: Any) -> None:
         self._low, self._high = check_support(low, high)

@@ -1,24 +1,24 @@
-"""How arrays of any length are coded by few compiled programs."""
+"""Splits arrays of any length into pieces, so that few compiled programs code them all."""
 
 import collections
 
 LONGEST = 4**10
 _ENOUGH = 1000
-_MOST_OWN = 16
+_MAX_OWN = 16
 _LONGEST_OWN = 4**8
 _calls: collections.Counter[int] = collections.Counter()
-"""How many calls a program for just this length would have saved so far."""
-_own: set[int] = set()
-"""The lengths that have one."""
+"""For every length, the number of calls that its own program would have saved so far."""
+_own_lengths: set[int] = set()
+"""The lengths that have their own program."""
 
 
 def pieces(n: int, longest: int = LONGEST) -> list[tuple[int, int]]:
-    """Where pieces of n symbols begin and end, the longest first: their lengths are powers of 4.
+    """The beginnings and ends of the pieces of n symbols. Their lengths are powers of 4, longest first.
 
-    A length that comes again and again becomes a piece of its own, as soon as the calls that this saves would have
-    taken about as long as compiling it.
+    A length that occurs again and again becomes a piece of its own, as soon as the saved calls would have
+    taken about as long as compiling its program.
     """
-    if n in _own and n <= longest:
+    if n in _own_lengths and n <= longest:
         return [(0, n)]
     found, begin, length = [], 0, longest
     while begin < n:
@@ -28,6 +28,6 @@ def pieces(n: int, longest: int = LONGEST) -> list[tuple[int, int]]:
         begin += length
     if n <= min(longest, _LONGEST_OWN) and len(found) > 1:
         _calls[n] += len(found) - 1
-        if _calls[n] >= _ENOUGH and len(_own) < _MOST_OWN:
-            _own.add(n)
+        if _calls[n] >= _ENOUGH and len(_own_lengths) < _MAX_OWN:
+            _own_lengths.add(n)
     return found

@@ -1,8 +1,8 @@
-"""Models of functions that only Python knows: they are asked symbol by symbol, as constriction does.
+"""Models of Python functions. They are called symbol by symbol, as in constriction.
 
     left(s) = trunc(F(s - 1/2) * (2**24 - n)) + s - low,  in float64
 
-for the n symbols low ... high; left(low) = 0 and left(high + 1) = 2**24.
+This holds for the n symbols low ... high, with left(low) = 0 and left(high + 1) = 2**24.
 """
 
 import itertools
@@ -18,7 +18,7 @@ Function = Callable[..., Any]
 
 
 class Leaky:
-    """The quantised distribution of one symbol; every value of F is asked for once."""
+    """The quantised distribution of one symbol. It computes every value of F only once."""
 
     def __init__(self, cdf: Function, low: int, high: int, parameters: tuple[float, ...]):
         self.cdf, self.parameters = cdf, parameters
@@ -27,13 +27,13 @@ class Leaky:
         self.known = {low: 0.0, high + 1: 1.0}
 
     def value(self, symbol: int) -> float:
-        """F at the start of a symbol's bin, 0 and 1 at the ends."""
+        """F at the start of a symbol's bin; 0 and 1 at the ends of the support."""
         if symbol not in self.known:
             self.known[symbol] = _arrays.real(self.cdf(symbol - 0.5, *self.parameters))
         return self.known[symbol]
 
     def left(self, symbol: int) -> int:
-        """Where the interval of a symbol starts."""
+        """The start of a symbol's interval."""
         value = self.value(symbol)
         share = self.free * value
         if not -1 < share < self.free + 1:
@@ -41,38 +41,38 @@ class Leaky:
         return int(share) + symbol - self.low
 
     def interval(self, symbol: int) -> tuple[int, int]:
-        """Where the interval of a symbol starts and ends."""
+        """The start and the end of a symbol's interval."""
         if not self.low <= symbol <= self.high:
             raise KeyError(_arrays.ZERO_PROBABILITY)
         self.check([symbol, symbol + 1])
         return self.left(symbol), self.left(symbol + 1)
 
     def check(self, symbols: list[int]) -> None:
-        """Raises ValueError where the cdf falls between these symbols, which rise."""
+        """Raises ValueError if the cdf falls between any of these symbols, which are in ascending order."""
         for a, b in itertools.pairwise(symbols):
             if self.left(a) >= self.left(b):
                 raise ValueError(f"the cdf must not decrease, and does so between {a - 0.5} and {b - 0.5}.")
 
     def find(self, quantile: int, guess: float) -> int:
-        """The symbol whose interval contains a quantile, looked for around a guess."""
+        """The symbol whose interval contains a quantile. The search starts at a guess."""
         low = round(min(max(guess, self.low), self.high)) if guess == guess else (self.low + self.high) // 2
-        high, step, asked = low + 1, 1, {low, low + 1}
+        high, step, visited = low + 1, 1, {low, low + 1}
         while self.left(low) > quantile:
             low, high, step = max(self.low, low - step), low, 2 * step
-            asked.add(low)
+            visited.add(low)
         while self.left(high) <= quantile:
             low, high, step = high, min(self.high + 1, high + step), 2 * step
-            asked.add(high)
+            visited.add(high)
         while high - low > 1:
             middle = (low + high) // 2
-            asked.add(middle)
+            visited.add(middle)
             low, high = (middle, high) if self.left(middle) <= quantile else (low, middle)
-        self.check(sorted(asked))
+        self.check(sorted(visited))
         return low
 
 
 class Searched(_bound.Bound):
-    """A model for symbols that each have a distribution; None stands for one that all share."""
+    """A model of symbols that have a distribution each, or that share one."""
 
     def __init__(self, leaky: list[Leaky] | Leaky, inverse: Function):
         self.leaky, self.inverse = leaky, inverse
@@ -82,13 +82,13 @@ class Searched(_bound.Bound):
         return self.leaky[k] if isinstance(self.leaky, list) else self.leaky
 
     def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[_base.Model, np.ndarray]:
-        """The model of symbols begin ... end - 1, and how they are called in it."""
+        """The model of symbols begin ... end - 1, and the numbers of these symbols in it."""
         ends = [self._of(k).interval(symbol) for k, symbol in enumerate(symbols[begin:end].tolist(), begin)]
         start, after = np.array(ends, np.uint32).reshape(-1, 2).T
         return _bound.brackets(start, after), np.ones(end - begin, np.int32)
 
     def find(self, quantile: int, k: int) -> tuple[int, _base.Model]:
-        """Symbol k, which has this quantile, and a model that has nothing but its interval."""
+        """The value of symbol k from its quantile, and a model that has only its interval."""
         leaky = self._of(k)
         guess = _arrays.real(self.inverse((quantile + 0.5) / _bound.ONE, *leaky.parameters))
         symbol = leaky.find(quantile, guess)

@@ -6,8 +6,11 @@ import numpy as np
 
 
 class Words:
-    """uint32 words that grow at their end. Lowering `size` takes words off; until others are put there, raising it
-    again brings them back, so that a coder undoes what failed by setting sizes."""
+    """uint32 words that grow at their end.
+
+    Lowering `size` takes words off. Raising it again brings them back, until other words are pushed. A coder
+    undoes a failed call by setting sizes.
+    """
 
     __slots__ = ("array", "size")
 
@@ -29,11 +32,12 @@ class Words:
         self.size = end
 
     def top(self, count: int) -> tuple[np.ndarray, int]:
-        """The last `count` words, or as many as there are, at the start of an array of `count`; and their number."""
-        held = min(count, self.size)
+        """The last `count` words, at the start of an array of length `count`,
+        and their number if there are fewer."""
+        available = min(count, self.size)
         window = np.zeros(count, np.uint32)
-        window[:held] = self.array[self.size - held : self.size]
-        return window, held
+        window[:available] = self.array[self.size - available : self.size]
+        return window, available
 
     def content(self) -> np.ndarray:
         """A copy of all words."""
@@ -41,7 +45,7 @@ class Words:
 
 
 def significant(number: int) -> list[int]:
-    """The words of a number, the least significant first, without zeros at the end."""
+    """The words of a number, least significant first, without leading zeros."""
     words = []
     while number:
         words.append(number & 0xFFFFFFFF)

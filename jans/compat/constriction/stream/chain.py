@@ -1,4 +1,5 @@
-"""The chain coder: a stack whose symbols do not depend on each other, for bits-back coding with inference in between.
+"""The chain coder: a stack coder whose symbols do not depend on each other,
+for bits-back coding with inference.
 
 >>> import numpy as np
 >>> from jans.compat.constriction import stream
@@ -27,14 +28,14 @@ from jans.compat.constriction.stream.model import Model
 from jans.models import _base
 from jans.status import OUT_OF_REMAINDERS, UNDERFLOW
 
-_LEAST_HEAD = 2**8
+_MIN_HEAD = 2**8
 
 
 def _read(heads: jax.Array, compressed: jax.Array, remainders: jax.Array) -> chain.State:
-    """A coder from uint32 [5]: rest, low and high half of the head, and how many words of each stack are in use."""
-    rest, low, high, compressed_size, remainders_size = heads
+    """A coder from uint32 [5]: partial word, low and high half of the head, and the sizes of both stacks."""
+    partial_word, low, high, compressed_size, remainders_size = heads
     head, sizes = jnp.stack([low, high])[None], (compressed_size.astype(jnp.int32), remainders_size.astype(jnp.int32))
-    return chain.State(rest, compressed, sizes[0], head, remainders, sizes[1], jnp.int32(0), "chain64", 24)
+    return chain.State(partial_word, compressed, sizes[0], head, remainders, sizes[1], jnp.int32(0), "chain64", 24)
 
 
 def _write(state: chain.State) -> jax.Array:
@@ -56,34 +57,37 @@ def _pop(heads: jax.Array, compressed: jax.Array, model: _base.Model, n: int) ->
 
 
 class ChainCoder(_coder.Coder):
-    """A coder that takes 24 bits of data for each symbol, and keeps what the symbol leaves of them as remainders.
+    """A coder that takes 24 bits of data for each symbol,
+    and keeps what they hold beyond the symbol as remainders.
 
     Args:
         data: words, uint32 [n].
-        is_remainders: False to decode symbols from data, True to encode symbols on what `get_remainders` gave.
-        seal: whether a one goes on top of the data, so that they may end with anything; not for remainders.
+        is_remainders: False to decode symbols from data, True to encode symbols on the words of
+            `get_remainders`.
+        seal: whether to put a sentinel bit above the data, so that they may end with zeros; not for
+            remainders.
 
     Raises:
         ValueError: for too few words, or words that end with zero and are not sealed.
-        AssertionError: for remainders to be sealed.
+        AssertionError: if remainders are to be sealed.
     """
 
     def __init__(self, data: Any, is_remainders: bool = False, seal: bool = False):
         words = _arrays.words("data", data)
         seal = _arrays.flag("seal", seal)
-        self._rest, self._head = 1, int(seal)
+        self._partial_word, self._head = 1, int(seal)
         if _arrays.flag("is_remainders", is_remainders):
             if seal:
                 raise AssertionError("Cannot seal remainders data.")
             if words.size:
-                self._rest, words = int(words[-1]), words[:-1]
+                self._partial_word, words = int(words[-1]), words[:-1]
             else:
-                self._rest = 0
+                self._partial_word = 0
         if not seal and words.size:
             self._head, words = int(words[-1]), words[:-1]
-        if self._head and self._head < _LEAST_HEAD and words.size:
+        if self._head and self._head < _MIN_HEAD and words.size:
             self._head, words = self._head << 32 | int(words[-1]), words[:-1]
-        if self._head < _LEAST_HEAD or not self._rest:
+        if self._head < _MIN_HEAD or not self._partial_word:
             why = "" if seal else ", or provided data ends in zero word and "
             which = "" if seal else "`is_remainders==True`" if is_remainders else "`seal==False`"
             raise ValueError(f"Too little data provided{why}{which}.")
@@ -91,43 +95,43 @@ class ChainCoder(_coder.Coder):
         self._remainders = Words(words if is_remainders else ())
 
     def _state(self) -> tuple[int, int, int, int]:
-        return self._rest, self._head, self._compressed.size, self._remainders.size
+        return self._partial_word, self._head, self._compressed.size, self._remainders.size
 
     def _undo(self, state: tuple[int, int, int, int]) -> None:
-        self._rest, self._head, self._compressed.size, self._remainders.size = state
+        self._partial_word, self._head, self._compressed.size, self._remainders.size = state
 
     def _heads(self, compressed: int, remainders: int) -> np.ndarray:
         head = self._head
-        return np.array([self._rest, head & 0xFFFFFFFF, head >> 32, compressed, remainders], np.uint32)
+        return np.array([self._partial_word, head & 0xFFFFFFFF, head >> 32, compressed, remainders], np.uint32)
 
     def _push(self, model: _base.Model, symbols: np.ndarray) -> None:
-        window, held = self._remainders.top(symbols.size)
-        numbers, words = _coder.run(_push, self._heads(0, held), window, model, symbols)
-        rest, low, high, size, left, status = numbers.tolist()
+        window, available = self._remainders.top(symbols.size)
+        numbers, words = _coder.run(_push, self._heads(0, available), window, model, symbols)
+        partial_word, low, high, size, left, status = numbers.tolist()
         _coder.check(status)
         if status & OUT_OF_REMAINDERS:
             raise AssertionError("Out of remainders information from previous decoding.")
         self._compressed.push(words[:size])
-        self._remainders.size -= held - left
-        self._rest, self._head = rest, low | high << 32
+        self._remainders.size -= available - left
+        self._partial_word, self._head = partial_word, low | high << 32
 
     def _pop(self, model: _base.Model, n: int) -> np.ndarray:
-        window, held = self._compressed.top(n)
-        numbers, words, symbols = _coder.run(_pop, self._heads(held, 0), window, model, n=n)
-        rest, low, high, left, size, status = numbers.tolist()
+        window, available = self._compressed.top(n)
+        numbers, words, symbols = _coder.run(_pop, self._heads(available, 0), window, model, n=n)
+        partial_word, low, high, left, size, status = numbers.tolist()
         _coder.check(status)
         if status & UNDERFLOW:
             raise AssertionError("Out of compressed data: each symbol takes 24 bits.")
-        self._compressed.size -= held - left
+        self._compressed.size -= available - left
         self._remainders.push(words[:size])
-        self._rest, self._head = rest, low | high << 32
+        self._partial_word, self._head = partial_word, low | high << 32
         return symbols
 
     def encode_reverse(self, symbols: Any, model: Model, *optional_model_params: Any) -> None:
-        """Encodes one or more symbols, the last one first; the remainders say with which bits.
+        """Encodes one or more symbols, last one first. The remainders choose the bits.
 
         Args, raises:
-            As `AnsCoder.encode_reverse`. Remainders that run out are an AssertionError.
+            As for `AnsCoder.encode_reverse`. It raises AssertionError if the remainders are used up.
         """
         self._encode(symbols, model, optional_model_params, backwards=True)
 
@@ -135,32 +139,33 @@ class ChainCoder(_coder.Coder):
         """Decodes one or more symbols, each from 24 bits.
 
         Args, returns:
-            As `AnsCoder.decode`. Data that run out are an AssertionError.
+            As for `AnsCoder.decode`. It raises AssertionError if the data are used up.
         """
         return self._decode(model, optional_amt_or_model_params)
 
     def get_data(self, unseal: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """What there is after encoding all that was decoded: remainders that were not needed, and the data.
+        """The words after encoding everything that was decoded: the leftover remainders, and the data.
 
         Raises:
-            AssertionError: where that is no whole number of words, or a seal is to be taken off that is not there.
+            AssertionError: if the coder does not hold a whole number of words, or has no sentinel bit to take
+                off.
         """
         words = significant(self._head)
         unseal = _arrays.flag("unseal", unseal)
-        if self._rest != 1 or (unseal and words[-1] != 1):
+        if self._partial_word != 1 or (unseal and words[-1] != 1):
             raise AssertionError("Fractional number of words in compressed or remainders data.")
         data = np.array(words[:-1] if unseal else words, np.uint32)
         return self._remainders.content(), np.concatenate([self._compressed.content(), data])
 
     def get_remainders(self) -> tuple[np.ndarray, np.ndarray]:
-        """What there is after decoding: data that were not needed, and the remainders."""
-        words = np.array([*significant(self._head), self._rest], np.uint32)
+        """The words after decoding: the leftover data, and the remainders."""
+        words = np.array([*significant(self._head), self._partial_word], np.uint32)
         return self._compressed.content(), np.concatenate([self._remainders.content(), words])
 
     def clone(self) -> "ChainCoder":
-        """A copy that goes its own way."""
+        """An independent copy."""
         other = object.__new__(ChainCoder)
-        other._rest, other._head = self._rest, self._head
+        other._partial_word, other._head = self._partial_word, self._head
         other._compressed, other._remainders = (
             Words(self._compressed.content()),
             Words(self._remainders.content()),

@@ -33,16 +33,17 @@ __all__ = [
     "Uniform",
 ]
 
-_MOST_IN_TABLE = 2**20
+_MAX_TABLE = 2**20
 
 
 class Categorical(_parametric.Parametric):
     """Symbols 0 ... n - 1 with given probabilities.
 
     Args:
-        probabilities: floats [n], not necessarily normalised; left out, a family that takes floats [symbols, n].
-        lazy: another way to say `perfect=False`.
-        perfect: whether the integers are those of fewest bits; True unless lazy or perfect are given.
+        probabilities: floats [n], not necessarily normalised. Without them this is a family that takes floats
+            [symbols, n].
+        lazy: `lazy=True` means the same as `perfect=False`.
+        perfect: whether to use the integers that cost the fewest bits; True unless you pass lazy or perfect.
 
     Raises:
         ValueError: for probabilities that cannot be normalised.
@@ -72,8 +73,8 @@ class Categorical(_parametric.Parametric):
             if not (math.isfinite(total) and (value >= 0).all()):
                 raise ValueError(_bound.NOT_NORMALIZABLE)
 
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
-        (values,) = (self._fixed | given).values()
+    def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
+        (values,) = (self._fixed | arrays).values()
         return _bound.probabilities(values, self._perfect)
 
 
@@ -81,8 +82,8 @@ class Bernoulli(_parametric.Parametric):
     """Symbols 0 and 1.
 
     Args:
-        p: the probability of 1; left out, a family that takes floats [symbols].
-        perfect: as for `Categorical`, by default True.
+        p: the probability of 1. Without it this is a family that takes floats [symbols].
+        perfect: as for `Categorical`; True by default.
     """
 
     def __init__(self, p: Any = None, perfect: bool | None = None):
@@ -93,8 +94,8 @@ class Bernoulli(_parametric.Parametric):
         if not ((value >= 0) & (value <= 1)).all():
             raise ValueError("`p` must be >= 0.0 and <= 1.0.")
 
-    def _make(self, given: dict[str, np.ndarray]) -> _bound.Known:
-        p = np.asarray((self._fixed | given)["p"])
+    def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
+        p = np.asarray((self._fixed | arrays)["p"])
         return _bound.probabilities(np.stack([1 - p, p], axis=-1), self._perfect)
 
 
@@ -102,7 +103,7 @@ class Uniform(_parametric.Integers):
     """Symbols 0 ... size - 1, all equally likely.
 
     Args:
-        size: from 2 to 2**24; left out, a family that takes integers [symbols].
+        size: from 2 to 2**24. Without it this is a family that takes integers [symbols].
     """
 
     _kind, _whole = "uniform", frozenset({"size"})
@@ -119,8 +120,8 @@ class Binomial(_parametric.Integers):
     """The number of successes in n trials.
 
     Args:
-        n: trials, from 1 to 2**24 - 1; left out, a family that takes integers [symbols].
-        p: the probability of success; left out, a family that takes floats [symbols].
+        n: number of trials, from 1 to 2**24 - 1. Without it this is a family that takes integers [symbols].
+        p: the probability of success. Without it this is a family that takes floats [symbols].
     """
 
     _kind, _whole = "binomial", frozenset({"n"})
@@ -140,7 +141,8 @@ class QuantizedGaussian(_parametric.Quantized):
 
     Args:
         min_symbol_inclusive, max_symbol_inclusive: the support.
-        mean, std: of the Gaussian before it is quantised; each that is left out is taken as floats [symbols].
+        mean, std: parameters of the Gaussian before it is quantised. Without them this is a family that takes
+            the missing ones as floats [symbols].
     """
 
     _kind = "gaussian"
@@ -155,7 +157,8 @@ class QuantizedLaplace(_parametric.Quantized):
 
     Args:
         min_symbol_inclusive, max_symbol_inclusive: the support.
-        mean, scale: of the distribution before it is quantised; each that is left out is taken as floats [symbols].
+        mean, scale: parameters of the distribution before it is quantised. Without them this is a family that
+            takes the missing ones as floats [symbols].
     """
 
     _kind = "laplace"
@@ -170,7 +173,8 @@ class QuantizedCauchy(_parametric.Quantized):
 
     Args:
         min_symbol_inclusive, max_symbol_inclusive: the support.
-        loc, scale: of the distribution before it is quantised; each that is left out is taken as floats [symbols].
+        loc, scale: parameters of the distribution before it is quantised. Without them this is a family that
+            takes the missing ones as floats [symbols].
     """
 
     _kind = "cauchy"
@@ -181,16 +185,17 @@ class QuantizedCauchy(_parametric.Quantized):
 
 
 class CustomModel(Model):
-    """A distribution given by Python functions, or a family of them.
+    """A distribution given by Python functions, or a family of distributions.
 
     Args:
-        cdf: `cdf(x, *parameters)`, which must not decrease; all are Python floats.
-        approximate_inverse_cdf: `ppf(q, *parameters)`, roughly its inverse. It saves time and changes no bit.
+        cdf: `cdf(x, *parameters)`, which must not decrease; all arguments are Python floats.
+        approximate_inverse_cdf: `ppf(q, *parameters)`, roughly its inverse. It saves time and does not change
+            the bits.
         min_symbol_inclusive, max_symbol_inclusive: the support.
 
     Raises:
-        ValueError: where the cdf is found to decrease, or to be no number from 0 to 1. What the functions raise goes
-            through to the caller.
+        ValueError: if the cdf decreases, or returns a value outside of [0, 1]. Errors of the functions reach
+            the caller.
     """
 
     def __init__(self, cdf: Any, approximate_inverse_cdf: Any, min_symbol_inclusive: int, max_symbol_inclusive: int):
@@ -208,16 +213,18 @@ class CustomModel(Model):
         return Leaky(self._cdf, self._low, self._high, parameters)
 
     def _concrete(self, n: int) -> _bound.Bound:
-        # As soon as searches have asked for about as many values as a table needs, it costs no more than searching.
+        # A table costs no more than searching, once searches have asked for about as many values as a table
+        # needs.
         size = self._high - self._low + 1
         self._coded += n
-        if self._table is None and self._tabled and size <= min(4 * self._coded, _MOST_IN_TABLE):
+        if self._table is None and self._tabled and size <= min(4 * self._coded, _MAX_TABLE):
             self._table = self._tabulated()
             self._tabled = self._table is not None
         return Searched(self._leaky, self._inverse) if self._table is None else self._table
 
     def _tabulated(self) -> _bound.Known | None:
-        """A table of all symbols, or None where a function fails, or falls, at a symbol that may never be coded."""
+        """A table of all symbols, or None if a function fails or falls at a symbol
+        that may never be coded."""
         symbols = list(range(self._low, self._high + 2))
         try:
             for symbol in symbols:
@@ -234,10 +241,10 @@ class CustomModel(Model):
 
 
 class ScipyModel(CustomModel):
-    """A distribution of `scipy.stats`, frozen or as a family; `CustomModel` of its `cdf` and `ppf`.
+    """A distribution of `scipy.stats`, frozen or as a family: a `CustomModel` of its `cdf` and `ppf`.
 
     Args:
-        scipy_model: `scipy.stats.norm(1, 2)` or `scipy.stats.norm`, say.
+        scipy_model: for example `scipy.stats.norm(1, 2)` or `scipy.stats.norm`.
         min_symbol_inclusive, max_symbol_inclusive: the support.
     """
 

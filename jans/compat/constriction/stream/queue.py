@@ -26,22 +26,26 @@ from jans.models import _base
 from jans.status import BAD_DATA, UNDERFLOW
 
 _EVERYTHING = 2**64 - 1
-_LEAST_RANGE = 2**32
+_MIN_RANGE = 2**32
 _ROOM = 8
-"""Words that may be held back without another program being compiled: a fourth is there once in 2**64 times."""
+"""Pending words that fit without compiling another program.
+
+More than three pending words occur once in 2**64 times.
+"""
 
 
 def _halves(*numbers: int) -> list[int]:
     return [half for number in numbers for half in (number & 0xFFFFFFFF, number >> 32)]
 
 
-def _room(held: int) -> int:
-    """Room for words that are held back, and for two more."""
-    return max(_ROOM, 1 << (held + 1).bit_length())
+def _room(pending_words: int) -> int:
+    """Room for the pending words, and for two more."""
+    return max(_ROOM, 1 << (pending_words + 1).bit_length())
 
 
 def _encoder(numbers: jax.Array, capacity: int) -> range_coder.Encoder:
-    """An encoder without settled words, from uint32 [6]: halves of lower and range, held, first."""
+    """An encoder without settled words, from uint32 [6]: halves of lower and range,
+    pending words, first of them."""
     words, nothing = jnp.zeros(capacity, jnp.uint32), jnp.int32(0)
     return range_coder.Encoder(
         numbers[:2], numbers[2:4], words, nothing, numbers[4].astype(jnp.int32), numbers[5], nothing
@@ -50,17 +54,17 @@ def _encoder(numbers: jax.Array, capacity: int) -> range_coder.Encoder:
 
 @functools.partial(jax.jit, static_argnames=("room",))
 def _encode(numbers: jax.Array, model: _base.Model, symbols: jax.Array, room: int) -> tuple[jax.Array, jax.Array]:
-    """The numbers after symbols, with size and status: uint32 [8]; and the words that became settled."""
+    """The numbers after symbols, with size and status, uint32 [8]; and the words that became settled."""
     encoder = range_coder.encode(_encoder(numbers, symbols.shape[0] + room), model, symbols)
-    rest = jnp.stack(
+    others = jnp.stack(
         [encoder.pending_words, encoder.pending_first.astype(jnp.int32), encoder.size, encoder.status]
     ).astype(jnp.uint32)
-    return jnp.concatenate([encoder.lower, encoder.range, rest]), encoder.words
+    return jnp.concatenate([encoder.lower, encoder.range, others]), encoder.words
 
 
 @functools.partial(jax.jit, static_argnames=("room",))
 def _finish(numbers: jax.Array, room: int) -> tuple[jax.Array, jax.Array]:
-    """How many words end the message, and these."""
+    """The number of words at the end of the message, and these words."""
     decoder = range_coder.finish(_encoder(numbers, room))
     return decoder.size, decoder.words
 
@@ -69,12 +73,15 @@ def _finish(numbers: jax.Array, room: int) -> tuple[jax.Array, jax.Array]:
 def _decode(
     numbers: jax.Array, words: jax.Array, size: jax.Array, model: _base.Model, n: int
 ) -> tuple[jax.Array, jax.Array]:
-    """From halves of lower and range: these after n symbols, with index and status, uint32 [6]; and the symbols."""
+    """Decodes n symbols from halves of lower and range.
+
+    Returns these halves after the symbols, with index and status, uint32 [6]; and the symbols.
+    """
     place = range_coder.Position(jnp.int32(0), numbers[:2], numbers[2:])
     decoder = range_coder.seek(range_coder.decoder(words, size), place)
     decoder, symbols = range_coder.decode(decoder, model, shape=(n,))
-    rest = jnp.stack([decoder.index, decoder.status]).astype(jnp.uint32)
-    return jnp.concatenate([decoder.lower, decoder.range, rest]), symbols
+    others = jnp.stack([decoder.index, decoder.status]).astype(jnp.uint32)
+    return jnp.concatenate([decoder.lower, decoder.range, others]), symbols
 
 
 class RangeEncoder(_coder.Coder):
@@ -95,11 +102,11 @@ class RangeEncoder(_coder.Coder):
 
     def _push(self, model: _base.Model, symbols: np.ndarray) -> None:
         numbers, words = _coder.run(_encode, self._numbers(), model, symbols, room=_room(self._held))
-        low, high, range_low, range_high, held, first, size, status = numbers.tolist()
+        low, high, range_low, range_high, pending_words, pending_first, size, status = numbers.tolist()
         _coder.check(status)
         self._words.push(words[:size])
         self._lower, self._range = low | high << 32, range_low | range_high << 32
-        self._held, self._first = held, first
+        self._held, self._first = pending_words, pending_first
 
     def _ends(self) -> np.ndarray:
         """The words that end the message here."""
@@ -107,12 +114,12 @@ class RangeEncoder(_coder.Coder):
         return words[: int(size)]
 
     def encode(self, symbols: Any, model: Model, *optional_model_params: Any) -> None:
-        """Encodes one or more symbols, the first one first.
+        """Encodes one or more symbols, first one first.
 
         Args:
             symbols: an int, or integers [n].
-            model: one with all its parameters, or a family of models.
-            optional_model_params: for a family, each parameter that it lacks, of n symbols.
+            model: a model with all its parameters, or a family of models.
+            optional_model_params: for a family, each missing parameter of n symbols.
 
         Raises:
             KeyError: for a symbol outside of the model.
@@ -121,7 +128,7 @@ class RangeEncoder(_coder.Coder):
         self._encode(symbols, model, optional_model_params, backwards=False)
 
     def get_compressed(self) -> np.ndarray:
-        """The words of the message, uint32 [n]; the encoder may go on."""
+        """The words of the message, uint32 [n]. You can continue to encode afterwards."""
         return np.concatenate([self._words.content(), self._ends()])
 
     def get_decoder(self) -> "RangeDecoder":
@@ -129,15 +136,16 @@ class RangeEncoder(_coder.Coder):
         return RangeDecoder(self.get_compressed())
 
     def pos(self) -> tuple[int, tuple[int, int]]:
-        """How many words come before the next symbol, and its interval: what `RangeDecoder.seek` jumps to."""
+        """The position of the next symbol for `RangeDecoder.seek`: the number of words before it,
+        and its interval."""
         return self._words.size + self._held, (self._lower, self._range)
 
     def clear(self) -> None:
-        """Drops everything."""
+        """Removes everything."""
         self._words, (self._lower, self._range, self._held, self._first) = Words(), (0, _EVERYTHING, 0, 0)
 
     def clone(self) -> "RangeEncoder":
-        """A copy that goes its own way."""
+        """An independent copy."""
         other = RangeEncoder()
         other._words = Words(self._words.content())
         other._undo(self._state())
@@ -148,7 +156,7 @@ class RangeEncoder(_coder.Coder):
         return self._range == _EVERYTHING
 
     def num_words(self) -> int:
-        """How many words `get_compressed` returns."""
+        """The number of words that `get_compressed` returns."""
         return self._words.size + self._ends().size
 
     def num_bits(self) -> int:
@@ -157,7 +165,7 @@ class RangeEncoder(_coder.Coder):
 
 
 class RangeDecoder(_coder.Coder):
-    """A decoder of what a `RangeEncoder` wrote.
+    """A decoder of a message of `RangeEncoder`.
 
     Args:
         compressed: words, uint32 [n].
@@ -175,7 +183,7 @@ class RangeDecoder(_coder.Coder):
 
     def _take(self, model: _base.Model, n: int) -> tuple[np.ndarray, bool]:
         """Symbols, and whether the message ended before them."""
-        # The point shows two words, and no symbol takes more than one.
+        # The point holds two words, and a symbol takes at most one.
         left = self._words[self._index : self._index + n + 2]
         window = np.zeros(n + 2, np.uint32)
         window[: left.size] = left
@@ -196,7 +204,7 @@ class RangeDecoder(_coder.Coder):
         return symbols
 
     def _quantile(self) -> int:
-        # That takes more bits than its symbol does, which may still be one of the message.
+        # Reading a quantile takes more bits than its symbol, which may still be a symbol of the message.
         before = self._state()
         symbols, _ = self._take(_bound.every_quantile(), 1)
         self._undo(before)
@@ -207,18 +215,19 @@ class RangeDecoder(_coder.Coder):
 
         Args:
             model: the model that they were encoded with.
-            optional_amt_or_model_params: nothing for a single symbol, or their number n, or parameters of n symbols.
+            optional_amt_or_model_params: nothing for a single symbol, the number n of symbols, or parameters
+                of n symbols.
 
         Returns:
             An int, or int32 [n].
 
         Raises:
-            AssertionError: where the words are none that an encoder with these models writes, or have ended.
+            AssertionError: if no encoder with these models can have written the words, or if they have ended.
         """
         return self._decode(model, optional_amt_or_model_params)
 
     def seek(self, position: int, state: tuple[int, int]) -> None:
-        """Jumps to where `RangeEncoder.pos` was called.
+        """Moves to a position of `RangeEncoder.pos`.
 
         Raises:
             ValueError: for a position outside of the message, or an interval that no encoder has.
@@ -231,12 +240,12 @@ class RangeDecoder(_coder.Coder):
         lower, range_ = (_arrays.unsigned("state", number) for number in state)
         if index > self._words.size:
             raise ValueError("Tried to seek past end of stream.")
-        if range_ < _LEAST_RANGE:
+        if range_ < _MIN_RANGE:
             raise ValueError("Invalid coder state.")
         self._index, self._lower, self._range = index, lower, range_
 
     def maybe_exhausted(self) -> bool:
-        """Whether all symbols may have been decoded; False where there are certainly more."""
+        """Whether all symbols may have been decoded. False means that there are certainly more."""
         if self._index + 2 < self._words.size:
             return False
         point = [*self._words[self._index : self._index + 2].tolist(), 0, 0]
@@ -244,7 +253,7 @@ class RangeDecoder(_coder.Coder):
         return self._range == _EVERYTHING or ahead < 2**33 - 1
 
     def clone(self) -> "RangeDecoder":
-        """A copy that goes its own way."""
+        """An independent copy."""
         other = RangeDecoder(self._words)
         other._undo(self._state())
         return other

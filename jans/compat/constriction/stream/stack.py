@@ -27,7 +27,7 @@ from jans.models import _base
 
 @jax.jit
 def _push(head: jax.Array, model: _base.Model, symbols: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """A head after a push, with size and status: uint32 [4]; and the words that it wrote."""
+    """A head after a push, with size and status, uint32 [4]; and the words that the push wrote."""
     tail = jnp.zeros(symbols.shape, jnp.uint32)
     state = rans.State(head[None], tail, jnp.int32(0), jnp.int32(0), "rans64")
     state = rans.push(state, model, symbols)
@@ -37,7 +37,7 @@ def _push(head: jax.Array, model: _base.Model, symbols: jax.Array) -> tuple[jax.
 
 @functools.partial(jax.jit, static_argnames=("n",))
 def _pop(head: jax.Array, tail: jax.Array, size: jax.Array, model: _base.Model, n: int) -> tuple[jax.Array, jax.Array]:
-    """A head after n symbols were popped, with size and status: uint32 [4]; and the symbols."""
+    """A head after n symbols were popped, with size and status, uint32 [4]; and the symbols."""
     state = rans.State(head[None], tail, size, jnp.int32(0), "rans64")
     state, symbols = rans.pop(state, model, shape=(n,))
     numbers = jnp.stack([state.size, state.status]).astype(jnp.uint32)
@@ -45,14 +45,14 @@ def _pop(head: jax.Array, tail: jax.Array, size: jax.Array, model: _base.Model, 
 
 
 class AnsCoder(_coder.Coder):
-    """An entropy coder that is a stack: what was encoded last is decoded first.
+    """An entropy coder that is a stack: the symbol encoded last is decoded first.
 
     Args:
-        compressed: words to start from, uint32 [n], which must not end with zero unless they are sealed.
-        seal: whether a one goes on top of the words, so that they may end with anything.
+        compressed: words to start from, uint32 [n]. They must not end with zero unless they are sealed.
+        seal: whether to put a sentinel bit above the words, so that they may end with zeros.
 
     Raises:
-        ValueError: for words that end with zero, or none to seal.
+        ValueError: for words that end with zero, or if there are no words to seal.
     """
 
     def __init__(self, compressed: Any = None, seal: bool = False):
@@ -87,22 +87,22 @@ class AnsCoder(_coder.Coder):
         self._head = low | high << 32
 
     def _pop(self, model: _base.Model, n: int) -> np.ndarray:
-        # No symbol takes more than a word, so that n words do not end before all words do.
-        window, held = self._bulk.top(n)
-        numbers, symbols = _coder.run(_pop, self._halves(), window, np.int32(held), model, n=n)
+        # A symbol takes at most one word, so n words suffice.
+        window, available = self._bulk.top(n)
+        numbers, symbols = _coder.run(_pop, self._halves(), window, np.int32(available), model, n=n)
         low, high, size, status = numbers.tolist()
         _coder.check(status)
-        self._bulk.size -= held - size
+        self._bulk.size -= available - size
         self._head = low | high << 32
         return symbols
 
     def encode_reverse(self, symbols: Any, model: Model, *optional_model_params: Any) -> None:
-        """Encodes one or more symbols, the last one first.
+        """Encodes one or more symbols, last one first.
 
         Args:
             symbols: an int, or integers [n].
-            model: one with all its parameters, or a family of models.
-            optional_model_params: for a family, each parameter that it lacks, of n symbols.
+            model: a model with all its parameters, or a family of models.
+            optional_model_params: for a family, each missing parameter of n symbols.
 
         Raises:
             KeyError: for a symbol outside of the model.
@@ -111,11 +111,12 @@ class AnsCoder(_coder.Coder):
         self._encode(symbols, model, optional_model_params, backwards=True)
 
     def decode(self, model: Model, *optional_amt_or_model_params: Any) -> Any:
-        """Decodes one or more symbols, those that were encoded last.
+        """Decodes one or more symbols, starting with the one encoded last.
 
         Args:
             model: the model that they were encoded with.
-            optional_amt_or_model_params: nothing for a single symbol, or their number n, or parameters of n symbols.
+            optional_amt_or_model_params: nothing for a single symbol, the number n of symbols, or parameters
+                of n symbols.
 
         Returns:
             An int, or int32 [n].
@@ -126,7 +127,7 @@ class AnsCoder(_coder.Coder):
         """A copy of the words, uint32 [n].
 
         Raises:
-            AssertionError: where a seal is to be taken off that is not there.
+            AssertionError: if there is no sentinel bit to take off.
         """
         head = significant(self._head)
         if _arrays.flag("unseal", unseal):
@@ -139,14 +140,14 @@ class AnsCoder(_coder.Coder):
         return np.concatenate([self._bulk.content(), np.array(head, np.uint32)])
 
     def pos(self) -> tuple[int, int]:
-        """How many words are below the head, and the head: what `seek` jumps to."""
+        """The position for `seek`: the number of words below the head, and the head."""
         return self._bulk.size, self._head
 
     def seek(self, position: int, state: int) -> None:
-        """Jumps to where `pos` was called, and drops what was encoded since.
+        """Moves to a position of `pos`, and removes the symbols encoded since.
 
         Raises:
-            ValueError: where there are fewer words than that.
+            ValueError: if there are fewer words.
         """
         size, head = _arrays.unsigned("position", position), _arrays.unsigned("state", state)
         if size > self._bulk.size:
@@ -157,21 +158,21 @@ class AnsCoder(_coder.Coder):
         self._bulk.size, self._head = size, head
 
     def clear(self) -> None:
-        """Drops everything."""
+        """Removes everything."""
         self._bulk, self._head = Words(), 0
 
     def clone(self) -> "AnsCoder":
-        """A copy that goes its own way."""
+        """An independent copy."""
         other = AnsCoder()
         other._bulk, other._head = Words(self._bulk.content()), self._head
         return other
 
     def is_empty(self) -> bool:
-        """Whether there is nothing on the coder."""
+        """Whether the coder holds nothing."""
         return self._bulk.size == 0 and self._head == 0
 
     def num_words(self) -> int:
-        """How many words `get_compressed` returns."""
+        """The number of words that `get_compressed` returns."""
         return self._bulk.size + (self._head.bit_length() + 31) // 32
 
     def num_bits(self) -> int:

@@ -1,11 +1,12 @@
-"""Symbol codes, as constriction's module `symbol`.
+"""Symbol codes, as in constriction's module `symbol`.
 
-A call codes one symbol, which is too little for a kernel: these steps are those of the specification, in Python
-integers, with trees from a kernel. To code arrays use `jans.huffman`, whose words are the same.
+A call codes one symbol, which is too little work for a kernel. These coders take the steps of the
+specification in Python integers, with trees from a kernel. To code arrays use `jans.huffman`, which writes
+the same words.
 
-The coders differ from the originals in three things. `StackCoder(compressed)` gives all bits back that were written:
-the original takes the lowest 1 bit of the last word for its end, not the highest, and loses those above. Words may be
-arrays of JAX. Coders can be pickled and copied.
+The coders differ from the originals in three ways. First, `StackCoder(compressed)` restores all written bits.
+The original takes the lowest bit that is one for the end, not the highest, and loses the bits above it.
+Second, words may be JAX arrays. Third, coders can be pickled and copied.
 
 >>> import numpy as np
 >>> probabilities = np.array([0.3, 0.2, 0.4, 0.1], dtype=np.float32)
@@ -62,9 +63,9 @@ def _symbol(codebook: Any, bits: Iterator[int]) -> int:
 
 
 class _Bits:
-    """Words, and bits that fill none below a leading one."""
+    """Words, and the bits that do not fill a word yet, below a leading one."""
 
-    _rest: int
+    _partial_word: int
     _words: MutableSequence[int]
 
     def __copy__(self) -> Any:
@@ -72,38 +73,38 @@ class _Bits:
 
     def _take(self, take: Callable[[int, Any], tuple[int, int]]) -> Iterator[int]:
         while True:
-            self._rest, bit = take(self._rest, self._words)
+            self._partial_word, bit = take(self._partial_word, self._words)
             yield bit
 
     def _bitrate(self) -> int:
-        return 32 * len(self._words) + self._rest.bit_length() - 1
+        return 32 * len(self._words) + self._partial_word.bit_length() - 1
 
 
 class QueueEncoder(_Bits):
     """Bits that grow at the end, to be read from the front."""
 
     def __init__(self) -> None:
-        self._rest, self._words = 1, []
+        self._partial_word, self._words = 1, []
 
     def encode_symbol(self, symbol: Any, codebook: huffman.EncoderHuffmanTree) -> None:
         """Writes the code word of a symbol.
 
         Raises:
-            KeyError: when the symbol is none of the codebook's.
-            OverflowError: when it is negative.
+            KeyError: if the symbol is not in the codebook.
+            OverflowError: if the symbol is negative.
         """
-        self._rest = spec.huffman.append(self._rest, self._words, _codeword(symbol, codebook))
+        self._partial_word = spec.huffman.append(self._partial_word, self._words, _codeword(symbol, codebook))
 
     def get_compressed_and_bitrate(self) -> tuple[np.ndarray, int]:
-        """The words, uint32, the last one filled with zeros, and how many bits are written."""
-        last = self._rest - (1 << self._rest.bit_length() - 1)
-        words = [*self._words, last] if self._rest > 1 else self._words
+        """The words, uint32, with the last one padded with zeros, and the number of bits written."""
+        last = self._partial_word - (1 << self._partial_word.bit_length() - 1)
+        words = [*self._words, last] if self._partial_word > 1 else self._words
         return np.array(words, np.uint32), self._bitrate()
 
     get_compressed = get_compressed_and_bitrate
 
     def get_decoder(self) -> "QueueDecoder":
-        """A decoder of what was written until now."""
+        """A decoder of the bits written so far."""
         return QueueDecoder(self.get_compressed_and_bitrate()[0])
 
 
@@ -115,13 +116,13 @@ class QueueDecoder(_Bits):
     """
 
     def __init__(self, compressed: Any):
-        self._rest, self._words = 1, deque(_words(compressed))
+        self._partial_word, self._words = 1, deque(_words(compressed))
 
     def decode_symbol(self, codebook: huffman.DecoderHuffmanTree) -> int:
         """Reads a symbol.
 
         Raises:
-            ValueError: when the bits end before the code word does; they are gone then.
+            ValueError: if the bits end within the code word. They are lost then.
         """
         return _symbol(codebook, self._take(spec.huffman.take_first))
 
@@ -130,37 +131,37 @@ class StackCoder(_Bits):
     """Bits that grow and shrink at the same end.
 
     Args:
-        compressed: uint32 [n], the words of a `StackCoder`; an empty one by default.
+        compressed: uint32 [n], the words of a `StackCoder`; by default the stack is empty.
 
     Raises:
-        ValueError: when the last word is zero.
+        ValueError: if the last word is zero.
     """
 
     def __init__(self, compressed: Any = None):
-        self._rest, self._words = 1, [] if compressed is None else _words(compressed)
+        self._partial_word, self._words = 1, [] if compressed is None else _words(compressed)
         if self._words:
-            self._rest = self._words.pop()
-        if self._rest == 0:
+            self._partial_word = self._words.pop()
+        if self._partial_word == 0:
             raise ValueError("Compressed data for a stack must not end in a zero word.")
 
     def encode_symbol(self, symbol: Any, codebook: huffman.EncoderHuffmanTree) -> None:
         """Writes the code word of a symbol, last bit first.
 
         Raises:
-            As `QueueEncoder.encode_symbol`.
+            As for `QueueEncoder.encode_symbol`.
         """
-        self._rest = spec.huffman.append(self._rest, self._words, _codeword(symbol, codebook)[::-1])
+        self._partial_word = spec.huffman.append(self._partial_word, self._words, _codeword(symbol, codebook)[::-1])
 
     def decode_symbol(self, codebook: huffman.DecoderHuffmanTree) -> int:
-        """Takes the symbol off that was written last.
+        """Takes off the symbol that was written last.
 
         Raises:
-            As `QueueDecoder.decode_symbol`.
+            As for `QueueDecoder.decode_symbol`.
         """
         return _symbol(codebook, self._take(spec.huffman.take_last))
 
     def get_compressed_and_bitrate(self) -> tuple[np.ndarray, int]:
-        """The words, uint32, with a 1 bit above the last bit, and how many bits there are without it."""
-        return np.array([*self._words, self._rest], np.uint32), self._bitrate()
+        """The words, uint32, with a one above the last bit, and the number of bits below it."""
+        return np.array([*self._words, self._partial_word], np.uint32), self._bitrate()
 
     get_compressed = get_compressed_and_bitrate

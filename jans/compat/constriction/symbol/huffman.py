@@ -1,8 +1,8 @@
-"""Huffman trees, as constriction's module `symbol.huffman`.
+"""Huffman trees, as in constriction's module `symbol.huffman`.
 
-They differ from the originals in what they take. Probabilities may be an array of NumPy or JAX, or a list, of floats or
-integers: float16 and bfloat16 count as float32, integers as float64. No probability at all, a negative one or an
-infinite one is a ValueError. Trees can be pickled and copied.
+They take more types than the originals. Probabilities may be an array of NumPy or JAX, or a list, of floats
+or integers. float16 and bfloat16 are converted to float32, integers to float64. An empty array, a negative
+probability or an infinite one raises ValueError. Trees can be pickled and copied.
 """
 
 from typing import Any
@@ -44,7 +44,7 @@ class EncoderHuffmanTree:
     """A Huffman tree to encode with.
 
     Args:
-        probabilities: float32 or float64 [n] and what counts as such; they need not add up to one.
+        probabilities: [n], float32, float64 or a type that converts to them; they need not add up to one.
     """
 
     def __init__(self, probabilities: Any):
@@ -55,7 +55,7 @@ class DecoderHuffmanTree:
     """A Huffman tree to decode with.
 
     Args:
-        probabilities: those that were encoded with, of the same dtype.
+        probabilities: the probabilities that were encoded with, of the same dtype.
     """
 
     def __init__(self, probabilities: Any):

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import pathlib
 
 import cases
 import hypothesis
@@ -10,12 +9,13 @@ import hypothesis.strategies as st
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from places import VECTORS as FOLDER
 from vectors import compressai as generator
 
 import jans
 from jans.compat import compressai as ours
 
-FILE = pathlib.Path(__file__).parent / "vectors" / "compressai.json"
+FILE = FOLDER / "compressai.json"
 VECTORS = json.loads(FILE.read_text())
 CDFS, SIZES, OFFSETS = [[0, 30000, 60000, 65536], [0, 1, 2, 3, 65535, 65536]], [4, 6], [0, -2]
 TABLE = CDFS, SIZES, OFFSETS

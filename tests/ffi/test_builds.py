@@ -1,12 +1,12 @@
 """The same integers from every build: without optimisation, with all of it, and from every compiler at hand."""
 
-import pathlib
 import shutil
 import subprocess
 
 import pytest
+from places import ROOT, TESTS
 
-SOURCE = pathlib.Path(__file__).parent / "builds" / "integers.cc"
+SOURCE = TESTS / "builds" / "integers.cc"
 STRICT = ["-std=c++17", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
 BUILDS = [["-O3"], ["-O3", "-march=native"], ["-Os"]]
 
@@ -35,7 +35,7 @@ def test_integers_do_not_depend_on_the_build(tmp_path, expected, compiler, flags
 def test_counted_kernels_run(tmp_path):
     """Those of benchmarks/instructions.py check what they code."""
     program = tmp_path / "instructions"
-    source = pathlib.Path(__file__).parents[1] / "benchmarks" / "instructions.cc"
+    source = ROOT / "benchmarks" / "instructions.cc"
     subprocess.run(["g++", *STRICT, "-O2", str(source), "-o", str(program)], check=True)
     kernels = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout.splitlines()
     assert len(kernels) == 12

@@ -10,11 +10,11 @@ import sys
 
 import jax
 import pytest
+from places import ROOT, TESTS
 
 from jans.ffi import registry, targets
 
-ROOT = pathlib.Path(__file__).parent.parent
-EMULATION = ROOT / "tests" / "cuda_emulation"
+EMULATION = TESTS / "cuda_emulation"
 KERNELS = sorted(ROOT.glob("csrc/cuda/*.cu"))
 HANDLERS = sorted(ROOT.glob("csrc/ffi/cuda/*.cu"), key=lambda path: -path.stat().st_size)
 SOURCES = [*HANDLERS, *KERNELS]
@@ -58,7 +58,7 @@ def test_targets_agree_with_those_of_the_cpu(tmp_path):
     library = build_emulated(tmp_path)
     names = sorted(f"jans_{name}" for name in targets.TARGETS if name not in CPU_ONLY)
     assert f"all as on the CPU: {' '.join(names)}" in run_emulated(EMULATION / "any_call.py", library)
-    files = [ROOT / "tests" / f"test_{name}.py" for name in ("vectors", "families", "bypass")]
+    files = [TESTS / f"{name}.py" for name in ("formats/test_vectors", "models/test_families", "models/test_bypass")]
     output = run_emulated("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files, JANS_TEST_LIBRARY=str(library))
     assert " passed" in output
 
@@ -128,7 +128,7 @@ def test_what_nvcc_makes_of_the_kernels(tmp_path):
 
 LOWER = """
 import functools, re, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:]
 import hypothesis, jax
 import test_fuzz
 from jans.ffi import targets, registry
@@ -160,5 +160,5 @@ def test_the_library_loads_registers_and_lowers():
     if not library("cuda").exists():
         assert os.environ.get("JANS_CUDA") != "1", "JANS_CUDA=1, but libjans_cuda.so was not installed: install again"
         pytest.skip("jans was installed without CUDA kernels; JANS_CUDA=1 adds them")
-    output = run(sys.executable, "-P", "-c", LOWER, ROOT / "tests", JAX_PLATFORMS="cpu")
+    output = run(sys.executable, "-P", "-c", LOWER, TESTS, TESTS / "ffi", JAX_PLATFORMS="cpu")
     assert f"lowered {' '.join(sorted(targets.TARGETS.keys() - CPU_ONLY))}" in output

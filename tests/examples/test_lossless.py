@@ -1,14 +1,12 @@
 """Planes of images in `examples/lossless.py`, and its files, with a network that has learnt nothing."""
 
 import importlib
-import pathlib
 
 import numpy as np
 import pytest
+from places import EXAMPLES
 
 import jans
-
-EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """The network of integers in `examples/hyperprior.py`, and its files, with a network that has learnt nothing."""
 
 import importlib
-import pathlib
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
+from places import EXAMPLES
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """A network that gives the decoder other numbers is reported before decoding or after it, never decoded into noise."""
 
 import dataclasses
+import functools
 
 import cases
 import jax
@@ -44,12 +45,12 @@ def random_bits(seed, n_words, chains=CHAINS):
     return jax.vmap(lambda key: rans.random(key, n_words, capacity=150))(keys)
 
 
-@jax.jit
+@functools.partial(jax.jit, compiler_options=cases.USUAL)
 def encode(weights, state, images):
     return jax.vmap(jans.repeat(codec(weights), IMAGES).push)(state, images)
 
 
-@jax.jit
+@functools.partial(jax.jit, compiler_options=cases.USUAL)
 def decode(weights, state):
     return jax.vmap(jans.repeat(codec(weights), IMAGES).pop)(state)
 

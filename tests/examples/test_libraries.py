@@ -1,16 +1,16 @@
 """One VAE in four libraries of networks: each compresses held-out digits to what its ELBO promises."""
 
 import importlib
-import pathlib
 
 import pytest
+from places import EXAMPLES
 
-EXAMPLES = pathlib.Path(__file__).parents[1] / "examples" / "libraries"
+LIBRARIES = EXAMPLES / "libraries"
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(EXAMPLES.glob("*_vae.py"))])
+@pytest.mark.parametrize("name", [path.stem for path in sorted(LIBRARIES.glob("*_vae.py"))])
 def test_digits_cost_what_the_elbo_says(name, monkeypatch):
-    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.syspath_prepend(LIBRARIES)
     digits, example = importlib.import_module("digits"), importlib.import_module(name)
     result = digits.run(*example.build())
     assert result.images.shape == (300, 64)

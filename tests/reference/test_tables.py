@@ -7,13 +7,14 @@ import re
 
 import cases
 import pytest
+from places import ROOT
 
 from jans import status
 from jans._variants import CHAIN, RANS
 from jans.ffi import registry
 from jans.reference import tables
 
-CORE = pathlib.Path(__file__).parents[1] / "csrc" / "core"
+CORE = ROOT / "csrc" / "core"
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,19 @@
 """Golden bitstreams: what was released decodes for ever, and is what every coder still writes."""
 
 import json
-import os
-import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from vectors import generate
+from places import VECTORS as FOLDER
+from vectors import generate, torch_ans_streams
 
 import jans
 from jans import models, rans
 from jans._variants import RANS
 
-FILE = pathlib.Path(__file__).parent / "vectors" / "rans.json"
+FILE = FOLDER / "rans.json"
 VECTORS = json.loads(FILE.read_text())
 
 
@@ -62,27 +61,17 @@ def test_refused(vector):
     assert str(error.value).startswith(vector["error"])
 
 
-# ---- torch_ans: bitstreams that the package itself wrote, where they are at hand ----
+# ---- torch_ans: bitstreams that the package itself wrote ----
 
-SHARED = pathlib.Path(os.environ.get("JANS_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
-TORCH_ANS = SHARED / "vectors" / "torch_ans.npz"
 STREAMS = [f"{name}.i{n}" for name in ("rans64", "rans32", "rans32_16") for n in (1, 2, 4, 8)] + ["rans32_16.i32"]
-
-
-@pytest.fixture(scope="module")
-def torch_ans():
-    if not TORCH_ANS.exists():
-        pytest.skip(f"{TORCH_ANS} is not at hand; JANS_SHARED may say where it is")
-    with np.load(TORCH_ANS) as file:
-        return dict(file)
 
 
 @pytest.mark.parametrize("bypass", ["", ".bypass"])
 @pytest.mark.parametrize("stream", STREAMS)
-def test_torch_ans(torch_ans, stream, bypass):
+def test_torch_ans(stream, bypass):
     """Four bytes of length before every string."""
     name, lanes = stream.split(".i")
-    part = {key.split("/")[1]: value for key, value in torch_ans.items() if key.startswith(f"{stream}{bypass}/")}
+    part = torch_ans_streams.load()[stream + bypass]
     table = models.Table(part["cdfs"], precision=int(part["freq_precision"]))
     index, symbols = part["indexes"].reshape(-1), part["symbols"].reshape(-1)
     if bypass:

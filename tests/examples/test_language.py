@@ -1,16 +1,14 @@
 """What the language model of examples/ must hold without being trained: its tokens, and what its memory recalls."""
 
 import importlib
-import pathlib
 
 import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from places import EXAMPLES
 from hypothesis import strategies as st
-
-EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 ORDERS, COUNT = (1, 2, 4), 3
 
 

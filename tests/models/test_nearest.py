@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_vectors import torch_ans as torch_ans
 from vectors import nearest as golden
+from vectors import torch_ans_streams
 
 from jans import models, quantize, rans, status, tans
 from jans.models._rows import Rows
@@ -146,13 +146,13 @@ def test_the_file_has_the_rows_of_its_generator():
 
 
 @pytest.mark.parametrize("bypass", [False, True])
-def test_tables_of_torch_ans(torch_ans, bypass):
+def test_tables_of_torch_ans(bypass):
     """All tables that were kept; those of tans32 and tans16 are held against their bytes in test_tans.py."""
-    names = {key.split("/")[0] for key in torch_ans if key.endswith("/cdfs")}
-    names = {name for name in names if name.endswith(".bypass") == bypass}
+    streams = torch_ans_streams.load()
+    names = [name for name, part in streams.items() if "cdfs" in part and name.endswith(".bypass") == bypass]
     assert len(names) == 15
     for name in cases.thin(sorted(names), 5):
-        part = {key.split("/")[1]: value for key, value in torch_ans.items() if key.startswith(name + "/")}
+        part = streams[name]
         # A symbol for what lies outside of the alphabet comes last.
         counts = np.pad(part["freqs"].astype(np.float32), ((0, 0), (0, bypass)), constant_values=1e-10)
         precision = int(part["freq_precision"])

@@ -1,14 +1,12 @@
 """Command lines and weights of the examples: what users get who give the wrong thing."""
 
 import importlib
-import pathlib
 import sys
 
 import numpy as np
 import pytest
+from places import EXAMPLES
 from PIL import Image
-
-EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import pathlib
 
 import cases
 import hypothesis
@@ -12,16 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from places import VECTORS as FOLDER
 from vectors import torch_ans as generator
+from vectors import torch_ans_streams
 
 import jans
 from jans import TableCoder, models
 from jans.compat.torch_ans import TorchANSInterface, merge_bytes, rans_pmf_to_quantized_cdf, split_merged_bytes
 
-FILE = pathlib.Path(__file__).parent / "vectors" / "torch_ans.json"
+FILE = FOLDER / "torch_ans.json"
 VECTORS = json.loads(FILE.read_text())
-SHARED = pathlib.Path(os.environ.get("JANS_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
-TORCH_ANS = SHARED / "vectors" / "torch_ans.npz"
 STREAMS = [
     f"{impl}.i{lanes}{bypass}"
     for impls, numbers in {
@@ -157,10 +155,7 @@ def test_the_file_is_what_the_package_writes():
 
 @pytest.mark.parametrize("stream", STREAMS if cases.KERNELS else STREAMS[::5])
 def test_shared_vector(stream):
-    if not TORCH_ANS.exists():
-        pytest.skip(f"{TORCH_ANS} is not at hand; JANS_SHARED may say where it is")
-    with np.load(TORCH_ANS) as file:
-        part = {key.rsplit("/", 1)[1]: file[key] for key in file if key.rsplit("/", 1)[0] == stream}
+    part = torch_ans_streams.load()[stream]
     impl, lanes, *bypass = stream.split(".")
     precision = int(part["freq_precision"])
     made = TorchANSInterface(
