@@ -223,7 +223,7 @@ JANS_HD typename V::State Step(typename V::State x, const Entry& entry, int prec
 //   the last term smaller than 1 / freq: the floor is exact.
 // Powers of two have m = 2^63 and k less by one, but for 1: there x is raised by p bits, and the quotient is 0.
 struct FlushedEntry {
-  uint64_t reciprocal, most;
+  uint64_t reciprocal, max_head;
   uint32_t start, freq;
   uint8_t shift, raise;
 };
@@ -233,14 +233,14 @@ FlushedEntry MakeFlushedEntry(Interval interval, int precision) {
   static_assert(sizeof(typename V::State) == 8);
   const uint64_t freq = interval.freq;
   if (freq == 0) return {0, 0, interval.start, 0, 0, 0};
-  const uint64_t most = (freq << (V::kTopBits - precision)) - 1;
-  if (freq == 1) return {0, most, interval.start, 1, 0, static_cast<uint8_t>(precision)};
+  const uint64_t max_head = (freq << (V::kTopBits - precision)) - 1;
+  if (freq == 1) return {0, max_head, interval.start, 1, 0, static_cast<uint8_t>(precision)};
   uint8_t k = 31;
   while (freq >> k == 0) --k;
   const bool power = (freq & (freq - 1)) == 0;
   const uint64_t one = uint64_t{1} << (32 + k), high = one / freq, low = (one % freq << 32) / freq;
   const uint64_t m = power ? uint64_t{1} << 63 : (high << 32) + low + 1;
-  return {m, most, interval.start, interval.freq, static_cast<uint8_t>(k - power), 0};
+  return {m, max_head, interval.start, interval.freq, static_cast<uint8_t>(k - power), 0};
 }
 
 template <typename V>
@@ -253,7 +253,7 @@ JANS_HD uint64_t Step(uint64_t x, const FlushedEntry& entry, int precision) {
 template <typename V, typename Item>
 JANS_HD bool IsFull(typename V::State x, const Item& item, int precision) {
   if constexpr (std::is_same_v<Item, FlushedEntry>) {
-    return x > item.most;
+    return x > item.max_head;
   } else {
     return (x >> (V::kTopBits - precision)) >= item.freq;
   }

@@ -107,14 +107,14 @@ __global__ void __launch_bounds__(kMaxThreads, kFewBlocks)
 template <typename V, typename Operands>
 cudaError_t LaunchBypass(const Call<V, BypassArrays<Operands, const int32_t>>& call, cudaStream_t stream) {
   using Arrays = BypassArrays<Operands, const int32_t>;
-  return WithWarps(call, [&](auto lanes, const Shape& shape) {
+  return WithWarps(call, [&](auto lanes, const LaunchShape& shape) {
     return Launch(PushBypassKernel<V, decltype(lanes)::value, Arrays>, shape, 0, stream, call);
   });
 }
 template <typename V, typename Operands>
 cudaError_t LaunchBypass(const Call<V, BypassArrays<Operands, int32_t>>& call, cudaStream_t stream) {
   using Arrays = BypassArrays<Operands, int32_t>;
-  return WithWarps(call, [&](auto lanes, const Shape& shape) {
+  return WithWarps(call, [&](auto lanes, const LaunchShape& shape) {
     return Launch(PopBypassKernel<V, decltype(lanes)::value, Arrays>, shape, 0, stream, call);
   });
 }

@@ -15,7 +15,7 @@ __global__ void __launch_bounds__(kMaxThreads, kFewBlocks) EachKernel(const __gr
 // job(0), ..., job(count - 1), of which there is one or more.
 template <typename Job>
 cudaError_t ForEach(int64_t count, const Job& job, cudaStream_t stream) {
-  Shape shape;
+  LaunchShape shape;
   cudaError_t error = ShapeFor(count, 1, &shape);
   return error != cudaSuccess ? error : Launch(EachKernel<Job>, shape, 0, stream, job, count);
 }

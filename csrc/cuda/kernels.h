@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(kMaxThreads, Model::kBlocks)
 template <typename V, typename Arrays, typename Body>
 cudaError_t WithShape(const Call<V, Arrays>& call, const Body& launch) {
   return WithLanes(call.coder.lanes, [&](auto lanes) {
-    Shape shape;
+    LaunchShape shape;
     cudaError_t error = ShapeFor(call.coder.Streams(), StreamOf<V, decltype(lanes)::value>::kThreads, &shape);
     return error != cudaSuccess ? error : launch(lanes, shape);
   });
@@ -38,7 +38,7 @@ cudaError_t WithShape(const Call<V, Arrays>& call, const Body& launch) {
 // As WithShape, with 32 lanes or with 0 for all others.
 template <typename V, typename Arrays, typename Body>
 cudaError_t WithWarps(const Call<V, Arrays>& call, const Body& launch) {
-  return WithShape(call, [&](auto lanes, const Shape& shape) {
+  return WithShape(call, [&](auto lanes, const LaunchShape& shape) {
     return launch(std::integral_constant<int, decltype(lanes)::value == kWarp ? kWarp : 0>{}, shape);
   });
 }
@@ -46,13 +46,13 @@ cudaError_t WithWarps(const Call<V, Arrays>& call, const Body& launch) {
 // Pushes or pops with a Model that serves any number of lanes.
 template <template <typename> class Model, typename V, typename Arrays>
 cudaError_t PushWith(const Call<V, Arrays>& call, cudaStream_t stream) {
-  return WithShape(call, [&](auto lanes, const Shape& shape) {
+  return WithShape(call, [&](auto lanes, const LaunchShape& shape) {
     return Launch(PushKernel<V, decltype(lanes)::value, Model<Arrays>, Arrays>, shape, 0, stream, call);
   });
 }
 template <template <typename> class Model, typename V, typename Arrays>
 cudaError_t PopWith(const Call<V, Arrays>& call, cudaStream_t stream) {
-  return WithShape(call, [&](auto lanes, const Shape& shape) {
+  return WithShape(call, [&](auto lanes, const LaunchShape& shape) {
     return Launch(PopKernel<V, decltype(lanes)::value, Model<Arrays>, Arrays>, shape, 0, stream, call, 0);
   });
 }

@@ -19,7 +19,7 @@ constexpr int kFewBlocks = 2;
 
 // A grid over independent items, each of them the work of `threads_each` threads (1 or a warp). Items beyond the grid
 // are reached by striding.
-struct Shape {
+struct LaunchShape {
   int blocks;
   int threads;
   int64_t items_per_block;  // at most, over all strides
@@ -27,7 +27,7 @@ struct Shape {
 
 // Blocks are as large as they can be while every multiprocessor gets one, so that few items spread over the device and
 // many share a table; and there are no more than can be resident at once.
-inline cudaError_t ShapeFor(int64_t items, int threads_each, Shape* shape) {
+inline cudaError_t ShapeFor(int64_t items, int threads_each, LaunchShape* shape) {
   constexpr int kResidentWarps = 64;
   int device = 0, processors = 0;
   cudaError_t error = cudaGetDevice(&device);
@@ -44,7 +44,7 @@ inline cudaError_t ShapeFor(int64_t items, int threads_each, Shape* shape) {
 }
 
 template <typename... Parameters, typename... Arguments>
-cudaError_t Launch(void (*kernel)(Parameters...), const Shape& shape, size_t shared_bytes, cudaStream_t stream,
+cudaError_t Launch(void (*kernel)(Parameters...), const LaunchShape& shape, size_t shared_bytes, cudaStream_t stream,
                    const Arguments&... arguments) {
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(shape.blocks);

@@ -5,12 +5,12 @@ namespace jans::cuda {
 namespace {
 
 template <int kLanes, typename V>
-cudaError_t Shaped(const Call<V, IntervalArrays>& call, const Shape& shape, cudaStream_t stream) {
+cudaError_t Shaped(const Call<V, IntervalArrays>& call, const LaunchShape& shape, cudaStream_t stream) {
   return Launch(PushKernel<V, kLanes, GivenModel, IntervalArrays>, shape, 0, stream, call);
 }
 
 template <int kLanes, typename V>
-cudaError_t Shaped(const Call<V, RowArrays>& call, const Shape& shape, cudaStream_t stream) {
+cudaError_t Shaped(const Call<V, RowArrays>& call, const LaunchShape& shape, cudaStream_t stream) {
   const RowArrays& rows = call.arrays;
   if constexpr (kLanes != 0) {
     const bool one_row = rows.index_stride == 0 && rows.cdf.Shared() && rows.index.Shared();
@@ -31,8 +31,8 @@ cudaError_t Shaped(const Call<V, RowArrays>& call, const Shape& shape, cudaStrea
 
 template <typename V, typename Arrays>
 cudaError_t Push(const Call<V, Arrays>& call, cudaStream_t stream) {
-  return WithShape(call,
-                   [&](auto lanes, const Shape& shape) { return Shaped<decltype(lanes)::value>(call, shape, stream); });
+  return WithShape(
+      call, [&](auto lanes, const LaunchShape& shape) { return Shaped<decltype(lanes)::value>(call, shape, stream); });
 }
 
 template cudaError_t Push(const Call<Rans64, IntervalArrays>&, cudaStream_t);

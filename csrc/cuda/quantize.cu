@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(kMaxThreads, kMinBlocks) QuantizeKernel(Quanti
 
 template <typename Rule, typename Value>
 cudaError_t Quantize(const QuantizerCall<Value>& call, cudaStream_t stream) {
-  Shape shape;
+  LaunchShape shape;
   cudaError_t error = ShapeFor(call.mask.batch.streams, 1, &shape);
   if (error != cudaSuccess) return error;
   return Launch(QuantizeKernel<Rule, Value>, shape, 0, stream, call);

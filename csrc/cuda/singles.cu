@@ -6,9 +6,9 @@
 namespace jans::cuda {
 namespace {
 
-constexpr int kMostValues = std::max(sizeof(kNormalTable), sizeof(kLogisticTable)) / sizeof(uint32_t);
+constexpr int kMaxValues = std::max(sizeof(kNormalTable), sizeof(kLogisticTable)) / sizeof(uint32_t);
 // Lines lie behind the values.
-constexpr size_t kValueBytes = (kMostValues * sizeof(uint32_t) + sizeof(uint4) - 1) / sizeof(uint4) * sizeof(uint4);
+constexpr size_t kValueBytes = (kMaxValues * sizeof(uint32_t) + sizeof(uint4) - 1) / sizeof(uint4) * sizeof(uint4);
 constexpr size_t kLineBytes = kLines * sizeof(Line);
 
 // As the models of sources.h; pops need lines.
@@ -69,14 +69,14 @@ class SingleModel {
 
 template <typename V>
 cudaError_t PushSingles(const Call<V, SingleArrays>& call, cudaStream_t stream) {
-  return WithShape(call, [&](auto lanes, const Shape& shape) {
+  return WithShape(call, [&](auto lanes, const LaunchShape& shape) {
     return Launch(PushKernel<V, decltype(lanes)::value, SingleModel<false>, SingleArrays>, shape, kValueBytes, stream,
                   call);
   });
 }
 template <typename V>
 cudaError_t PopSingles(const Call<V, SingleArrays>& call, cudaStream_t stream) {
-  return WithShape(call, [&](auto lanes, const Shape& shape) {
+  return WithShape(call, [&](auto lanes, const LaunchShape& shape) {
     return Launch(PopKernel<V, decltype(lanes)::value, SingleModel<true>, SingleArrays>, shape,
                   kValueBytes + kLineBytes, stream, call, 0);
   });

@@ -27,7 +27,7 @@ __device__ __forceinline__ uint32_t LanesAbove() { return ~LanesBelow() << 1; }
 // once
 //   (m + 1) w >= S. Pop: one word for every w bits of the precision or part of them, and precision <= S - w.
 template <typename V>
-constexpr int kMostWords = 8 * static_cast<int>(sizeof(typename V::State)) / V::kWordBits - 1;
+constexpr int kMaxWords = 8 * static_cast<int>(sizeof(typename V::State)) / V::kWordBits - 1;
 
 // How many words every lane of a warp moves, at most 3 each, as the binary digits of the counts.
 template <typename V>
@@ -35,11 +35,11 @@ struct WordCounts {
   uint32_t ones, twos;
 
   __device__ __forceinline__ explicit WordCounts(uint32_t count) : ones(__ballot_sync(kAllLanes, count & 1)), twos(0) {
-    static_assert(kMostWords<V> <= 3);
-    if constexpr (kMostWords<V> > 1) twos = __ballot_sync(kAllLanes, count & 2);
+    static_assert(kMaxWords<V> <= 3);
+    if constexpr (kMaxWords<V> > 1) twos = __ballot_sync(kAllLanes, count & 2);
   }
   __device__ __forceinline__ uint32_t Sum(uint32_t lanes) const {
-    if constexpr (kMostWords<V> == 1) return __popc(ones & lanes);
+    if constexpr (kMaxWords<V> == 1) return __popc(ones & lanes);
     return __popc(ones & lanes) + 2 * __popc(twos & lanes);
   }
 };
@@ -79,10 +79,10 @@ class WarpStream {
 
   // Rows that the fast form may push or pop next.
   __device__ __forceinline__ uint32_t RowsOfRoom() const {
-    return size_ <= capacity_ ? (capacity_ - size_) / (kWarp * kMostWords<V>) : 0;
+    return size_ <= capacity_ ? (capacity_ - size_) / (kWarp * kMaxWords<V>) : 0;
   }
   __device__ __forceinline__ uint32_t RowsOfWords() const {
-    return size_ <= capacity_ ? size_ / (kWarp * kMostWords<V>) : 0;
+    return size_ <= capacity_ ? size_ / (kWarp * kMaxWords<V>) : 0;
   }
 
   __device__ __forceinline__ uint32_t Quantile() const { return jans::Quantile<V>(x_, precision_); }
@@ -107,11 +107,11 @@ class WarpStream {
     uint32_t count = 0;
     State rest = x_ >> (V::kTopBits - precision_);
 #pragma unroll
-    for (int k = 0; k < kMostWords<V>; ++k, rest >>= V::kWordBits) count += legal && rest >= item.freq;
+    for (int k = 0; k < kMaxWords<V>; ++k, rest >>= V::kWordBits) count += legal && rest >= item.freq;
     const WordCounts<V> counts(count);
     const uint32_t at = size_ + counts.Sum(LanesAbove());
 #pragma unroll
-    for (uint32_t k = 0; k < kMostWords<V>; ++k) {
+    for (uint32_t k = 0; k < kMaxWords<V>; ++k) {
       if (k >= count) break;
       if (!kCareful || at + k < capacity_) words_[at + k] = static_cast<Word>(x_);
       x_ >>= V::kWordBits;
@@ -130,13 +130,13 @@ class WarpStream {
     // After k words the head is below L if it was below L / 2^(k w), whatever the words are: L is a multiple of that.
     uint32_t count = 0;
 #pragma unroll
-    for (int k = 0; k < kMostWords<V>; ++k) {
+    for (int k = 0; k < kMaxWords<V>; ++k) {
       count += legal && k * V::kWordBits < precision_ && x_ < (V::kLower >> (k * V::kWordBits));
     }
     const WordCounts<V> counts(count);
     const uint32_t before = counts.Sum(LanesBelow());
 #pragma unroll
-    for (uint32_t k = 0; k < kMostWords<V>; ++k) {
+    for (uint32_t k = 0; k < kMaxWords<V>; ++k) {
       if (k >= count) break;
       Word word = 0;
       if (!kCareful) {

@@ -10,10 +10,10 @@ namespace jans {
 
 // Calls body(variant) with the variant of that number, if the precisions fit it.
 template <typename Body>
-ffi::Error WithChain(int32_t variant, int32_t precision, int32_t most, const Body& body) {
+ffi::Error WithChain(int32_t variant, int32_t precision, int32_t max_precision, const Body& body) {
   auto run = [&](auto v) {
-    JANS_RETURN_IF_ERROR(CheckPrecision(most, decltype(v)::kWordBits));
-    JANS_RETURN_IF_ERROR(CheckPrecision(precision, most));
+    JANS_RETURN_IF_ERROR(CheckPrecision(max_precision, decltype(v)::kWordBits));
+    JANS_RETURN_IF_ERROR(CheckPrecision(precision, max_precision));
     return body(v);
   };
   switch (variant) {
@@ -33,28 +33,28 @@ constexpr size_t kPart = 3;
 // The words that quantiles come from, and the bits that are left of one.
 template <typename V>
 struct ChainBits {
-  uint64_t rest;
+  uint64_t partial_word;
   Tail<typename V::Word> tail;
 };
 
 template <typename V>
 struct BitsOperands {
-  Operand<uint32_t> rest;
+  Operand<uint32_t> partial_word;
   Operand<typename V::Word> words;
   Operand<int32_t> size;
 
   ffi::Error Init(const Batch& batch, const AnyBuffer* state) {
-    JANS_RETURN_IF_ERROR(rest.Init("rest", state[0], ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(partial_word.Init("rest", state[0], ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(words.Init("compressed", state[1], DTypeOf<typename V::Word>(), batch, 1));
     return size.Init("compressed_size", state[2], ffi::DataType::S32, batch, 0);
   }
   JANS_HD ChainBits<V> Open(int64_t b) const {
-    ChainBits<V> bits{*rest.At(b), OpenTail(words, size, b)};
-    if (bits.rest == 0 || bits.rest >> V::kWordBits != 0) bits.tail.status |= kBadState;
+    ChainBits<V> bits{*partial_word.At(b), OpenTail(words, size, b)};
+    if (bits.partial_word == 0 || bits.partial_word >> V::kWordBits != 0) bits.tail.status |= kBadState;
     return bits;
   }
   JANS_HD int32_t Close(int64_t b, const ChainBits<V>& bits) const {
-    *rest.At(b) = static_cast<uint32_t>(bits.rest);
+    *partial_word.At(b) = static_cast<uint32_t>(bits.partial_word);
     return CloseTail(bits.tail, size, b);
   }
 };
@@ -67,13 +67,13 @@ struct ChainRemainders {
   Tail<typename V::Word> tail;
   bool sound;  // whether the heads are in their range, which reciprocals rely on
 
-  JANS_HD void Keep(int64_t i, Interval interval, uint32_t quantile, int most) {
+  JANS_HD void Keep(int64_t i, Interval interval, uint32_t quantile, int max_precision) {
     if (interval.freq == 0) {
       tail.status |= static_cast<int32_t>(interval.start);
       return;
     }
     auto x = LoadHead<V>(heads, i % lanes);
-    jans::Keep<V>(x, tail, interval, quantile, most);
+    jans::Keep<V>(x, tail, interval, quantile, max_precision);
     StoreHead<V>(heads, i % lanes, x);
   }
 };
@@ -91,11 +91,11 @@ struct RemaindersOperands {
     if (head.core[0] < 1 || (kHalves == 2 && head.core[1] != 2)) return Invalid("head has the wrong shape");
     return size.Init("remainders_size", state[2], ffi::DataType::S32, batch, 0);
   }
-  JANS_HD ChainRemainders<V> Open(int64_t b, int most) const {
+  JANS_HD ChainRemainders<V> Open(int64_t b, int max_precision) const {
     ChainRemainders<V> remainders{head.At(b), head.core[0], OpenTail(words, size, b), true};
     for (int64_t lane = 0; lane < head.core[0]; ++lane) {
       const auto x = LoadHead<V>(remainders.heads, lane);
-      if (x >> V::LowerBits(most) == 0 || V::Full(x, most)) remainders.sound = false;
+      if (x >> V::LowerBits(max_precision) == 0 || V::Full(x, max_precision)) remainders.sound = false;
     }
     if (!remainders.sound) remainders.tail.status |= kBadState;
     return remainders;
@@ -111,11 +111,12 @@ struct ChainOperands {
   BitsOperands<V> bits;
   RemaindersOperands<V> remainders;
   Operand<int32_t> status;
-  int32_t precision = 0, most = 0;
+  int32_t precision = 0, max_precision = 0;
 
-  ffi::Error Init(const Batch& batch, const std::vector<AnyBuffer>& state, int32_t bits_each, int32_t most_bits) {
+  ffi::Error Init(const Batch& batch, const std::vector<AnyBuffer>& state, int32_t bits_each,
+                  int32_t max_precision_in) {
     precision = bits_each;
-    most = most_bits;
+    max_precision = max_precision_in;
     JANS_RETURN_IF_ERROR(bits.Init(batch, state.data()));
     JANS_RETURN_IF_ERROR(remainders.Init(batch, state.data() + kPart));
     return status.Init("status", state.back(), ffi::DataType::S32, batch, 0);
@@ -125,7 +126,7 @@ struct ChainOperands {
   template <typename Find>
   JANS_HD void Push(int64_t b, int64_t n, const Find& find) const {
     ChainBits<V> to = bits.Open(b);
-    ChainRemainders<V> from = remainders.Open(b, most);
+    ChainRemainders<V> from = remainders.Open(b, max_precision);
     for (int64_t i = n; i-- > 0;) {
       const Interval interval = find(i);
       if (interval.freq == 0) {
@@ -133,7 +134,7 @@ struct ChainOperands {
         continue;
       }
       auto x = LoadHead<V>(from.heads, i % from.lanes);
-      Give<V>(to.rest, to.tail, Recall<V>(x, from.tail, interval, most), precision);
+      Give<V>(to.partial_word, to.tail, Recall<V>(x, from.tail, interval, max_precision), precision);
       StoreHead<V>(from.heads, i % from.lanes, x);
     }
     *status.At(b) |= bits.Close(b, to) | remainders.Close(b, from);
@@ -142,12 +143,12 @@ struct ChainOperands {
   template <typename Locate>
   JANS_HD void Pop(int64_t b, int64_t n, int32_t* symbols, const Locate& locate) const {
     ChainBits<V> from = bits.Open(b);
-    ChainRemainders<V> to = remainders.Open(b, most);
+    ChainRemainders<V> to = remainders.Open(b, max_precision);
     for (int64_t i = 0; i < n; ++i) {
-      const uint32_t quantile = Take<V>(from.rest, from.tail, precision);
+      const uint32_t quantile = Take<V>(from.partial_word, from.tail, precision);
       const Located found = locate(i, quantile);
       symbols[i] = found.symbol;
-      to.Keep(i, found.interval, quantile, most);
+      to.Keep(i, found.interval, quantile, max_precision);
     }
     *status.At(b) |= bits.Close(b, from) | remainders.Close(b, to);
   }
@@ -165,20 +166,20 @@ struct TakeQuantiles {
   JANS_HD void operator()(int64_t b) const {
     ChainBits<V> from = bits.Open(b);
     uint32_t* out = quantiles.At(b);
-    for (int64_t i = 0; i < quantiles.core[0]; ++i) out[i] = Take<V>(from.rest, from.tail, precision);
+    for (int64_t i = 0; i < quantiles.core[0]; ++i) out[i] = Take<V>(from.partial_word, from.tail, precision);
     *status.At(b) |= bits.Close(b, from);
   }
 };
 
 template <typename Where>
 ffi::Error ChainTake(typename Where::Context context, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                     int32_t precision, int32_t most) {
+                     int32_t precision, int32_t max_precision) {
   const Where where{context};
   Buffers call;
   Batch batch;
   JANS_RETURN_IF_ERROR(call.Init(where, args, rets, {0, kGiven, 1, 2}, 1));
   JANS_RETURN_IF_ERROR(InitBatch(call.state.back().dimensions(), batch));
-  return WithChain(variant, precision, most, [&](auto v) {
+  return WithChain(variant, precision, max_precision, [&](auto v) {
     TakeQuantiles<decltype(v)> job{};
     job.precision = precision;
     JANS_RETURN_IF_ERROR(job.bits.Init(batch, call.state.data()));
@@ -193,14 +194,14 @@ struct KeepRemainders {
   RemaindersOperands<V> remainders;
   Operand<int32_t> status;
   Operand<const uint32_t> start, freq, quantiles;
-  int32_t precision, most;
+  int32_t precision, max_precision;
 
   JANS_HD void operator()(int64_t b) const {
     const Intervals source{start.At(b), freq.At(b), precision};
     const uint32_t* quantile = quantiles.At(b);
-    ChainRemainders<V> to = remainders.Open(b, most);
+    ChainRemainders<V> to = remainders.Open(b, max_precision);
     for (int64_t i = 0; i < start.core[0]; ++i) {
-      to.Keep(i, source.Locate(i, quantile[i]).interval, quantile[i], most);
+      to.Keep(i, source.Locate(i, quantile[i]).interval, quantile[i], max_precision);
     }
     *status.At(b) |= remainders.Close(b, to);
   }
@@ -208,7 +209,7 @@ struct KeepRemainders {
 
 template <typename Where>
 ffi::Error ChainKeep(typename Where::Context context, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                     int32_t precision, int32_t most) {
+                     int32_t precision, int32_t max_precision) {
   const Where where{context};
   Buffers call;
   Batch batch;
@@ -217,12 +218,12 @@ ffi::Error ChainKeep(typename Where::Context context, ffi::RemainingArgs args, f
   JANS_RETURN_IF_ERROR(InitBatch(call.state.back().dimensions(), batch));
   if (call.operands.size() != 3) return Invalid("chain_keep takes intervals and quantiles");
   JANS_RETURN_IF_ERROR(intervals.Init(batch, call.operands[0], call.operands[1]));
-  return WithChain(variant, precision, most, [&](auto v) {
+  return WithChain(variant, precision, max_precision, [&](auto v) {
     KeepRemainders<decltype(v)> job{};
     job.start = intervals.start;
     job.freq = intervals.freq;
     job.precision = precision;
-    job.most = most;
+    job.max_precision = max_precision;
     JANS_RETURN_IF_ERROR(job.remainders.Init(batch, call.state.data()));
     JANS_RETURN_IF_ERROR(job.status.Init("status", call.state.back(), ffi::DataType::S32, batch, 0));
     JANS_RETURN_IF_ERROR(job.quantiles.Init("quantiles", call.operands[2], ffi::DataType::U32, batch, 1));

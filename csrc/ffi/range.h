@@ -25,7 +25,7 @@ struct Number {
 
 // A range that no coder has; it goes on with that of a new one, marked.
 JANS_HD uint64_t CheckRange(uint64_t range, int32_t& status) {
-  if (range >= kLeastRange) return range;
+  if (range >= kMinRange) return range;
   status |= kBadState;
   return ~uint64_t{0};
 }
@@ -34,8 +34,8 @@ struct Encoders {
   // The order of the arrays is that of the results that replace them.
   static constexpr std::initializer_list<int> kReplaced = {0, 1, 2, 3, 4, 5, 6};
   Number lower, range;
-  Operand<uint32_t> words, first;
-  Operand<int32_t> size, held, status;
+  Operand<uint32_t> words, pending_first;
+  Operand<int32_t> size, pending_words, status;
 
   ffi::Error Init(const std::vector<AnyBuffer>& state) {
     Batch batch;
@@ -44,23 +44,23 @@ struct Encoders {
     JANS_RETURN_IF_ERROR(range.Init("range", state[1], batch));
     JANS_RETURN_IF_ERROR(words.Init("words", state[2], ffi::DataType::U32, batch, 1));
     JANS_RETURN_IF_ERROR(size.Init("size", state[3], ffi::DataType::S32, batch, 0));
-    JANS_RETURN_IF_ERROR(held.Init("held", state[4], ffi::DataType::S32, batch, 0));
-    JANS_RETURN_IF_ERROR(first.Init("first", state[5], ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(pending_words.Init("held", state[4], ffi::DataType::S32, batch, 0));
+    JANS_RETURN_IF_ERROR(pending_first.Init("first", state[5], ffi::DataType::U32, batch, 0));
     return status.Init("status", state[6], ffi::DataType::S32, batch, 0);
   }
   const Batch& batch() const { return status.batch; }
   JANS_HD RangeEncoder Open(int64_t b) const {
-    RangeEncoder coder{lower.Get(b), 0, *first.At(b), *held.At(b), OpenTail(words, size, b)};
+    RangeEncoder coder{lower.Get(b), 0, *pending_first.At(b), *pending_words.At(b), OpenTail(words, size, b)};
     coder.range = CheckRange(range.Get(b), coder.tail.status);
-    if (coder.held < 0) coder.tail.status |= kBadState;
-    coder.held = std::max<int64_t>(coder.held, 0);
+    if (coder.pending_words < 0) coder.tail.status |= kBadState;
+    coder.pending_words = std::max<int64_t>(coder.pending_words, 0);
     return coder;
   }
   JANS_HD void Close(int64_t b, const RangeEncoder& coder) const {
     lower.Set(b, coder.lower);
     range.Set(b, coder.range);
-    *held.At(b) = SaturatedSize(coder.held);
-    *first.At(b) = coder.first;
+    *pending_words.At(b) = SaturatedSize(coder.pending_words);
+    *pending_first.At(b) = coder.pending_first;
     *status.At(b) |= CloseTail(coder.tail, size, b);
   }
 };

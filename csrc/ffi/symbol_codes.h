@@ -80,7 +80,7 @@ template <bool kStack, typename Codes, typename Symbol>
 struct WriteBits {
   Codes codes;
   Operand<const Symbol> symbols;
-  Operand<uint32_t> rest, words;
+  Operand<uint32_t> partial_word, words;
   Operand<int32_t> size, status;
 
   JANS_HD void operator()(int64_t b) const {
@@ -88,9 +88,9 @@ struct WriteBits {
     const Symbol* in = symbols.At(b);
     const int64_t n = symbols.core[0];
     BitWriter out{0, 0, OpenTail(words, size, b)};
-    out.Open(*rest.At(b));
+    out.Open(*partial_word.At(b));
     for (int64_t i = 0; i < n; ++i) code.template Put<kStack>(out, in[kStack ? n - 1 - i : i]);
-    *rest.At(b) = out.Rest();
+    *partial_word.At(b) = out.Rest();
     *status.At(b) |= CloseTail(out.tail, size, b);
   }
 };
@@ -102,7 +102,7 @@ ffi::Error Write(const Where& where, const Batch& batch, CoderBuffers bits, cons
   return WithSymbols(symbols.element_type(), [&](auto symbol) {
     using Symbol = decltype(symbol);
     WriteBits<kStack, Codes, Symbol> job{codes, {}, {}, {}, {}, {}};
-    JANS_RETURN_IF_ERROR(job.rest.Init("rest", *bits.head_out, ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.partial_word.Init("rest", *bits.head_out, ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(job.words.Init("words", bits.tail, ffi::DataType::U32, batch, 1));
     JANS_RETURN_IF_ERROR(job.size.Init("size", *bits.size_out, ffi::DataType::S32, batch, 0));
     JANS_RETURN_IF_ERROR(job.status.Init("status", *bits.status_out, ffi::DataType::S32, batch, 0));
@@ -116,7 +116,7 @@ template <bool kStack, typename Body, typename Symbol>
 struct ReadBits {
   Body read;
   Operand<Symbol> symbols;
-  Operand<uint32_t> rest;
+  Operand<uint32_t> partial_word;
   Operand<const uint32_t> words;
   Operand<int32_t> at, status;
   Operand<const int32_t> ends;
@@ -127,9 +127,9 @@ struct ReadBits {
     if (in.at < 0 || in.at > in.end) in.status |= kBadState;
     in.end = std::max<int64_t>(in.end, 0);
     in.at = std::min(std::max<int64_t>(in.at, 0), in.end);
-    in.Open(*rest.At(b));
+    in.Open(*partial_word.At(b));
     read(in, symbols.At(b), symbols.core[0], b);
-    *rest.At(b) = in.Close();
+    *partial_word.At(b) = in.Close();
     *at.At(b) = static_cast<int32_t>(in.at);
     *status.At(b) = in.status;
   }
@@ -142,7 +142,7 @@ ffi::Error Read(const Where& where, const Batch& batch, CoderBuffers bits, const
   return WithSymbols(symbols->element_type(), [&](auto symbol) {
     using Symbol = decltype(symbol);
     ReadBits<kStack, Body, Symbol> job{read, {}, {}, {}, {}, {}, {}};
-    JANS_RETURN_IF_ERROR(job.rest.Init("rest", *bits.head_out, ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.partial_word.Init("rest", *bits.head_out, ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(job.words.Init("words", bits.tail, ffi::DataType::U32, batch, 1));
     JANS_RETURN_IF_ERROR(job.at.Init("position", *bits.size_out, ffi::DataType::S32, batch, 0));
     JANS_RETURN_IF_ERROR(job.status.Init("status", *bits.status_out, ffi::DataType::S32, batch, 0));
@@ -155,8 +155,8 @@ ffi::Error Read(const Where& where, const Batch& batch, CoderBuffers bits, const
 // ---- handlers ----
 
 template <bool kStack, typename Where>
-ffi::Error WriteBooks(typename Where::Context context, AnyBuffer rest, AnyBuffer words, AnyBuffer size,
-                      AnyBuffer status, AnyBuffer symbols, AnyBuffer codewords, AnyBuffer tree, Out rest_out,
+ffi::Error WriteBooks(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer size,
+                      AnyBuffer status, AnyBuffer symbols, AnyBuffer codewords, AnyBuffer tree, Out partial_out,
                       Out words_out, Out size_out, Out status_out) {
   const Where where{context};
   Batch batch;
@@ -164,20 +164,21 @@ ffi::Error WriteBooks(typename Where::Context context, AnyBuffer rest, AnyBuffer
   JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(books.Init(batch, &codewords, tree));
   JANS_RETURN_IF_ERROR(where.Keep(words, words_out));
-  return Write<kStack>(where, batch, {rest, *words_out, size, status, rest_out, size_out, status_out}, symbols, books);
+  return Write<kStack>(where, batch, {partial_word, *words_out, size, status, partial_out, size_out, status_out},
+                       symbols, books);
 }
 
 template <bool kStack, typename Where>
-ffi::Error WriteGolomb(typename Where::Context context, AnyBuffer rest, AnyBuffer words, AnyBuffer size,
-                       AnyBuffer status, AnyBuffer symbols, Out rest_out, Out words_out, Out size_out, Out status_out,
-                       int32_t order) {
+ffi::Error WriteGolomb(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer size,
+                       AnyBuffer status, AnyBuffer symbols, Out partial_out, Out words_out, Out size_out,
+                       Out status_out, int32_t order) {
   const Where where{context};
   Batch batch;
   JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckOrder(order));
   JANS_RETURN_IF_ERROR(where.Keep(words, words_out));
-  return Write<kStack>(where, batch, {rest, *words_out, size, status, rest_out, size_out, status_out}, symbols,
-                       GolombOperands{{order}});
+  return Write<kStack>(where, batch, {partial_word, *words_out, size, status, partial_out, size_out, status_out},
+                       symbols, GolombOperands{{order}});
 }
 
 // ReadBook<kStack>{books}(reader, out, n, b) reads with the codebook of stream b.
@@ -191,18 +192,19 @@ ffi::Error ReadBooks(const Where& where, CoderBuffers bits, const AnyBuffer* end
 }
 
 template <template <bool> class ReadBook, typename Where>
-ffi::Error HuffmanDecode(typename Where::Context context, AnyBuffer rest, AnyBuffer words, AnyBuffer position,
-                         AnyBuffer status, AnyBuffer end, AnyBuffer tree, Out rest_out, Out position_out,
+ffi::Error HuffmanDecode(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer position,
+                         AnyBuffer status, AnyBuffer end, AnyBuffer tree, Out partial_out, Out position_out,
                          Out status_out, Out symbols) {
-  return ReadBooks<false, ReadBook>(Where{context}, {rest, words, position, status, rest_out, position_out, status_out},
+  return ReadBooks<false, ReadBook>(Where{context},
+                                    {partial_word, words, position, status, partial_out, position_out, status_out},
                                     &end, tree, symbols);
 }
 
 template <template <bool> class ReadBook, typename Where>
-ffi::Error HuffmanPop(typename Where::Context context, AnyBuffer rest, AnyBuffer words, AnyBuffer size,
-                      AnyBuffer status, AnyBuffer tree, Out rest_out, Out size_out, Out status_out, Out symbols) {
-  return ReadBooks<true, ReadBook>(Where{context}, {rest, words, size, status, rest_out, size_out, status_out}, nullptr,
-                                   tree, symbols);
+ffi::Error HuffmanPop(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer size,
+                      AnyBuffer status, AnyBuffer tree, Out partial_out, Out size_out, Out status_out, Out symbols) {
+  return ReadBooks<true, ReadBook>(
+      Where{context}, {partial_word, words, size, status, partial_out, size_out, status_out}, nullptr, tree, symbols);
 }
 
 struct ReadGolomb {
@@ -215,24 +217,25 @@ struct ReadGolomb {
 };
 
 template <typename Where>
-ffi::Error GolombDecode(typename Where::Context context, AnyBuffer rest, AnyBuffer words, AnyBuffer position,
-                        AnyBuffer status, AnyBuffer end, Out rest_out, Out position_out, Out status_out, Out symbols,
+ffi::Error GolombDecode(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer position,
+                        AnyBuffer status, AnyBuffer end, Out partial_out, Out position_out, Out status_out, Out symbols,
                         int32_t order) {
   Batch batch;
   JANS_RETURN_IF_ERROR(InitBatch(position.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckOrder(order));
-  return Read<false>(Where{context}, batch, {rest, words, position, status, rest_out, position_out, status_out}, &end,
-                     symbols, ReadGolomb{{order}});
+  return Read<false>(Where{context}, batch,
+                     {partial_word, words, position, status, partial_out, position_out, status_out}, &end, symbols,
+                     ReadGolomb{{order}});
 }
 
 template <typename Where>
-ffi::Error GolombPop(typename Where::Context context, AnyBuffer rest, AnyBuffer words, AnyBuffer size, AnyBuffer status,
-                     Out rest_out, Out size_out, Out status_out, Out symbols, int32_t order) {
+ffi::Error GolombPop(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer size,
+                     AnyBuffer status, Out partial_out, Out size_out, Out status_out, Out symbols, int32_t order) {
   Batch batch;
   JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckOrder(order));
-  return Read<true>(Where{context}, batch, {rest, words, size, status, rest_out, size_out, status_out}, nullptr,
-                    symbols, ReadGolomb{{order}});
+  return Read<true>(Where{context}, batch, {partial_word, words, size, status, partial_out, size_out, status_out},
+                    nullptr, symbols, ReadGolomb{{order}});
 }
 
 // The handlers of all symbol codes.

@@ -52,14 +52,14 @@ ffi::Error TansMake(typename Where::Context context, AnyBuffer cdf, AnyBuffer es
 
 // A stack of bits, and heads.
 struct TansCoders {
-  Operand<uint32_t> heads, rest, words;
+  Operand<uint32_t> heads, partial_word, words;
   Operand<int32_t> size, status;
 
   ffi::Error Init(const std::vector<AnyBuffer>& state) {
     Batch batch;
     JANS_RETURN_IF_ERROR(InitBatch(state.back().dimensions(), batch));
     JANS_RETURN_IF_ERROR(heads.Init("head", state[0], ffi::DataType::U32, batch, 1));
-    JANS_RETURN_IF_ERROR(rest.Init("rest", state[1], ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(partial_word.Init("rest", state[1], ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(words.Init("words", state[2], ffi::DataType::U32, batch, 1));
     JANS_RETURN_IF_ERROR(size.Init("size", state[3], ffi::DataType::S32, batch, 0));
     JANS_RETURN_IF_ERROR(status.Init("status", state[4], ffi::DataType::S32, batch, 0));
@@ -70,11 +70,11 @@ struct TansCoders {
   JANS_HD BitWriter OpenWriter(int64_t b, int32_t precision) const {
     BitWriter out{0, 0, OpenTail(words, size, b)};
     out.tail.status |= CheckHeads(b, precision);
-    out.Open(*rest.At(b));
+    out.Open(*partial_word.At(b));
     return out;
   }
   JANS_HD void Close(int64_t b, const BitWriter& out) const {
-    *rest.At(b) = out.Rest();
+    *partial_word.At(b) = out.Rest();
     *status.At(b) |= CloseTail(out.tail, size, b);
   }
   JANS_HD BitReader<true> OpenReader(int64_t b, int32_t precision) const {
@@ -82,11 +82,11 @@ struct TansCoders {
     if (in.at < 0) in.status |= kBadState;
     in.at = std::max<int64_t>(in.at, 0);
     in.status |= CheckHeads(b, precision);
-    in.Open(*rest.At(b));
+    in.Open(*partial_word.At(b));
     return in;
   }
   JANS_HD void Close(int64_t b, BitReader<true>& in) const {
-    *rest.At(b) = in.Close();
+    *partial_word.At(b) = in.Close();
     *size.At(b) = static_cast<int32_t>(in.at);
     *status.At(b) = in.status;
   }

@@ -14,8 +14,8 @@ template <typename V>
 struct ChainBuffers {
   std::vector<uint32_t> heads;
   std::vector<typename V::Word> compressed, remainders;
-  uint64_t rest;
-  int precision, most;
+  uint64_t partial_word;
+  int precision, high;
   bool sound;
 
   ChainStream<V> Open(int64_t lanes) {
@@ -23,7 +23,7 @@ struct ChainBuffers {
       return Tail<typename V::Word>{words.data(), static_cast<int64_t>(words.size()),
                                     static_cast<int64_t>(words.size()) / 2, 0};
     };
-    return {rest, tail(compressed), {heads.data(), lanes, tail(remainders)}, precision, most, sound};
+    return {partial_word, tail(compressed), {heads.data(), lanes, tail(remainders)}, precision, high, sound};
   }
 };
 
@@ -38,29 +38,29 @@ bool SameChain(const ChainStream<V>& a, const ChainBuffers<V>& of_a, const Chain
                const ChainBuffers<V>& of_b) {
   const int status_a = a.compressed.status | a.remainders.tail.status;
   const int status_b = b.compressed.status | b.remainders.tail.status;
-  return a.rest == b.rest && status_a == status_b && of_a.heads == of_b.heads && SameTail(a.compressed, b.compressed) &&
-         SameTail(a.remainders.tail, b.remainders.tail);
+  return a.partial_word == b.partial_word && status_a == status_b && of_a.heads == of_b.heads &&
+         SameTail(a.compressed, b.compressed) && SameTail(a.remainders.tail, b.remainders.tail);
 }
 
 template <typename V, int kLanes>
 void RunChain(Input in, int64_t lanes) {
   using State = typename V::State;
   ChainBuffers<V> start;
-  start.most = 1 + in.Take<uint8_t>() % V::kWordBits;
-  start.precision = 1 + in.Take<uint8_t>() % start.most;
+  start.high = 1 + in.Take<uint8_t>() % V::kWordBits;
+  start.precision = 1 + in.Take<uint8_t>() % start.high;
   const int64_t n = 1 + in.Take<uint8_t>() % (start.precision < 8 ? 1 << start.precision : 256);
   const int64_t count = in.Take<uint8_t>();
   start.heads = in.Fill<uint32_t>(lanes * sizeof(State) / 4);
-  start.rest = 1 | in.Take<typename V::Word>();
+  start.partial_word = 1 | in.Take<typename V::Word>();
   start.sound = true;
-  const int lower = V::LowerBits(start.most);
+  const int lower = V::LowerBits(start.high);
   for (int64_t lane = 0; lane < lanes; ++lane) {
     State x = LoadHead<V>(start.heads.data(), lane);
     if (in.Take<uint8_t>() % 8 != 7) {  // in its range
       x = (x & ((State{1} << (lower + V::kWordBits - 1)) - 1)) | State{1} << lower;
       StoreHead<V>(start.heads.data(), lane, x);
     }
-    start.sound = start.sound && x >> lower != 0 && !V::Full(x, start.most);
+    start.sound = start.sound && x >> lower != 0 && !V::Full(x, start.high);
   }
   start.compressed = in.Fill<typename V::Word>(in.Take<uint8_t>());
   start.remainders = in.Fill<typename V::Word>(in.Take<uint8_t>());
@@ -99,8 +99,9 @@ void RunChain(Input in, int64_t lanes) {
 }
 
 inline bool SameEncoder(const RangeEncoder& a, const RangeEncoder& b) {
-  return a.lower == b.lower && a.range == b.range && a.held == b.held && (a.held == 0 || a.first == b.first) &&
-         a.tail.status == b.tail.status && SameTail(a.tail, b.tail);
+  return a.lower == b.lower && a.range == b.range && a.pending_words == b.pending_words &&
+         (a.pending_words == 0 || a.pending_first == b.pending_first) && a.tail.status == b.tail.status &&
+         SameTail(a.tail, b.tail);
 }
 
 inline void RunRange(Input in) {
@@ -114,8 +115,8 @@ inline void RunRange(Input in) {
   const auto tail = [](std::vector<uint32_t>& words) {
     return Tail<uint32_t>{words.data(), static_cast<int64_t>(words.size()), 0, 0};
   };
-  RangeEncoder start{in.Take<uint64_t>(), in.Take<uint64_t>() | kLeastRange, in.Take<uint32_t>(),
-                     in.Take<uint8_t>() % 4, tail(first)};
+  RangeEncoder start{in.Take<uint64_t>(), in.Take<uint64_t>() | kMinRange, in.Take<uint32_t>(), in.Take<uint8_t>() % 4,
+                     tail(first)};
   const bool fresh = in.Take<uint8_t>() % 2 == 0;
   if (fresh) start = {0, ~uint64_t{0}, 0, 0, tail(first)};
   RangeEncoder fast = start, slow = start;

@@ -363,7 +363,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Run<Rans64, 1>(in, 1);
       break;
     case 1:
-      Run<Rans64, kGroupOfLanes>(in, 32);
+      Run<Rans64, 8>(in, 32);
       break;
     case 2:
       Run<Rans64Ryg, 1>(in, 1);
@@ -372,7 +372,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Run<Rans64Ryg, 0>(in, 3);
       break;
     case 4:
-      Run<Rans32_16, kGroupOfLanes>(in, 32);
+      Run<Rans32_16, 8>(in, 32);
       break;
     case 5:
       Run<Rans32_16, 1>(in, 1);
@@ -381,7 +381,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Run<Rans32, 0>(in, 5);
       break;
     case 7:
-      Run<Rans32, kGroupOfLanes>(in, 12);
+      Run<Rans32, 4>(in, 12);
       break;
     case 8:
       RunShapes<GaussianShape>(in);

@@ -51,7 +51,7 @@ bool PopInRegisters([[maybe_unused]] bool slots, [[maybe_unused]] Stream<V>& str
 template <typename V, typename Symbol>
 void RunSideBySide(Input in) {
   constexpr int64_t kLaneCounts[] = {1, 2, 4, 8, 24, 32, 64}, kStreamCounts[] = {8, 16, 32};
-  const int least = kLeastEight<V> - 1, precision = least + in.Take<uint8_t>() % (kMostEight<V> - least + 1);
+  const int least = kMinEight<V> - 1, precision = least + in.Take<uint8_t>() % (kMaxEight<V> - least + 1);
   const int64_t lanes = kLaneCounts[in.Take<uint8_t>() % 7], n = in.Take<uint16_t>() % 400;
   const int64_t rows = 1 + in.Take<uint8_t>() % 4, width = 1 + in.Take<uint8_t>() % 40, stride = in.Take<uint8_t>() % 2;
   std::vector<uint32_t> cdf;

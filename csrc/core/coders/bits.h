@@ -35,10 +35,10 @@ struct BitWriter {
   int count;
   Tail<uint32_t> tail;
 
-  JANS_HD void Open(uint32_t rest) {
-    if (rest == 0) tail.status |= kBadState;
-    count = rest == 0 ? 0 : BitLength(rest) - 1;
-    held = rest & BitMask(count);
+  JANS_HD void Open(uint32_t partial_word) {
+    if (partial_word == 0) tail.status |= kBadState;
+    count = partial_word == 0 ? 0 : BitLength(partial_word) - 1;
+    held = partial_word & BitMask(count);
   }
   JANS_HD uint32_t Rest() const { return static_cast<uint32_t>(held | uint64_t{1} << count); }
 
@@ -65,10 +65,10 @@ struct BitReader {
   int64_t capacity, at, end;
   int32_t status;
 
-  JANS_HD void Open(uint32_t rest) {
-    if (rest == 0) status |= kBadState;
-    count = rest == 0 ? 0 : BitLength(rest) - 1;
-    held = rest & BitMask(count);
+  JANS_HD void Open(uint32_t partial_word) {
+    if (partial_word == 0) status |= kBadState;
+    count = partial_word == 0 ? 0 : BitLength(partial_word) - 1;
+    held = partial_word & BitMask(count);
     if (kStack) held = held << (63 - count) << 1;
   }
   // Puts back the words of which no bit was taken, and says what is left of the last one.

@@ -21,9 +21,9 @@ struct ChainVariant {
   static constexpr int kWordBits = 8 * sizeof(Word);
   static constexpr int kStateBits = 8 * sizeof(State);
 
-  static constexpr JANS_HD int LowerBits(int most) { return kStateBits - kWordBits - most; }
+  static constexpr JANS_HD int LowerBits(int max_precision) { return kStateBits - kWordBits - max_precision; }
   // Whether a head needs a word less.
-  static JANS_HD bool Full(State x, int most) { return (x >> (kStateBits - most - 1) >> 1) != 0; }
+  static JANS_HD bool Full(State x, int max_precision) { return (x >> (kStateBits - max_precision - 1) >> 1) != 0; }
 };
 
 using Chain64 = ChainVariant<uint64_t, uint32_t>;  // constriction's ChainCoder
@@ -32,41 +32,42 @@ using Chain32_16 = ChainVariant<uint32_t, uint16_t>;
 JANS_HD uint32_t LowBits(uint64_t x, int bits) { return static_cast<uint32_t>(x & ((uint64_t{1} << bits) - 1)); }
 
 template <typename V>
-JANS_HD uint32_t Take(uint64_t& rest, Tail<typename V::Word>& tail, int precision) {
-  uint64_t word = rest;
-  if (rest >> precision == 0) {
+JANS_HD uint32_t Take(uint64_t& partial_word, Tail<typename V::Word>& tail, int precision) {
+  uint64_t word = partial_word;
+  if (partial_word >> precision == 0) {
     word = tail.Read();
-    rest = rest << (V::kWordBits - precision) | word >> precision;
+    partial_word = partial_word << (V::kWordBits - precision) | word >> precision;
   } else {
-    rest >>= precision;
+    partial_word >>= precision;
   }
   return LowBits(word, precision);
 }
 
 template <typename V>
-JANS_HD void Give(uint64_t& rest, Tail<typename V::Word>& tail, uint32_t quantile, int precision) {
-  const uint64_t joined = rest << precision | LowBits(quantile, precision);
+JANS_HD void Give(uint64_t& partial_word, Tail<typename V::Word>& tail, uint32_t quantile, int precision) {
+  const uint64_t joined = partial_word << precision | LowBits(quantile, precision);
   const int spare = V::kWordBits - precision;
-  if (rest >> spare == 0) {
-    rest = joined;
+  if (partial_word >> spare == 0) {
+    partial_word = joined;
   } else {
     tail.Write(static_cast<typename V::Word>(joined));
-    rest >>= spare;
+    partial_word >>= spare;
   }
 }
 
 template <typename V>
-JANS_HD void Keep(typename V::State& x, Tail<typename V::Word>& tail, Interval interval, uint32_t quantile, int most) {
+JANS_HD void Keep(typename V::State& x, Tail<typename V::Word>& tail, Interval interval, uint32_t quantile,
+                  int max_precision) {
   x = x * interval.freq + (quantile - interval.start);
-  if (V::Full(x, most)) {
+  if (V::Full(x, max_precision)) {
     tail.Write(static_cast<typename V::Word>(x));
     x >>= V::kWordBits;
   }
 }
 
 template <typename V>
-JANS_HD uint32_t Recall(typename V::State& x, Tail<typename V::Word>& tail, Interval interval, int most) {
-  if (x >> V::LowerBits(most) < interval.freq) x = x << V::kWordBits | tail.Read(kOutOfRemainders);
+JANS_HD uint32_t Recall(typename V::State& x, Tail<typename V::Word>& tail, Interval interval, int max_precision) {
+  if (x >> V::LowerBits(max_precision) < interval.freq) x = x << V::kWordBits | tail.Read(kOutOfRemainders);
   const uint32_t quantile = interval.start + static_cast<uint32_t>(x % interval.freq);
   x /= interval.freq;
   return quantile;

@@ -15,40 +15,40 @@
 
 namespace jans {
 
-constexpr uint64_t kLeastRange = uint64_t{1} << 32;
+constexpr uint64_t kMinRange = uint64_t{1} << 32;
 
 struct RangeEncoder {
   uint64_t lower, range;
-  uint32_t first;
-  int64_t held;  // words held back
+  uint32_t pending_first;
+  int64_t pending_words;  // words held back
   Tail<uint32_t> tail;
 
   JANS_HD void Encode(Interval interval, int precision) {
     const uint64_t scale = range >> precision, next = lower + scale * interval.start;
     range = scale * interval.freq;
-    if (held > 0 && next + range > next) Settle(next < lower);
+    if (pending_words > 0 && next + range > next) Settle(next < lower);
     lower = next;
-    if (range >= kLeastRange) return;
+    if (range >= kMinRange) return;
     const uint32_t word = static_cast<uint32_t>(lower >> 32);
     lower <<= 32;
     range <<= 32;
-    if (held > 0) {
-      ++held;
+    if (pending_words > 0) {
+      ++pending_words;
     } else if (lower + range > lower) {
       tail.Write(word);
     } else {
-      held = 1;
-      first = word;
+      pending_words = 1;
+      pending_first = word;
     }
   }
 
   JANS_HD void Settle(bool carry) {
-    tail.Write(first + carry);
+    tail.Write(pending_first + carry);
     const uint32_t word = carry ? 0 : ~uint32_t{0};
-    const int64_t more = held - 1, fits = more < tail.Room() ? more : tail.Room();
+    const int64_t more = pending_words - 1, fits = more < tail.Room() ? more : tail.Room();
     for (int64_t i = 0; i < fits; ++i) tail.words[tail.size + i] = word;
     tail.size += more;
-    held = 0;
+    pending_words = 0;
   }
 };
 
@@ -69,16 +69,16 @@ struct RangeDecoder {
   }
   // A quantile that does not exist is that of the last symbol.
   JANS_HD uint32_t Quantile(int precision) {
-    const uint64_t quantile = (point - lower) / (range >> precision), most = (uint64_t{1} << precision) - 1;
-    if (quantile <= most) return static_cast<uint32_t>(quantile);
+    const uint64_t quantile = (point - lower) / (range >> precision), high = (uint64_t{1} << precision) - 1;
+    if (quantile <= high) return static_cast<uint32_t>(quantile);
     status |= kBadData;
-    return static_cast<uint32_t>(most);
+    return static_cast<uint32_t>(high);
   }
   JANS_HD void Advance(Interval interval, int precision) {
     const uint64_t scale = range >> precision;
     lower += scale * interval.start;
     range = scale * interval.freq;
-    if (range >= kLeastRange) return;
+    if (range >= kMinRange) return;
     lower <<= 32;
     range <<= 32;
     point = point << 32 | Read();

@@ -14,7 +14,7 @@ template <typename Find>
 JANS_FUNCTION void RangeEncodeAll(RangeEncoder& stream, const Find& find, int64_t n, int precision) {
   RangeEncoder coder = stream;
   for (int64_t i = 0; i < n;) {
-    const int64_t steps = std::min(n - i, coder.held > 0 ? 0 : coder.tail.Room());
+    const int64_t steps = std::min(n - i, coder.pending_words > 0 ? 0 : coder.tail.Room());
     if (steps == 0) {
       const Interval interval = find(i++);
       if (interval.freq == 0) {
@@ -28,7 +28,7 @@ JANS_FUNCTION void RangeEncodeAll(RangeEncoder& stream, const Find& find, int64_
     uint64_t lower = coder.lower, range = coder.range;
     uint32_t* words = coder.tail.words + coder.tail.size;
     int32_t refused = 0;
-    for (const int64_t stop = i + steps; i < stop && coder.held == 0;) {
+    for (const int64_t stop = i + steps; i < stop && coder.pending_words == 0;) {
       const Interval interval = find(i++);
       if (__builtin_expect(interval.freq == 0, 0)) {
         refused |= static_cast<int32_t>(interval.start);
@@ -37,14 +37,14 @@ JANS_FUNCTION void RangeEncodeAll(RangeEncoder& stream, const Find& find, int64_
       const uint64_t scale = range >> precision;
       lower += scale * interval.start;
       range = scale * interval.freq;
-      const bool small = JANS_EVEN(range < kLeastRange);
+      const bool small = JANS_EVEN(range < kMinRange);
       const uint32_t word = static_cast<uint32_t>(lower >> 32);
       *words = word;
       lower = small ? lower << 32 : lower;
       range = small ? range << 32 : range;
       if (__builtin_expect(small && lower + range <= lower, 0)) {
-        coder.first = word;
-        coder.held = 1;
+        coder.pending_first = word;
+        coder.pending_words = 1;
       } else {
         words += small;
       }
@@ -86,7 +86,7 @@ JANS_FUNCTION void RangeDecodeAll(RangeDecoder& stream, const Locate& locate, in
       const uint64_t scale = coder.range >> precision;
       const uint64_t lower = coder.lower + scale * found.interval.start, range = scale * found.interval.freq;
       const uint64_t filled = coder.point << 32 | *words;
-      const bool small = JANS_EVEN(range < kLeastRange);
+      const bool small = JANS_EVEN(range < kMinRange);
       words += small;
       coder.point = small ? filled : coder.point;
       coder.lower = small ? lower << 32 : lower;

@@ -44,12 +44,12 @@ struct FloatRows {
   JANS_HD const float* operator[](int64_t i) const { return data + i * step; }
 };
 
-// What a support says of symbol i, where edges between symbols have to be exact: those of one beyond +-kMostEdge are
+// What a support says of symbol i, where edges between symbols have to be exact: those of one beyond +-kMaxEdge are
 // not.
-constexpr int64_t kMostEdge = int64_t{1} << 22;
+constexpr int64_t kMaxEdge = int64_t{1} << 22;
 JANS_HD Frame NarrowFrame(const Support& support, int64_t i) {
   const int64_t low = support.Low(i), n = support.Size(i);
-  return {low, low < -kMostEdge || low + n - 1 > kMostEdge ? 0 : n, true};
+  return {low, low < -kMaxEdge || low + n - 1 > kMaxEdge ? 0 : n, true};
 }
 
 constexpr int kMaxComponents = 16;

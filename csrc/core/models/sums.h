@@ -17,7 +17,7 @@ namespace jans {
 template <typename Distribution>
 struct Summed {
   using Parameters = typename Distribution::Parameters;
-  static constexpr int64_t kMostSymbols = int64_t{1} << 16;
+  static constexpr int64_t kMaxSymbols = int64_t{1} << 16;
   Distribution distribution;
   int precision;
 
@@ -49,7 +49,7 @@ struct Summed {
     }
   }
   JANS_HD bool Fits(const Parameters& f) const {
-    return f.n >= 1 && f.n <= kMostSymbols && static_cast<uint64_t>(f.n) <= Total(precision);
+    return f.n >= 1 && f.n <= kMaxSymbols && static_cast<uint64_t>(f.n) <= Total(precision);
   }
   JANS_HD uint64_t Left(const Parameters& f, int64_t k, const Sum& sum, const Sum& all) const {
     if (k == f.n) return Total(precision);

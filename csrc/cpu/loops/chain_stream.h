@@ -11,10 +11,10 @@ namespace jans {
 template <typename V>
 struct ChainStream {
   using Word = typename V::Word;
-  uint64_t rest;
+  uint64_t partial_word;
   Tail<Word> compressed;
   Stream<V> remainders;
-  int precision, most;
+  int precision, max_precision;
   bool sound;  // whether the heads are in their range, which reciprocals rely on
 };
 
@@ -25,22 +25,22 @@ void ChainPopAll(ChainStream<V>& stream, const Locate& locate, int32_t* symbols,
   using Word = typename V::Word;
   Heads<V, kLanes> heads(stream.remainders);
   Tail<Word> compressed = stream.compressed, remainders = stream.remainders.tail;
-  uint64_t rest = stream.rest;
-  const int precision = stream.precision, most = stream.most;
+  uint64_t partial_word = stream.partial_word;
+  const int precision = stream.precision, max_precision = stream.max_precision;
   const int64_t lanes = heads.lanes();
   int64_t i = 0, lane = 0;
   auto next = [&] { lane = lane == lanes - 1 ? 0 : lane + 1; };
   while (i < n) {
     const int64_t steps = std::min({n - i, compressed.Held(), remainders.Room()});
     if (steps == 0) {
-      const uint32_t quantile = Take<V>(rest, compressed, precision);
+      const uint32_t quantile = Take<V>(partial_word, compressed, precision);
       const Located found = locate(i, quantile);
       symbols[i++] = found.symbol;
       if (found.interval.freq == 0) {
         remainders.status |= static_cast<int32_t>(found.interval.start);
       } else {
         State x = heads.Get(lane);
-        Keep<V>(x, remainders, found.interval, quantile, most);
+        Keep<V>(x, remainders, found.interval, quantile, max_precision);
         heads.Set(lane, x);
       }
       next();
@@ -50,12 +50,12 @@ void ChainPopAll(ChainStream<V>& stream, const Locate& locate, int32_t* symbols,
     Word* out = remainders.words + remainders.size;
     int32_t refused = 0;
     for (const int64_t stop = i + steps; i < stop; ++i) {
-      uint64_t word = rest;
-      if (rest >> precision == 0) {  // in a rhythm that processors learn
+      uint64_t word = partial_word;
+      if (partial_word >> precision == 0) {  // in a rhythm that processors learn
         word = *--in;
-        rest = rest << (V::kWordBits - precision) | word >> precision;
+        partial_word = partial_word << (V::kWordBits - precision) | word >> precision;
       } else {
-        rest >>= precision;
+        partial_word >>= precision;
       }
       const uint32_t quantile = LowBits(word, precision);
       const Located found = locate(i, quantile);
@@ -66,7 +66,7 @@ void ChainPopAll(ChainStream<V>& stream, const Locate& locate, int32_t* symbols,
         State x = heads.Get(lane);
         x = x * found.interval.freq + (quantile - found.interval.start);
         *out = static_cast<Word>(x);
-        const bool full = JANS_EVEN(V::Full(x, most));
+        const bool full = JANS_EVEN(V::Full(x, max_precision));
         out += full;
         x = full ? x >> V::kWordBits : x;
         heads.Set(lane, x);
@@ -79,7 +79,7 @@ void ChainPopAll(ChainStream<V>& stream, const Locate& locate, int32_t* symbols,
   }
   stream.compressed = compressed;
   stream.remainders.tail = remainders;
-  stream.rest = rest;
+  stream.partial_word = partial_word;
 }
 
 // Pushes the entries source(n - 1), ..., source(0), exact or near. For a head x in its range, x < freq 2^(64 - most)
@@ -90,8 +90,8 @@ void ChainPushAll(ChainStream<V>& stream, const Source& source, int64_t n) {
   using Word = typename V::Word;
   Heads<V, kLanes> heads(stream.remainders);
   Tail<Word> compressed = stream.compressed, remainders = stream.remainders.tail;
-  uint64_t rest = stream.rest;
-  const int precision = stream.precision, most = stream.most, spare = V::kWordBits - precision;
+  uint64_t partial_word = stream.partial_word;
+  const int precision = stream.precision, max_precision = stream.max_precision, spare = V::kWordBits - precision;
   const int64_t lanes = heads.lanes();
   int64_t i = n, lane = (n - 1) % lanes;  // of symbol i - 1
   auto next = [&] { lane = lane == 0 ? lanes - 1 : lane - 1; };
@@ -103,7 +103,8 @@ void ChainPushAll(ChainStream<V>& stream, const Source& source, int64_t n) {
         remainders.status |= static_cast<int32_t>(entry.start);
       } else {
         State x = heads.Get(lane);
-        Give<V>(rest, compressed, Recall<V>(x, remainders, {entry.start, entry.freq}, most), precision);
+        Give<V>(partial_word, compressed, Recall<V>(x, remainders, {entry.start, entry.freq}, max_precision),
+                precision);
         heads.Set(lane, x);
       }
       next();
@@ -120,17 +121,17 @@ void ChainPushAll(ChainStream<V>& stream, const Source& source, int64_t n) {
         uint64_t x = heads.Get(lane);
         const uint64_t kept = x + entry.more, filled = (x << V::kWordBits | in[-1]) + entry.more;
         // Ones where the head needs a word; of a condition, which is hard to predict, compilers make a jump.
-        const int64_t low = static_cast<int64_t>(x - (uint64_t{entry.freq} << V::LowerBits(most))) >> 63;
+        const int64_t low = static_cast<int64_t>(x - (uint64_t{entry.freq} << V::LowerBits(max_precision))) >> 63;
         in += low;
         x = kept ^ ((kept ^ filled) & static_cast<uint64_t>(low));
         const uint64_t quotient = entry.Quotient(x);
         heads.Set(lane, static_cast<State>(quotient));
-        const uint64_t joined = rest << precision | (entry.start + (x - entry.more - quotient * entry.freq));
-        if (rest >> spare == 0) {
-          rest = joined;
+        const uint64_t joined = partial_word << precision | (entry.start + (x - entry.more - quotient * entry.freq));
+        if (partial_word >> spare == 0) {
+          partial_word = joined;
         } else {
           *out++ = static_cast<Word>(joined);
-          rest >>= spare;
+          partial_word >>= spare;
         }
       }
       if (kLanes != 1) next();
@@ -141,7 +142,7 @@ void ChainPushAll(ChainStream<V>& stream, const Source& source, int64_t n) {
   }
   stream.compressed = compressed;
   stream.remainders.tail = remainders;
-  stream.rest = rest;
+  stream.partial_word = partial_word;
 }
 
 }  // namespace jans

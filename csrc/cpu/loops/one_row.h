@@ -21,7 +21,7 @@ using Sixteen = uint32_t __attribute__((vector_size(64)));
 using SixteenSigned = int32_t __attribute__((vector_size(64)));
 using SixteenFloats = float __attribute__((vector_size(64)));
 
-JANS_WIDEST_INLINE __m512i Raw(Sixteen x) { return reinterpret_cast<__m512i>(x); }
+JANS_WIDEST_INLINE __m512i ToIntrinsic(Sixteen x) { return reinterpret_cast<__m512i>(x); }
 JANS_WIDEST_INLINE Sixteen Of(__m512i x) { return reinterpret_cast<Sixteen>(x); }
 
 // ---- symbols and words ----
@@ -31,7 +31,7 @@ JANS_WIDEST_INLINE Sixteen Of(__m512i x) { return reinterpret_cast<Sixteen>(x); 
 
 JANS_WIDEST_INLINE Sixteen Reverse(Sixteen x) {
   const Sixteen order = {15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
-  return Of(_mm512_maskz_permutexvar_epi32(0xFFFF, Raw(order), Raw(x)));
+  return Of(_mm512_maskz_permutexvar_epi32(0xFFFF, ToIntrinsic(order), ToIntrinsic(x)));
 }
 JANS_WIDEST_INLINE Sixteen LoadWords(const uint16_t* p) {
   return Of(_mm512_maskz_cvtepu16_epi32(0xFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
@@ -53,23 +53,24 @@ JANS_WIDEST_INLINE __m512i LoadSymbols(const uint8_t* p) {
   return _mm512_maskz_cvtepu8_epi16(~__mmask32{0}, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
 // Sixteen symbols, of which the low bytes count, in reverse.
-JANS_WIDEST_INLINE void StoreSymbols(int32_t* p, Sixteen x) { _mm512_storeu_si512(p, Raw(Reverse(x & 0xFF))); }
-JANS_WIDEST_INLINE void StoreSymbols(uint16_t* p, Sixteen x) { StoreWords(p, Raw(Reverse(x & 0xFF))); }
+JANS_WIDEST_INLINE void StoreSymbols(int32_t* p, Sixteen x) { _mm512_storeu_si512(p, ToIntrinsic(Reverse(x & 0xFF))); }
+JANS_WIDEST_INLINE void StoreSymbols(uint16_t* p, Sixteen x) { StoreWords(p, ToIntrinsic(Reverse(x & 0xFF))); }
 JANS_WIDEST_INLINE void StoreSymbols(uint8_t* p, Sixteen x) {
   const __m128i order = _mm_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  const __m128i bytes = _mm512_maskz_cvtepi32_epi8(0xFFFF, Raw(x));
+  const __m128i bytes = _mm512_maskz_cvtepi32_epi8(0xFFFF, ToIntrinsic(x));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_shuffle_epi8(bytes, order));
 }
 
 // Numbers of 32 bits at places that are kScale bytes apart.
 template <int kScale>
 JANS_WIDEST_INLINE Sixteen Gather(const void* base, Sixteen places) {
-  return Of(_mm512_mask_i32gather_epi32(_mm512_setzero_si512(), 0xFFFF, Raw(places), base, kScale));
+  return Of(_mm512_mask_i32gather_epi32(_mm512_setzero_si512(), 0xFFFF, ToIntrinsic(places), base, kScale));
 }
 
 // The low halves of two registers in one, and the numbers of 16 bits of a half.
 JANS_WIDEST_INLINE __m512i Both(Sixteen low, Sixteen high) {
-  const __m256i a = _mm512_maskz_cvtepi32_epi16(0xFFFF, Raw(low)), b = _mm512_maskz_cvtepi32_epi16(0xFFFF, Raw(high));
+  const __m256i a = _mm512_maskz_cvtepi32_epi16(0xFFFF, ToIntrinsic(low)),
+                b = _mm512_maskz_cvtepi32_epi16(0xFFFF, ToIntrinsic(high));
   return Joined(a, b);
 }
 template <int kHalf>
@@ -79,11 +80,11 @@ JANS_WIDEST_INLINE Sixteen Half(__m512i numbers) {
 
 // ---- push ----
 
-constexpr int64_t kMostInRegisters = 256;
+constexpr int64_t kMaxInRegisters = 256;
 
 // 256 numbers of 16 bits in eight registers.
 struct NumberTable {
-  alignas(64) std::array<uint16_t, kMostInRegisters> numbers{};
+  alignas(64) std::array<uint16_t, kMaxInRegisters> numbers{};
 
   struct Registers {
     __m512i part[8];
@@ -112,7 +113,7 @@ struct RowInRegisters {
 
   // False where a row is none for this.
   bool Build(const Row& row) {
-    if (row.n > kMostInRegisters || row.precision > kMostEight<Rans32_16> || !row.Rises()) return false;
+    if (row.n > kMaxInRegisters || row.precision > kMaxEight<Rans32_16> || !row.Rises()) return false;
     for (int64_t s = 0; s < row.n; ++s) {
       start.numbers[s] = static_cast<uint16_t>(row.cdf[s]);
       freq.numbers[s] = static_cast<uint16_t>(row.cdf[s + 1] - row.cdf[s]);
@@ -125,18 +126,18 @@ JANS_WIDEST_INLINE SixteenFloats Float(Sixteen x) {
   return __builtin_convertvector(reinterpret_cast<SixteenSigned>(x), SixteenFloats);
 }
 
-// The push formula; see Eight<Rans32_16> for why that is exact.
+// The push formula; see Heads8<Rans32_16> for why that is exact.
 JANS_WIDEST_INLINE Sixteen PushStep(Sixteen x, Sixteen start, Sixteen freq, int precision) {
   Sixteen quotient = reinterpret_cast<Sixteen>(__builtin_convertvector(Float(x) / Float(freq), SixteenSigned));
-  Sixteen rest = x - quotient * freq;
+  Sixteen remainder = x - quotient * freq;
   const Sixteen one = Sixteen{} + 1;
-  const __mmask16 low = _mm512_movepi32_mask(Raw(rest));
-  quotient = Of(_mm512_mask_sub_epi32(Raw(quotient), low, Raw(quotient), Raw(one)));
-  rest = Of(_mm512_mask_add_epi32(Raw(rest), low, Raw(rest), Raw(freq)));
-  const __mmask16 high = _mm512_cmpge_epu32_mask(Raw(rest), Raw(freq));
-  quotient = Of(_mm512_mask_add_epi32(Raw(quotient), high, Raw(quotient), Raw(one)));
-  rest = Of(_mm512_mask_sub_epi32(Raw(rest), high, Raw(rest), Raw(freq)));
-  return (quotient << precision) + rest + start;
+  const __mmask16 low = _mm512_movepi32_mask(ToIntrinsic(remainder));
+  quotient = Of(_mm512_mask_sub_epi32(ToIntrinsic(quotient), low, ToIntrinsic(quotient), ToIntrinsic(one)));
+  remainder = Of(_mm512_mask_add_epi32(ToIntrinsic(remainder), low, ToIntrinsic(remainder), ToIntrinsic(freq)));
+  const __mmask16 high = _mm512_cmpge_epu32_mask(ToIntrinsic(remainder), ToIntrinsic(freq));
+  quotient = Of(_mm512_mask_add_epi32(ToIntrinsic(quotient), high, ToIntrinsic(quotient), ToIntrinsic(one)));
+  remainder = Of(_mm512_mask_sub_epi32(ToIntrinsic(remainder), high, ToIntrinsic(remainder), ToIntrinsic(freq)));
+  return (quotient << precision) + remainder + start;
 }
 
 // Pushes turns of 16 kRegisters symbols, the last first, and gives how many are left: none, or those up to one that has
@@ -176,14 +177,15 @@ JANS_WIDEST int64_t PushRow(Stream<Rans32_16>& stream, const RowInRegisters& row
 #pragma GCC unroll 4
     for (int k = kRegisters - 1; k >= 0; --k) {
       const Sixteen x = heads[k];
-      const __mmask16 full = _mm512_cmpge_epu32_mask(Raw(x >> (Rans32_16::kTopBits - precision)), Raw(freq[k]));
-      StoreWords(words + size, _mm512_maskz_compress_epi32(full, Raw(x)));
+      const __mmask16 full =
+          _mm512_cmpge_epu32_mask(ToIntrinsic(x >> (Rans32_16::kTopBits - precision)), ToIntrinsic(freq[k]));
+      StoreWords(words + size, _mm512_maskz_compress_epi32(full, ToIntrinsic(x)));
       size += __builtin_popcount(full);
-      const Sixteen flushed = Of(_mm512_mask_mov_epi32(Raw(x), full, Raw(x >> 16)));
+      const Sixteen flushed = Of(_mm512_mask_mov_epi32(ToIntrinsic(x), full, ToIntrinsic(x >> 16)));
       heads[k] = PushStep(flushed, start[k], freq[k], precision);
     }
   }
-  for (int k = 0; k < kRegisters; ++k) _mm512_storeu_si512(stream.heads + kSixteen * k, Raw(Reverse(heads[k])));
+  for (int k = 0; k < kRegisters; ++k) _mm512_storeu_si512(stream.heads + kSixteen * k, ToIntrinsic(Reverse(heads[k])));
   stream.tail.size = size;
   return turns;
 }
@@ -195,21 +197,21 @@ JANS_WIDEST int64_t PushRow(Stream<Rans32_16>& stream, const RowInRegisters& row
 
 using Two = Sixteen[2];
 struct Found32 {
-  Two symbol, rest, freq;
+  Two symbol, remainder, freq;
 };
 
 // For every quantile its freq, its symbol, and what it is above its start: 12 bits, 8 and 12.
 struct Slots {
-  static constexpr int kMostPrecision = 12;
+  static constexpr int kMaxPrecision = 12;
   static constexpr bool kAhead = false;
-  alignas(64) std::array<uint32_t, size_t{1} << kMostPrecision> slots;
+  alignas(64) std::array<uint32_t, size_t{1} << kMaxPrecision> slots;
 
   // False where a row is none for this. A freq of 2^12 has no place.
   bool Build(const Row& row) {
-    if (row.n > kMostInRegisters || row.precision > kMostPrecision || !row.Rises()) return false;
+    if (row.n > kMaxInRegisters || row.precision > kMaxPrecision || !row.Rises()) return false;
     for (int64_t s = 0; s < row.n; ++s) {
       const uint32_t start = row.cdf[s], end = row.cdf[s + 1];
-      if ((end - start) >> kMostPrecision != 0) return false;
+      if ((end - start) >> kMaxPrecision != 0) return false;
       uint32_t slot = (end - start) << 20 | static_cast<uint32_t>(s) << 12;
       for (uint32_t q = start; q < end; ++q) slots[q] = slot++;
     }
@@ -224,7 +226,7 @@ struct Slots {
       for (int k = 0; k < 2; ++k) {
         const Sixteen slot = Gather<4>(slots, quantile[k]);
         found.symbol[k] = slot >> 12;
-        found.rest[k] = slot & 0xFFF;
+        found.remainder[k] = slot & 0xFFF;
         found.freq[k] = slot >> 20;
       }
       return found;
@@ -235,10 +237,10 @@ struct Slots {
 
 // For every quantile its symbol; starts and freqs of symbols stay in registers.
 struct SymbolBytes {
-  static constexpr int kMostPrecision = kMostEight<Rans32_16>;
+  static constexpr int kMaxPrecision = kMaxEight<Rans32_16>;
   static constexpr bool kAhead = true;
   // Four bytes are read at a time.
-  alignas(64) std::array<uint8_t, (size_t{1} << kMostPrecision) + 3> symbols;
+  alignas(64) std::array<uint8_t, (size_t{1} << kMaxPrecision) + 3> symbols;
   RowInRegisters row;
 
   bool Build(const Row& from) {
@@ -260,8 +262,8 @@ struct SymbolBytes {
       const __mmask32 bit6 = _mm512_test_epi16_mask(both, _mm512_set1_epi16(1 << 6));
       const __mmask32 bit7 = _mm512_test_epi16_mask(both, _mm512_set1_epi16(1 << 7));
       const __m512i start = starts.At(both, bit6, bit7), freq = freqs.At(both, bit6, bit7);
-      found.rest[0] = quantile[0] - Half<0>(start);
-      found.rest[1] = quantile[1] - Half<1>(start);
+      found.remainder[0] = quantile[0] - Half<0>(start);
+      found.remainder[1] = quantile[1] - Half<1>(start);
       found.freq[0] = Half<0>(freq);
       found.freq[1] = Half<1>(freq);
       return found;
@@ -273,8 +275,8 @@ struct SymbolBytes {
 // Heads with the last words in those that are low. (Words are zero elsewhere.)
 JANS_WIDEST_INLINE Sixteen Refilled(Sixteen head, __mmask16 low, const uint16_t* words, int64_t& size) {
   size -= __builtin_popcount(low);
-  const Sixteen word = Of(_mm512_maskz_expand_epi32(low, Raw(LoadWords(words + size))));
-  return Of(_mm512_mask_slli_epi32(Raw(head), low, Raw(head), 16)) | word;
+  const Sixteen word = Of(_mm512_maskz_expand_epi32(low, ToIntrinsic(LoadWords(words + size))));
+  return Of(_mm512_mask_slli_epi32(ToIntrinsic(head), low, ToIntrinsic(head), 16)) | word;
 }
 
 // Pops turns and gives how many it did: all, or those before one that might want more words than there are, or would
@@ -303,8 +305,8 @@ JANS_WIDEST int64_t PopRow(Stream<Rans32_16>& stream, const Table& table, Symbol
       for (int j = 0; j < 2; ++j) {
         const Found32& two = found[k / 2];
         StoreSymbols(symbols + turn * kLanes + kSixteen * (k + j), two.symbol[j]);
-        heads[k + j] = two.freq[j] * (heads[k + j] >> precision) + two.rest[j];
-        low[k + j] = _mm512_cmplt_epu32_mask(Raw(heads[k + j]), Raw(Sixteen{} + Rans32_16::kLower));
+        heads[k + j] = two.freq[j] * (heads[k + j] >> precision) + two.remainder[j];
+        low[k + j] = _mm512_cmplt_epu32_mask(ToIntrinsic(heads[k + j]), ToIntrinsic(Sixteen{} + Rans32_16::kLower));
         if constexpr (Table::kAhead) heads[k + j] = Refilled(heads[k + j], low[k + j], words, size);
       }
       if constexpr (Table::kAhead) found[k / 2] = by.Find({heads[k] & quantiles, heads[k + 1] & quantiles});
@@ -314,7 +316,7 @@ JANS_WIDEST int64_t PopRow(Stream<Rans32_16>& stream, const Table& table, Symbol
       for (int k = 0; k < kRegisters; ++k) heads[k] = Refilled(heads[k], low[k], words, size);
     }
   }
-  for (int k = 0; k < kRegisters; ++k) _mm512_storeu_si512(stream.heads + kSixteen * k, Raw(Reverse(heads[k])));
+  for (int k = 0; k < kRegisters; ++k) _mm512_storeu_si512(stream.heads + kSixteen * k, ToIntrinsic(Reverse(heads[k])));
   stream.tail.size = size;
   return turn;
 }

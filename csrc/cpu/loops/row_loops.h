@@ -12,13 +12,13 @@ namespace jans {
 // So many symbols pay for tables that fewer do not pay for.
 constexpr int64_t kManySymbols = 4096;
 
-// Whether a stream whose symbols share a row can be coded sixteen heads to a register.
+// Whether a stream whose symbols share a row can be coded sixteen heads to a register, if that row is a distribution.
 template <typename V>
 bool OneRowServes([[maybe_unused]] const Stream<V>& stream, [[maybe_unused]] const Row& row) {
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<V, Rans32_16>) {
-    return HasWidest() && (stream.lanes == 32 || stream.lanes == 64) && row.n <= avx512::kMostInRegisters &&
-           row.precision <= kMostEight<V> && row.Rises() && InRange(stream);
+    return HasWidest() && (stream.lanes == 32 || stream.lanes == 64) && row.n <= avx512::kMaxInRegisters &&
+           row.precision <= kMaxEight<V> && InRange(stream);
   }
 #endif
   return false;
@@ -28,7 +28,7 @@ bool OneRowServes([[maybe_unused]] const Stream<V>& stream, [[maybe_unused]] con
 template <typename V>
 bool LanesServe(const Stream<V>& stream) {
   const bool few = stream.lanes == 1 || stream.lanes == 2 || stream.lanes == 4;
-  return kHasEight<V> && HasWide() && (few || (stream.lanes % kEight == 0 && stream.lanes <= kMostHeads));
+  return kHasEight<V> && HasWide() && (few || (stream.lanes % kEight == 0 && stream.lanes <= kMaxHeads));
 }
 
 // The greatest freq among the symbols of a row that have an interval.
@@ -52,7 +52,7 @@ template <typename V>
 PushPlan PlanPush(const Stream<V>& stream, const GuidedRows& table, int64_t n) {
   const Rows& rows = table.rows;
   const bool shared = n > 0 && rows.Shared() && rows.Valid(0);
-  if (shared && rows.precision >= kLeastEight<V> && OneRowServes(stream, rows.At(0))) return PushPlan::kOneRow;
+  if (shared && rows.precision >= kMinEight<V> && OneRowServes(stream, rows.At(0))) return PushPlan::kOneRow;
   const bool entries = shared && EntryTable<Entry>::Serves(rows.n, n);
   // Reciprocals that many symbols share are worth more than heads side by side where those fill no register.
   if (entries && stream.lanes < 8 && n >= kManySymbols) {
@@ -133,10 +133,9 @@ PopPlan PlanPop(const Stream<V>& stream, const GuidedRows& table, int64_t n) {
   // As many symbols as pay for the table. With 32 lanes, bytes are no quicker than guides.
   const int64_t quantiles = static_cast<int64_t>(Total(rows.precision));
   const bool slots = n >= quantiles && rows.precision <= 12;
-  const bool bytes = n >= quantiles / 8 && stream.lanes == 64 && rows.precision >= kLeastEight<V>;
+  const bool bytes = n >= quantiles / 8 && stream.lanes == 64 && rows.precision >= kMinEight<V>;
   if (shared && (slots || bytes) && OneRowServes(stream, rows.At(0))) {
-    if (slots && MaxFreq(rows.At(0)) < uint32_t{1} << 12) return PopPlan::kOneRowSlots;
-    if (bytes) return PopPlan::kOneRowBytes;
+    return slots ? PopPlan::kOneRowSlots : PopPlan::kOneRowBytes;
   }
   if (table.guides != nullptr) return PopPlan::kGuides;
   if (!shared) return PopPlan::kSearch;
@@ -183,43 +182,55 @@ void PopGuided(Stream<V>& stream, const GuidedRows& table, const SymbolsOut& sym
   if (!PopSideBySide(stream, TableSource{table, PlainSymbols{}}, symbols, n, plain)) plain(0, n);
 }
 
+// Pops n symbols by searches in their rows.
+template <typename V>
+void PopBySearch(Stream<V>& stream, const Rows& rows, const SymbolsOut& symbols, int64_t begin, int64_t end) {
+  auto locate_from = [&rows](int64_t first) {
+    return [&rows, first](int64_t i, uint32_t quantile) { return rows.Locate(first + i, quantile); };
+  };
+  PopByLocate(stream, locate_from, rows.precision, symbols, begin, end);
+}
+
+// Pops n symbols with another table of one row, or by searches where that is worth none.
+template <typename V>
+void PopByRowTable(Stream<V>& stream, const Rows& rows, const SymbolsOut& symbols, int64_t n) {
+  auto pop = [&](const auto& locate) {
+    auto locate_from = [&locate](int64_t) {
+      return [&locate](int64_t, uint32_t quantile) { return locate(quantile); };
+    };
+    PopByLocate(stream, locate_from, rows.precision, symbols, 0, n);
+  };
+  if (!WithTable(rows.At(0), n, pop)) PopBySearch(stream, rows, symbols, 0, n);
+}
+
 // Pops n symbols.
 template <typename V>
 void PopRows(Stream<V>& stream, const GuidedRows& table, const SymbolsOut& symbols, int64_t n) {
-  const int precision = table.rows.precision;
-  const Finder<GuidedRows> finder(table);
-  const ModelView model = ViewOf(finder, precision);
-  auto plain = [&](int64_t begin, int64_t end) { PopModel(stream, model, symbols, begin, end); };
-  const PopPlan plan = PlanPop(stream, table, n);
-  switch (plan) {
+  const Rows& rows = table.rows;
+  [[maybe_unused]] auto search = [&](int64_t begin, int64_t end) { PopBySearch(stream, rows, symbols, begin, end); };
+  switch (PlanPop(stream, table, n)) {
     case PopPlan::kOneRowSlots:
+#if defined(__x86_64__)
+      if constexpr (std::is_same_v<V, Rans32_16>) {
+        if (PopOneRow<avx512::Slots>(stream, rows.At(0), symbols, n, search)) return;
+      }
+#endif
+      return PopByRowTable(stream, rows, symbols, n);
     case PopPlan::kOneRowBytes:
 #if defined(__x86_64__)
       if constexpr (std::is_same_v<V, Rans32_16>) {
-        const Row row = table.rows.At(0);
-        if (plan == PopPlan::kOneRowSlots ? PopOneRow<avx512::Slots>(stream, row, symbols, n, plain)
-                                          : PopOneRow<avx512::SymbolBytes>(stream, row, symbols, n, plain)) {
-          return;
-        }
+        if (PopOneRow<avx512::SymbolBytes>(stream, rows.At(0), symbols, n, search)) return;
       }
 #endif
-      return plain(0, n);
+      return PopByRowTable(stream, rows, symbols, n);
     case PopPlan::kGuides:
       return PopGuided(stream, table, symbols, n);
     case PopPlan::kOwnGuide:
-      return PopGuided(stream, OneGuide(table.rows.At(0), n).table, symbols, n);
-    case PopPlan::kRowTable: {
-      auto pop = [&](const auto& locate) {
-        auto locate_from = [&locate](int64_t) {
-          return [&locate](int64_t, uint32_t quantile) { return locate(quantile); };
-        };
-        PopByLocate(stream, locate_from, precision, symbols, 0, n);
-      };
-      if (!WithTable(table.rows.At(0), n, pop)) plain(0, n);
-      return;
-    }
+      return PopGuided(stream, OneGuide(rows.At(0), n).table, symbols, n);
+    case PopPlan::kRowTable:
+      return PopByRowTable(stream, rows, symbols, n);
     case PopPlan::kSearch:
-      return plain(0, n);
+      return search(0, n);
   }
 }
 

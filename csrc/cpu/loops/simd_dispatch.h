@@ -20,7 +20,7 @@ inline Rows NoRows(int precision) {
 // The precisions that steps are made for.
 template <typename V>
 bool FitsPrecision(int precision) {
-  return precision >= kLeastEight<V> && precision <= kMostEight<V>;
+  return precision >= kMinEight<V> && precision <= kMaxEight<V>;
 }
 
 // Where the intervals of the loops come from: rows, with what symbols are in them; a model; or arrays of intervals.
@@ -150,7 +150,7 @@ void PushLayout(Layout& layout, const Source& source, const SymbolsOf& symbols, 
   int64_t end = n / turn * turn;
   if (end < n) push(end, n);
   while (end > 0) {
-    const int64_t begin = std::max<int64_t>(0, end - layout.Most(symbols));
+    const int64_t begin = std::max<int64_t>(0, end - layout.Capacity(symbols));
     const auto finder = Loops::From(source, layout.In(symbols, begin, end), begin);
     TurnsBackward((end - begin) / turn, [&](int64_t turns) { return Loops::Push(layout, finder, turns); },
                   [&](int64_t first, int64_t last) { push(begin + first * turn, begin + last * turn); });
@@ -163,7 +163,7 @@ template <typename Loops, typename Layout, typename Source, typename SymbolsOf>
 void PopLayout(Layout& layout, const Source& source, const SymbolsOf& symbols, int64_t n, SlowLoop pop) {
   const int64_t turn = layout.turn(), whole = n / turn * turn;
   for (int64_t begin = 0; begin < whole;) {
-    const int64_t count = std::min(whole - begin, layout.Most(symbols)) / turn;
+    const int64_t count = std::min(whole - begin, layout.Capacity(symbols)) / turn;
     const Groups<int32_t*> groups = layout.Out(symbols, begin, begin + count * turn);
     auto fast = [&](int64_t done) {
       const int64_t groups_done = done * layout.groups();

@@ -18,19 +18,15 @@
 namespace jans {
 
 // How many streams are coded at once where that is faster, and how many heads, of one stream or of all of those.
-constexpr int kMostTogether = 32;
-constexpr int kMostHeads = 256;
-
-// Lanes that the loops of many lanes code side by side.
-constexpr int kGroupOfLanes = 4;
+constexpr int kMaxTogether = 32;
+constexpr int kMaxHeads = 256;
 
 // Heads of a stream while a loop runs. A loop codes kLanes of them side by side: 1 is the only one of a stream, in a
-// register; kGroupOfLanes are some of a multiple of that, on the stack; 0 is any number, one by one in the caller's
-// buffer.
+// register; 4 or 8 are a group of a multiple of that, on the stack; 0 is any number, one by one in the caller's buffer.
 template <typename V, int kLanes>
 class Heads {
  public:
-  static constexpr int kMost = kLanes == kGroupOfLanes ? kMostHeads : kLanes;
+  static constexpr int kMax = kLanes == 1 ? 1 : kMaxHeads;
 
   explicit Heads(const Stream<V>& stream) : stream_(stream) {
     for (int64_t lane = 0; lane < lanes(); ++lane) heads_[lane] = LoadHead<V>(stream.heads, lane);
@@ -40,7 +36,7 @@ class Heads {
   }
   Heads(const Heads&) = delete;
   Heads& operator=(const Heads&) = delete;
-  int64_t lanes() const { return kLanes == kGroupOfLanes ? stream_.lanes : kLanes; }
+  int64_t lanes() const { return kLanes == 1 ? 1 : stream_.lanes; }
   JANS_HD typename V::State Get(int64_t lane) const { return heads_[lane]; }
   JANS_HD void Set(int64_t lane, typename V::State x) { heads_[lane] = x; }
   // Many heads stay in memory: compilers would shuffle them between vector registers.
@@ -50,7 +46,7 @@ class Heads {
 
  private:
   const Stream<V>& stream_;
-  std::array<typename V::State, kMost> heads_;
+  std::array<typename V::State, kMax> heads_;
 };
 
 template <typename V>
@@ -70,7 +66,16 @@ class Heads<V, 0> {
 template <typename Body>
 void WithLanes(int64_t lanes, const Body& body) {
   if (lanes == 1) return body(std::integral_constant<int, 1>{});
-  if (lanes % kGroupOfLanes == 0 && lanes <= kMostHeads) return body(std::integral_constant<int, kGroupOfLanes>{});
+  if (lanes % 8 == 0 && lanes <= kMaxHeads) return body(std::integral_constant<int, 8>{});
+  if (lanes % 4 == 0 && lanes <= kMaxHeads) return body(std::integral_constant<int, 4>{});
+  body(std::integral_constant<int, 0>{});
+}
+
+// As WithLanes, for loops with so much code for a symbol that groups of eight are no faster.
+template <typename Body>
+void WithLanesByFour(int64_t lanes, const Body& body) {
+  if (lanes == 1) return body(std::integral_constant<int, 1>{});
+  if (lanes % 4 == 0 && lanes <= kMaxHeads) return body(std::integral_constant<int, 4>{});
   body(std::integral_constant<int, 0>{});
 }
 
@@ -79,6 +84,16 @@ template <typename Body>
 void WithOneOrMany(int64_t lanes, const Body& body) {
   if (lanes == 1) return body(std::integral_constant<int, 1>{});
   body(std::integral_constant<int, 0>{});
+}
+
+// Calls body(0), ..., body(kCount - 1), with code of its own for each. (The pragma that unrolls a loop would go on with
+// the loop around it.)
+template <int kCount, int kFirst = 0, typename Body>
+JANS_HD void Unrolled(const Body& body) {
+  if constexpr (kFirst < kCount) {
+    body(kFirst);
+    Unrolled<kCount, kFirst + 1>(body);
+  }
 }
 
 // ---- push ----
@@ -108,7 +123,7 @@ template <typename V, int kLanes, typename Source>
 void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precision) {
   using State = typename V::State;
   using Word = typename V::Word;
-  constexpr int64_t kStep = kLanes == 0 ? 1 : kLanes;  // symbols side by side
+  constexpr int kStep = kLanes == 0 ? 1 : kLanes;  // symbols side by side
   Heads<V, kLanes> heads(stream);
   Tail<Word> tail = stream.tail;
   const int64_t lanes = heads.lanes();
@@ -135,15 +150,14 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
     for (const int64_t stop = i - steps * kStep; i > stop;) {
       i -= kStep;
       heads.Pin();
-      const int64_t first = kLanes == 0 || kLanes == kGroupOfLanes ? lane - (kStep - 1) : 0;
-      if (kLanes == 0 || kLanes == kGroupOfLanes) lane = first == 0 ? lanes - 1 : first - 1;
-#pragma GCC unroll 8
-      for (int64_t j = kStep - 1; j >= 0; --j) {
-        const int64_t at = first + j;
+      const int64_t first = kLanes == 1 ? 0 : lane - (kStep - 1);
+      if (kLanes != 1) lane = first == 0 ? lanes - 1 : first - 1;
+      auto push = [&](int k) __attribute__((always_inline)) {
+        const int64_t j = kStep - 1 - k, at = first + j;
         const auto entry = source(i + j);
         if (__builtin_expect(entry.freq == 0, 0)) {
           refused |= static_cast<int32_t>(entry.start);
-          continue;
+          return;
         }
         State x = heads.Get(at);
         if constexpr (kWordsPerSymbol<Word> == 1) {
@@ -158,7 +172,8 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
           }
         }
         heads.Set(at, Step<V>(x, entry, precision));
-      }
+      };
+      Unrolled<kStep>(push);
     }
     tail.size = words - tail.words;
     tail.status |= refused;
@@ -184,7 +199,7 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
             More& more = NothingMore{}) {
   using State = typename V::State;
   using Word = typename V::Word;
-  constexpr int64_t kStep = kLanes == 0 ? 1 : kLanes;
+  constexpr int kStep = kLanes == 0 ? 1 : kLanes;
   Heads<V, kLanes> heads(stream);
   Tail<Word> tail = stream.tail;
   const bool floor = stream.floor();
@@ -210,10 +225,9 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
     int32_t refused = 0;
     for (const int64_t stop = i + steps * kStep; i < stop && !more.Pending(); i += kStep) {
       heads.Pin();
-      const int64_t first = kLanes == 0 || kLanes == kGroupOfLanes ? lane : 0;
-      if (kLanes == 0 || kLanes == kGroupOfLanes) lane = first == lanes - kStep ? 0 : first + kStep;
-#pragma GCC unroll 8
-      for (int64_t j = 0; j < kStep; ++j) {
+      const int64_t first = kLanes == 1 ? 0 : lane;
+      if (kLanes != 1) lane = first == lanes - kStep ? 0 : first + kStep;
+      auto pop = [&](int j) __attribute__((always_inline)) {
         const int64_t at = first + j;
         State x = heads.Get(at);
         uint32_t quantile = Quantile<V>(x, precision);
@@ -221,17 +235,17 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
         store(i + j, found.symbol);
         if (__builtin_expect(found.interval.freq == 0, 0)) {
           refused |= static_cast<int32_t>(found.interval.start);
-          continue;
+          return;
         }
-        const State freq = found.interval.freq, high = x >> precision, rest = quantile - found.interval.start;
-        x = freq * high + rest;
+        const State freq = found.interval.freq, high = x >> precision, remainder = quantile - found.interval.start;
+        x = freq * high + remainder;
         if constexpr (kWordsPerSymbol<Word> == 1) {
           // No jump, which could not be predicted: one head waits for a conditional move, and many are better served
           // by masks, which compilers leave alone.
           const bool low = __builtin_expect_with_probability(x < V::kLower, 1, 0.5);
           if constexpr (kLanes == 1) {
             // Refilled or not, it waits for one product.
-            const State filled = (freq << V::kWordBits) * high + ((rest << V::kWordBits) | words[-1]);
+            const State filled = (freq << V::kWordBits) * high + ((remainder << V::kWordBits) | words[-1]);
             x = low ? filled : x;
           } else {
             const State filled = (x << V::kWordBits) | words[-1];
@@ -244,7 +258,8 @@ void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t
           }
         }
         heads.Set(at, x);
-      }
+      };
+      Unrolled<kStep>(pop);
     }
     tail.size = words - tail.words;
     tail.status |= refused;

@@ -8,14 +8,14 @@
 namespace jans {
 
 // Turns that are coded one by one after one that could not be: more where that comes again and again.
-constexpr int64_t kMostBehind = 16;
+constexpr int64_t kMaxBehind = 16;
 
 // Does turns, the last first: fast(turns) does some and says how many are left, slow(begin, end) those where it stops.
 template <typename Fast, typename Slow>
 void TurnsBackward(int64_t turns, const Fast& fast, const Slow& slow) {
   for (int64_t behind = 1; turns > 0;) {
     const int64_t left = fast(turns);
-    behind = left < turns ? 1 : std::min(2 * behind, kMostBehind);
+    behind = left < turns ? 1 : std::min(2 * behind, kMaxBehind);
     turns = std::max<int64_t>(0, left - behind);
     if (left > 0) slow(turns, left);
   }
@@ -27,7 +27,7 @@ void TurnsForward(int64_t turns, const Fast& fast, const Slow& slow) {
   for (int64_t behind = 1, done = 0; done < turns;) {
     const int64_t some = fast(done);
     done += some;
-    behind = some > 0 ? 1 : std::min(2 * behind, kMostBehind);
+    behind = some > 0 ? 1 : std::min(2 * behind, kMaxBehind);
     const int64_t next = std::min(turns, done + behind);
     if (done < next) slow(done, next);
     done = next;

@@ -101,17 +101,16 @@ namespace avx2 {
 
 // SymmetricCdf.
 template <typename Component>
-JANS_WIDE_INLINE Numbers Cdf(__m256 z) {
+JANS_WIDE_INLINE U32x8 Cdf(__m256 z) {
   using Table = ComponentTable<Component>;
   const __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), z),
                t = _mm256_min_ps(size, _mm256_set1_ps(Table::kLimit));
-  const Numbers position = Cooked(_mm256_cvttps_epi32(_mm256_mul_ps(t, _mm256_set1_ps(Table::kUnit))));
-  Numbers value, next;
+  const U32x8 position = FromIntrinsic(_mm256_cvttps_epi32(_mm256_mul_ps(t, _mm256_set1_ps(Table::kUnit))));
+  U32x8 value, next;
   LoadPairs(Table::kValues, position >> 10, value, next);
-  const Numbers fraction = position & 1023, drop = value - next;
-  const Numbers part =
-      Table::kFits ? drop * fraction >> 10 : (drop >> 10) * fraction + ((drop & 1023) * fraction >> 10);
-  const Numbers below = value - part;
+  const U32x8 fraction = position & 1023, drop = value - next;
+  const U32x8 part = Table::kFits ? drop * fraction >> 10 : (drop >> 10) * fraction + ((drop & 1023) * fraction >> 10);
+  const U32x8 below = value - part;
   const __m256i negative = _mm256_castps_si256(_mm256_cmp_ps(z, _mm256_setzero_ps(), _CMP_LT_OQ));
   return Choose(negative, below, All(int64_t{1} << 31) - below);
 }
@@ -129,10 +128,10 @@ struct EightMixtures {
   static constexpr int kMost = kMaxComponents, kWeightBits = Mixture<Component>::kWeightBits;
 
   int components;
-  Numbers count, mass;  // of symbols, and of what they share
+  U32x8 count, mass;  // of symbols, and of what they share
   __m256 first_edge;
-  Set valid;
-  Numbers weight[kMost];
+  Mask valid;
+  U32x8 weight[kMost];
   __m256 mean[kMost], inverse[kMost];
 
   // Those of symbols first, first + 1, ...; they share a support, which fits.
@@ -151,7 +150,7 @@ struct EightMixtures {
     for (int j = 0; j < components; ++j) {
       const __m256 one_over = _mm256_div_ps(_mm256_set1_ps(1.0f), scales[j]);
       inverse[j] = _mm256_and_ps(one_over, _mm256_cmp_ps(one_over, least, _CMP_GE_OQ));
-      good = _mm256_and_ps(good, _mm256_cmp_ps(Size(mean[j]), infinity, _CMP_LT_OQ));
+      good = _mm256_and_ps(good, _mm256_cmp_ps(Abs(mean[j]), infinity, _CMP_LT_OQ));
       good = _mm256_and_ps(good, _mm256_cmp_ps(scales[j], least, _CMP_GE_OQ));
       good = _mm256_and_ps(good, _mm256_cmp_ps(scales[j], infinity, _CMP_LT_OQ));
     }
@@ -169,26 +168,26 @@ struct EightMixtures {
   }
 
   // Leaky::Left of places 0, ..., count.
-  JANS_WIDE_INLINE Numbers Left(Numbers place) const {
-    const __m256 edge = _mm256_add_ps(first_edge, _mm256_cvtepi32_ps(Raw(place)));
+  JANS_WIDE_INLINE U32x8 Left(U32x8 place) const {
+    const __m256 edge = _mm256_add_ps(first_edge, _mm256_cvtepi32_ps(ToIntrinsic(place)));
     EvenOdd sum{_mm256_setzero_si256(), _mm256_setzero_si256()};
     for (int j = 0; j < components; ++j) {
-      const Numbers cdf = Cdf<Component>(_mm256_mul_ps(_mm256_sub_ps(edge, mean[j]), inverse[j]));
-      const __m256i f = Raw(cdf), w = Raw(weight[j]);
+      const U32x8 cdf = Cdf<Component>(_mm256_mul_ps(_mm256_sub_ps(edge, mean[j]), inverse[j]));
+      const __m256i f = ToIntrinsic(cdf), w = ToIntrinsic(weight[j]);
       sum.even = _mm256_add_epi64(sum.even, _mm256_mul_epu32(f, w));
       sum.odd = _mm256_add_epi64(sum.odd, _mm256_mul_epu32(_mm256_srli_epi64(f, 32), _mm256_srli_epi64(w, 32)));
     }
-    const Numbers even = Cooked(Scaled(sum.even)), odd = Cooked(_mm256_slli_epi64(Scaled(sum.odd), 32));
-    const Numbers left = Cooked(_mm256_blend_epi32(Raw(even), Raw(odd), 0xAA)) + place;
-    return ZeroIn(Equal(place, All(0)), Choose(Equal(place, count), mass + count, left));
+    const U32x8 even = FromIntrinsic(Scaled(sum.even)), odd = FromIntrinsic(_mm256_slli_epi64(Scaled(sum.odd), 32));
+    const U32x8 left = FromIntrinsic(_mm256_blend_epi32(ToIntrinsic(even), ToIntrinsic(odd), 0xAA)) + place;
+    return MaskZero(Equal(place, All(0)), Choose(Equal(place, count), mass + count, left));
   }
 
  private:
-  static JANS_WIDE_INLINE __m256 Size(__m256 x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
+  static JANS_WIDE_INLINE __m256 Abs(__m256 x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
 
   // floor(sum / 2^15 * mass / 2^32), where sum / 2^15 is up to 2^32.
   JANS_WIDE_INLINE __m256i Scaled(__m256i sum) const {
-    const __m256i f = _mm256_srli_epi64(sum, kWeightBits - 1), m = Raw(mass);
+    const __m256i f = _mm256_srli_epi64(sum, kWeightBits - 1), m = ToIntrinsic(mass);
     const __m256i one = _mm256_cmpeq_epi64(_mm256_srli_epi64(f, 32), _mm256_set1_epi64x(1));
     const __m256i below = _mm256_srli_epi64(_mm256_mul_epu32(f, m), 32);
     return _mm256_add_epi64(below, _mm256_and_si256(one, LowHalf(m)));
@@ -197,14 +196,14 @@ struct EightMixtures {
   // Column j of eight rows that are `step` apart. Nothing beyond a row is read.
   JANS_WIDE_INLINE void LoadColumns(const float* rows, int64_t step, __m256* columns) const {
     for (int j = 0; j < components; j += kEight) {
-      const __m256i inside = Raw(All(components - j)), lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+      const __m256i inside = ToIntrinsic(All(components - j)), lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
       const __m256i mask = _mm256_cmpgt_epi32(inside, lane);
-      Numbers block[kEight];
+      U32x8 block[kEight];
       for (int k = 0; k < kEight; ++k) {
-        block[k] = Cooked(_mm256_castps_si256(_mm256_maskload_ps(rows + k * step + j, mask)));
+        block[k] = FromIntrinsic(_mm256_castps_si256(_mm256_maskload_ps(rows + k * step + j, mask)));
       }
       Transpose(block);
-      for (int k = 0; k < kEight; ++k) columns[j + k] = _mm256_castsi256_ps(Raw(block[k]));
+      for (int k = 0; k < kEight; ++k) columns[j + k] = _mm256_castsi256_ps(ToIntrinsic(block[k]));
     }
   }
 
@@ -215,12 +214,12 @@ struct EightMixtures {
     LoadColumns(logits, step, columns);
     __m256 top = _mm256_set1_ps(-__builtin_inff());
     for (int j = 0; j < components; ++j) top = _mm256_max_ps(columns[j], top);
-    __m256 good = _mm256_cmp_ps(Size(top), _mm256_set1_ps(__builtin_inff()), _CMP_LT_OQ);
+    __m256 good = _mm256_cmp_ps(Abs(top), _mm256_set1_ps(__builtin_inff()), _CMP_LT_OQ);
     __m256d low_sums[kMost], high_sums[kMost];
     __m256d low = _mm256_setzero_pd(), high = low;
     for (int j = 0; j < components; ++j) {
       good = _mm256_and_ps(good, _mm256_cmp_ps(columns[j], top, _CMP_LE_OQ));
-      const __m256i value = Raw(ExpFixed(_mm256_sub_ps(columns[j], top)));
+      const __m256i value = ToIntrinsic(ExpFixed(_mm256_sub_ps(columns[j], top)));
       low_sums[j] = low = _mm256_add_pd(low, _mm256_cvtepi32_pd(_mm256_castsi256_si128(value)));
       high_sums[j] = high = _mm256_add_pd(high, _mm256_cvtepi32_pd(_mm256_extracti128_si256(value, 1)));
     }
@@ -228,11 +227,11 @@ struct EightMixtures {
     const __m256d all = _mm256_set1_pd(static_cast<double>((1 << kWeightBits) - components));
     const __m256d low_ratio = _mm256_div_pd(all, low), high_ratio = _mm256_div_pd(all, high);
     const __m256d doubt = _mm256_set1_pd(0x1p-35);
-    Numbers left = All(0);
+    U32x8 left = All(0);
     for (int j = 0; j < components; ++j) {
       const __m128i a = _mm256_cvttpd_epi32(_mm256_add_pd(_mm256_mul_pd(low_sums[j], low_ratio), doubt));
       const __m128i b = _mm256_cvttpd_epi32(_mm256_add_pd(_mm256_mul_pd(high_sums[j], high_ratio), doubt));
-      const Numbers right = Cooked(_mm256_set_m128i(b, a)) + All(j + 1);
+      const U32x8 right = FromIntrinsic(_mm256_set_m128i(b, a)) + All(j + 1);
       weight[j] = right - left;
       left = right;
     }
@@ -247,14 +246,14 @@ struct MixturesOf {
   JANS_WIDE static void Find(const void* any, int64_t first, int64_t n, const int32_t* symbols, uint32_t* start,
                              uint32_t* freq) {
     const Finder& finder = *static_cast<const Finder*>(any);
-    const Numbers low = All(finder.low());
+    const U32x8 low = All(finder.low());
     int64_t j = 0;
     for (; j + kEight <= n; j += kEight) {
       Eight::Fetch(finder.model(), first + j, n);
       const Eight eight(finder.model(), first + j);
-      const Numbers place = Load(symbols + j) - low;
-      const Set out = Outside(place, finder.size());
-      const Numbers inside = ZeroIn(out, place), left = eight.Left(inside);
+      const U32x8 place = Load(symbols + j) - low;
+      const Mask out = Outside(place, finder.size());
+      const U32x8 inside = MaskZero(out, place), left = eight.Left(inside);
       Store(start + j, left);
       Store(freq + j, eight.Left(inside + 1) - left);
       const unsigned bad = Bits(out) | (0xFF & ~Bits(eight.valid));
@@ -265,14 +264,14 @@ struct MixturesOf {
   JANS_WIDE static void LocateMany(const void* any, int64_t first, int64_t n, const uint32_t* quantiles,
                                    int32_t* symbols, uint32_t* start, uint32_t* freq) {
     const Finder& finder = *static_cast<const Finder*>(any);
-    const Numbers sign = All(int64_t{1} << 31);
+    const U32x8 sign = All(int64_t{1} << 31);
     for (int64_t j = 0; j < n; j += kEight) {
       const Eight eight(finder.model(), first + j);
-      const Numbers quantile = Load(quantiles + j) ^ sign;
-      Numbers below = All(0), above = eight.count, left = All(0), right = eight.mass + eight.count;
+      const U32x8 quantile = Load(quantiles + j) ^ sign;
+      U32x8 below = All(0), above = eight.count, left = All(0), right = eight.mass + eight.count;
       for (int64_t most = finder.size(); most > 1; most = most - most / 2) {
-        const Numbers middle = below + ((above - below) >> 1), value = eight.Left(middle);
-        const Set falls = Above(value ^ sign, quantile);
+        const U32x8 middle = below + ((above - below) >> 1), value = eight.Left(middle);
+        const Mask falls = Above(value ^ sign, quantile);
         below = Choose(falls, below, middle);
         left = Choose(falls, left, value);
         above = Choose(falls, middle, above);
@@ -309,7 +308,7 @@ class Finder<Leaky<Mixture<Component_>>> {
     if (!shared_) return;
     low_ = support.Low(0);
     size_ = support.Size(0);
-    shared_ = low_ >= -kMostEdge && low_ + size_ - 1 <= kMostEdge && size_ >= 1 &&
+    shared_ = low_ >= -kMaxEdge && low_ + size_ - 1 <= kMaxEdge && size_ >= 1 &&
               static_cast<uint64_t>(size_) <= Total(model.precision) && model.precision < 32;
   }
   const Model& model() const { return model_; }

@@ -27,8 +27,8 @@ struct Scale {
     const __m256d real = _mm256_sub_pd(_mm256_castsi256_pd(_mm256_or_si256(b, _mm256_castpd_si256(unit))), unit);
     const __m256d near = _mm256_add_pd(_mm256_mul_pd(real, ratio), unit);
     const __m256i quotient = _mm256_xor_si256(_mm256_castpd_si256(near), _mm256_castpd_si256(unit));
-    const __m256i rest = _mm256_sub_epi64(_mm256_mul_epu32(b, mass), _mm256_mul_epu32(quotient, total));
-    return _mm256_add_epi64(quotient, _mm256_cmpgt_epi64(_mm256_setzero_si256(), rest));
+    const __m256i remainder = _mm256_sub_epi64(_mm256_mul_epu32(b, mass), _mm256_mul_epu32(quotient, total));
+    return _mm256_add_epi64(quotient, _mm256_cmpgt_epi64(_mm256_setzero_si256(), remainder));
   }
 };
 
@@ -68,12 +68,12 @@ JANS_WIDE inline void QuantizeLogits(const float* logits, int64_t n, int precisi
   }
   const uint64_t mass = (uint64_t{1} << precision) - static_cast<uint64_t>(n), total = sum >> shift;
   const Scale scale(mass, total);
-  Numbers count = {0, 1, 2, 3, 4, 5, 6, 7};
+  U32x8 count = {0, 1, 2, 3, 4, 5, 6, 7};
   for (int64_t i = 0; i < whole; i += kEight, count += kEight) {
-    const __m256i b = LoadRaw(room + i);
+    const __m256i b = LoadIntrinsic(room + i);
     const __m256i even = scale(_mm256_blend_epi32(b, _mm256_setzero_si256(), 0xAA)),
                   odd = scale(_mm256_srli_epi64(b, 32));
-    Store(cdf + i, Cooked(_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA)) + count);
+    Store(cdf + i, FromIntrinsic(_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA)) + count);
   }
   for (int64_t i = whole; i < n; ++i) cdf[i] = static_cast<uint32_t>(room[i] * mass / total + static_cast<uint64_t>(i));
   cdf[n] = static_cast<uint32_t>(uint64_t{1} << precision);

@@ -152,7 +152,7 @@ void WithLocate(const ModelView& model, int64_t n, const Body& body) {
 
 // A guide to one row for the length of a call, as fine as its symbols ask for and n of them pay for.
 struct OneGuide {
-  static constexpr int kLeastBits = 6, kUsualBits = 10, kMostBits = 16;
+  static constexpr int kMinBits = 6, kUsualBits = 10, kMaxBits = 16;
   static constexpr int64_t kFewest = 256;
 
   // Whether n symbols of these rows are worth one.
@@ -165,9 +165,9 @@ struct OneGuide {
 
   OneGuide(const Row& row, int64_t n) {
     int most = kUsualBits;
-    while (most < kMostBits && row.n << 3 > int64_t{1} << most) ++most;
+    while (most < kMaxBits && row.n << 3 > int64_t{1} << most) ++most;
     most = std::min(row.precision, most);
-    bits = std::min(row.precision, kLeastBits);
+    bits = std::min(row.precision, kMinBits);
     while (bits < most && int64_t{4} << bits < n) ++bits;
     halves.reset(new uint32_t[size_t{2} << bits]);
     MakeGuide(row, bits, halves.get());

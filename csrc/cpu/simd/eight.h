@@ -11,7 +11,7 @@ namespace jans {
 
 constexpr int kEight = 8;
 
-constexpr int kMostGroups = kMostHeads / kEight;
+constexpr int kMaxGroups = kMaxHeads / kEight;
 
 // Symbols of other types, and of several streams, are laid out for the loops in chunks of about so many.
 constexpr int64_t kChunk = 4096;
@@ -30,9 +30,9 @@ constexpr bool kHasEight =
 
 // The precisions that steps are made for: quotients of heads of 64 bits are below 2^50.
 template <typename V>
-constexpr int kLeastEight = std::is_same_v<V, Rans32_16> ? 10 : V::kTopBits - 50;
+constexpr int kMinEight = std::is_same_v<V, Rans32_16> ? 10 : V::kTopBits - 50;
 template <typename V>
-constexpr int kMostEight = std::is_same_v<V, Rans32_16> ? 15 : 24;
+constexpr int kMaxEight = std::is_same_v<V, Rans32_16> ? 15 : 24;
 
 // Whether heads are below what steps allow; made-up states may have others.
 template <typename V>

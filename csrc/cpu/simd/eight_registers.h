@@ -12,8 +12,8 @@
 namespace jans {
 
 // Numbers of 32 bits, one for each lane.
-using Numbers = uint32_t __attribute__((vector_size(32)));
-using SignedNumbers = int32_t __attribute__((vector_size(32)));
+using U32x8 = uint32_t __attribute__((vector_size(32)));
+using I32x8 = int32_t __attribute__((vector_size(32)));
 using Floats = float __attribute__((vector_size(32)));
 
 }  // namespace jans

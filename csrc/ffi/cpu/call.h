@@ -73,7 +73,7 @@ inline void FetchNext(const SymbolOperand& operand, int64_t b) {
 }
 
 // What a call does with stream b, and with streams b, ..., b + count - 1 if it can code them at once: it is false
-// otherwise. `count` is a power of two from 8 to kMostTogether.
+// otherwise. `count` is a power of two from 8 to kMaxTogether.
 template <typename V>
 using ForOne = FunctionRef<void(Stream<V>&, int64_t b)>;
 template <typename V>
@@ -101,9 +101,9 @@ ffi::Error ForCoders(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers cod
   };
   auto run = [&](int64_t b, int64_t end) {
     if (together) {
-      std::array<Stream<V>, kMostTogether> streams;
+      std::array<Stream<V>, kMaxTogether> streams;
       for (int count; end - b >= kUnit; b += count) {
-        for (count = kMostTogether; count > end - b || (count > kUnit && count * state.lanes > kMostHeads);) count /= 2;
+        for (count = kMaxTogether; count > end - b || (count > kUnit && count * state.lanes > kMaxHeads);) count /= 2;
         for (int s = 0; s < count; ++s) streams[s] = open(b + s);
         const bool done = together(streams.data(), b, count);
         for (int s = 0; s < count; ++s) {
@@ -119,7 +119,7 @@ ffi::Error ForCoders(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers cod
     }
   };
   // Every thread should have as many streams as go together, if there are enough.
-  const int64_t unit = together ? kUnit : 1, most = together ? kMostTogether / kUnit : 1;
+  const int64_t unit = together ? kUnit : 1, most = together ? kMaxTogether / kUnit : 1;
   const int64_t units = (batch.streams + unit - 1) / unit, threads = std::max<int64_t>(1, pool.num_threads());
   const int64_t least = std::clamp<int64_t>((units + threads - 1) / threads, 1, most);
   OnThreads(pool, units, std::max(least, grain / unit),
@@ -142,7 +142,7 @@ JANS_RANS_VARIANTS(JANS_DECLARE_LOOPS)
 // What an operand has of streams b, ..., b + count - 1: at(b), ...
 template <typename At>
 auto ArraysOf(int64_t b, int count, const At& at) {
-  std::array<decltype(at(b)), kMostTogether> arrays{};
+  std::array<decltype(at(b)), kMaxTogether> arrays{};
   for (int s = 0; s < count; ++s) arrays[s] = at(b + s);
   return arrays;
 }

@@ -12,15 +12,16 @@ namespace {
 // Runs body(stream, b) for the coders of a call.
 template <typename V, typename Body>
 ffi::Error ForChains(ffi::ThreadPool& pool, const Batch& batch, const std::vector<AnyBuffer>& state, int32_t precision,
-                     int32_t most, int64_t grain, const Body& body) {
+                     int32_t max_precision, int64_t grain, const Body& body) {
   ChainOperands<V> coders;
-  JANS_RETURN_IF_ERROR(coders.Init(batch, state, precision, most));
+  JANS_RETURN_IF_ERROR(coders.Init(batch, state, precision, max_precision));
   return OnCpu{pool}.ForEach(batch.streams, grain, [&](int64_t b) {
     const ChainBits<V> bits = coders.bits.Open(b);
-    const ChainRemainders<V> kept = coders.remainders.Open(b, most);
-    ChainStream<V> stream{bits.rest, bits.tail, {kept.heads, kept.lanes, kept.tail}, precision, most, kept.sound};
+    const ChainRemainders<V> kept = coders.remainders.Open(b, max_precision);
+    ChainStream<V> stream{bits.partial_word, bits.tail,     {kept.heads, kept.lanes, kept.tail},
+                          precision,         max_precision, kept.sound};
     body(stream, b);
-    *coders.status.At(b) |= coders.bits.Close(b, {stream.rest, stream.compressed}) |
+    *coders.status.At(b) |= coders.bits.Close(b, {stream.partial_word, stream.compressed}) |
                             coders.remainders.Close(b, {kept.heads, kept.lanes, stream.remainders.tail, kept.sound});
   });
 }
@@ -35,7 +36,7 @@ void PushModelOn(ChainStream<V>& stream, const ModelView& model, const int32_t* 
 }
 
 ffi::Error ChainPush(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                     int32_t precision, int32_t most) {
+                     int32_t precision, int32_t max_precision) {
   Buffers call;
   Batch batch;
   IntervalOperands intervals;
@@ -43,21 +44,21 @@ ffi::Error ChainPush(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remaini
   JANS_RETURN_IF_ERROR(InitBatch(call.state.back().dimensions(), batch));
   JANS_RETURN_IF_ERROR(call.Intervals(batch, intervals));
   const int64_t n = intervals.n();
-  return WithChain(variant, precision, most, [&](auto v) {
+  return WithChain(variant, precision, max_precision, [&](auto v) {
     using V = decltype(v);
     auto push = [&](ChainStream<V>& stream, int64_t b) {
       const Intervals source{intervals.start.At(b), intervals.freq.At(b), precision};
       PushModelOn(stream, ViewOf(source), nullptr, n);
     };
-    return ForChains<V>(pool, batch, call.state, precision, most, StreamGrain(n), push);
+    return ForChains<V>(pool, batch, call.state, precision, max_precision, StreamGrain(n), push);
   });
 }
 
 ffi::Error PushModels(ffi::ThreadPool& pool, const Batch& batch, const std::vector<AnyBuffer>& state,
-                      const Operand<const int32_t>& symbols, int32_t variant, int32_t precision, int32_t most,
+                      const Operand<const int32_t>& symbols, int32_t variant, int32_t precision, int32_t max_precision,
                       const AnyModels& models) {
   const int64_t n = symbols.core[0];
-  return WithChain(variant, precision, most, [&](auto v) {
+  return WithChain(variant, precision, max_precision, [&](auto v) {
     using V = decltype(v);
     auto push = [&](ChainStream<V>& stream, int64_t b) {
       const int32_t* s = symbols.At(b);
@@ -71,12 +72,12 @@ ffi::Error PushModels(ffi::ThreadPool& pool, const Batch& batch, const std::vect
         PushModelOn(stream, model, s, n);
       });
     };
-    return ForChains<V>(pool, batch, state, precision, most, StreamGrain(n, models.cost()), push);
+    return ForChains<V>(pool, batch, state, precision, max_precision, StreamGrain(n, models.cost()), push);
   });
 }
 
 ffi::Error ChainPushModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
-                           int32_t variant, int32_t precision, int32_t most, MakeModels make) {
+                           int32_t variant, int32_t precision, int32_t max_precision, MakeModels make) {
   Buffers call;
   Batch batch;
   Operand<const int32_t> symbols;
@@ -86,14 +87,14 @@ ffi::Error ChainPushModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args
   if (call.operands.empty()) return Invalid("symbols are missing");
   JANS_RETURN_IF_ERROR(symbols.Init("symbols", call.operands[0], ffi::DataType::S32, batch, 1));
   JANS_RETURN_IF_ERROR(make(batch, args, call.state.size() + 1, symbols.core[0], precision, models));
-  return PushModels(pool, batch, call.state, symbols, variant, precision, most, *models);
+  return PushModels(pool, batch, call.state, symbols, variant, precision, max_precision, *models);
 }
 
 ffi::Error PopModels(ffi::ThreadPool& pool, const Batch& batch, const std::vector<AnyBuffer>& state,
-                     const Operand<int32_t>& symbols, int32_t variant, int32_t precision, int32_t most,
+                     const Operand<int32_t>& symbols, int32_t variant, int32_t precision, int32_t max_precision,
                      const AnyModels& models) {
   const int64_t n = symbols.core[0];
-  return WithChain(variant, precision, most, [&](auto v) {
+  return WithChain(variant, precision, max_precision, [&](auto v) {
     using V = decltype(v);
     auto pop = [&](ChainStream<V>& stream, int64_t b) {
       auto with = [&](const auto& locate) {
@@ -102,12 +103,12 @@ ffi::Error PopModels(ffi::ThreadPool& pool, const Batch& batch, const std::vecto
       };
       models.Open(b, n, Order::kForward, [&](const ModelView& model) { WithLocate(model, n, with); });
     };
-    return ForChains<V>(pool, batch, state, precision, most, StreamGrain(n, models.cost()), pop);
+    return ForChains<V>(pool, batch, state, precision, max_precision, StreamGrain(n, models.cost()), pop);
   });
 }
 
 ffi::Error ChainPopModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
-                          int32_t variant, int32_t precision, int32_t most, MakeModels make) {
+                          int32_t variant, int32_t precision, int32_t max_precision, MakeModels make) {
   Buffers call;
   Batch batch;
   Operand<int32_t> symbols;
@@ -116,18 +117,18 @@ ffi::Error ChainPopModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args,
   JANS_RETURN_IF_ERROR(InitBatch(call.state.back().dimensions(), batch));
   JANS_RETURN_IF_ERROR(symbols.Init("symbols", call.results[0], ffi::DataType::S32, batch, 1));
   JANS_RETURN_IF_ERROR(make(batch, args, call.state.size(), symbols.core[0], precision, models));
-  return PopModels(pool, batch, call.state, symbols, variant, precision, most, *models);
+  return PopModels(pool, batch, call.state, symbols, variant, precision, max_precision, *models);
 }
 
 template <MakeModels kMake>
 ffi::Error ChainPushKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                         int32_t precision, int32_t most) {
-  return ChainPushModels(pool, args, rets, variant, precision, most, kMake);
+                         int32_t precision, int32_t max_precision) {
+  return ChainPushModels(pool, args, rets, variant, precision, max_precision, kMake);
 }
 template <MakeModels kMake>
 ffi::Error ChainPopKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                        int32_t precision, int32_t most) {
-  return ChainPopModels(pool, args, rets, variant, precision, most, kMake);
+                        int32_t precision, int32_t max_precision) {
+  return ChainPopModels(pool, args, rets, variant, precision, max_precision, kMake);
 }
 
 }  // namespace

@@ -98,3 +98,19 @@ JANS_HANDLER(compact, Compact, JANS_BIND JANS_ARG(rows) JANS_ARG(ends) JANS_RET(
 JANS_LIBRARY(JANS_ROWS JANS_CPU_TARGETS(JANS_ROW))
 
 JANS_EXPORT const char* jans_simd() { return jans::WidestName(); }
+
+// The table of the variants, closed by a null coder; the lower bits of a chain coder are those of its largest
+// precision.
+struct JansVariant {
+  const char* coder;
+  int32_t number, state_bits, word_bits, lower_bits;
+};
+
+JANS_EXPORT const JansVariant* jans_variants() {
+  using namespace jans;
+#define JANS_RANS_ROW(number, V) {"rans", number, 8 * sizeof(V::State), V::kWordBits, V::kLowerBits},
+#define JANS_CHAIN_ROW(number, V) {"chain", number, V::kStateBits, V::kWordBits, V::LowerBits(V::kWordBits)},
+  static const JansVariant variants[] = {JANS_RANS_VARIANTS(JANS_RANS_ROW)
+                                             JANS_CHAIN_VARIANTS(JANS_CHAIN_ROW){nullptr, 0, 0, 0, 0}};
+  return variants;
+}

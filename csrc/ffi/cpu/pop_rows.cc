@@ -1,8 +1,8 @@
 // CPU handlers that pop symbols of rows of cumulative frequencies, plain ("rows") or with guides ("table").
 #include <optional>
 
-#include "../../cpu/loops/row_loops.h"
 #include "call.h"
+#include "row_loops.h"
 #include "tables.h"
 
 namespace jans {

@@ -23,9 +23,9 @@ struct CpuTables : TableOperands {
   ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision_in) {
     return Init(batch, args, 0, n, precision_in, true);
   }
-  // Those of streams b, ..., b + count - 1, of which there are kMostTogether at most.
-  std::array<GuidedRows, kMostTogether> From(int64_t b, int count) const {
-    std::array<GuidedRows, kMostTogether> tables;
+  // Those of streams b, ..., b + count - 1, of which there are kMaxTogether at most.
+  std::array<GuidedRows, kMaxTogether> From(int64_t b, int count) const {
+    std::array<GuidedRows, kMaxTogether> tables;
     for (int s = 0; s < count; ++s) tables[s] = At(b + s);
     return tables;
   }

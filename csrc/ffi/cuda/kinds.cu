@@ -44,11 +44,11 @@ struct DeviceModels {
   };
 
 #define JANS_SIZE(_, Operands) sizeof(Operands),
-  static constexpr size_t kMostBytes = std::max({JANS_DEVICE_KINDS(JANS_SIZE) size_t{0}});
+  static constexpr size_t kMaxBytes = std::max({JANS_DEVICE_KINDS(JANS_SIZE) size_t{0}});
 #undef JANS_SIZE
 
   Kind kind;
-  alignas(8) unsigned char operands[kMostBytes];
+  alignas(8) unsigned char operands[kMaxBytes];
 
   template <typename Operands>
   void Set(Kind of, const Operands& from) {
@@ -258,16 +258,16 @@ struct PushChain {
 
 template <MakeModels kMake>
 ffi::Error ChainPushModel(cudaStream_t stream, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                          int32_t precision, int32_t most) {
+                          int32_t precision, int32_t max_precision) {
   const OnDevice where{stream};
   Buffers call;
   Batch batch;
   JANS_RETURN_IF_ERROR(call.Init(where, args, rets, {0, 1, 2, 3, kGiven, 4, 5}, 0));
   JANS_RETURN_IF_ERROR(InitBatch(call.state.back().dimensions(), batch));
   if (call.operands.empty()) return Invalid("symbols are missing");
-  return WithChain(variant, precision, most, [&](auto v) {
+  return WithChain(variant, precision, max_precision, [&](auto v) {
     PushChain<decltype(v)> job{};
-    JANS_RETURN_IF_ERROR(job.coders.Init(batch, call.state, precision, most));
+    JANS_RETURN_IF_ERROR(job.coders.Init(batch, call.state, precision, max_precision));
     JANS_RETURN_IF_ERROR(job.symbols.Init("symbols", call.operands[0], ffi::DataType::S32, batch, 1));
     JANS_RETURN_IF_ERROR(kMake(batch, args, call.state.size() + 1, job.symbols.core[0], precision, job.models));
     return where.ForEach(batch.streams, 1, job);
@@ -288,15 +288,15 @@ struct PopChain {
 
 template <MakeModels kMake>
 ffi::Error ChainPopModel(cudaStream_t stream, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                         int32_t precision, int32_t most) {
+                         int32_t precision, int32_t max_precision) {
   const OnDevice where{stream};
   Buffers call;
   Batch batch;
   JANS_RETURN_IF_ERROR(call.Init(where, args, rets, {0, kGiven, 1, 2, 3, 4, 5}, 1));
   JANS_RETURN_IF_ERROR(InitBatch(call.state.back().dimensions(), batch));
-  return WithChain(variant, precision, most, [&](auto v) {
+  return WithChain(variant, precision, max_precision, [&](auto v) {
     PopChain<decltype(v)> job{};
-    JANS_RETURN_IF_ERROR(job.coders.Init(batch, call.state, precision, most));
+    JANS_RETURN_IF_ERROR(job.coders.Init(batch, call.state, precision, max_precision));
     JANS_RETURN_IF_ERROR(job.symbols.Init("symbols", call.results[0], ffi::DataType::S32, batch, 1));
     JANS_RETURN_IF_ERROR(kMake(batch, args, call.state.size(), job.symbols.core[0], precision, job.models));
     return where.ForEach(batch.streams, 1, job);
@@ -315,7 +315,7 @@ struct PushChainIntervals {
 };
 
 ffi::Error ChainPush(cudaStream_t stream, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                     int32_t precision, int32_t most) {
+                     int32_t precision, int32_t max_precision) {
   const OnDevice where{stream};
   Buffers call;
   Batch batch;
@@ -323,9 +323,9 @@ ffi::Error ChainPush(cudaStream_t stream, ffi::RemainingArgs args, ffi::Remainin
   JANS_RETURN_IF_ERROR(call.Init(where, args, rets, {0, 1, 2, 3, kGiven, 4, 5}, 0));
   JANS_RETURN_IF_ERROR(InitBatch(call.state.back().dimensions(), batch));
   JANS_RETURN_IF_ERROR(call.Intervals(batch, intervals));
-  return WithChain(variant, precision, most, [&](auto v) {
+  return WithChain(variant, precision, max_precision, [&](auto v) {
     PushChainIntervals<decltype(v)> job{{}, intervals.start, intervals.freq};
-    JANS_RETURN_IF_ERROR(job.coders.Init(batch, call.state, precision, most));
+    JANS_RETURN_IF_ERROR(job.coders.Init(batch, call.state, precision, max_precision));
     return where.ForEach(batch.streams, 1, job);
   });
 }
