@@ -322,32 +322,33 @@ def test_states_are_values(coder):
 
 @simple
 def test_intervals_tile_and_locate_inverts_them(case):
+    """And symbols outside of the support have none."""
     precision, m = 10, 5
     model, support = case.make(precision, (m,))
     legal = support if support.ndim == 2 else np.tile(support[:, None], m)
     size = len(support)
-    start, freq = map(np.asarray, cases.interval(model, jnp.broadcast_to(jnp.arange(size)[:, None], (size, m))))
+    outside = [-1, size, 2**31 - 1, -(2**31)]
+    column = lambda values, dtype: np.tile(np.array(values, dtype)[:, None], m)
+
+    @jax.jit
+    def program(model, symbols, quantiles):
+        return *model.interval(symbols), model.locate(quantiles), model.bits(symbols[size:])
+
+    symbols, quantiles = column([*range(size), *outside], np.int32), column(range(2**precision), np.uint32)
+    starts, freqs, found, bits = map(np.asarray, program(model, symbols, quantiles))
+    start, freq = starts[:size], freqs[:size]
     assert start.dtype == freq.dtype == np.uint32
     assert ((freq > 0) == legal).all()
     left = np.cumsum(freq, axis=0) - freq
     assert (start[legal] == left[legal]).all()
     assert (freq.sum(axis=0) == 2**precision).all()
     assert (start[~legal] == jans.status.BAD_SYMBOL).all()
-    quantiles = jnp.arange(2**precision, dtype=jnp.uint32)
-    found = np.asarray(cases.locate(model, jnp.broadcast_to(quantiles[:, None], (2**precision, m))))
     assert found.dtype == np.int32
     for j in range(m):
         assert (found[:, j] == np.repeat(np.arange(size), freq[:, j])).all()
-
-
-@simple
-def test_symbols_outside_of_the_support_have_no_interval(case):
-    model, support = case.make(10, (1,))
-    outside = jnp.array([[-1], [len(support)], [2**31 - 1], [-(2**31)]])
-    start, freq = cases.interval(model, outside)
-    assert (np.asarray(freq) == 0).all()
-    assert (np.asarray(start) == jans.status.BAD_SYMBOL).all()
-    assert np.isposinf(cases.bits(model, outside)).all()
+    assert (freqs[size:] == 0).all()
+    assert (starts[size:] == jans.status.BAD_SYMBOL).all()
+    assert np.isposinf(bits).all()
 
 
 LIMITS = [("user-each", 1), ("bernoulli", 1), ("user-each", None), ("probs", None), ("gaussian-each", None)]
