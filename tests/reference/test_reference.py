@@ -126,7 +126,7 @@ def test_pops_from_any_words_are_those_of_the_specification(coder):
 @coders
 def test_steps_of_one_lane_are_those_of_the_specification(coder):
     """`push_one`, `quantile` and `pop_one` with intervals, as user-made models are coded."""
-    state, ours = coder.init(50), spec.rans.init(coder.spec, coder.lanes)
+    state, ours = coder.start(50), spec.rans.init(coder.spec, coder.lanes)
     rng = np.random.default_rng(0)
     case = cases.MODELS["user-each"]
     model, symbols = case.draw(coder.precision, (coder.lanes,))
