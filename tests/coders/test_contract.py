@@ -389,7 +389,7 @@ def test_content_is_told_alike_inside_and_outside_of_jit(coder):
     heads = np.array([np.log2(np.maximum(cases.integers(state)[0], 1.0)).sum() for state in states])
     np.testing.assert_allclose(bits, heads + np.array([0, 0, 7]) * coder.spec.word_bits, rtol=1e-12)
     np.testing.assert_allclose(rans.content_bits(batch), bits, rtol=1e-12)
-    np.testing.assert_allclose(jax.jit(jax.vmap(rans.bits))(batch), bits, rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(jax.vmap(rans.content_bits))(batch), bits, rtol=1e-6)
     assert rans.is_empty(batch).tolist() == [True, False, False]
     assert jax.jit(jax.vmap(rans.is_empty))(batch).tolist() == [True, False, False]
 
