@@ -331,12 +331,12 @@ def test_a_fraction_of_a_word():
         (
             lambda: chain.pop(jans.rans.init(3), models.Uniform(9), (2,)),
             TypeError,
-            "must be a jans.chain.State, got State",
+            "must be a jans.chain.State, got jans.rans.State",
         ),
         (
             lambda: chain.pop(jax.vmap(chain.init)(jnp.asarray(DATA)[None]), models.Uniform(9), (2,)),
             ValueError,
-            "state must be one stream; its rest has shape",
+            "state must be one stream, got arrays of shapes partial_word",
         ),
         (lambda: chain.pop(chain.init(DATA), models.Uniform(9), (2,), jnp.float32), TypeError, "dtype must be uint8"),
         (lambda: chain.push(chain.init(DATA), models.Uniform(9), jnp.ones(2)), TypeError, "symbols must be uint8"),

@@ -473,7 +473,7 @@ def test_no_words():
         (
             lambda: huffman.content_bits(3),
             TypeError,
-            "state must be a state of a coder, got int",
+            "state must be the state of a coder, got int",
         ),
         (
             lambda: jax.vmap(huffman.codebook)(jnp.ones((2, 3))).bits(jnp.arange(3)),
