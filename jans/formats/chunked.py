@@ -86,6 +86,11 @@ class Message:
         """The size of each stream, and the capacity."""
         return ((jnp.concatenate([state.size for state in self.streams], axis=-1), self.chunks.capacity),)
 
+    @property
+    def reserve(self) -> int:
+        """How many more words the ends of the streams may need: none."""
+        return 0
+
     def is_empty_stream(self) -> jax.Array:
         """Whether all symbols were decoded: bool [streams]."""
         return jnp.concatenate([rans.is_empty(state) for state in self.streams], axis=-1)

@@ -109,7 +109,7 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
     if header.coder == _header.CHUNKED:
         if capacity is not None or spare:
             raise ValueError(
-                "these bytes hold a jans.chunked.Message, which has no room to push: leave out capacity and spare."
+                "these bytes hold a jans.chunked.Message, on which nothing is pushed. Leave out capacity and spare."
             )
         return chunked.message_from_bytes(data, fingerprint)
     kind, batch = _KINDS.get(header.coder), header.dims

@@ -292,7 +292,7 @@ def test_models_are_shown_with_their_parameters():
 
 
 def test_names_in_exported_programs_do_not_depend_on_files():
-    names = {cls.public_name for cls in _subclasses(CoderState) if "public_name" in vars(cls)}
+    names = {cls.public_name for cls in _subclasses(CoderState) - {CoderState} if "public_name" in vars(cls)}
     assert names == {
         "jans.chain.State",
         "jans.huffman.Queue",

@@ -70,7 +70,7 @@ def test_chains_start_from_bits_of_each_other():
 
 
 def test_too_few_bytes():
-    with pytest.raises(jans.CodingError, match=r"stream 0 of 3 .1 at fault.: more was popped"):
+    with pytest.raises(jans.CodingError, match=r"stream 0 of 3 .1 at fault.: the decoder ran past"):
         jans.check(jans.fork(rans.random(jax.random.key(0), 2, 20), 3, 12))
 
 
@@ -94,5 +94,5 @@ def test_arguments():
         jans.fork(state, 2, -1)
     with pytest.raises(ValueError, match="n_bytes must be at least 0, got -1"):
         jans.rejoin(jans.fork(state, 2, 4), -1)
-    with pytest.raises(ValueError, match="states must be one axis of streams, as split gives them, got shape"):
+    with pytest.raises(ValueError, match="states must be one axis of streams, as fork gives them, got shape"):
         jans.rejoin(state, 4)

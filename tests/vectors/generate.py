@@ -106,7 +106,7 @@ def refused() -> list[dict]:
         "nothing": (b"", "these bytes are cut short: 20"),
         "foreign": (b"ZIP!" + good[4:], "these bytes are not from jans"),
         "later version": (changed(4, b"\x02"), "these bytes have format version 2"),
-        "unknown coder": (changed(5, b"\x09"), "these bytes name a coder that this jans does not have: coder 9"),
+        "unknown coder": (changed(5, b"\x0a"), "these bytes name a coder that this jans does not have: coder 10"),
         "unknown variant": (
             changed(6, b"\x04"),
             "these bytes name a coder that this jans does not have: coder 1, variant 4",
@@ -124,9 +124,9 @@ def refused() -> list[dict]:
         "cut short": (good[:-1], "these bytes are cut short"),
         "one byte more": (good + b"\0", "these bytes go on for 1 bytes"),
         "damaged": (good[:30] + bytes([good[30] ^ 1]) + good[31:], "these bytes are damaged: their checksum"),
-        "head too low": (low, "these bytes are made up: a head"),
-        "head too high": (ryg, "these bytes are made up: a head"),
-        "head too low above words": (floor, "these bytes are made up: a head"),
+        "head too low": (low, "these bytes are made up: a jans.rans.State cannot hold such numbers"),
+        "head too high": (ryg, "these bytes are made up: a jans.rans.State cannot hold such numbers"),
+        "head too low above words": (floor, "these bytes are made up: a jans.rans.State cannot hold such numbers"),
     }
     return [{"what": what, "bytes": data.hex(), "error": error} for what, (data, error) in made.items()]
 
