@@ -52,7 +52,7 @@ class Model(abc.ABC):
     """The tails that `escape` opens by default: "low", "high" or "both"."""
     certain: ClassVar[Any] = None
     """Bool [], true if all symbols are certainly 0, so that coding them changes nothing; None if unknown."""
-    public_name: ClassVar[str]
+    public_name: ClassVar[str] = "jans.models.Model"
     """The name of the class in errors and exported programs."""
     precision: int
 
