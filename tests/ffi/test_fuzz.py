@@ -72,7 +72,7 @@ def parameters(draw, batch, *core, dtype=np.float32):
 
 
 @st.composite
-def any_call(draw, targets=tuple(TARGETS)):
+def any_call(draw, names=tuple(TARGETS)):
     """The name of one of these targets, and operands and parameters that fit it in shape, and in nothing else."""
     number = draw(st.integers(0, 3))
     v = VARIANTS[number]
@@ -80,7 +80,7 @@ def any_call(draw, targets=tuple(TARGETS)):
     n, precision = draw(st.integers(0, 200)), draw(st.integers(1, v.max_precision))
     params = {"variant": number, "precision": precision}
     operand = functools.partial(parameters, draw, batch)
-    name = draw(st.sampled_from(targets))
+    name = draw(st.sampled_from(names))
     each = draw(st.sampled_from([1, n]))
     size = draw(st.integers(1, 40))
     symbols = draw(st.sampled_from(SYMBOLS))
