@@ -48,12 +48,13 @@ def _exhaustive(item: Any, several: bool) -> Any:
     return pytest.param(*values, marks=pytest.mark.exhaustive)
 
 
-USUAL = {
+_USUAL = {
     "xla_backend_optimization_level": 3,
     "xla_llvm_disable_expensive_passes": False,
     "xla_cpu_use_fusion_emitters": True,
 }
-"""XLA's own options, for programs whose floats are the subject of a test: conftest.py has others for all."""
+USUAL = {name: value for name, value in _USUAL.items() if name in os.environ.get("XLA_FLAGS", "")}
+"""XLA's own options in place of those that conftest.py sets, for programs whose floats are the subject of a test."""
 
 
 # ---- models ----
