@@ -39,6 +39,12 @@ def as_shape(shape: Any) -> Shape:
     return (int(shape),) if isinstance(shape, int | np.integer) else tuple(shape)
 
 
+def max_bypass_bits(digit_bits: int) -> int:
+    """The largest number of bits that bypass coding writes behind an escape symbol: numbers have at most 33 bits."""
+    digits = -(-33 // digit_bits)
+    return (digits + digits // (2**digit_bits - 1) + 1) * digit_bits
+
+
 def check_fit(model: Shape, symbols: Shape) -> None:
     """Raises ValueError if a model's shape does not broadcast to the shape of the symbols."""
     try:

@@ -30,6 +30,7 @@ from jans._checks import (
     check_fit,
     check_rows,
     check_symbols,
+    max_bypass_bits,
     type_name,
 )
 from jans.codecs import Codec
@@ -290,10 +291,8 @@ def capacity_for(tables: Tables, n: int) -> int:
         tables: the tables of the symbols.
         n: number of symbols.
     """
-    b, bits = tables.bypass_precision, tables.precision
-    if b is not None:
-        digits = -(-33 // b)
-        bits += (digits + digits // (2**b - 1) + 1) * b
+    digits = tables.bypass_precision
+    bits = tables.precision + (0 if digits is None else max_bypass_bits(digits))
     return -(-n * bits // 32) + 1
 
 

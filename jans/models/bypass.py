@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import MAX_DIGIT_BITS, Shape, check_rows
+from jans._checks import MAX_DIGIT_BITS, Shape, check_rows, max_bypass_bits
 from jans.models import _base
 from jans.models.table import Table
 
@@ -74,8 +74,7 @@ class Bypass(_base.Model):
 
     @property
     def max_bits(self) -> int:
-        digits = -(-33 // self.bypass_precision)
-        return self.precision + (digits + digits // (2**self.bypass_precision - 1) + 1) * self.bypass_precision
+        return self.precision + max_bypass_bits(self.bypass_precision)
 
     def at(self, index: Any) -> "Bypass":
         """This model with other rows for the symbols; it keeps what `prepare` made."""
