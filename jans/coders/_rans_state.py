@@ -10,7 +10,7 @@ import numpy as np
 
 from jans import _variants
 from jans._variants import RansVariant
-from jans.coders._state import CoderState, check_layout, check_one_stream, float_of, log2_heads, pytree
+from jans.coders._state import CoderState, check_layout, check_one_stream, float_of, joined_heads, log2_heads, pytree
 from jans.reference import spec
 
 
@@ -61,8 +61,7 @@ class State(CoderState):
     def is_sound(self) -> np.ndarray:
         """Whether all heads are within their range."""
         v = find_variant(self.variant)
-        head = np.asarray(self.head).astype(np.uint64)
-        x = head[..., 0] | head[..., 1] << np.uint64(32) if v.halves == 2 else head
+        x = joined_heads(self.head, v.halves)
         low = x < np.uint64(v.lower)
         if self.variant == "rans64" and self.lanes == 1:
             low &= (np.asarray(self.size) > 0)[..., None]

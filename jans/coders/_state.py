@@ -197,6 +197,12 @@ def float_of(xp: Any) -> Any:
     return xp.float32 if xp is jnp else xp.float64
 
 
+def joined_heads(head: Any, halves: int) -> np.ndarray:
+    """Concrete heads, [..., lanes, 2] halves or [..., lanes], as uint64 [..., lanes]."""
+    head = np.asarray(head).astype(np.uint64)
+    return head[..., 0] | head[..., 1] << np.uint64(32) if halves == 2 else head
+
+
 def log2_heads(head: Any, halves: int, xp: Any) -> Any:
     """The sum of the base-2 logarithms of heads, [..., lanes, 2] halves or [..., lanes].
 

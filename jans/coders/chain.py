@@ -38,6 +38,7 @@ from jans.coders._state import (
     content_bits,
     float_of,
     is_empty,
+    joined_heads,
     log2_heads,
     pytree,
 )
@@ -125,8 +126,7 @@ class State(CoderState):
     def is_sound(self) -> np.ndarray:
         """Whether the heads and the partial word are within their ranges."""
         v = find_variant(self.variant)
-        head = np.asarray(self.head).astype(np.uint64)
-        x = head[..., 0] | head[..., 1] << np.uint64(32) if v.halves == 2 else head
+        x = joined_heads(self.head, v.halves)
         above = x >> np.uint64(v.lower_bits(self.precision))
         heads = ((above >= 1) & (above < 2**v.word_bits)).all(axis=-1)
         partial = np.asarray(self.partial_word, np.int64)
