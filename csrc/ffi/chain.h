@@ -172,8 +172,8 @@ struct TakeQuantiles {
 };
 
 template <typename Where>
-ffi::Error ChainTake(typename Where::Context context, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                     int32_t precision, int32_t max_precision) {
+ffi::Error ChainTake(typename Where::Context context, Arguments args, Results rets, int32_t variant, int32_t precision,
+                     int32_t max_precision) {
   const Where where{context};
   Buffers call;
   Batch batch;
@@ -208,8 +208,8 @@ struct KeepRemainders {
 };
 
 template <typename Where>
-ffi::Error ChainKeep(typename Where::Context context, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                     int32_t precision, int32_t max_precision) {
+ffi::Error ChainKeep(typename Where::Context context, Arguments args, Results rets, int32_t variant, int32_t precision,
+                     int32_t max_precision) {
   const Where where{context};
   Buffers call;
   Batch batch;

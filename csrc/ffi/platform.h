@@ -18,19 +18,6 @@ inline int64_t StreamGrain(int64_t symbols, int64_t cost = 1) {
   return std::max<int64_t>(1, kGrain / std::max<int64_t>(1, symbols * cost));
 }
 
-// Where a call that updates coders finds them, and where it leaves them; `tail` is an operand or a result.
-struct CoderBuffers {
-  const AnyBuffer &head, &tail, &size, &status;
-  Out &head_out, &size_out, &status_out;
-
-  template <typename Where>
-  ffi::Error Keep(const Where& where) const {
-    JANS_RETURN_IF_ERROR(where.Keep(head, head_out));
-    JANS_RETURN_IF_ERROR(where.Keep(size, size_out));
-    return where.Keep(status, status_out);
-  }
-};
-
 }  // namespace jans
 
 #endif  // JANS_FFI_PLATFORM_H_

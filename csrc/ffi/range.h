@@ -127,8 +127,7 @@ struct EncodeIntervals {
 };
 
 template <typename Where>
-ffi::Error RangeEncode(typename Where::Context context, ffi::RemainingArgs args, ffi::RemainingRets rets,
-                       int32_t precision) {
+ffi::Error RangeEncode(typename Where::Context context, Arguments args, Results rets, int32_t precision) {
   const Where where{context};
   Buffers call;
   Encoders coders;
@@ -150,8 +149,7 @@ struct PeekQuantile {
 
 // The quantile of the next symbol, for models that only JAX knows.
 template <typename Where>
-ffi::Error RangePeek(typename Where::Context context, ffi::RemainingArgs args, ffi::RemainingRets rets,
-                     int32_t precision) {
+ffi::Error RangePeek(typename Where::Context context, Arguments args, Results rets, int32_t precision) {
   const Where where{context};
   Buffers call;
   Decoders coders;
@@ -182,8 +180,7 @@ struct AdvanceIntervals {
 
 // Takes intervals off, which hold the quantiles.
 template <typename Where>
-ffi::Error RangeAdvance(typename Where::Context context, ffi::RemainingArgs args, ffi::RemainingRets rets,
-                        int32_t precision) {
+ffi::Error RangeAdvance(typename Where::Context context, Arguments args, Results rets, int32_t precision) {
   const Where where{context};
   Buffers call;
   Decoders coders;

@@ -30,8 +30,8 @@ ffi::Error HuffmanCodebook(typename Where::Context context, AnyBuffer probs, Out
     JANS_RETURN_IF_ERROR(CheckVector(probs));
     JANS_RETURN_IF_ERROR(InitBatch(probs.dimensions().first(probs.dimensions().size() - 1), batch));
     JANS_RETURN_IF_ERROR(job.probs.Init("probs", probs, DTypeOf<Float>(), batch, 1));
-    JANS_RETURN_IF_ERROR(job.codewords.Init("codewords", *codewords, ffi::DataType::U32, batch, 2));
-    JANS_RETURN_IF_ERROR(job.tree.Init("tree", *tree, ffi::DataType::S32, batch, 2));
+    JANS_RETURN_IF_ERROR(job.codewords.Init("codewords", codewords, ffi::DataType::U32, batch, 2));
+    JANS_RETURN_IF_ERROR(job.tree.Init("tree", tree, ffi::DataType::S32, batch, 2));
     const int64_t n = job.probs.core[0];
     if (n < 1 || n > int64_t{1} << 29) return Invalid("a codebook has from 1 to 2^29 symbols");
     if (job.codewords.core[0] != n || job.codewords.core[1] != 2) return Invalid("codewords do not fit probs");
@@ -102,10 +102,10 @@ ffi::Error Write(const Where& where, const Batch& batch, CoderBuffers bits, cons
   return WithSymbols(symbols.element_type(), [&](auto symbol) {
     using Symbol = decltype(symbol);
     WriteBits<kStack, Codes, Symbol> job{codes, {}, {}, {}, {}, {}};
-    JANS_RETURN_IF_ERROR(job.partial_word.Init("rest", *bits.head_out, ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.partial_word.Init("rest", bits.head_out, ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(job.words.Init("words", bits.tail, ffi::DataType::U32, batch, 1));
-    JANS_RETURN_IF_ERROR(job.size.Init("size", *bits.size_out, ffi::DataType::S32, batch, 0));
-    JANS_RETURN_IF_ERROR(job.status.Init("status", *bits.status_out, ffi::DataType::S32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.size.Init("size", bits.size_out, ffi::DataType::S32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.status.Init("status", bits.status_out, ffi::DataType::S32, batch, 0));
     JANS_RETURN_IF_ERROR(job.symbols.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
     return where.ForEach(batch.streams, StreamGrain(job.symbols.core[0]), job);
   });
@@ -136,18 +136,18 @@ struct ReadBits {
 };
 
 template <bool kStack, typename Where, typename Body>
-ffi::Error Read(const Where& where, const Batch& batch, CoderBuffers bits, const AnyBuffer* end, Out& symbols,
+ffi::Error Read(const Where& where, const Batch& batch, CoderBuffers bits, const AnyBuffer* end, const Out& symbols,
                 const Body& read) {
   JANS_RETURN_IF_ERROR(bits.Keep(where));
-  return WithSymbols(symbols->element_type(), [&](auto symbol) {
+  return WithSymbols(symbols.element_type(), [&](auto symbol) {
     using Symbol = decltype(symbol);
     ReadBits<kStack, Body, Symbol> job{read, {}, {}, {}, {}, {}, {}};
-    JANS_RETURN_IF_ERROR(job.partial_word.Init("rest", *bits.head_out, ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.partial_word.Init("rest", bits.head_out, ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(job.words.Init("words", bits.tail, ffi::DataType::U32, batch, 1));
-    JANS_RETURN_IF_ERROR(job.at.Init("position", *bits.size_out, ffi::DataType::S32, batch, 0));
-    JANS_RETURN_IF_ERROR(job.status.Init("status", *bits.status_out, ffi::DataType::S32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.at.Init("position", bits.size_out, ffi::DataType::S32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.status.Init("status", bits.status_out, ffi::DataType::S32, batch, 0));
     if (!kStack) JANS_RETURN_IF_ERROR(job.ends.Init("end", *end, ffi::DataType::S32, batch, 0));
-    JANS_RETURN_IF_ERROR(job.symbols.Init("symbols", *symbols, DTypeOf<Symbol>(), batch, 1));
+    JANS_RETURN_IF_ERROR(job.symbols.Init("symbols", symbols, DTypeOf<Symbol>(), batch, 1));
     return where.ForEach(batch.streams, StreamGrain(job.symbols.core[0]), job);
   });
 }
@@ -155,35 +155,32 @@ ffi::Error Read(const Where& where, const Batch& batch, CoderBuffers bits, const
 // ---- handlers ----
 
 template <bool kStack, typename Where>
-ffi::Error WriteBooks(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer size,
-                      AnyBuffer status, AnyBuffer symbols, AnyBuffer codewords, AnyBuffer tree, Out partial_out,
-                      Out words_out, Out size_out, Out status_out) {
+ffi::Error WriteBooks(typename Where::Context context, StateIn state, AnyBuffer symbols, AnyBuffer codewords,
+                      AnyBuffer tree, Pushed results) {
   const Where where{context};
   Batch batch;
   BookOperands books;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(books.Init(batch, &codewords, tree));
-  JANS_RETURN_IF_ERROR(where.Keep(words, words_out));
-  return Write<kStack>(where, batch, {partial_word, *words_out, size, status, partial_out, size_out, status_out},
-                       symbols, books);
+  JANS_RETURN_IF_ERROR(where.Keep(state.tail, results.tail));
+  return Write<kStack>(where, batch, {state, results}, symbols, books);
 }
 
 template <bool kStack, typename Where>
-ffi::Error WriteGolomb(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer size,
-                       AnyBuffer status, AnyBuffer symbols, Out partial_out, Out words_out, Out size_out,
-                       Out status_out, int32_t order) {
+ffi::Error WriteGolomb(typename Where::Context context, StateIn state, AnyBuffer symbols, Pushed results,
+                       int32_t order) {
   const Where where{context};
   Batch batch;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckOrder(order));
-  JANS_RETURN_IF_ERROR(where.Keep(words, words_out));
-  return Write<kStack>(where, batch, {partial_word, *words_out, size, status, partial_out, size_out, status_out},
-                       symbols, GolombOperands{{order}});
+  JANS_RETURN_IF_ERROR(where.Keep(state.tail, results.tail));
+  return Write<kStack>(where, batch, {state, results}, symbols, GolombOperands{{order}});
 }
 
 // ReadBook<kStack>{books}(reader, out, n, b) reads with the codebook of stream b.
 template <bool kStack, template <bool> class ReadBook, typename Where>
-ffi::Error ReadBooks(const Where& where, CoderBuffers bits, const AnyBuffer* end, const AnyBuffer& tree, Out& symbols) {
+ffi::Error ReadBooks(const Where& where, CoderBuffers bits, const AnyBuffer* end, const AnyBuffer& tree,
+                     const Out& symbols) {
   Batch batch;
   BookOperands books;
   JANS_RETURN_IF_ERROR(InitBatch(bits.size.dimensions(), batch));
@@ -192,19 +189,14 @@ ffi::Error ReadBooks(const Where& where, CoderBuffers bits, const AnyBuffer* end
 }
 
 template <template <bool> class ReadBook, typename Where>
-ffi::Error HuffmanDecode(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer position,
-                         AnyBuffer status, AnyBuffer end, AnyBuffer tree, Out partial_out, Out position_out,
-                         Out status_out, Out symbols) {
-  return ReadBooks<false, ReadBook>(Where{context},
-                                    {partial_word, words, position, status, partial_out, position_out, status_out},
-                                    &end, tree, symbols);
+ffi::Error HuffmanDecode(typename Where::Context context, StateIn state, AnyBuffer end, AnyBuffer tree,
+                         Advanced results, Out symbols) {
+  return ReadBooks<false, ReadBook>(Where{context}, {state, results}, &end, tree, symbols);
 }
 
 template <template <bool> class ReadBook, typename Where>
-ffi::Error HuffmanPop(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer size,
-                      AnyBuffer status, AnyBuffer tree, Out partial_out, Out size_out, Out status_out, Out symbols) {
-  return ReadBooks<true, ReadBook>(
-      Where{context}, {partial_word, words, size, status, partial_out, size_out, status_out}, nullptr, tree, symbols);
+ffi::Error HuffmanPop(typename Where::Context context, StateIn state, AnyBuffer tree, Advanced results, Out symbols) {
+  return ReadBooks<true, ReadBook>(Where{context}, {state, results}, nullptr, tree, symbols);
 }
 
 struct ReadGolomb {
@@ -217,45 +209,33 @@ struct ReadGolomb {
 };
 
 template <typename Where>
-ffi::Error GolombDecode(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer position,
-                        AnyBuffer status, AnyBuffer end, Out partial_out, Out position_out, Out status_out, Out symbols,
+ffi::Error GolombDecode(typename Where::Context context, StateIn state, AnyBuffer end, Advanced results, Out symbols,
                         int32_t order) {
   Batch batch;
-  JANS_RETURN_IF_ERROR(InitBatch(position.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckOrder(order));
-  return Read<false>(Where{context}, batch,
-                     {partial_word, words, position, status, partial_out, position_out, status_out}, &end, symbols,
-                     ReadGolomb{{order}});
+  return Read<false>(Where{context}, batch, {state, results}, &end, symbols, ReadGolomb{{order}});
 }
 
 template <typename Where>
-ffi::Error GolombPop(typename Where::Context context, AnyBuffer partial_word, AnyBuffer words, AnyBuffer size,
-                     AnyBuffer status, Out partial_out, Out size_out, Out status_out, Out symbols, int32_t order) {
+ffi::Error GolombPop(typename Where::Context context, StateIn state, Advanced results, Out symbols, int32_t order) {
   Batch batch;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(CheckOrder(order));
-  return Read<true>(Where{context}, batch, {partial_word, words, size, status, partial_out, size_out, status_out},
-                    nullptr, symbols, ReadGolomb{{order}});
+  return Read<true>(Where{context}, batch, {state, results}, nullptr, symbols, ReadGolomb{{order}});
 }
 
 // The handlers of all symbol codes.
-#define JANS_SYMBOL_CODE_HANDLERS(Where, ReadBook)                                                                     \
-  JANS_HANDLER(huffman_codebook, HuffmanCodebook<Where>, JANS_BIND JANS_ARG(probs) JANS_RET(codewords) JANS_RET(tree)) \
-  JANS_HANDLER(huffman_encode, (WriteBooks<false, Where>),                                                             \
-               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_ARG(codewords) JANS_ARG(tree) JANS_PUSHED)                  \
-  JANS_HANDLER(huffman_push, (WriteBooks<true, Where>),                                                                \
-               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_ARG(codewords) JANS_ARG(tree) JANS_PUSHED)                  \
-  JANS_HANDLER(huffman_decode, (HuffmanDecode<ReadBook, Where>),                                                       \
-               JANS_BIND JANS_STATE JANS_ARG(end) JANS_ARG(tree) JANS_ADVANCED JANS_RET(symbols))                      \
-  JANS_HANDLER(huffman_pop, (HuffmanPop<ReadBook, Where>),                                                             \
-               JANS_BIND JANS_STATE JANS_ARG(tree) JANS_ADVANCED JANS_RET(symbols))                                    \
-  JANS_HANDLER(golomb_encode, (WriteGolomb<false, Where>),                                                             \
-               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_PUSHED JANS_ATTR(order))                                    \
-  JANS_HANDLER(golomb_push, (WriteGolomb<true, Where>),                                                                \
-               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_PUSHED JANS_ATTR(order))                                    \
-  JANS_HANDLER(golomb_decode, GolombDecode<Where>,                                                                     \
-               JANS_BIND JANS_STATE JANS_ARG(end) JANS_ADVANCED JANS_RET(symbols) JANS_ATTR(order))                    \
-  JANS_HANDLER(golomb_pop, GolombPop<Where>, JANS_BIND JANS_STATE JANS_ADVANCED JANS_RET(symbols) JANS_ATTR(order))
+#define JANS_SYMBOL_CODE_HANDLERS(Where, ReadBook)                  \
+  JANS_HANDLER(huffman_codebook, HuffmanCodebook<Where>)            \
+  JANS_HANDLER(huffman_encode, (WriteBooks<false, Where>))          \
+  JANS_HANDLER(huffman_push, (WriteBooks<true, Where>))             \
+  JANS_HANDLER(huffman_decode, (HuffmanDecode<ReadBook, Where>))    \
+  JANS_HANDLER(huffman_pop, (HuffmanPop<ReadBook, Where>))          \
+  JANS_HANDLER(golomb_encode, (WriteGolomb<false, Where>), "order") \
+  JANS_HANDLER(golomb_push, (WriteGolomb<true, Where>), "order")    \
+  JANS_HANDLER(golomb_decode, GolombDecode<Where>, "order")         \
+  JANS_HANDLER(golomb_pop, GolombPop<Where>, "order")
 
 }  // namespace jans
 

@@ -37,10 +37,10 @@ ffi::Error TansMake(typename Where::Context context, AnyBuffer cdf, AnyBuffer es
   JANS_RETURN_IF_ERROR(InitBatch(cdf.dimensions().first(cdf.dimensions().size() - 1), batch));
   JANS_RETURN_IF_ERROR(job.cdf.Init("cdf", cdf, ffi::DataType::U32, batch, 1));
   JANS_RETURN_IF_ERROR(job.places.Init("escape", escape, ffi::DataType::S32, batch, 0));
-  JANS_RETURN_IF_ERROR(job.codes.Init("codes", *codes, ffi::DataType::U32, batch, 2));
-  JANS_RETURN_IF_ERROR(job.states.Init("states", *states, ffi::DataType::U16, batch, 1));
-  JANS_RETURN_IF_ERROR(job.decoder.Init("decoder", *decoder, ffi::DataType::U32, batch, 1));
-  JANS_RETURN_IF_ERROR(job.escape.Init("escape", *escape_out, ffi::DataType::S32, batch, 0));
+  JANS_RETURN_IF_ERROR(job.codes.Init("codes", codes, ffi::DataType::U32, batch, 2));
+  JANS_RETURN_IF_ERROR(job.states.Init("states", states, ffi::DataType::U16, batch, 1));
+  JANS_RETURN_IF_ERROR(job.decoder.Init("decoder", decoder, ffi::DataType::U32, batch, 1));
+  JANS_RETURN_IF_ERROR(job.escape.Init("escape", escape_out, ffi::DataType::S32, batch, 0));
   const int64_t n = job.cdf.core[0] - 1, total = int64_t{1} << precision;
   if (n < 1 || n > kMaxTansSymbols) return Invalid("a table has from 1 to 2^16 symbols");
   if (job.codes.core[0] != n || job.codes.core[1] != 2) return Invalid("codes do not fit cdf");
@@ -167,8 +167,8 @@ struct TansCall {
 
 // Job<Symbol>{call}(b) pushes the symbols of stream b.
 template <template <typename> class Job, typename Where>
-ffi::Error TansPush(typename Where::Context context, ffi::RemainingArgs args, ffi::RemainingRets rets,
-                    int32_t precision, int32_t bypass_precision) {
+ffi::Error TansPush(typename Where::Context context, Arguments args, Results rets, int32_t precision,
+                    int32_t bypass_precision) {
   const Where where{context};
   Buffers call;
   TansCoders coders;
@@ -192,7 +192,7 @@ ffi::Error TansPush(typename Where::Context context, ffi::RemainingArgs args, ff
 
 // Job<Symbol>{call}(b) pops the symbols of stream b.
 template <template <typename> class Job, typename Where>
-ffi::Error TansPop(typename Where::Context context, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t precision,
+ffi::Error TansPop(typename Where::Context context, Arguments args, Results rets, int32_t precision,
                    int32_t bypass_precision) {
   const Where where{context};
   Buffers call;
@@ -216,14 +216,10 @@ ffi::Error TansPop(typename Where::Context context, ffi::RemainingArgs args, ffi
 }
 
 // The handlers of table ANS.
-#define JANS_TANS_HANDLERS(Where, PushJob, PopJob)                                                         \
-  JANS_HANDLER(tans_tables, TansMake<Where>,                                                               \
-               JANS_BIND JANS_ARG(cdf) JANS_ARG(escape) JANS_RET(codes) JANS_RET(states) JANS_RET(decoder) \
-                   JANS_RET(escape) JANS_ATTR(precision))                                                  \
-  JANS_HANDLER(tans_push, (TansPush<PushJob, Where>),                                                      \
-               JANS_BIND JANS_BUFFERS JANS_ATTR(precision) JANS_ATTR(bypass_precision))                    \
-  JANS_HANDLER(tans_pop, (TansPop<PopJob, Where>),                                                         \
-               JANS_BIND JANS_BUFFERS JANS_ATTR(precision) JANS_ATTR(bypass_precision))
+#define JANS_TANS_HANDLERS(Where, PushJob, PopJob)                                     \
+  JANS_HANDLER(tans_tables, TansMake<Where>, "precision")                              \
+  JANS_HANDLER(tans_push, (TansPush<PushJob, Where>), "precision", "bypass_precision") \
+  JANS_HANDLER(tans_pop, (TansPop<PopJob, Where>), "precision", "bypass_precision")
 
 }  // namespace jans
 

@@ -322,7 +322,7 @@ def _check(state: State, precision: int) -> dict[str, int]:
             f"the model has {precision} bits of precision and the coder room for {state.precision}. Build the model "
             f"with precision={state.precision} or less, or the coder with more."
         )
-    return {"variant": find_variant(state.variant).number, "precision": precision, "most": state.precision}
+    return {"variant": find_variant(state.variant).number, "precision": precision, "max_precision": state.precision}
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))

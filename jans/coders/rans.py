@@ -57,9 +57,10 @@ def _coder(state: State, precision: int) -> dict[str, int]:
 def _attributes(state: State, kernel: Any) -> dict[str, int]:
     """The attributes that a kernel needs besides the arrays of its model."""
     limit = find_variant(state.variant).max_precision
-    if kernel.attributes.get("digit", 0) > limit:
+    bits = kernel.attributes.get("bypass_precision", 0)
+    if bits > limit:
         raise ValueError(
-            f"variant {state.variant} codes digits of at most {limit} bits, got {kernel.attributes['digit']}. Build "
+            f"variant {state.variant} codes digits of at most {limit} bits, got {bits}. Build "
             "the model with smaller bypass_precision, or take a variant with a 64-bit state."
         )
     return dict(kernel.attributes)

@@ -130,8 +130,8 @@ class Kept:
     It compares arguments by content, because callers may change the arrays that they passed.
     """
 
-    def __init__(self, make: Any, most: int = 8):
-        self._make, self._most = make, most
+    def __init__(self, make: Any, size: int = 8):
+        self._make, self._size = make, size
         self._entries: list[tuple[Any, Any]] = []
 
     def __call__(self, *values: Any) -> Any:
@@ -140,7 +140,7 @@ class Kept:
                 return result
         result = self._make(*values)
         # A single assignment, so that other threads always see a complete list.
-        self._entries = [(tuple(map(_copy, values)), result), *self._entries[: self._most - 1]]
+        self._entries = [(tuple(map(_copy, values)), result), *self._entries[: self._size - 1]]
         return result
 
 

@@ -85,7 +85,7 @@ class Bypass(_base.Model):
     def stack_kernel(self, shape: Shape) -> _base.Kernel:
         cdf, index = self.table.rows(shape)
         alias, remap, guide = self.table.alias, self.table.remap, self.table.guide
-        last, attributes = (self.escape_place, self.offset), {"digit": self.bypass_precision}
+        last, attributes = (self.escape_place, self.offset), {"bypass_precision": self.bypass_precision}
         if alias is not None and remap is not None:
             return _base.Kernel("bypass_alias", (cdf, index, alias, remap, *last), attributes)
         guide = jnp.zeros((cdf.shape[0], 0), jnp.uint32) if guide is None else guide

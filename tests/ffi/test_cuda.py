@@ -68,12 +68,13 @@ def test_targets_agree_with_those_of_the_cpu(tmp_path):
 
 def build_emulated(folder):
     library = folder / "libjans_emulated.so"
-    objects = [folder / f"{source.parent.parent.name}_{source.stem}.o" for source in SOURCES]
+    sources = [*SOURCES, ROOT / "csrc" / "ffi" / "handler.cc"]
+    objects = [folder / f"{source.parent.parent.name}_{source.stem}.o" for source in sources]
     flags = ["-O0", "-fPIC", "-fvisibility=hidden", "-isystem", jax.ffi.include_dir(), "-include", "host_stream.h"]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         compiled = [
             pool.submit(run, *HOST, *SANITIZE, *flags, "-x", "c++", "-c", source, "-o", into)
-            for source, into in zip(SOURCES, objects, strict=True)
+            for source, into in zip(sources, objects, strict=True)
         ]
         for future in compiled:
             future.result()

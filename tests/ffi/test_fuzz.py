@@ -157,7 +157,7 @@ def any_call(draw, names=tuple(TARGETS)):
         rows = [operand(cdf.shape[-2], dtype=np.int32) for _ in range(2)]
         if draw(st.booleans()):
             rows[0] = np.abs(rows[0] // 2) % cdf.shape[-1]
-        params |= {"digit": draw(st.integers(1, min(16, v.max_precision)))}
+        params |= {"bypass_precision": draw(st.integers(1, min(16, v.max_precision)))}
         first = (*first[:4], *(a.astype(np.int32) for a in first[4:]))
         params |= {"dtype": np.dtype(np.int32)} if name.startswith("rans_pop") else {}
         return name, (*first, *tables, *rows), params
@@ -191,7 +191,7 @@ def chain_state(draw, name, batch):
     bits = draw(garbage(batch, np.uint32)), words(), size()
     remainders = head, words(), size()
     parts = {"chain_take": bits, "chain_keep": remainders}.get(name, bits + remainders)
-    params = {"variant": number, "precision": draw(st.integers(1, most)), "most": most}
+    params = {"variant": number, "precision": draw(st.integers(1, most)), "max_precision": most}
     return (*parts, draw(garbage(batch, np.int32))), params
 
 

@@ -70,8 +70,13 @@ def draw_calls(data, streams, lanes, n, variants=tuple(VARIANTS), shared=False):
         "rans_push_rows": ((*state, symbols), (cdf,), (index,), coder),
         "rans_pop_rows": (state, (cdf,), (index,), coder | {"n": n, "dtype": symbols.dtype}),
         "rans_pop_table": (state, (cdf,), (index, guide), coder | {"n": n, "dtype": symbols.dtype}),
-        "rans_push_bypass": ((*state, values), (cdf,), bypass, coder | {"digit": 4}),
-        "rans_pop_bypass": (state, (cdf,), bypass, coder | {"digit": 4, "n": n, "dtype": np.dtype(np.int32)}),
+        "rans_push_bypass": ((*state, values), (cdf,), bypass, coder | {"bypass_precision": 4}),
+        "rans_pop_bypass": (
+            state,
+            (cdf,),
+            bypass,
+            coder | {"bypass_precision": 4, "n": n, "dtype": np.dtype(np.int32)},
+        ),
     }
 
 

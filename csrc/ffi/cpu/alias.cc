@@ -32,17 +32,16 @@ void PopAlias(Stream<V>& stream, const AliasRows& rows, int32_t* symbols, int64_
   });
 }
 
-ffi::Error RansPushAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                         AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
-                         Out status_out, int32_t variant, int32_t precision) {
-  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
+ffi::Error RansPushAlias(ffi::ThreadPool pool, StateIn state, AnyBuffer symbols, Arguments operands, Pushed results,
+                         int32_t variant, int32_t precision) {
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   RemapOperands args;
   SymbolOperand in;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(in.Init(symbols, batch));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, in.n(), precision));
-  KeepBuffer(tail, tail_out);
+  KeepBuffer(state.tail, results.tail);
   auto body = [&](auto& stream, int64_t b) {
     const RemappedRows rows = args.At(b);
     auto push = [&](const int32_t* some, int64_t first, int64_t last) {
@@ -53,15 +52,14 @@ ffi::Error RansPushAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, A
   return RunCoders(pool, batch, call, in.n(), 1, body);
 }
 
-ffi::Error RansPopAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                        ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols,
+ffi::Error RansPopAlias(ffi::ThreadPool pool, StateIn state, Arguments operands, Advanced results, Out symbols,
                         int32_t variant, int32_t precision) {
-  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   AliasOperands args;
   SymbolOperand out;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(out.Init(*symbols, batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(out.Init(symbols, batch));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, out.n(), precision));
   auto body = [&](auto& stream, int64_t b) {
     const AliasRows rows = args.At(b);
@@ -71,19 +69,18 @@ ffi::Error RansPopAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
   return RunCoders(pool, batch, call, out.n(), 1, body);
 }
 
-ffi::Error RansPushBypassAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                               AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
-                               Out status_out, int32_t variant, int32_t precision, int32_t digit) {
-  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
+ffi::Error RansPushBypassAlias(ffi::ThreadPool pool, StateIn state, AnyBuffer symbols, Arguments operands,
+                               Pushed results, int32_t variant, int32_t precision, int32_t bypass_precision) {
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   BypassOperands<RemapOperands> args;
   Operand<const int32_t> in;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = in.core[0];
-  JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
-  JANS_RETURN_IF_ERROR(CheckDigit(variant, digit));
-  KeepBuffer(tail, tail_out);
+  JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, bypass_precision));
+  JANS_RETURN_IF_ERROR(CheckBypass(variant, bypass_precision));
+  KeepBuffer(state.tail, results.tail);
   auto body = [&](auto& stream, int64_t b) {
     const auto model = args.At(b);
     const int32_t* all = in.At(b);
@@ -95,18 +92,17 @@ ffi::Error RansPushBypassAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer t
   return RunCoders(pool, batch, call, n, 1, body);
 }
 
-ffi::Error RansPopBypassAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                              ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols,
-                              int32_t variant, int32_t precision, int32_t digit) {
-  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
+ffi::Error RansPopBypassAlias(ffi::ThreadPool pool, StateIn state, Arguments operands, Advanced results, Out symbols,
+                              int32_t variant, int32_t precision, int32_t bypass_precision) {
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   BypassOperands<AliasOperands> args;
   Operand<int32_t> out;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols, ffi::DataType::S32, batch, 1));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(out.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = out.core[0];
-  JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
-  JANS_RETURN_IF_ERROR(CheckDigit(variant, digit));
+  JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, bypass_precision));
+  JANS_RETURN_IF_ERROR(CheckBypass(variant, bypass_precision));
   auto body = [&](auto& stream, int64_t b) { PopBypassAll(stream, args.At(b), out.At(b), 0, n, n, precision); };
   return RunCoders(pool, batch, call, n, 1, body);
 }
@@ -115,7 +111,7 @@ ffi::Error RansPopBypassAlias(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer ta
 
 // A row of a table and a row of what is made of it, as long as `length(bits)`: make(row, bits, out, scratch).
 template <typename Length, typename Make>
-ffi::Error MakeRows(ffi::ThreadPool& pool, const AnyBuffer& cdf_in, Out& made_out, int32_t precision,
+ffi::Error MakeRows(ffi::ThreadPool& pool, const AnyBuffer& cdf_in, const Out& made_out, int32_t precision,
                     const Length& length, const Make& make) {
   Batch batch;
   Operand<const uint32_t> cdf;
@@ -124,7 +120,7 @@ ffi::Error MakeRows(ffi::ThreadPool& pool, const AnyBuffer& cdf_in, Out& made_ou
   JANS_RETURN_IF_ERROR(CheckVector(cdf_in));
   JANS_RETURN_IF_ERROR(InitBatch(cdf_in.dimensions().first(cdf_in.dimensions().size() - 1), batch));
   JANS_RETURN_IF_ERROR(cdf.Init("cdf", cdf_in, ffi::DataType::U32, batch, 1));
-  JANS_RETURN_IF_ERROR(made.Init("result", *made_out, ffi::DataType::U32, batch, 1));
+  JANS_RETURN_IF_ERROR(made.Init("result", made_out, ffi::DataType::U32, batch, 1));
   const int64_t n = cdf.core[0] - 1;
   if (n < 1 || n > kMaxAliasSymbols) return Invalid("an alias table is for 1 to 2^24 symbols");
   const int bits = AliasBits(n, precision);
@@ -154,15 +150,11 @@ ffi::Error TableRemap(ffi::ThreadPool pool, AnyBuffer cdf, Out remap, int32_t pr
 
 }  // namespace
 
-JANS_HANDLER(rans_push_alias, RansPushAlias,
-             JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_OPERANDS JANS_PUSHED JANS_CODER)
-JANS_HANDLER(rans_pop_alias, RansPopAlias,
-             JANS_BIND JANS_STATE JANS_OPERANDS JANS_ADVANCED JANS_RET(symbols) JANS_CODER)
-JANS_HANDLER(rans_push_bypass_alias, RansPushBypassAlias,
-             JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_OPERANDS JANS_PUSHED JANS_CODER JANS_ATTR(digit))
-JANS_HANDLER(rans_pop_bypass_alias, RansPopBypassAlias,
-             JANS_BIND JANS_STATE JANS_OPERANDS JANS_ADVANCED JANS_RET(symbols) JANS_CODER JANS_ATTR(digit))
-JANS_HANDLER(table_alias, TableAlias, JANS_BIND JANS_ARG(cdf) JANS_RET(alias) JANS_ATTR(precision))
-JANS_HANDLER(table_remap, TableRemap, JANS_BIND JANS_ARG(cdf) JANS_RET(remap) JANS_ATTR(precision))
+JANS_HANDLER(rans_push_alias, RansPushAlias, "variant", "precision")
+JANS_HANDLER(rans_pop_alias, RansPopAlias, "variant", "precision")
+JANS_HANDLER(rans_push_bypass_alias, RansPushBypassAlias, "variant", "precision", "bypass_precision")
+JANS_HANDLER(rans_pop_bypass_alias, RansPopBypassAlias, "variant", "precision", "bypass_precision")
+JANS_HANDLER(table_alias, TableAlias, "precision")
+JANS_HANDLER(table_remap, TableRemap, "precision")
 
 }  // namespace jans

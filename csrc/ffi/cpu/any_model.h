@@ -23,13 +23,13 @@ class AnyModels {
 };
 
 // From the operands of a call, beginning with `first`, for n symbols. The batch and the arguments must outlive it.
-using MakeModels = ffi::Error (*)(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n,
-                                  int32_t precision, std::unique_ptr<AnyModels>& models);
+using MakeModels = ffi::Error (*)(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision,
+                                  std::unique_ptr<AnyModels>& models);
 
 // Every kind of model that has kernels; the functions stand beside its rANS handlers.
-#define JANS_DECLARE_MODELS(name, _)                                                                  \
-  ffi::Error Make_##name(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, \
-                         int32_t precision, std::unique_ptr<AnyModels>& models);
+#define JANS_DECLARE_MODELS(name, _)                                                                            \
+  ffi::Error Make_##name(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision, \
+                         std::unique_ptr<AnyModels>& models);
 JANS_KINDS(JANS_DECLARE_MODELS)
 #undef JANS_DECLARE_MODELS
 

@@ -13,8 +13,8 @@ struct CpuBypassTables : BypassOperands<CpuTables> {
   // Laid out for streams that are coded side by side where all share them and that is little work.
   std::vector<uint32_t> ends;
 
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision, int32_t digit) {
-    JANS_RETURN_IF_ERROR(BypassOperands::Init(batch, args, n, precision, digit));
+  ffi::Error Init(const Batch& batch, const Arguments& args, int64_t n, int32_t precision, int32_t bypass_precision) {
+    JANS_RETURN_IF_ERROR(BypassOperands::Init(batch, args, n, precision, bypass_precision));
     const int64_t count = table.count();
     const auto &escape = escapes.escape, &offset = escapes.offset;
     if (!escape.Shared() || !offset.Shared() || count > n * batch.streams / 4) return ffi::Error::Success();

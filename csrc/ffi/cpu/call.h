@@ -8,8 +8,8 @@
 
 namespace jans {
 
-inline void KeepBuffer(const AnyBuffer& in, Out& out) {
-  if (in.untyped_data() != out->untyped_data()) std::memcpy(out->untyped_data(), in.untyped_data(), in.size_bytes());
+inline void KeepBuffer(const AnyBuffer& in, const Out& out) {
+  if (in.untyped_data() != out.untyped_data()) std::memcpy(out.untyped_data(), in.untyped_data(), in.size_bytes());
 }
 
 // Calls body(begin, end) on ranges that cover [0, count), on XLA's threads; see ParallelFor.
@@ -20,7 +20,7 @@ struct OnCpu {
   using Context = ffi::ThreadPool;
   ffi::ThreadPool& pool;
 
-  ffi::Error Keep(const AnyBuffer& in, Out& out) const {
+  ffi::Error Keep(const AnyBuffer& in, const Out& out) const {
     KeepBuffer(in, out);
     return ffi::Error::Success();
   }
@@ -87,7 +87,7 @@ ffi::Error ForCoders(ffi::ThreadPool& pool, const Batch& batch, CoderBuffers cod
   JANS_RETURN_IF_ERROR(coders.Keep(OnCpu{pool}));
   State<V> state;
   JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
-  JANS_RETURN_IF_ERROR(state.Init(batch, coders.head_out, coders.tail, coders.size_out, coders.status_out));
+  JANS_RETURN_IF_ERROR(state.Init(batch, coders));
   auto open = [&](int64_t b) {
     Stream<V> stream{
         state.head.At(b), state.lanes, {state.tail.At(b), state.tail.core[0], *state.size.At(b), *state.status.At(b)}};
@@ -172,8 +172,7 @@ ffi::Error RunCoders(ffi::ThreadPool& pool, const Batch& batch, const CoderCall&
   });
 }
 
-#define JANS_BIND ffi::Ffi::Bind().Ctx<ffi::ThreadPool>()
-#define JANS_TRAITS
+#define JANS_CAPTURABLE false
 
 }  // namespace jans
 

@@ -35,8 +35,8 @@ void PushModelOn(ChainStream<V>& stream, const ModelView& model, const int32_t* 
                 [&](auto lanes) { ChainPushAll<V, decltype(lanes)::value>(stream, source, n); });
 }
 
-ffi::Error ChainPush(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                     int32_t precision, int32_t max_precision) {
+ffi::Error ChainPush(ffi::ThreadPool pool, Arguments args, Results rets, int32_t variant, int32_t precision,
+                     int32_t max_precision) {
   Buffers call;
   Batch batch;
   IntervalOperands intervals;
@@ -76,8 +76,8 @@ ffi::Error PushModels(ffi::ThreadPool& pool, const Batch& batch, const std::vect
   });
 }
 
-ffi::Error ChainPushModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
-                           int32_t variant, int32_t precision, int32_t max_precision, MakeModels make) {
+ffi::Error ChainPushModels(ffi::ThreadPool& pool, const Arguments& args, const Results& rets, int32_t variant,
+                           int32_t precision, int32_t max_precision, MakeModels make) {
   Buffers call;
   Batch batch;
   Operand<const int32_t> symbols;
@@ -107,8 +107,8 @@ ffi::Error PopModels(ffi::ThreadPool& pool, const Batch& batch, const std::vecto
   });
 }
 
-ffi::Error ChainPopModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
-                          int32_t variant, int32_t precision, int32_t max_precision, MakeModels make) {
+ffi::Error ChainPopModels(ffi::ThreadPool& pool, const Arguments& args, const Results& rets, int32_t variant,
+                          int32_t precision, int32_t max_precision, MakeModels make) {
   Buffers call;
   Batch batch;
   Operand<int32_t> symbols;
@@ -121,20 +121,20 @@ ffi::Error ChainPopModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args,
 }
 
 template <MakeModels kMake>
-ffi::Error ChainPushKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                         int32_t precision, int32_t max_precision) {
+ffi::Error ChainPushKind(ffi::ThreadPool pool, Arguments args, Results rets, int32_t variant, int32_t precision,
+                         int32_t max_precision) {
   return ChainPushModels(pool, args, rets, variant, precision, max_precision, kMake);
 }
 template <MakeModels kMake>
-ffi::Error ChainPopKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                        int32_t precision, int32_t max_precision) {
+ffi::Error ChainPopKind(ffi::ThreadPool pool, Arguments args, Results rets, int32_t variant, int32_t precision,
+                        int32_t max_precision) {
   return ChainPopModels(pool, args, rets, variant, precision, max_precision, kMake);
 }
 
 }  // namespace
 
 #define JANS_CHAIN_HANDLER(name, implementation) \
-  JANS_HANDLER(name, implementation, JANS_BIND JANS_BUFFERS JANS_CODER JANS_ATTR(most))
+  JANS_HANDLER(name, implementation, "variant", "precision", "max_precision")
 JANS_CHAIN_HANDLER(chain_take, ChainTake<OnCpu>)
 JANS_CHAIN_HANDLER(chain_keep, ChainKeep<OnCpu>)
 JANS_CHAIN_HANDLER(chain_push, ChainPush)

@@ -24,28 +24,26 @@ void Advance(Stream<V>& stream, const Intervals& intervals, int64_t n) {
   PopAll<V, 0>(stream, locate, [](int64_t, int32_t) {}, n, intervals.precision);
 }
 
-ffi::Error RansPush(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                    AnyBuffer start, AnyBuffer freq, Out head_out, Out tail_out, Out size_out, Out status_out,
+ffi::Error RansPush(ffi::ThreadPool pool, StateIn state, AnyBuffer start, AnyBuffer freq, Pushed results,
                     int32_t variant, int32_t precision) {
-  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   IntervalOperands args;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
-  KeepBuffer(tail, tail_out);
+  KeepBuffer(state.tail, results.tail);
   auto body = [&](auto& stream, int64_t b) {
     PushIntervals(stream, {args.start.At(b), args.freq.At(b), precision}, args.n());
   };
   return RunCoders(pool, batch, call, args.n(), 1, body);
 }
 
-ffi::Error RansAdvance(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                       AnyBuffer start, AnyBuffer freq, Out head_out, Out size_out, Out status_out, int32_t variant,
-                       int32_t precision) {
-  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
+ffi::Error RansAdvance(ffi::ThreadPool pool, StateIn state, AnyBuffer start, AnyBuffer freq, Advanced results,
+                       int32_t variant, int32_t precision) {
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   IntervalOperands args;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(args.Init(batch, start, freq));
   auto body = [&](auto& stream, int64_t b) {
     Advance(stream, {args.start.At(b), args.freq.At(b), precision}, args.n());
@@ -89,9 +87,9 @@ ffi::Error Compact(ffi::ThreadPool pool, AnyBuffer rows, AnyBuffer ends, Out wor
 
 }  // namespace
 
-JANS_HANDLER(rans_push, RansPush, JANS_BIND JANS_STATE JANS_ARG(start) JANS_ARG(freq) JANS_PUSHED JANS_CODER)
-JANS_HANDLER(rans_advance, RansAdvance, JANS_BIND JANS_STATE JANS_ARG(start) JANS_ARG(freq) JANS_ADVANCED JANS_CODER)
-JANS_HANDLER(compact, Compact, JANS_BIND JANS_ARG(rows) JANS_ARG(ends) JANS_RET(words))
+JANS_HANDLER(rans_push, RansPush, "variant", "precision")
+JANS_HANDLER(rans_advance, RansAdvance, "variant", "precision")
+JANS_HANDLER(compact, Compact)
 
 }  // namespace jans
 

@@ -21,7 +21,7 @@ class AnyFamily : public AnyModels {
 };
 
 template <typename Family>
-ffi::Error MakeFamily(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+ffi::Error MakeFamily(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision,
                       std::unique_ptr<AnyModels>& models) {
   auto any = std::make_unique<AnyFamily<Family>>();
   OperandReader reader(batch, args, n, precision, first);
@@ -32,10 +32,10 @@ ffi::Error MakeFamily(const Batch& batch, const ffi::RemainingArgs& args, size_t
 
 }  // namespace
 
-#define JANS_MAKE_FAMILY(name, Family)                                                                \
-  ffi::Error Make_##name(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, \
-                         int32_t precision, std::unique_ptr<AnyModels>& models) {                     \
-    return MakeFamily<Family>(batch, args, first, n, precision, models);                              \
+#define JANS_MAKE_FAMILY(name, Family)                                                                          \
+  ffi::Error Make_##name(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision, \
+                         std::unique_ptr<AnyModels>& models) {                                                  \
+    return MakeFamily<Family>(batch, args, first, n, precision, models);                                        \
   }
 JANS_FAMILIES(JANS_MAKE_FAMILY)
 

@@ -44,13 +44,13 @@ class AnyLazy : public AnyModels {
 
 }  // namespace
 
-ffi::Error Make_lazy(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+ffi::Error Make_lazy(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision,
                      std::unique_ptr<AnyModels>& models) {
-  auto probs = args.get<AnyBuffer>(first);
-  if (!probs.has_value()) return Invalid("probs is missing");
-  return WithFloats(*probs, [&](auto zero) {
+  if (args.size() <= first) return Invalid("probs is missing");
+  const AnyBuffer probs = args[first];
+  return WithFloats(probs, [&](auto zero) {
     auto lazy = std::make_unique<AnyLazy<decltype(zero)>>();
-    JANS_RETURN_IF_ERROR(lazy->operands.Init(batch, *probs, n, precision));
+    JANS_RETURN_IF_ERROR(lazy->operands.Init(batch, probs, n, precision));
     models = std::move(lazy);
     return ffi::Error::Success();
   });

@@ -20,8 +20,8 @@ void PopView(Stream<V>& stream, const ModelView& model, const SymbolsOut& symbol
   if (!PopSideBySide(stream, ModelSource(model), symbols, n, plain)) plain(0, n);
 }
 
-ffi::Error PushModels(ffi::ThreadPool& pool, const CoderCall& call, const AnyBuffer& symbols,
-                      const ffi::RemainingArgs& operands, MakeModels make) {
+ffi::Error PushModels(ffi::ThreadPool& pool, const CoderCall& call, const AnyBuffer& symbols, const Arguments& operands,
+                      MakeModels make) {
   Batch batch;
   SymbolOperand in;
   std::unique_ptr<AnyModels> models;
@@ -36,8 +36,8 @@ ffi::Error PushModels(ffi::ThreadPool& pool, const CoderCall& call, const AnyBuf
   return RunCoders(pool, batch, call, in.n(), models->cost(), body);
 }
 
-ffi::Error PopModels(ffi::ThreadPool& pool, const CoderCall& call, const AnyBuffer& symbols,
-                     const ffi::RemainingArgs& operands, MakeModels make) {
+ffi::Error PopModels(ffi::ThreadPool& pool, const CoderCall& call, const AnyBuffer& symbols, const Arguments& operands,
+                     MakeModels make) {
   Batch batch;
   SymbolOperand out;
   std::unique_ptr<AnyModels> models;
@@ -52,20 +52,18 @@ ffi::Error PopModels(ffi::ThreadPool& pool, const CoderCall& call, const AnyBuff
 }
 
 template <MakeModels kMake>
-ffi::Error PushKind(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                    AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
-                    Out status_out, int32_t variant, int32_t precision) {
-  KeepBuffer(tail, tail_out);
-  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
+ffi::Error PushKind(ffi::ThreadPool pool, StateIn state, AnyBuffer symbols, Arguments operands, Pushed results,
+                    int32_t variant, int32_t precision) {
+  KeepBuffer(state.tail, results.tail);
+  const CoderCall call{{state, results}, variant, precision};
   return PushModels(pool, call, symbols, operands, kMake);
 }
 
 template <MakeModels kMake>
-ffi::Error PopKind(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                   ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols,
+ffi::Error PopKind(ffi::ThreadPool pool, StateIn state, Arguments operands, Advanced results, Out symbols,
                    int32_t variant, int32_t precision) {
-  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
-  return PopModels(pool, call, *symbols, operands, kMake);
+  const CoderCall call{{state, results}, variant, precision};
+  return PopModels(pool, call, symbols, operands, kMake);
 }
 
 // ---- intervals and searches alone ----
@@ -76,7 +74,7 @@ struct Map {
   int64_t n = 0;
   std::unique_ptr<AnyModels> models;
 
-  ffi::Error Init(const AnyBuffer& full, const ffi::RemainingArgs& operands, int32_t precision, MakeModels make) {
+  ffi::Error Init(const AnyBuffer& full, const Arguments& operands, int32_t precision, MakeModels make) {
     JANS_RETURN_IF_ERROR(CheckVector(full));
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
     auto dims = full.dimensions();
@@ -99,15 +97,15 @@ struct Map {
 };
 
 // start, freq of symbols.
-ffi::Error IntervalsOf(ffi::ThreadPool& pool, const AnyBuffer& symbols, const ffi::RemainingArgs& operands,
-                       Out& start_out, Out& freq_out, int32_t precision, MakeModels make) {
+ffi::Error IntervalsOf(ffi::ThreadPool& pool, const AnyBuffer& symbols, const Arguments& operands, const Out& start_out,
+                       const Out& freq_out, int32_t precision, MakeModels make) {
   Map map;
   Operand<const int32_t> in;
   Operand<uint32_t> start, freq;
   JANS_RETURN_IF_ERROR(map.Init(symbols, operands, precision, make));
   JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, map.batch, 1));
-  JANS_RETURN_IF_ERROR(start.Init("start", *start_out, ffi::DataType::U32, map.batch, 1));
-  JANS_RETURN_IF_ERROR(freq.Init("freq", *freq_out, ffi::DataType::U32, map.batch, 1));
+  JANS_RETURN_IF_ERROR(start.Init("start", start_out, ffi::DataType::U32, map.batch, 1));
+  JANS_RETURN_IF_ERROR(freq.Init("freq", freq_out, ffi::DataType::U32, map.batch, 1));
   if (start.core != in.core || freq.core != in.core) return Invalid("intervals and symbols differ in length");
   return map.Run(pool, [&](const ModelView& model, int64_t b, int64_t begin, int64_t end) {
     model.find(model.finder, begin, end - begin, in.At(b) + begin, start.At(b) + begin, freq.At(b) + begin);
@@ -134,14 +132,14 @@ void LocateRange(const ModelView& model, const uint32_t* quantiles, int32_t* sym
   }
 }
 
-ffi::Error SymbolsAt(ffi::ThreadPool& pool, const AnyBuffer& quantiles, const ffi::RemainingArgs& operands,
-                     Out& symbols_out, int32_t precision, MakeModels make) {
+ffi::Error SymbolsAt(ffi::ThreadPool& pool, const AnyBuffer& quantiles, const Arguments& operands,
+                     const Out& symbols_out, int32_t precision, MakeModels make) {
   Map map;
   Operand<const uint32_t> in;
   Operand<int32_t> out;
   JANS_RETURN_IF_ERROR(map.Init(quantiles, operands, precision, make));
   JANS_RETURN_IF_ERROR(in.Init("quantiles", quantiles, ffi::DataType::U32, map.batch, 1));
-  JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols_out, ffi::DataType::S32, map.batch, 1));
+  JANS_RETURN_IF_ERROR(out.Init("symbols", symbols_out, ffi::DataType::S32, map.batch, 1));
   if (out.core != in.core) return Invalid("symbols and quantiles differ in length");
   return map.Run(pool, [&](const ModelView& model, int64_t b, int64_t begin, int64_t end) {
     LocateRange(model, in.At(b), out.At(b), begin, end);
@@ -149,28 +147,23 @@ ffi::Error SymbolsAt(ffi::ThreadPool& pool, const AnyBuffer& quantiles, const ff
 }
 
 template <MakeModels kMake>
-ffi::Error IntervalKind(ffi::ThreadPool pool, AnyBuffer symbols, ffi::RemainingArgs operands, Out start, Out freq,
+ffi::Error IntervalKind(ffi::ThreadPool pool, AnyBuffer symbols, Arguments operands, Out start, Out freq,
                         int32_t precision) {
   return IntervalsOf(pool, symbols, operands, start, freq, precision, kMake);
 }
 
 template <MakeModels kMake>
-ffi::Error LocateKind(ffi::ThreadPool pool, AnyBuffer quantiles, ffi::RemainingArgs operands, Out symbols,
-                      int32_t precision) {
+ffi::Error LocateKind(ffi::ThreadPool pool, AnyBuffer quantiles, Arguments operands, Out symbols, int32_t precision) {
   return SymbolsAt(pool, quantiles, operands, symbols, precision, kMake);
 }
 
 }  // namespace
 
-#define JANS_KIND_HANDLERS(name, _)                                                                           \
-  JANS_HANDLER(rans_push_##name, PushKind<Make_##name>,                                                       \
-               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_OPERANDS JANS_PUSHED JANS_CODER)                   \
-  JANS_HANDLER(rans_pop_##name, PopKind<Make_##name>,                                                         \
-               JANS_BIND JANS_STATE JANS_OPERANDS JANS_ADVANCED JANS_RET(symbols) JANS_CODER)                 \
-  JANS_HANDLER(interval_##name, IntervalKind<Make_##name>,                                                    \
-               JANS_BIND JANS_ARG(symbols) JANS_OPERANDS JANS_RET(start) JANS_RET(freq) JANS_ATTR(precision)) \
-  JANS_HANDLER(locate_##name, LocateKind<Make_##name>,                                                        \
-               JANS_BIND JANS_ARG(quantiles) JANS_OPERANDS JANS_RET(symbols) JANS_ATTR(precision))
+#define JANS_KIND_HANDLERS(name, _)                                             \
+  JANS_HANDLER(rans_push_##name, PushKind<Make_##name>, "variant", "precision") \
+  JANS_HANDLER(rans_pop_##name, PopKind<Make_##name>, "variant", "precision")   \
+  JANS_HANDLER(interval_##name, IntervalKind<Make_##name>, "precision")         \
+  JANS_HANDLER(locate_##name, LocateKind<Make_##name>, "precision")
 JANS_KIND_HANDLERS(lazy, _)
 JANS_FAMILIES(JANS_KIND_HANDLERS)
 

@@ -7,18 +7,17 @@
 namespace jans {
 namespace {
 
-ffi::Error RansPopBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                         ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols,
-                         int32_t variant, int32_t precision, int32_t digit) {
-  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
+ffi::Error RansPopBypass(ffi::ThreadPool pool, StateIn state, Arguments operands, Advanced results, Out symbols,
+                         int32_t variant, int32_t precision, int32_t bypass_precision) {
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   CpuBypassTables args;
   Operand<int32_t> out;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(out.Init("symbols", *symbols, ffi::DataType::S32, batch, 1));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(out.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = out.core[0];
-  JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
-  JANS_RETURN_IF_ERROR(CheckDigit(variant, digit));
+  JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, bypass_precision));
+  JANS_RETURN_IF_ERROR(CheckBypass(variant, bypass_precision));
   const bool wide = !args.ends.empty() && args.table.guide.data != nullptr;
   const BypassSymbols values{args.ends.data()};
   auto body = [&](auto& stream, int64_t b) {
@@ -40,7 +39,6 @@ ffi::Error RansPopBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, A
 
 }  // namespace
 
-JANS_HANDLER(rans_pop_bypass, RansPopBypass,
-             JANS_BIND JANS_STATE JANS_OPERANDS JANS_ADVANCED JANS_RET(symbols) JANS_CODER JANS_ATTR(digit))
+JANS_HANDLER(rans_pop_bypass, RansPopBypass, "variant", "precision", "bypass_precision")
 
 }  // namespace jans

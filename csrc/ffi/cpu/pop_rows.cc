@@ -20,15 +20,14 @@ bool MakeSharedGuide(const GuidedRows* tables, int count, int64_t n, std::option
 }
 
 template <bool kGuided>
-ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                       ffi::RemainingArgs operands, Out head_out, Out size_out, Out status_out, Out symbols,
+ffi::Error RansPopRows(ffi::ThreadPool pool, StateIn state, Arguments operands, Advanced results, Out symbols,
                        int32_t variant, int32_t precision) {
-  const CoderCall call{{head, tail, size, status, head_out, size_out, status_out}, variant, precision};
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   CpuTables args;
   SymbolOperand out;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(out.Init(*symbols, batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(out.Init(symbols, batch));
   const int64_t n = out.n();
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, 0, n, precision, kGuided));
   // Short streams that share a row share a guide to it.
@@ -57,9 +56,7 @@ ffi::Error RansPopRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, Any
 
 }  // namespace
 
-JANS_HANDLER(rans_pop_rows, RansPopRows<false>,
-             JANS_BIND JANS_STATE JANS_OPERANDS JANS_ADVANCED JANS_RET(symbols) JANS_CODER)
-JANS_HANDLER(rans_pop_table, RansPopRows<true>,
-             JANS_BIND JANS_STATE JANS_OPERANDS JANS_ADVANCED JANS_RET(symbols) JANS_CODER)
+JANS_HANDLER(rans_pop_rows, RansPopRows<false>, "variant", "precision")
+JANS_HANDLER(rans_pop_table, RansPopRows<true>, "variant", "precision")
 
 }  // namespace jans

@@ -17,19 +17,18 @@ void PushSome(Stream<V>& stream, const BypassRows& model, const int32_t* symbols
   PushBypassAll(stream, model, symbols, first, last, precision, push_plain);
 }
 
-ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                          AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
-                          Out status_out, int32_t variant, int32_t precision, int32_t digit) {
-  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
+ffi::Error RansPushBypass(ffi::ThreadPool pool, StateIn state, AnyBuffer symbols, Arguments operands, Pushed results,
+                          int32_t variant, int32_t precision, int32_t bypass_precision) {
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   CpuBypassTables args;
   Operand<const int32_t> in;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(in.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   const int64_t n = in.core[0];
-  JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, digit));
-  JANS_RETURN_IF_ERROR(CheckDigit(variant, digit));
-  KeepBuffer(tail, tail_out);
+  JANS_RETURN_IF_ERROR(args.Init(batch, operands, n, precision, bypass_precision));
+  JANS_RETURN_IF_ERROR(CheckBypass(variant, bypass_precision));
+  KeepBuffer(state.tail, results.tail);
   const bool wide = !args.ends.empty();
   const BypassSymbols values{args.ends.data()};
   auto body = [&](auto& stream, int64_t b) {
@@ -53,7 +52,6 @@ ffi::Error RansPushBypass(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, 
 
 }  // namespace
 
-JANS_HANDLER(rans_push_bypass, RansPushBypass,
-             JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_OPERANDS JANS_PUSHED JANS_CODER JANS_ATTR(digit))
+JANS_HANDLER(rans_push_bypass, RansPushBypass, "variant", "precision", "bypass_precision")
 
 }  // namespace jans

@@ -7,17 +7,16 @@
 namespace jans {
 namespace {
 
-ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                        AnyBuffer symbols, ffi::RemainingArgs operands, Out head_out, Out tail_out, Out size_out,
-                        Out status_out, int32_t variant, int32_t precision) {
-  const CoderCall call{{head, *tail_out, size, status, head_out, size_out, status_out}, variant, precision};
+ffi::Error RansPushRows(ffi::ThreadPool pool, StateIn state, AnyBuffer symbols, Arguments operands, Pushed results,
+                        int32_t variant, int32_t precision) {
+  const CoderCall call{{state, results}, variant, precision};
   Batch batch;
   CpuTables args;
   SymbolOperand in;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(in.Init(symbols, batch));
   JANS_RETURN_IF_ERROR(args.Init(batch, operands, 0, in.n(), precision, false));
-  KeepBuffer(tail, tail_out);
+  KeepBuffer(state.tail, results.tail);
   auto body = [&](auto& stream, int64_t b) {
     FetchNext(in, b);
     FetchNext(args.rows.index, b);
@@ -38,7 +37,7 @@ ffi::Error RansPushRows(ffi::ThreadPool pool, AnyBuffer head, AnyBuffer tail, An
 
 }  // namespace
 
-JANS_HANDLER(rans_push_rows, RansPushRows, JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_OPERANDS JANS_PUSHED JANS_CODER)
-JANS_HANDLER(rans_push_table, RansPushRows, JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_OPERANDS JANS_PUSHED JANS_CODER)
+JANS_HANDLER(rans_push_rows, RansPushRows, "variant", "precision")
+JANS_HANDLER(rans_push_table, RansPushRows, "variant", "precision")
 
 }  // namespace jans

@@ -24,7 +24,7 @@ struct RowOf {
 
 // Calls quantize(rows, begin, end) with ranges of all rows; `cost` compares a value with a coded symbol.
 template <typename Operands, typename Quantize>
-ffi::Error QuantizeAll(ffi::ThreadPool& pool, const AnyBuffer& values, const AnyBuffer& symbols, Out& cdf,
+ffi::Error QuantizeAll(ffi::ThreadPool& pool, const AnyBuffer& values, const AnyBuffer& symbols, const Out& cdf,
                        int32_t precision, int64_t cost, const Quantize& quantize) {
   Operands rows;
   JANS_RETURN_IF_ERROR(rows.Init(values, symbols, cdf, precision));
@@ -114,13 +114,9 @@ ffi::Error QuantizeNearestRows(ffi::ThreadPool pool, AnyBuffer probs, AnyBuffer 
 
 }  // namespace
 
-JANS_HANDLER(quantize_probs, QuantizeProbsRows,
-             JANS_BIND JANS_ARG(probs) JANS_ARG(mask) JANS_RET(cdf) JANS_ATTR(precision))
-JANS_HANDLER(quantize_perfect, QuantizePerfectRows,
-             JANS_BIND JANS_ARG(probs) JANS_ARG(mask) JANS_RET(cdf) JANS_ATTR(precision))
-JANS_HANDLER(quantize_logits, QuantizeLogitsRows,
-             JANS_BIND JANS_ARG(logits) JANS_ARG(mask) JANS_RET(cdf) JANS_ATTR(precision))
-JANS_HANDLER(quantize_nearest, QuantizeNearestRows,
-             JANS_BIND JANS_ARG(probs) JANS_ARG(size) JANS_RET(cdf) JANS_ATTR(precision) JANS_ATTR(away))
+JANS_HANDLER(quantize_probs, QuantizeProbsRows, "precision")
+JANS_HANDLER(quantize_perfect, QuantizePerfectRows, "precision")
+JANS_HANDLER(quantize_logits, QuantizeLogitsRows, "precision")
+JANS_HANDLER(quantize_nearest, QuantizeNearestRows, "precision", "away")
 
 }  // namespace jans

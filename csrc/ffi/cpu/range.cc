@@ -23,8 +23,8 @@ void EncodeWith(RangeEncoder& coder, const ModelView& model, const int32_t* symb
   RangeEncodeAll(coder, find, n, precision);
 }
 
-ffi::Error RangeEncodeModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
-                             int32_t precision, MakeModels make) {
+ffi::Error RangeEncodeModels(ffi::ThreadPool& pool, const Arguments& args, const Results& rets, int32_t precision,
+                             MakeModels make) {
   Buffers call;
   Encoders coders;
   Operand<const int32_t> symbols;
@@ -47,8 +47,8 @@ void DecodeWith(RangeDecoder& coder, const ModelView& model, int32_t* symbols, i
   WithLocate(model, n, [&](const auto& locate) { RangeDecodeAll(coder, locate, symbols, n, precision); });
 }
 
-ffi::Error RangeDecodeModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
-                             int32_t precision, MakeModels make) {
+ffi::Error RangeDecodeModels(ffi::ThreadPool& pool, const Arguments& args, const Results& rets, int32_t precision,
+                             MakeModels make) {
   Buffers call;
   Decoders coders;
   Operand<int32_t> symbols;
@@ -67,18 +67,17 @@ ffi::Error RangeDecodeModels(ffi::ThreadPool& pool, const ffi::RemainingArgs& ar
 }
 
 template <MakeModels kMake>
-ffi::Error RangeEncodeKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t precision) {
+ffi::Error RangeEncodeKind(ffi::ThreadPool pool, Arguments args, Results rets, int32_t precision) {
   return RangeEncodeModels(pool, args, rets, precision, kMake);
 }
 template <MakeModels kMake>
-ffi::Error RangeDecodeKind(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t precision) {
+ffi::Error RangeDecodeKind(ffi::ThreadPool pool, Arguments args, Results rets, int32_t precision) {
   return RangeDecodeModels(pool, args, rets, precision, kMake);
 }
 
 }  // namespace
 
-#define JANS_RANGE_HANDLER(name, implementation) \
-  JANS_HANDLER(name, implementation, JANS_BIND JANS_BUFFERS JANS_ATTR(precision))
+#define JANS_RANGE_HANDLER(name, implementation) JANS_HANDLER(name, implementation, "precision")
 JANS_RANGE_HANDLER(range_encode, RangeEncode<OnCpu>)
 JANS_RANGE_HANDLER(range_peek, RangePeek<OnCpu>)
 JANS_RANGE_HANDLER(range_advance, RangeAdvance<OnCpu>)

@@ -23,8 +23,8 @@ class AnyTable : public AnyModels {
   int64_t cost() const override { return 1; }
 };
 
-ffi::Error MakeTable(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
-                     bool guided, std::unique_ptr<AnyModels>& models) {
+ffi::Error MakeTable(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision, bool guided,
+                     std::unique_ptr<AnyModels>& models) {
   auto any = std::make_unique<AnyTable>();
   JANS_RETURN_IF_ERROR(any->table.Init(batch, args, first, n, precision, guided));
   models = std::move(any);
@@ -33,16 +33,16 @@ ffi::Error MakeTable(const Batch& batch, const ffi::RemainingArgs& args, size_t 
 
 }  // namespace
 
-ffi::Error Make_rows(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+ffi::Error Make_rows(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision,
                      std::unique_ptr<AnyModels>& models) {
   return MakeTable(batch, args, first, n, precision, false, models);
 }
 
-ffi::Error Make_table(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+ffi::Error Make_table(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision,
                       std::unique_ptr<AnyModels>& models) {
   return MakeTable(batch, args, first, n, precision, true, models);
 }
 
-JANS_HANDLER(table_guide, TableGuide<OnCpu>, JANS_BIND JANS_ARG(cdf) JANS_RET(guide) JANS_ATTR(precision))
+JANS_HANDLER(table_guide, TableGuide<OnCpu>, "precision")
 
 }  // namespace jans

@@ -9,7 +9,7 @@ namespace jans {
 
 struct CpuTables : TableOperands {
   // Rows are looked at where all streams share them and that is little work.
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision_in,
+  ffi::Error Init(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision_in,
                   bool guided) {
     JANS_RETURN_IF_ERROR(TableOperands::Init(batch, args, first, n, precision_in, guided));
     if (!rows.cdf.Shared() || rows.count() > n * batch.streams / 4) return ffi::Error::Success();
@@ -20,7 +20,7 @@ struct CpuTables : TableOperands {
     }
     return ffi::Error::Success();
   }
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision_in) {
+  ffi::Error Init(const Batch& batch, const Arguments& args, int64_t n, int32_t precision_in) {
     return Init(batch, args, 0, n, precision_in, true);
   }
   // Those of streams b, ..., b + count - 1, of which there are kMaxTogether at most.

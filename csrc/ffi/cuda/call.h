@@ -24,11 +24,11 @@ struct OnDevice {
   cudaStream_t stream;
 
   // What a call updates is aliased in and out by XLA; where it is not, the content moves first.
-  ffi::Error Keep(const AnyBuffer& in, Out& out) const {
-    if (in.size_bytes() != out->size_bytes()) return Invalid("a result differs in size from the operand it replaces");
-    if (in.untyped_data() == out->untyped_data() || in.size_bytes() == 0) return ffi::Error::Success();
+  ffi::Error Keep(const AnyBuffer& in, const Out& out) const {
+    if (in.size_bytes() != out.size_bytes()) return Invalid("a result differs in size from the operand it replaces");
+    if (in.untyped_data() == out.untyped_data() || in.size_bytes() == 0) return ffi::Error::Success();
     return Launched(
-        cudaMemcpyAsync(out->untyped_data(), in.untyped_data(), in.size_bytes(), cudaMemcpyDeviceToDevice, stream));
+        cudaMemcpyAsync(out.untyped_data(), in.untyped_data(), in.size_bytes(), cudaMemcpyDeviceToDevice, stream));
   }
   // Jobs are streams.
   template <typename Job>
@@ -41,13 +41,12 @@ struct OnDevice {
   }
 };
 
-// The coders of a call, checked; `tail` is an operand of a pop, and the result of a push.
+// The coders of a call, checked.
 template <typename V>
-ffi::Error InitCoder(const Batch& batch, Out& head, const AnyBuffer& tail, Out& size, Out& status, int32_t precision,
-                     cuda::Coder<V>* coder) {
+ffi::Error InitCoder(const Batch& batch, const CoderBuffers& coders, int32_t precision, cuda::Coder<V>* coder) {
   State<V> state;
   JANS_RETURN_IF_ERROR(CheckPrecision(precision, MaxPrecision<V>()));
-  JANS_RETURN_IF_ERROR(state.Init(batch, head, tail, size, status));
+  JANS_RETURN_IF_ERROR(state.Init(batch, coders));
   if (batch.streams > kMost) return Invalid("more than 2^31 - 1 streams");
   if (state.tail.core[0] > kMost) return Invalid("capacity is more than 2^31 - 1 words");
   *coder = {state.head, state.tail, state.size, state.status, state.lanes, static_cast<uint32_t>(state.tail.core[0]),
@@ -69,38 +68,36 @@ inline ffi::Error InitSymbols(const Batch& batch, const AnyBuffer& buffer, cuda:
   });
 }
 
-// The shape of a push: launch(call) where there are streams.
+// The shape of a push or a pop: launch(call) where there are streams.
 template <typename Arrays, typename LaunchCall>
-ffi::Error Push(cudaStream_t stream, const Batch& batch, const AnyBuffer& head, const AnyBuffer& tail,
-                const AnyBuffer& size, const AnyBuffer& status, Out& head_out, Out& tail_out, Out& size_out,
-                Out& status_out, int32_t variant, int32_t precision, const Arrays& arrays, int64_t n,
-                const LaunchCall& launch) {
-  const OnDevice where{stream};
-  JANS_RETURN_IF_ERROR((CoderBuffers{head, tail, size, status, head_out, size_out, status_out}.Keep(where)));
-  JANS_RETURN_IF_ERROR(where.Keep(tail, tail_out));
+ffi::Error Launch(cudaStream_t stream, const Batch& batch, const CoderBuffers& coders, int32_t variant,
+                  int32_t precision, const Arrays& arrays, int64_t n, const LaunchCall& launch) {
+  JANS_RETURN_IF_ERROR(coders.Keep(OnDevice{stream}));
   return WithVariant(variant, [&](auto v) {
     cuda::Call<decltype(v), Arrays> call{{}, arrays, n};
-    JANS_RETURN_IF_ERROR(InitCoder(batch, head_out, *tail_out, size_out, status_out, precision, &call.coder));
+    JANS_RETURN_IF_ERROR(InitCoder(batch, coders, precision, &call.coder));
     return batch.streams == 0 ? ffi::Error::Success() : Launched(launch(call));
   });
 }
-
-// That of a pop.
 template <typename Arrays, typename LaunchCall>
-ffi::Error Pop(cudaStream_t stream, const Batch& batch, const AnyBuffer& head, const AnyBuffer& tail,
-               const AnyBuffer& size, const AnyBuffer& status, Out& head_out, Out& size_out, Out& status_out,
-               int32_t variant, int32_t precision, const Arrays& arrays, int64_t n, const LaunchCall& launch) {
-  JANS_RETURN_IF_ERROR((CoderBuffers{head, tail, size, status, head_out, size_out, status_out}.Keep(OnDevice{stream})));
-  return WithVariant(variant, [&](auto v) {
-    cuda::Call<decltype(v), Arrays> call{{}, arrays, n};
-    JANS_RETURN_IF_ERROR(InitCoder(batch, head_out, tail, size_out, status_out, precision, &call.coder));
-    return batch.streams == 0 ? ffi::Error::Success() : Launched(launch(call));
-  });
+ffi::Error Push(cudaStream_t stream, const Batch& batch, const StateIn& state, const Pushed& results, int32_t variant,
+                int32_t precision, const Arrays& arrays, int64_t n, const LaunchCall& launch) {
+  JANS_RETURN_IF_ERROR(OnDevice{stream}.Keep(state.tail, results.tail));
+  return Launch(stream, batch, {state, results}, variant, precision, arrays, n, launch);
+}
+template <typename Arrays, typename LaunchCall>
+ffi::Error Pop(cudaStream_t stream, const Batch& batch, const StateIn& state, const Advanced& results, int32_t variant,
+               int32_t precision, const Arrays& arrays, int64_t n, const LaunchCall& launch) {
+  return Launch(stream, batch, {state, results}, variant, precision, arrays, n, launch);
 }
 
-#define JANS_BIND ffi::Ffi::Bind().Ctx<ffi::PlatformStream<cudaStream_t>>()
+template <>
+struct ContextTag<cudaStream_t> {
+  using Tag = ffi::PlatformStream<cudaStream_t>;
+};
+
 // Handlers only enqueue copies and launches, so that XLA may capture them into a graph.
-#define JANS_TRAITS ffi::Traits::kCmdBufferCompatible
+#define JANS_CAPTURABLE true
 
 }  // namespace jans
 

@@ -32,52 +32,48 @@ ffi::Error InitRows(const Batch& batch, const AnyBuffer& symbols, const AnyBuffe
   return ffi::Error::Success();
 }
 
-ffi::Error RansPush(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                    AnyBuffer start, AnyBuffer freq, Out head_out, Out tail_out, Out size_out, Out status_out,
+ffi::Error RansPush(cudaStream_t stream, StateIn state, AnyBuffer start, AnyBuffer freq, Pushed results,
                     int32_t variant, int32_t precision) {
   Batch batch;
   cuda::IntervalArrays arrays;
   int64_t n = 0;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(InitIntervals(batch, start, freq, &arrays, &n));
-  return Push(stream, batch, head, tail, size, status, head_out, tail_out, size_out, status_out, variant, precision,
-              arrays, n, [stream](const auto& call) { return cuda::Push(call, stream); });
+  return Push(stream, batch, state, results, variant, precision, arrays, n,
+              [stream](const auto& call) { return cuda::Push(call, stream); });
 }
 
 // A push finds intervals without a guide, which is what operands behind the index are.
-ffi::Error RansPushRows(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                        AnyBuffer symbols, AnyBuffer cdf, AnyBuffer index, ffi::RemainingArgs, Out head_out,
-                        Out tail_out, Out size_out, Out status_out, int32_t variant, int32_t precision) {
+ffi::Error RansPushRows(cudaStream_t stream, StateIn state, AnyBuffer symbols, AnyBuffer cdf, AnyBuffer index,
+                        Arguments, Pushed results, int32_t variant, int32_t precision) {
   Batch batch;
   cuda::RowArrays arrays;
   int64_t n = 0;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(InitRows(batch, symbols, cdf, index, &arrays, &n));
-  return Push(stream, batch, head, tail, size, status, head_out, tail_out, size_out, status_out, variant, precision,
-              arrays, n, [stream](const auto& call) { return cuda::Push(call, stream); });
+  return Push(stream, batch, state, results, variant, precision, arrays, n,
+              [stream](const auto& call) { return cuda::Push(call, stream); });
 }
 
-ffi::Error RansAdvance(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                       AnyBuffer start, AnyBuffer freq, Out head_out, Out size_out, Out status_out, int32_t variant,
-                       int32_t precision) {
+ffi::Error RansAdvance(cudaStream_t stream, StateIn state, AnyBuffer start, AnyBuffer freq, Advanced results,
+                       int32_t variant, int32_t precision) {
   Batch batch;
   cuda::IntervalArrays arrays;
   int64_t n = 0;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(InitIntervals(batch, start, freq, &arrays, &n));
-  return Pop(stream, batch, head, tail, size, status, head_out, size_out, status_out, variant, precision, arrays, n,
+  return Pop(stream, batch, state, results, variant, precision, arrays, n,
              [stream](const auto& call) { return cuda::Pop(call, stream); });
 }
 
-ffi::Error RansPopRows(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                       AnyBuffer cdf, AnyBuffer index, Out head_out, Out size_out, Out status_out, Out symbols,
-                       int32_t variant, int32_t precision) {
+ffi::Error RansPopRows(cudaStream_t stream, StateIn state, AnyBuffer cdf, AnyBuffer index, Advanced results,
+                       Out symbols, int32_t variant, int32_t precision) {
   Batch batch;
   cuda::RowArrays arrays;
   int64_t n = 0;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(InitRows(batch, *symbols, cdf, index, &arrays, &n));
-  return Pop(stream, batch, head, tail, size, status, head_out, size_out, status_out, variant, precision, arrays, n,
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitRows(batch, symbols, cdf, index, &arrays, &n));
+  return Pop(stream, batch, state, results, variant, precision, arrays, n,
              [stream](const auto& call) { return cuda::Pop(call, stream); });
 }
 
@@ -85,7 +81,7 @@ ffi::Error RansPopRows(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyB
 
 // Calls quantize(call) with the rows of a call.
 template <typename Value, typename Quantize>
-ffi::Error QuantizeAll(const AnyBuffer& values, const AnyBuffer& mask, Out& cdf, int32_t precision,
+ffi::Error QuantizeAll(const AnyBuffer& values, const AnyBuffer& mask, const Out& cdf, int32_t precision,
                        const Quantize& quantize) {
   QuantizerOperands<Value> rows;
   JANS_RETURN_IF_ERROR(rows.Init(values, mask, cdf, precision));
@@ -149,21 +145,15 @@ ffi::Error Compact(cudaStream_t stream, AnyBuffer rows, AnyBuffer ends, Out word
 
 }  // namespace
 
-JANS_HANDLER(rans_push, RansPush, JANS_BIND JANS_STATE JANS_ARG(start) JANS_ARG(freq) JANS_PUSHED JANS_CODER)
-JANS_HANDLER(rans_advance, RansAdvance, JANS_BIND JANS_STATE JANS_ARG(start) JANS_ARG(freq) JANS_ADVANCED JANS_CODER)
-JANS_HANDLER(rans_push_rows, RansPushRows,
-             JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_ARG(cdf) JANS_ARG(index) JANS_OPERANDS JANS_PUSHED JANS_CODER)
-JANS_HANDLER(rans_push_table, RansPushRows,
-             JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_ARG(cdf) JANS_ARG(index) JANS_OPERANDS JANS_PUSHED JANS_CODER)
-JANS_HANDLER(rans_pop_rows, RansPopRows,
-             JANS_BIND JANS_STATE JANS_ARG(cdf) JANS_ARG(index) JANS_ADVANCED JANS_RET(symbols) JANS_CODER)
-JANS_HANDLER(quantize_probs, QuantizeProbsRows,
-             JANS_BIND JANS_ARG(probs) JANS_ARG(mask) JANS_RET(cdf) JANS_ATTR(precision))
-JANS_HANDLER(quantize_logits, QuantizeLogitsRows,
-             JANS_BIND JANS_ARG(logits) JANS_ARG(mask) JANS_RET(cdf) JANS_ATTR(precision))
-JANS_HANDLER(quantize_nearest, QuantizeNearestRows,
-             JANS_BIND JANS_ARG(probs) JANS_ARG(size) JANS_RET(cdf) JANS_ATTR(precision) JANS_ATTR(away))
-JANS_HANDLER(compact, Compact, JANS_BIND JANS_ARG(rows) JANS_ARG(ends) JANS_RET(words))
+JANS_HANDLER(rans_push, RansPush, "variant", "precision")
+JANS_HANDLER(rans_advance, RansAdvance, "variant", "precision")
+JANS_HANDLER(rans_push_rows, RansPushRows, "variant", "precision")
+JANS_HANDLER(rans_push_table, RansPushRows, "variant", "precision")
+JANS_HANDLER(rans_pop_rows, RansPopRows, "variant", "precision")
+JANS_HANDLER(quantize_probs, QuantizeProbsRows, "precision")
+JANS_HANDLER(quantize_logits, QuantizeLogitsRows, "precision")
+JANS_HANDLER(quantize_nearest, QuantizeNearestRows, "precision", "away")
+JANS_HANDLER(compact, Compact)
 
 }  // namespace jans
 

@@ -85,47 +85,47 @@ struct DeviceModels {
 };
 
 // From the operands of a call, beginning with `first`, for n symbols.
-using MakeModels = ffi::Error (*)(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n,
-                                  int32_t precision, DeviceModels& models);
+using MakeModels = ffi::Error (*)(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision,
+                                  DeviceModels& models);
 
-ffi::Error MakeTable(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
-                     bool guided, DeviceModels& models) {
+ffi::Error MakeTable(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision, bool guided,
+                     DeviceModels& models) {
   TableOperands operands;
   JANS_RETURN_IF_ERROR(operands.Init(batch, args, first, n, precision, guided));
   models.Set(Kind::table, operands);
   return ffi::Error::Success();
 }
 
-ffi::Error Make_rows(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+ffi::Error Make_rows(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision,
                      DeviceModels& models) {
   return MakeTable(batch, args, first, n, precision, false, models);
 }
 
-ffi::Error Make_table(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+ffi::Error Make_table(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision,
                       DeviceModels& models) {
   return MakeTable(batch, args, first, n, precision, true, models);
 }
 
-ffi::Error Make_lazy(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision,
+ffi::Error Make_lazy(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision,
                      DeviceModels& models) {
-  auto probs = args.get<AnyBuffer>(first);
-  if (!probs.has_value()) return Invalid("probs is missing");
-  return WithFloats(*probs, [&](auto zero) {
+  if (args.size() <= first) return Invalid("probs is missing");
+  const AnyBuffer probs = args[first];
+  return WithFloats(probs, [&](auto zero) {
     LazyOperands<decltype(zero)> operands;
-    JANS_RETURN_IF_ERROR(operands.Init(batch, *probs, n, precision));
+    JANS_RETURN_IF_ERROR(operands.Init(batch, probs, n, precision));
     models.Set(sizeof(zero) == 4 ? Kind::lazy : Kind::lazy64, operands);
     return ffi::Error::Success();
   });
 }
 
-#define JANS_MAKE_FAMILY(name, Family)                                                                \
-  ffi::Error Make_##name(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, \
-                         int32_t precision, DeviceModels& models) {                                   \
-    Family family;                                                                                    \
-    OperandReader reader(batch, args, n, precision, first);                                           \
-    JANS_RETURN_IF_ERROR(family.Init(reader));                                                        \
-    models.Set(Kind::name, family);                                                                   \
-    return ffi::Error::Success();                                                                     \
+#define JANS_MAKE_FAMILY(name, Family)                                                                          \
+  ffi::Error Make_##name(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision, \
+                         DeviceModels& models) {                                                                \
+    Family family;                                                                                              \
+    OperandReader reader(batch, args, n, precision, first);                                                     \
+    JANS_RETURN_IF_ERROR(family.Init(reader));                                                                  \
+    models.Set(Kind::name, family);                                                                             \
+    return ffi::Error::Success();                                                                               \
   }
 JANS_FAMILIES(JANS_MAKE_FAMILY)
 
@@ -158,8 +158,8 @@ struct LocateSymbols {
 };
 
 // What maps an array of the batch shares: `full` has all of its streams and symbols.
-ffi::Error InitMap(const AnyBuffer& full, const ffi::RemainingArgs& operands, int32_t precision, MakeModels make,
-                   Batch& batch, DeviceModels& models) {
+ffi::Error InitMap(const AnyBuffer& full, const Arguments& operands, int32_t precision, MakeModels make, Batch& batch,
+                   DeviceModels& models) {
   JANS_RETURN_IF_ERROR(CheckVector(full));
   JANS_RETURN_IF_ERROR(CheckPrecision(precision, 32));
   auto dims = full.dimensions();
@@ -169,14 +169,14 @@ ffi::Error InitMap(const AnyBuffer& full, const ffi::RemainingArgs& operands, in
 }
 
 template <MakeModels kMake>
-ffi::Error IntervalModel(cudaStream_t stream, AnyBuffer symbols, ffi::RemainingArgs operands, Out start, Out freq,
+ffi::Error IntervalModel(cudaStream_t stream, AnyBuffer symbols, Arguments operands, Out start, Out freq,
                          int32_t precision) {
   Batch batch;
   FindIntervals job;
   JANS_RETURN_IF_ERROR(InitMap(symbols, operands, precision, kMake, batch, job.models));
   JANS_RETURN_IF_ERROR(job.symbols.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
-  JANS_RETURN_IF_ERROR(job.start.Init("start", *start, ffi::DataType::U32, batch, 1));
-  JANS_RETURN_IF_ERROR(job.freq.Init("freq", *freq, ffi::DataType::U32, batch, 1));
+  JANS_RETURN_IF_ERROR(job.start.Init("start", start, ffi::DataType::U32, batch, 1));
+  JANS_RETURN_IF_ERROR(job.freq.Init("freq", freq, ffi::DataType::U32, batch, 1));
   if (job.start.core != job.symbols.core || job.freq.core != job.symbols.core) {
     return Invalid("intervals and symbols differ in length");
   }
@@ -184,13 +184,12 @@ ffi::Error IntervalModel(cudaStream_t stream, AnyBuffer symbols, ffi::RemainingA
 }
 
 template <MakeModels kMake>
-ffi::Error LocateModel(cudaStream_t stream, AnyBuffer quantiles, ffi::RemainingArgs operands, Out symbols,
-                       int32_t precision) {
+ffi::Error LocateModel(cudaStream_t stream, AnyBuffer quantiles, Arguments operands, Out symbols, int32_t precision) {
   Batch batch;
   LocateSymbols job;
   JANS_RETURN_IF_ERROR(InitMap(quantiles, operands, precision, kMake, batch, job.models));
   JANS_RETURN_IF_ERROR(job.quantiles.Init("quantiles", quantiles, ffi::DataType::U32, batch, 1));
-  JANS_RETURN_IF_ERROR(job.symbols.Init("symbols", *symbols, ffi::DataType::S32, batch, 1));
+  JANS_RETURN_IF_ERROR(job.symbols.Init("symbols", symbols, ffi::DataType::S32, batch, 1));
   if (job.symbols.core != job.quantiles.core) return Invalid("symbols and quantiles differ in length");
   return OnDevice{stream}.Map(batch.streams * job.quantiles.core[0], job);
 }
@@ -233,8 +232,7 @@ cudaError_t LaunchPop(const cuda::Call<V, KindArrays>& call, cudaStream_t stream
 }
 
 template <MakeModels kMake>
-ffi::Error MakeAll(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision,
-                   DeviceModels& models) {
+ffi::Error MakeAll(const Batch& batch, const Arguments& args, int64_t n, int32_t precision, DeviceModels& models) {
   return kMake(batch, args, 0, n, precision, models);
 }
 template <MakeModels kMake>
@@ -257,8 +255,8 @@ struct PushChain {
 };
 
 template <MakeModels kMake>
-ffi::Error ChainPushModel(cudaStream_t stream, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                          int32_t precision, int32_t max_precision) {
+ffi::Error ChainPushModel(cudaStream_t stream, Arguments args, Results rets, int32_t variant, int32_t precision,
+                          int32_t max_precision) {
   const OnDevice where{stream};
   Buffers call;
   Batch batch;
@@ -287,8 +285,8 @@ struct PopChain {
 };
 
 template <MakeModels kMake>
-ffi::Error ChainPopModel(cudaStream_t stream, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                         int32_t precision, int32_t max_precision) {
+ffi::Error ChainPopModel(cudaStream_t stream, Arguments args, Results rets, int32_t variant, int32_t precision,
+                         int32_t max_precision) {
   const OnDevice where{stream};
   Buffers call;
   Batch batch;
@@ -314,8 +312,8 @@ struct PushChainIntervals {
   }
 };
 
-ffi::Error ChainPush(cudaStream_t stream, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t variant,
-                     int32_t precision, int32_t max_precision) {
+ffi::Error ChainPush(cudaStream_t stream, Arguments args, Results rets, int32_t variant, int32_t precision,
+                     int32_t max_precision) {
   const OnDevice where{stream};
   Buffers call;
   Batch batch;
@@ -344,7 +342,7 @@ struct EncodeSymbols {
 };
 
 template <MakeModels kMake>
-ffi::Error RangeEncodeModel(cudaStream_t stream, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t precision) {
+ffi::Error RangeEncodeModel(cudaStream_t stream, Arguments args, Results rets, int32_t precision) {
   const OnDevice where{stream};
   Buffers call;
   RangeJob<Encoders, EncodeSymbols> job{};
@@ -371,7 +369,7 @@ struct DecodeSymbols {
 };
 
 template <MakeModels kMake>
-ffi::Error RangeDecodeModel(cudaStream_t stream, ffi::RemainingArgs args, ffi::RemainingRets rets, int32_t precision) {
+ffi::Error RangeDecodeModel(cudaStream_t stream, Arguments args, Results rets, int32_t precision) {
   const OnDevice where{stream};
   Buffers call;
   RangeJob<Decoders, DecodeSymbols> job{};
@@ -387,22 +385,17 @@ ffi::Error RangeDecodeModel(cudaStream_t stream, ffi::RemainingArgs args, ffi::R
 
 }  // namespace
 
-#define JANS_MODEL_HANDLERS(name, _)                                                                          \
-  JANS_HANDLER(rans_push_##name, PushModel<Make_##name>,                                                      \
-               JANS_BIND JANS_STATE JANS_ARG(symbols) JANS_OPERANDS JANS_PUSHED JANS_CODER)                   \
-  JANS_HANDLER(rans_pop_##name, PopModel<Make_##name>,                                                        \
-               JANS_BIND JANS_STATE JANS_OPERANDS JANS_ADVANCED JANS_RET(symbols) JANS_CODER)                 \
-  JANS_HANDLER(interval_##name, IntervalModel<Make_##name>,                                                   \
-               JANS_BIND JANS_ARG(symbols) JANS_OPERANDS JANS_RET(start) JANS_RET(freq) JANS_ATTR(precision)) \
-  JANS_HANDLER(locate_##name, LocateModel<Make_##name>,                                                       \
-               JANS_BIND JANS_ARG(quantiles) JANS_OPERANDS JANS_RET(symbols) JANS_ATTR(precision))
+#define JANS_MODEL_HANDLERS(name, _)                                             \
+  JANS_HANDLER(rans_push_##name, PushModel<Make_##name>, "variant", "precision") \
+  JANS_HANDLER(rans_pop_##name, PopModel<Make_##name>, "variant", "precision")   \
+  JANS_HANDLER(interval_##name, IntervalModel<Make_##name>, "precision")         \
+  JANS_HANDLER(locate_##name, LocateModel<Make_##name>, "precision")
 JANS_MODEL_HANDLERS(lazy, _)
 JANS_FAMILIES(JANS_MODEL_HANDLERS)
 
 #define JANS_CHAIN_HANDLER(name, implementation) \
-  JANS_HANDLER(name, implementation, JANS_BIND JANS_BUFFERS JANS_CODER JANS_ATTR(most))
-#define JANS_RANGE_HANDLER(name, implementation) \
-  JANS_HANDLER(name, implementation, JANS_BIND JANS_BUFFERS JANS_ATTR(precision))
+  JANS_HANDLER(name, implementation, "variant", "precision", "max_precision")
+#define JANS_RANGE_HANDLER(name, implementation) JANS_HANDLER(name, implementation, "precision")
 JANS_CHAIN_HANDLER(chain_take, ChainTake<OnDevice>)
 JANS_CHAIN_HANDLER(chain_keep, ChainKeep<OnDevice>)
 JANS_CHAIN_HANDLER(chain_push, ChainPush)

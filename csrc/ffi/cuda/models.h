@@ -51,7 +51,7 @@ class OperandsModel {
 
 // The operands of a call for n symbols.
 template <typename Operands>
-using InitOperands = ffi::Error (*)(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision,
+using InitOperands = ffi::Error (*)(const Batch& batch, const Arguments& args, int64_t n, int32_t precision,
                                     Operands& operands);
 
 // How calls are launched; operands that have kernels of their own overload these.
@@ -65,30 +65,28 @@ cudaError_t LaunchPop(const cuda::Call<V, Arrays>& call, cudaStream_t stream) {
 }
 
 template <typename Operands, InitOperands<Operands> kInit, int kBlocks>
-ffi::Error PushOperands(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                        AnyBuffer symbols, ffi::RemainingArgs args, Out head_out, Out tail_out, Out size_out,
-                        Out status_out, int32_t variant, int32_t precision) {
+ffi::Error PushOperands(cudaStream_t stream, StateIn state, AnyBuffer symbols, Arguments args, Pushed results,
+                        int32_t variant, int32_t precision) {
   Batch batch;
   ModelArrays<Operands, kBlocks> arrays;
   int64_t n = 0;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
   JANS_RETURN_IF_ERROR(InitSymbols(batch, symbols, &arrays.symbols, &n));
   JANS_RETURN_IF_ERROR(kInit(batch, args, n, precision, arrays.operands));
-  return Push(stream, batch, head, tail, size, status, head_out, tail_out, size_out, status_out, variant, precision,
-              arrays, n, [stream](const auto& call) { return LaunchPush(call, stream); });
+  return Push(stream, batch, state, results, variant, precision, arrays, n,
+              [stream](const auto& call) { return LaunchPush(call, stream); });
 }
 
 template <typename Operands, InitOperands<Operands> kInit, int kBlocks>
-ffi::Error PopOperands(cudaStream_t stream, AnyBuffer head, AnyBuffer tail, AnyBuffer size, AnyBuffer status,
-                       ffi::RemainingArgs args, Out head_out, Out size_out, Out status_out, Out symbols,
+ffi::Error PopOperands(cudaStream_t stream, StateIn state, Arguments args, Advanced results, Out symbols,
                        int32_t variant, int32_t precision) {
   Batch batch;
   ModelArrays<Operands, kBlocks> arrays;
   int64_t n = 0;
-  JANS_RETURN_IF_ERROR(InitBatch(size.dimensions(), batch));
-  JANS_RETURN_IF_ERROR(InitSymbols(batch, *symbols, &arrays.symbols, &n));
+  JANS_RETURN_IF_ERROR(InitBatch(state.size.dimensions(), batch));
+  JANS_RETURN_IF_ERROR(InitSymbols(batch, symbols, &arrays.symbols, &n));
   JANS_RETURN_IF_ERROR(kInit(batch, args, n, precision, arrays.operands));
-  return Pop(stream, batch, head, tail, size, status, head_out, size_out, status_out, variant, precision, arrays, n,
+  return Pop(stream, batch, state, results, variant, precision, arrays, n,
              [stream](const auto& call) { return LaunchPop(call, stream); });
 }
 

@@ -15,14 +15,12 @@ struct RemapOperands {
   int bits = 0;
 
   static constexpr size_t kOperands = 3;
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision_in) {
+  ffi::Error Init(const Batch& batch, const Arguments& args, int64_t n, int32_t precision_in) {
     precision = precision_in;
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, kMaxAliasPrecision));
-    auto cdf = args.get<AnyBuffer>(0), index = args.get<AnyBuffer>(1), remap_in = args.get<AnyBuffer>(2);
-    if (!cdf.has_value() || !index.has_value() || !remap_in.has_value())
-      return Invalid("cdf, index or remap is missing");
-    JANS_RETURN_IF_ERROR(rows.Init(batch, *cdf, *index, n));
-    JANS_RETURN_IF_ERROR(remap.Init("remap", *remap_in, ffi::DataType::U32, batch, 2));
+    if (args.size() < kOperands) return Invalid("cdf, index or remap is missing");
+    JANS_RETURN_IF_ERROR(rows.Init(batch, args[0], args[1], n));
+    JANS_RETURN_IF_ERROR(remap.Init("remap", args[2], ffi::DataType::U32, batch, 2));
     // A row has 5 to 8 words for each bucket.
     bits = AliasBits((remap.core[1] + 7) / 8, precision);
     const bool fits = remap.core[0] == rows.count() && remap.core[1] == RemapWords(bits, precision);
@@ -43,13 +41,12 @@ struct AliasOperands {
   int bits = 0;
 
   static constexpr size_t kOperands = 2;
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision_in) {
+  ffi::Error Init(const Batch& batch, const Arguments& args, int64_t n, int32_t precision_in) {
     precision = precision_in;
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, kMaxAliasPrecision));
-    auto alias_in = args.get<AnyBuffer>(0), index_in = args.get<AnyBuffer>(1);
-    if (!alias_in.has_value() || !index_in.has_value()) return Invalid("alias or index is missing");
-    JANS_RETURN_IF_ERROR(alias.Init("alias", *alias_in, ffi::DataType::U32, batch, 2));
-    JANS_RETURN_IF_ERROR(index.Init("index", *index_in, ffi::DataType::S32, batch, 1));
+    if (args.size() < kOperands) return Invalid("alias or index is missing");
+    JANS_RETURN_IF_ERROR(alias.Init("alias", args[0], ffi::DataType::U32, batch, 2));
+    JANS_RETURN_IF_ERROR(index.Init("index", args[1], ffi::DataType::S32, batch, 1));
     if (index.core[0] != 1 && index.core[0] != n) return Invalid("index fits neither one nor all symbols");
     bits = AliasBits(alias.core[1] / kBucketWords, precision);
     const bool fits = alias.core[1] == kBucketWords << bits;

@@ -1,4 +1,4 @@
-// The arguments that targets share on every platform, and how handlers are bound.
+// The arguments that targets share on every platform.
 #ifndef JANS_FFI_OPERANDS_ARGUMENTS_H_
 #define JANS_FFI_OPERANDS_ARGUMENTS_H_
 
@@ -7,9 +7,6 @@
 #include "state.h"
 
 namespace jans {
-
-using AnyBuffer = ffi::AnyBuffer;
-using Out = ffi::Result<ffi::AnyBuffer>;
 
 // Intervals, one for each symbol.
 struct IntervalOperands {
@@ -49,14 +46,14 @@ struct ValueRows {
   Operand<uint32_t> cdf;
   int32_t precision = 0;
 
-  ffi::Error Init(const AnyBuffer& values_in, Out& cdf_out, int32_t bits, int32_t most_bits) {
+  ffi::Error Init(const AnyBuffer& values_in, const Out& cdf_out, int32_t bits, int32_t most_bits) {
     auto dims = values_in.dimensions();
     if (dims.size() < 1) return Invalid("an array of one dimension or more is needed");
     precision = bits;
     JANS_RETURN_IF_ERROR(CheckPrecision(precision, most_bits));
     JANS_RETURN_IF_ERROR(InitBatch(dims.first(dims.size() - 1), batch));
     JANS_RETURN_IF_ERROR(values.Init("values", values_in, DTypeOf<Value>(), batch, 1));
-    JANS_RETURN_IF_ERROR(cdf.Init("cdf", *cdf_out, ffi::DataType::U32, batch, 1));
+    JANS_RETURN_IF_ERROR(cdf.Init("cdf", cdf_out, ffi::DataType::U32, batch, 1));
     if (n() < 1) return Invalid("a row has a symbol or more");
     return cdf.core[0] != n() + 1 ? Invalid("cdf does not fit the values") : ffi::Error::Success();
   }
@@ -68,7 +65,7 @@ template <typename Value>
 struct QuantizerOperands : ValueRows<Value> {
   Operand<const uint8_t> mask;
 
-  ffi::Error Init(const AnyBuffer& values_in, const AnyBuffer& mask_in, Out& cdf_out, int32_t bits) {
+  ffi::Error Init(const AnyBuffer& values_in, const AnyBuffer& mask_in, const Out& cdf_out, int32_t bits) {
     JANS_RETURN_IF_ERROR(ValueRows<Value>::Init(values_in, cdf_out, bits, 32));
     JANS_RETURN_IF_ERROR(mask.Init("mask", mask_in, ffi::DataType::PRED, this->batch, 1));
     if (static_cast<uint64_t>(this->n()) > Total(bits)) return Invalid("more symbols than the precision has room for");
@@ -83,7 +80,7 @@ template <typename Value>
 struct NearestOperands : ValueRows<Value> {
   Operand<const int32_t> size;
 
-  ffi::Error Init(const AnyBuffer& values_in, const AnyBuffer& size_in, Out& cdf_out, int32_t bits) {
+  ffi::Error Init(const AnyBuffer& values_in, const AnyBuffer& size_in, const Out& cdf_out, int32_t bits) {
     JANS_RETURN_IF_ERROR(ValueRows<Value>::Init(values_in, cdf_out, bits, 31));
     return size.Init("size", size_in, ffi::DataType::S32, this->batch, 0);
   }
@@ -96,23 +93,6 @@ ffi::Error WithFloats(const AnyBuffer& values, const Body& body) {
   if (values.element_type() == ffi::DataType::F64) return body(double{});
   return Invalid("values must be float32 or float64");
 }
-
-// The parts of a binding, so that it names its arguments in order.
-#define JANS_ARG(name) .Arg<AnyBuffer>()
-#define JANS_RET(name) .Ret<AnyBuffer>()
-#define JANS_ATTR(name) .Attr<int32_t>(#name)
-#define JANS_STATE JANS_ARG(head) JANS_ARG(tail) JANS_ARG(size) JANS_ARG(status)
-#define JANS_PUSHED JANS_RET(head) JANS_RET(tail) JANS_RET(size) JANS_RET(status)
-#define JANS_ADVANCED JANS_RET(head) JANS_RET(size) JANS_RET(status)
-#define JANS_OPERANDS .RemainingArgs()
-#define JANS_CODER JANS_ATTR(variant) JANS_ATTR(precision)
-
-// A handler is a function of its target's name. JANS_BIND and JANS_TRAITS are the platform's.
-#define JANS_HANDLER(name, implementation, binding)                               \
-  XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) {                                 \
-    static auto* handler = (binding).To(implementation, {JANS_TRAITS}).release(); \
-    return handler->Call(frame);                                                  \
-  }
 
 }  // namespace jans
 

@@ -20,33 +20,27 @@ struct Buffers {
 
   // `replaced[k]` is the result that replaces array k of the state.
   template <typename Where>
-  ffi::Error Init(const Where& where, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets,
-                  std::initializer_list<int> replaced, size_t more_results) {
+  ffi::Error Init(const Where& where, const Arguments& args, const Results& rets, std::initializer_list<int> replaced,
+                  size_t more_results) {
     const size_t updated = replaced.size() - std::count(replaced.begin(), replaced.end(), kGiven);
     if (args.size() < replaced.size() || rets.size() != updated + more_results) {
       return Invalid("wrong number of operands or results");
     }
     for (size_t i = 0; i < args.size(); ++i) {
-      auto arg = args.get<AnyBuffer>(i);
-      if (!arg.has_value()) return arg.error();
+      const AnyBuffer arg = args[i];
       const int result = i < replaced.size() ? replaced.begin()[i] : kGiven;
       if (result == kGiven) {
-        (i < replaced.size() ? state : operands).push_back(*arg);
+        (i < replaced.size() ? state : operands).push_back(arg);
         continue;
       }
-      auto ret = rets.get<AnyBuffer>(static_cast<size_t>(result));
-      if (!ret.has_value()) return ret.error();
-      if ((*ret)->element_type() != arg->element_type() || (*ret)->size_bytes() != arg->size_bytes()) {
+      const Out ret = rets[static_cast<size_t>(result)];
+      if (ret.element_type() != arg.element_type() || ret.size_bytes() != arg.size_bytes()) {
         return Invalid("a result does not fit what it replaces");
       }
-      JANS_RETURN_IF_ERROR(where.Keep(*arg, *ret));
-      state.push_back(**ret);
+      JANS_RETURN_IF_ERROR(where.Keep(arg, ret));
+      state.push_back(ret);
     }
-    for (size_t i = updated; i < rets.size(); ++i) {
-      auto ret = rets.get<AnyBuffer>(i);
-      if (!ret.has_value()) return ret.error();
-      results.push_back(**ret);
-    }
+    for (size_t i = updated; i < rets.size(); ++i) results.push_back(rets[i]);
     return ffi::Error::Success();
   }
 
@@ -56,8 +50,6 @@ struct Buffers {
     return intervals.Init(batch, operands[0], operands[1]);
   }
 };
-
-#define JANS_BUFFERS .RemainingArgs().RemainingRets()
 
 }  // namespace jans
 

@@ -13,21 +13,21 @@ struct EscapeOperands {
   int32_t bits = 0;
 
   // Of `rows` rows, from the operands of a call, beginning with `first`.
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t rows, int32_t digit) {
-    bits = digit;
+  ffi::Error Init(const Batch& batch, const Arguments& args, size_t first, int64_t rows, int32_t bypass_precision) {
+    bits = bypass_precision;
     if (bits < 1 || bits > kMaxBypassBits) return Invalid("a digit has 1 to 16 bits");
-    auto escape_in = args.get<AnyBuffer>(first), offset_in = args.get<AnyBuffer>(first + 1);
-    if (!escape_in.has_value() || !offset_in.has_value()) return Invalid("escape or offset is missing");
-    JANS_RETURN_IF_ERROR(escape.Init("escape", *escape_in, ffi::DataType::S32, batch, 1));
-    JANS_RETURN_IF_ERROR(offset.Init("offset", *offset_in, ffi::DataType::S32, batch, 1));
+    if (args.size() < first + 2) return Invalid("escape or offset is missing");
+    JANS_RETURN_IF_ERROR(escape.Init("escape", args[first], ffi::DataType::S32, batch, 1));
+    JANS_RETURN_IF_ERROR(offset.Init("offset", args[first + 1], ffi::DataType::S32, batch, 1));
     const bool fits = escape.core[0] == rows && offset.core[0] == rows;
     return fits ? ffi::Error::Success() : Invalid("escape or offset does not fit the rows");
   }
 };
 
 // Digits are pushed as intervals of one quantile.
-inline ffi::Error CheckDigit(int32_t variant, int32_t digit) {
-  return WithVariant(variant, [digit](auto v) { return CheckPrecision(digit, MaxPrecision<decltype(v)>()); });
+inline ffi::Error CheckBypass(int32_t variant, int32_t bypass_precision) {
+  return WithVariant(
+      variant, [bypass_precision](auto v) { return CheckPrecision(bypass_precision, MaxPrecision<decltype(v)>()); });
 }
 
 // Those of a table, and the escape symbols behind them.
@@ -36,9 +36,9 @@ struct BypassOperands {
   Operands table;
   EscapeOperands escapes;
 
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision, int32_t digit) {
+  ffi::Error Init(const Batch& batch, const Arguments& args, int64_t n, int32_t precision, int32_t bypass_precision) {
     JANS_RETURN_IF_ERROR(table.Init(batch, args, n, precision));
-    return escapes.Init(batch, args, Operands::kOperands, table.count(), digit);
+    return escapes.Init(batch, args, Operands::kOperands, table.count(), bypass_precision);
   }
   JANS_HD auto At(int64_t b) const {
     return BypassRowsOf<decltype(table.At(b))>{table.At(b), escapes.escape.At(b), escapes.offset.At(b), escapes.bits};

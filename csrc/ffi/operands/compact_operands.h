@@ -15,13 +15,13 @@ struct CompactOperands {
   Operand<const int32_t> ends;
   Operand<Word> words;
 
-  ffi::Error Init(const AnyBuffer& rows_in, const AnyBuffer& ends_in, Out& words_out) {
+  ffi::Error Init(const AnyBuffer& rows_in, const AnyBuffer& ends_in, const Out& words_out) {
     auto dims = rows_in.dimensions();
     if (dims.size() < 2) return Invalid("rows of words are needed");
     JANS_RETURN_IF_ERROR(InitBatch(dims.first(dims.size() - 2), batch));
     JANS_RETURN_IF_ERROR(rows.Init("rows", rows_in, DTypeOf<Word>(), batch, 2));
     JANS_RETURN_IF_ERROR(ends.Init("ends", ends_in, ffi::DataType::S32, batch, 1));
-    JANS_RETURN_IF_ERROR(words.Init("words", *words_out, DTypeOf<Word>(), batch, 1));
+    JANS_RETURN_IF_ERROR(words.Init("words", words_out, DTypeOf<Word>(), batch, 1));
     const bool fits = ends.core[0] == rows.core[0] && words.core[0] == rows.core[0] * rows.core[1];
     return fits ? ffi::Error::Success() : Invalid("ends or words do not fit the rows");
   }

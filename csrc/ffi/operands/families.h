@@ -12,14 +12,13 @@ namespace jans {
 // Hands out the operands of a family one after the other.
 class OperandReader {
  public:
-  OperandReader(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision, size_t first = 0)
+  OperandReader(const Batch& batch, const Arguments& args, int64_t n, int32_t precision, size_t first = 0)
       : precision(precision), batch_(batch), args_(args), n_(n), next_(first) {}
 
   template <typename T>
   ffi::Error Next(const char* name, Operand<const T>& operand, int core_rank) {
-    auto buffer = args_.get<AnyBuffer>(next_++);
-    if (!buffer.has_value()) return Invalid(name, " is missing");
-    return operand.Init(name, *buffer, DTypeOf<T>(), batch_, core_rank);
+    if (next_ >= args_.size()) return Invalid(name, " is missing");
+    return operand.Init(name, args_[next_++], DTypeOf<T>(), batch_, core_rank);
   }
   // One for all symbols, or one each.
   template <typename T>
@@ -28,16 +27,13 @@ class OperandReader {
     if (operand.core[0] == 1 || operand.core[0] == n_) return ffi::Error::Success();
     return Invalid(name, " fits neither one nor all symbols");
   }
-  bool NextIsWide() const {
-    auto buffer = args_.get<AnyBuffer>(next_);
-    return buffer.has_value() && buffer->element_type() == ffi::DataType::F64;
-  }
+  bool NextIsWide() const { return next_ < args_.size() && args_[next_].element_type() == ffi::DataType::F64; }
 
   const int32_t precision;
 
  private:
   const Batch& batch_;
-  const ffi::RemainingArgs& args_;
+  const Arguments& args_;
   const int64_t n_;
   size_t next_;
 };

@@ -9,11 +9,9 @@
 #include <string>
 
 #include "../../core/arrays.h"
-#include "xla/ffi/api/ffi.h"
+#include "../handler.h"
 
 namespace jans {
-
-namespace ffi = xla::ffi;
 
 // An error of the caller's; in two parts, so that no string is made where it is returned.
 __attribute__((noinline, cold)) inline ffi::Error Invalid(const char* what, const char* why = "") {

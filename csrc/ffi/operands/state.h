@@ -59,7 +59,36 @@ constexpr int MaxPrecision() {
   return V::kLowerBits < 32 ? V::kLowerBits : 32;
 }
 
-// The arrays of a coder. XLA aliases what a call updates; `Bind` copies where it did not.
+// Where a call that updates coders finds them, and where it leaves them; `tail` is an operand or a result.
+struct CoderBuffers {
+  AnyBuffer head, tail, size, status;
+  Out head_out, size_out, status_out;
+
+  CoderBuffers(const StateIn& in, const Pushed& results)
+      : CoderBuffers(in, results.tail, results.head, results.size, results.status) {}
+  CoderBuffers(const StateIn& in, const Advanced& results)
+      : CoderBuffers(in, in.tail, results.head, results.size, results.status) {}
+
+  template <typename Where>
+  ffi::Error Keep(const Where& where) const {
+    JANS_RETURN_IF_ERROR(where.Keep(head, head_out));
+    JANS_RETURN_IF_ERROR(where.Keep(size, size_out));
+    return where.Keep(status, status_out);
+  }
+
+ private:
+  CoderBuffers(const StateIn& in, const AnyBuffer& tail, const Out& head_out, const Out& size_out,
+               const Out& status_out)
+      : head(in.head),
+        tail(tail),
+        size(in.size),
+        status(in.status),
+        head_out(head_out),
+        size_out(size_out),
+        status_out(status_out) {}
+};
+
+// The arrays of a coder.
 template <typename V>
 struct State {
   Operand<uint32_t> head;
@@ -67,14 +96,12 @@ struct State {
   Operand<int32_t> size, status;
   int64_t lanes = 0;
 
-  template <typename HeadBuffer, typename Buffer>
-  ffi::Error Init(const Batch& batch, HeadBuffer& head_out, const Buffer& tail_in, HeadBuffer& size_out,
-                  HeadBuffer& status_out) {
+  ffi::Error Init(const Batch& batch, const CoderBuffers& coders) {
     constexpr int kHalves = sizeof(typename V::State) / 4;
-    JANS_RETURN_IF_ERROR(head.Init("head", *head_out, ffi::DataType::U32, batch, kHalves));
-    JANS_RETURN_IF_ERROR(tail.Init("tail", tail_in, DTypeOf<typename V::Word>(), batch, 1));
-    JANS_RETURN_IF_ERROR(size.Init("size", *size_out, ffi::DataType::S32, batch, 0));
-    JANS_RETURN_IF_ERROR(status.Init("status", *status_out, ffi::DataType::S32, batch, 0));
+    JANS_RETURN_IF_ERROR(head.Init("head", coders.head_out, ffi::DataType::U32, batch, kHalves));
+    JANS_RETURN_IF_ERROR(tail.Init("tail", coders.tail, DTypeOf<typename V::Word>(), batch, 1));
+    JANS_RETURN_IF_ERROR(size.Init("size", coders.size_out, ffi::DataType::S32, batch, 0));
+    JANS_RETURN_IF_ERROR(status.Init("status", coders.status_out, ffi::DataType::S32, batch, 0));
     lanes = head.core[0];
     if (lanes < 1 || (kHalves == 2 && head.core[1] != 2)) return Invalid("head has the wrong shape");
     return ffi::Error::Success();

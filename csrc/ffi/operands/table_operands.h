@@ -16,20 +16,16 @@ struct TableOperands {
 
   // From the operands of a call, beginning with `first`: cdf, index, and the guide, of length 0 where there is none, if
   // `guided`.
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, size_t first, int64_t n, int32_t precision_in,
+  ffi::Error Init(const Batch& batch, const Arguments& args, size_t first, int64_t n, int32_t precision_in,
                   bool guided) {
     precision = precision_in;
-    auto cdf = args.get<AnyBuffer>(first), index = args.get<AnyBuffer>(first + 1);
-    if (!cdf.has_value() || !index.has_value()) return Invalid("cdf or index is missing");
-    JANS_RETURN_IF_ERROR(rows.Init(batch, *cdf, *index, n));
-    if (!guided) return ffi::Error::Success();
-    auto guide_in = args.get<AnyBuffer>(first + 2);
-    if (!guide_in.has_value()) return Invalid("guide is missing");
-    return InitGuide(batch, *guide_in);
+    if (args.size() < first + (guided ? 3 : 2)) return Invalid("cdf, index or guide is missing");
+    JANS_RETURN_IF_ERROR(rows.Init(batch, args[first], args[first + 1], n));
+    return guided ? InitGuide(batch, args[first + 2]) : ffi::Error::Success();
   }
   static constexpr size_t kOperands = 3;
   // All of them.
-  ffi::Error Init(const Batch& batch, const ffi::RemainingArgs& args, int64_t n, int32_t precision_in) {
+  ffi::Error Init(const Batch& batch, const Arguments& args, int64_t n, int32_t precision_in) {
     return Init(batch, args, 0, n, precision_in, true);
   }
   JANS_HD int64_t count() const { return rows.count(); }
@@ -73,7 +69,7 @@ ffi::Error TableGuide(typename Where::Context context, AnyBuffer cdf, Out guide,
   JANS_RETURN_IF_ERROR(CheckVector(cdf));
   JANS_RETURN_IF_ERROR(InitBatch(cdf.dimensions().first(cdf.dimensions().size() - 1), batch));
   JANS_RETURN_IF_ERROR(job.cdf.Init("cdf", cdf, ffi::DataType::U32, batch, 1));
-  JANS_RETURN_IF_ERROR(job.guide.Init("guide", *guide, ffi::DataType::U32, batch, 1));
+  JANS_RETURN_IF_ERROR(job.guide.Init("guide", guide, ffi::DataType::U32, batch, 1));
   const int64_t n = job.cdf.core[0] - 1, halves = job.guide.core[0];
   const int bits = job.bits = GuideBits(halves);
   if (n < 1 || n > kMaxGuideSymbols) return Invalid("a guide is for 1 to 2^16 symbols");

@@ -8,7 +8,7 @@ from jans import _variants
 from jans.ffi.targets._define import KINDS, Fields, define_coder, symbols_of
 from jans.reference.jax import chain
 
-_CODER = ("variant", "precision", "most")
+_CODER = ("variant", "precision", "max_precision")
 
 
 def _fields(*, variant: int, **_) -> Fields:

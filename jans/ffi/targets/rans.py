@@ -93,11 +93,11 @@ def _pop_family(name: str, *ranks: int) -> Call:
 
 _push_alias = _push("push_alias", rans.rans_push_alias, 1, *_REMAP)
 _pop_alias = _pop("pop_alias", rans.rans_pop_alias, *_ALIAS)
-_WITH_DIGIT = (*_CODER, "digit")
-_push_bypass = _push("push_bypass", rans.rans_push_bypass, 1, *_BYPASS, attributes=_WITH_DIGIT)
-_pop_bypass = _pop("pop_bypass", rans.rans_pop_bypass, *_BYPASS, attributes=_WITH_DIGIT)
-_push_bypass_alias = _push("push_bypass_alias", rans.rans_push_bypass_alias, 1, *_REMAP, 1, 1, attributes=_WITH_DIGIT)
-_pop_bypass_alias = _pop("pop_bypass_alias", rans.rans_pop_bypass_alias, *_ALIAS, 1, 1, attributes=_WITH_DIGIT)
+_WITH_BYPASS = (*_CODER, "bypass_precision")
+_push_bypass = _push("push_bypass", rans.rans_push_bypass, 1, *_BYPASS, attributes=_WITH_BYPASS)
+_pop_bypass = _pop("pop_bypass", rans.rans_pop_bypass, *_BYPASS, attributes=_WITH_BYPASS)
+_push_bypass_alias = _push("push_bypass_alias", rans.rans_push_bypass_alias, 1, *_REMAP, 1, 1, attributes=_WITH_BYPASS)
+_pop_bypass_alias = _pop("pop_bypass_alias", rans.rans_pop_bypass_alias, *_ALIAS, 1, 1, attributes=_WITH_BYPASS)
 
 
 def _push_with_remap(head, tail, size, status, symbols, cdf, index, _, remap, **coder):

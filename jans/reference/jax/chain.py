@@ -20,8 +20,8 @@ def _open_bits(partial_word, size, status, v):
     )
 
 
-def _open_remainders(head, size, status, v, most):
-    heads, lower = join_heads(head, v.state_bits), u64(v.lower_bits(most))
+def _open_remainders(head, size, status, v, max_precision):
+    heads, lower = join_heads(head, v.state_bits), u64(v.lower_bits(max_precision))
     bad = (heads >> lower == 0) | (heads >> lower >> u64(v.word_bits - 1) >> u64(1) != 0)
     return heads, *opened(size, status, jnp.any(bad))
 
@@ -29,7 +29,7 @@ def _open_remainders(head, size, status, v, most):
 # ---- the two halves of a pop ----
 
 
-def chain_take(partial_word, words, size, status, *, variant, precision, most, n):
+def chain_take(partial_word, words, size, status, *, variant, precision, max_precision, n):
     v = numbered(CHAIN, variant)
     p, spare = u64(precision), u64(v.word_bits - precision)
     partial_word, size, status = _open_bits(partial_word, size, status, v)
@@ -47,9 +47,9 @@ def chain_take(partial_word, words, size, status, *, variant, precision, most, n
     return partial_word.astype(u32), *closed(words, size, status), quantiles
 
 
-def chain_keep(head, words, size, status, start, freq, quantiles, *, variant, precision, most):
+def chain_keep(head, words, size, status, start, freq, quantiles, *, variant, precision, max_precision):
     v = numbered(CHAIN, variant)
-    heads, size, status = _open_remainders(head, size, status, v, most)
+    heads, size, status = _open_remainders(head, size, status, v, max_precision)
     start, freq = checked(start, freq, precision)
     start, freq = choose((freq == 0) | (quantiles - start < freq), (start, freq), BAD_MODEL)
 
@@ -58,7 +58,7 @@ def chain_keep(head, words, size, status, start, freq, quantiles, *, variant, pr
         lane = i % heads.shape[0]
         good, x = freq[i] != 0, heads[lane]
         y = x * freq[i].astype(u64) + (quantiles[i] - start[i]).astype(u64) & u64(2**v.state_bits - 1)
-        writes = good & (y >> u64(v.lower_bits(most) + v.word_bits - 1) >> u64(1) != 0)
+        writes = good & (y >> u64(v.lower_bits(max_precision) + v.word_bits - 1) >> u64(1) != 0)
         words, size = write(words, size, y, writes)
         y = jnp.where(writes, y >> u64(v.word_bits), y)
         status = status | jnp.where(good, u32(0), start[i]).astype(i32)
@@ -89,12 +89,24 @@ def chain_pop_kind(
 
 
 def chain_push(
-    partial_word, compressed, compressed_size, head, remainders, size, status, start, freq, *, variant, precision, most
+    partial_word,
+    compressed,
+    compressed_size,
+    head,
+    remainders,
+    size,
+    status,
+    start,
+    freq,
+    *,
+    variant,
+    precision,
+    max_precision,
 ):
     v = numbered(CHAIN, variant)
     p, spare = u64(precision), u64(v.word_bits - precision)
     partial_word, compressed_size, status = _open_bits(partial_word, compressed_size, status, v)
-    heads, size, status = _open_remainders(head, size, status, v, most)
+    heads, size, status = _open_remainders(head, size, status, v, max_precision)
     start, freq = checked(start, freq, precision)
     n = start.shape[0]
 
@@ -103,7 +115,7 @@ def chain_push(
         i = n - 1 - k
         lane = i % heads.shape[0]
         good, x, f = freq[i] != 0, heads[lane], jnp.maximum(freq[i], 1).astype(u64)
-        reads = good & (x >> u64(v.lower_bits(most)) < f)
+        reads = good & (x >> u64(v.lower_bits(max_precision)) < f)
         word, size, empty = read(remainders, size, reads)
         y = jnp.where(reads, x << u64(v.word_bits) | word, x) & u64(2**v.state_bits - 1)
         heads = heads.at[lane].set(jnp.where(good, y // f, x))

@@ -200,23 +200,23 @@ def _turns(n, lanes):
 
 
 def rans_push_bypass(
-    head, tail, size, status, symbols, cdf, index, guide, escape, offset, *, variant, precision, digit
+    head, tail, size, status, symbols, cdf, index, guide, escape, offset, *, variant, precision, bypass_precision
 ):
     find = lambda i, place: KINDS["rows"](i, cdf, index, precision=precision)[0](place)
     state, rows = (head, tail, size, status), (index, escape, offset)
-    return _push_bypass(state, symbols, rows, find, _in_order, variant, precision, digit)
+    return _push_bypass(state, symbols, rows, find, _in_order, variant, precision, bypass_precision)
 
 
 def rans_push_bypass_alias(
-    head, tail, size, status, symbols, cdf, index, remap, escape, offset, *, variant, precision, digit
+    head, tail, size, status, symbols, cdf, index, remap, escape, offset, *, variant, precision, bypass_precision
 ):
     find = lambda i, place: KINDS["rows"](i, cdf, index, precision=precision)[0](place)
     quantile = lambda i, place: aliases.quantile(i, place, index, remap, precision=precision)
     state, rows = (head, tail, size, status), (index, escape, offset)
-    return _push_bypass(state, symbols, rows, find, quantile, variant, precision, digit)
+    return _push_bypass(state, symbols, rows, find, quantile, variant, precision, bypass_precision)
 
 
-def _push_bypass(state, symbols, rows, find, quantile, variant, precision, digit):
+def _push_bypass(state, symbols, rows, find, quantile, variant, precision, bypass_precision):
     head, tail, size, status = state
     v, n, lanes = numbered(RANS, variant), symbols.shape[0], head.shape[0]
     heads, size, status, _ = _open(head, size, status, variant)
@@ -229,11 +229,14 @@ def _push_bypass(state, symbols, rows, find, quantile, variant, precision, digit
         number = bypass.number_of(value, e)
         place = jnp.clip(jnp.where(number >= 0, e, value), -1, 2**31 - 1).astype(i32)
         start, freq = _where_known(find(i, place), known, left_out)
-        put_digit = lambda carry, d: _put(v, carry, i % lanes, d.astype(u32), u32(1), digit)
+        put_digit = lambda carry, d: _put(v, carry, i % lanes, d.astype(u32), u32(1), bypass_precision)
         return lax.cond(
             number_next,
             lambda c: lax.cond(
-                (number >= 0) & (freq != 0), lambda c: bypass.push_number(put_digit, c, number, digit), lambda c: c, c
+                (number >= 0) & (freq != 0),
+                lambda c: bypass.push_number(put_digit, c, number, bypass_precision),
+                lambda c: c,
+                c,
             ),
             lambda c: _put(v, c, i % lanes, start, freq, precision, functools.partial(quantile, i)),
             carry,
@@ -245,22 +248,22 @@ def _push_bypass(state, symbols, rows, find, quantile, variant, precision, digit
 
 
 def rans_pop_bypass(
-    head, tail, size, status, cdf, index, guide, escape, offset, *, variant, precision, digit, n, dtype
+    head, tail, size, status, cdf, index, guide, escape, offset, *, variant, precision, bypass_precision, n, dtype
 ):
     find = lambda i, q: KINDS["rows"](i, cdf, index, precision=precision)[1](q)
     state, rows = (head, tail, size, status), (index, escape, offset)
-    return _pop_bypass(state, rows, find, variant, precision, digit, n)
+    return _pop_bypass(state, rows, find, variant, precision, bypass_precision, n)
 
 
 def rans_pop_bypass_alias(
-    head, tail, size, status, alias, index, escape, offset, *, variant, precision, digit, n, dtype
+    head, tail, size, status, alias, index, escape, offset, *, variant, precision, bypass_precision, n, dtype
 ):
     find = lambda i, q: aliases.locate(i, q, alias, index, precision=precision)
     state, rows = (head, tail, size, status), (index, escape, offset)
-    return _pop_bypass(state, rows, find, variant, precision, digit, n)
+    return _pop_bypass(state, rows, find, variant, precision, bypass_precision, n)
 
 
-def _pop_bypass(state, rows, find, variant, precision, digit, n):
+def _pop_bypass(state, rows, find, variant, precision, bypass_precision, n):
     head, tail, size, status = state
     v, lanes = numbered(RANS, variant), head.shape[0]
     heads, size, status, floor = _open(head, size, status, variant)
@@ -285,11 +288,11 @@ def _pop_bypass(state, rows, find, variant, precision, digit, n):
 
         def number_turn(carry):
             def take(state):
-                return _take(v, state, tail, i % lanes, lambda q: (q.astype(i64), (q, u32(1))), floor, digit)
+                return _take(v, state, tail, i % lanes, lambda q: (q.astype(i64), (q, u32(1))), floor, bypass_precision)
 
             def read_number(carry):
                 state, symbols = carry
-                state, number, good = bypass.pop_number(take, state, digit)
+                state, number, good = bypass.pop_number(take, state, bypass_precision)
                 value = bypass.value_of(number, e) + first
                 good &= fits(value)
                 state = *state[:2], state[2] | flag(~good, BAD_DATA)
