@@ -27,7 +27,7 @@ from jans.formats.table_coder import TableCoder
 from jans.isolation import isolated
 from jans.recipes.accounting import Account, account, account_each, named
 from jans.recipes.chains import fork, rejoin
-from jans.recipes.coupled_sampling import coupled_samples
+from jans.recipes.coupled_sampling import coupled_multi_sample
 from jans.recipes.multiset import multiset
 from jans.status import CodingError, check, check_inside
 
@@ -49,7 +49,7 @@ __all__ = [
     "check_end",
     "check_inside",
     "chunked",
-    "coupled_samples",
+    "coupled_multi_sample",
     "devices",
     "export_checks",
     "fingerprint",

@@ -252,7 +252,7 @@ def test_more_samples_cost_less():
 
 
 def coupled(n):
-    return jans.coupled_samples(PRIOR, likelihood, posterior_model, choice, n)
+    return jans.coupled_multi_sample(PRIOR, likelihood, posterior_model, choice, n)
 
 
 def test_coupled_samples_cost_as_little_with_the_bits_of_one():
@@ -273,7 +273,7 @@ def test_coupled_samples_cost_as_little_with_the_bits_of_one():
 
 
 def test_coupled_samples_of_a_posterior_with_too_many_bits(state):
-    wide = jans.coupled_samples(PRIOR, likelihood, lambda _: GRID.posterior(0.0, 1.0, precision=31), choice, 2)
+    wide = jans.coupled_multi_sample(PRIOR, likelihood, lambda _: GRID.posterior(0.0, 1.0, precision=31), choice, 2)
     with pytest.raises(ValueError, match="at most 30 bits of precision, got 31"):
         wide.push(state, jnp.asarray(IMAGES[0]))
 

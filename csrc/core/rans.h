@@ -217,6 +217,34 @@ JANS_HD typename V::State Step(typename V::State x, const Entry& entry, int prec
   }
 }
 
+// An entry for a table, which has room for all that does not depend on the head: the greatest head that gives no word,
+// and 2^precision - freq.
+template <typename V>
+struct TableEntry : Entry {
+  typename V::State max_head;
+  uint32_t complement;
+};
+
+template <typename V>
+TableEntry<V> MakeTableEntry(Interval interval, int precision) {
+  const uint64_t max_head = (uint64_t{interval.freq} << (V::kTopBits - precision)) - 1;
+  const uint64_t complement = (uint64_t{1} << precision) - interval.freq;
+  return {MakeEntry<V>(interval, precision), static_cast<typename V::State>(max_head),
+          static_cast<uint32_t>(complement)};
+}
+
+template <typename V>
+JANS_HD typename V::State Step(typename V::State x, const TableEntry<V>& entry, int precision) {
+  if constexpr (sizeof(typename V::State) == 8) {
+    const uint64_t quotient = MulHi(x, entry.reciprocal), remainder = x - quotient * entry.freq;
+    const uint64_t y = x + entry.start + quotient * entry.complement;
+    return remainder >= entry.freq ? y + entry.complement : y;
+  } else {
+    const uint32_t quotient = static_cast<uint32_t>((x * entry.reciprocal) >> (31 + precision));
+    return x + entry.start + quotient * entry.complement;
+  }
+}
+
 // An interval with a reciprocal that is exact for heads of 64 bits that have been flushed, and the greatest of these.
 // For freqs below half of the quantiles: m = (2^(64+k) + e) / freq rounded up, 2^k <= freq < 2^(k+1) and e < freq, so
 //   x m / 2^(64+k) = x / freq + x e / (freq 2^(64+k)), and x < freq 2^(64-p) with k + 2 <= p makes x e < 2^(64+k) and
@@ -252,7 +280,7 @@ JANS_HD uint64_t Step(uint64_t x, const FlushedEntry& entry, int precision) {
 // Whether a head gives a word before this one is pushed.
 template <typename V, typename Item>
 JANS_HD bool IsFull(typename V::State x, const Item& item, int precision) {
-  if constexpr (std::is_same_v<Item, FlushedEntry>) {
+  if constexpr (std::is_same_v<Item, FlushedEntry> || std::is_same_v<Item, TableEntry<V>>) {
     return x > item.max_head;
   } else {
     return (x >> (V::kTopBits - precision)) >= item.freq;

@@ -11,7 +11,7 @@ from jans.coders import rans
 from jans.models import Uniform
 
 
-def coupled_samples(
+def coupled_multi_sample(
     prior: Codec,
     likelihood: Callable[[Any], Codec],
     posterior: Callable[[Any], Any],

@@ -105,7 +105,7 @@ void PopBypassAll(Stream<V>& stream, const BypassRowsOf<Table>& model, int32_t* 
   BypassReader<V, Table> reader(model, stream, symbols, n, first);
   auto locate = [&reader, first](int64_t i, uint32_t quantile)
                     __attribute__((always_inline)) { return reader.Locate(first + i, quantile); };
-  WithLanesByFour(stream.lanes, [&](auto lanes) {
+  WithLanes(stream.lanes, [&](auto lanes) {
     PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo{symbols + first}, last - first, precision, reader);
   });
   stream.tail.status |= reader.status();

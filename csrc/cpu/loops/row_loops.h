@@ -71,7 +71,7 @@ void PushByEntries(Stream<V>& stream, const Row& row, const Symbols& symbols, in
   EntryTable<Item> items;
   items.Build(row, n, make);
   ForBlocksBackward(symbols, 0, n, stream.lanes, [&](const int32_t* some, int64_t first, int64_t last) {
-    auto source = [&items, some](int64_t i) { return items.Find(some[i]); };
+    auto source = [find = items.Find(), some](int64_t i) -> const Item& { return find(some[i]); };
     if constexpr (std::is_same_v<Item, FlushedEntry>) {
       PushEntries<V, 1>(stream, source, last - first, row.precision);
     } else {
@@ -104,8 +104,8 @@ void PushRows(Stream<V>& stream, const GuidedRows& table, const Symbols& symbols
       }
       return plain(0, n);
     case PushPlan::kEntries: {
-      auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
-      return PushByEntries<V, Entry>(stream, table.rows.At(0), symbols, n, make);
+      auto make = [precision](Interval interval) { return MakeTableEntry<V>(interval, precision); };
+      return PushByEntries<V, TableEntry<V>>(stream, table.rows.At(0), symbols, n, make);
     }
     case PushPlan::kSideBySide:
       if (!PushSideBySide(stream, TableSource{table, PlainSymbols{}}, symbols, n, plain)) plain(0, n);
@@ -139,7 +139,8 @@ PopPlan PlanPop(const Stream<V>& stream, const GuidedRows& table, int64_t n) {
   }
   if (table.guides != nullptr) return PopPlan::kGuides;
   if (!shared) return PopPlan::kSearch;
-  const bool guide = (kHasEight<V> && stream.lanes % 8 == 0) || OneGuide::Large(rows);
+  const bool side_by_side = kHasEight<V> && stream.lanes % 8 == 0 && FitsPrecision<V>(rows.precision);
+  const bool guide = side_by_side || OneGuide::Large(rows);
   if (guide && OneGuide::Serves(rows, n)) return PopPlan::kOwnGuide;
   return PopPlan::kRowTable;
 }
@@ -195,9 +196,7 @@ void PopBySearch(Stream<V>& stream, const Rows& rows, const SymbolsOut& symbols,
 template <typename V>
 void PopByRowTable(Stream<V>& stream, const Rows& rows, const SymbolsOut& symbols, int64_t n) {
   auto pop = [&](const auto& locate) {
-    auto locate_from = [&locate](int64_t) {
-      return [&locate](int64_t, uint32_t quantile) { return locate(quantile); };
-    };
+    auto locate_from = [locate](int64_t) { return [locate](int64_t, uint32_t quantile) { return locate(quantile); }; };
     PopByLocate(stream, locate_from, rows.precision, symbols, 0, n);
   };
   if (!WithTable(rows.At(0), n, pop)) PopBySearch(stream, rows, symbols, 0, n);

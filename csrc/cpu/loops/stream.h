@@ -22,7 +22,7 @@ constexpr int kMaxTogether = 32;
 constexpr int kMaxHeads = 256;
 
 // Heads of a stream while a loop runs. A loop codes kLanes of them side by side: 1 is the only one of a stream, in a
-// register; 4 or 8 are a group of a multiple of that, on the stack; 0 is any number, one by one in the caller's buffer.
+// register; 4 are a group of a multiple of that, on the stack; 0 is any number, one by one in the caller's buffer.
 template <typename V, int kLanes>
 class Heads {
  public:
@@ -65,15 +65,6 @@ class Heads<V, 0> {
 // Calls body(lanes) with the kLanes of the loop that serves a stream.
 template <typename Body>
 void WithLanes(int64_t lanes, const Body& body) {
-  if (lanes == 1) return body(std::integral_constant<int, 1>{});
-  if (lanes % 8 == 0 && lanes <= kMaxHeads) return body(std::integral_constant<int, 8>{});
-  if (lanes % 4 == 0 && lanes <= kMaxHeads) return body(std::integral_constant<int, 4>{});
-  body(std::integral_constant<int, 0>{});
-}
-
-// As WithLanes, for loops with so much code for a symbol that groups of eight are no faster.
-template <typename Body>
-void WithLanesByFour(int64_t lanes, const Body& body) {
   if (lanes == 1) return body(std::integral_constant<int, 1>{});
   if (lanes % 4 == 0 && lanes <= kMaxHeads) return body(std::integral_constant<int, 4>{});
   body(std::integral_constant<int, 0>{});
@@ -120,10 +111,11 @@ constexpr int kWordsPerSymbol = sizeof(Word) == 1 ? 4 : 1;
 
 // As PushAll, from entries with reciprocals.
 template <typename V, int kLanes, typename Source>
-void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precision) {
+void PushEntries(Stream<V>& stream, const Source& given, int64_t n, int precision) {
   using State = typename V::State;
   using Word = typename V::Word;
   constexpr int kStep = kLanes == 0 ? 1 : kLanes;  // symbols side by side
+  const Source source = given;                     // which no store of a word can change
   Heads<V, kLanes> heads(stream);
   Tail<Word> tail = stream.tail;
   const int64_t lanes = heads.lanes();
@@ -134,7 +126,7 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
     const int64_t steps = std::min(i / kStep, tail.Room() / (kStep * kWordsPerSymbol<Word>));
     if (steps == 0 || (kLanes > 1 && lane % kStep != kStep - 1)) {
       --i;
-      const auto entry = source(i);
+      const auto& entry = source(i);
       if (entry.freq == 0) {
         tail.status |= static_cast<int32_t>(entry.start);
       } else {
@@ -154,7 +146,7 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
       if (kLanes != 1) lane = first == 0 ? lanes - 1 : first - 1;
       auto push = [&](int k) __attribute__((always_inline)) {
         const int64_t j = kStep - 1 - k, at = first + j;
-        const auto entry = source(i + j);
+        const auto& entry = source(i + j);
         if (__builtin_expect(entry.freq == 0, 0)) {
           refused |= static_cast<int32_t>(entry.start);
           return;
@@ -165,11 +157,19 @@ void PushEntries(Stream<V>& stream, const Source& source, int64_t n, int precisi
           const bool full = IsFull<V>(x, entry, precision);
           words += full;
           x = full ? x >> V::kWordBits : x;
-        } else {
+        } else if constexpr (kLanes <= 1) {
           while (IsFull<V>(x, entry, precision)) {
             *words++ = static_cast<Word>(x);
             x >>= V::kWordBits;
           }
+        } else {
+          // Of a head's bytes up to three leave. Many heads are better served without jumps.
+          static_assert(sizeof(Word) == 1 && sizeof(State) == 4);
+          for (int k = 0; k < 4; ++k) words[k] = static_cast<Word>(x >> 8 * k);
+          const int bytes = IsFull<V>(x, entry, precision) + IsFull<V>(x >> 8, entry, precision) +
+                            IsFull<V>(x >> 16, entry, precision);
+          words += bytes;
+          x >>= 8 * bytes;
         }
         heads.Set(at, Step<V>(x, entry, precision));
       };
@@ -195,11 +195,12 @@ struct NothingMore {
 // symbol, more.Run(i, heads, tail) is called with the number of symbols that are done, until nothing is pending. Where
 // it does so by turns of the lanes (kByTurns), symbols that fill no turn at the end are popped one by one.
 template <typename V, int kLanes, typename Locate, typename Store, typename More = const NothingMore>
-void PopAll(Stream<V>& stream, const Locate& locate, const Store& store, int64_t n, int precision,
+void PopAll(Stream<V>& stream, const Locate& given, const Store& store, int64_t n, int precision,
             More& more = NothingMore{}) {
   using State = typename V::State;
   using Word = typename V::Word;
   constexpr int kStep = kLanes == 0 ? 1 : kLanes;
+  const Locate locate = given;  // which no store of a symbol can change
   Heads<V, kLanes> heads(stream);
   Tail<Word> tail = stream.tail;
   const bool floor = stream.floor();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "../simd/wide.h"
 #include "function_ref.h"
 
 namespace jans {
@@ -34,19 +35,29 @@ using SymbolsOut = SymbolArray<void>;
 // Those of a model that does not read them.
 inline constexpr Symbols kNoSymbols{nullptr, 4};
 
-// Symbols begin, ..., end - 1 as int32.
-inline void Widen(const Symbols& symbols, int64_t begin, int64_t end, int32_t* wide) {
-  symbols.WithType([=](const auto* from) { std::copy(from + begin, from + end, wide); });
+// Numbers of one type in another, with what registers there are; those that it does not hold lose their high bits.
+template <typename From, typename To>
+JANS_HD void Convert(const From* from, int64_t n, To* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i]);
 }
-// The inverse; symbols of a model that has others than the type holds lose their high bits.
+template <typename From, typename To>
+JANS_WIDE void ConvertWide(const From* from, int64_t n, To* to) {
+  Convert(from, n, to);
+}
+
+// Symbols begin, ..., end - 1 as int32, and the inverse.
+inline void Widen(const Symbols& symbols, int64_t begin, int64_t end, int32_t* wide) {
+  symbols.WithType([=](const auto* from) {
+    HasWide() ? ConvertWide(from + begin, end - begin, wide) : Convert(from + begin, end - begin, wide);
+  });
+}
 inline void Narrow(const int32_t* wide, int64_t begin, int64_t end, const SymbolsOut& symbols) {
   symbols.WithType([=](auto* to) {
-    using Symbol = std::decay_t<decltype(*to)>;
-    std::transform(wide, wide + (end - begin), to + begin, [](int32_t symbol) { return static_cast<Symbol>(symbol); });
+    HasWide() ? ConvertWide(wide, end - begin, to + begin) : Convert(wide, end - begin, to + begin);
   });
 }
 
-constexpr int64_t kBlock = 4096;
+constexpr int64_t kBlock = 1024;
 
 // A block of whole turns of the lanes.
 class SymbolBlock {

@@ -28,11 +28,17 @@ class EntryTable {
     items_[size_] = make(NoInterval(kBadSymbol));
     return true;
   }
-  // Symbols outside of the alphabet, negative ones too, find the last entry.
-  JANS_HD const Item& Find(int64_t symbol) const {
-    uint64_t s = static_cast<uint64_t>(symbol);
-    return items_[s < static_cast<uint64_t>(size_) ? s : size_];
-  }
+  // Symbols outside of the alphabet, negative ones too, find the last entry. (To be copied into a loop, where no store
+  // can change it.)
+  struct Finder {
+    const Item* items;
+    uint64_t size;
+
+    JANS_HD const Item& operator()(int64_t symbol) const {
+      return items[std::min(static_cast<uint64_t>(symbol), size)];
+    }
+  };
+  Finder Find() const { return {items_.data(), static_cast<uint64_t>(size_)}; }
 
  private:
   int64_t size_ = 0;
@@ -144,7 +150,7 @@ bool WithTable(const Row& row, int64_t n, const Body& body) {
 template <typename Body>
 void WithLocate(const ModelView& model, int64_t n, const Body& body) {
   auto with_row = [&body](const auto& locate_in_row) {
-    body([&locate_in_row](int64_t, uint32_t quantile) { return locate_in_row(quantile); });
+    body([locate_in_row](int64_t, uint32_t quantile) { return locate_in_row(quantile); });
   };
   if (model.shared != nullptr && WithTable(*model.shared, n, with_row)) return;
   body([&model](int64_t i, uint32_t quantile) { return model.locate_one(model.finder, i, quantile).Get(); });

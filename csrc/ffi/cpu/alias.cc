@@ -19,15 +19,15 @@ void PushRemapped(Stream<V>& stream, const Model& model, const RemappedRows& row
   const ModelView view{&finder, finder.Find(), nullptr, nullptr, rows.rows.precision};
   const EntrySource<V> entries(view, symbols, first, n);
   auto source = [&entries, rows, first](int64_t i) { return ItemOf(rows, first + i, entries(i)); };
-  WithLanesByFour(stream.lanes,
-                  [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, rows.rows.precision); });
+  WithLanes(stream.lanes,
+            [&](auto lanes) { PushEntries<V, decltype(lanes)::value>(stream, source, n, rows.rows.precision); });
 }
 
 // Pops n symbols, from the model's symbol `first` on.
 template <typename V>
 void PopAlias(Stream<V>& stream, const AliasRows& rows, int32_t* symbols, int64_t first, int64_t n) {
   auto locate = [&rows, first](int64_t i, uint32_t quantile) { return rows.Locate(first + i, quantile); };
-  WithLanesByFour(stream.lanes, [&](auto lanes) {
+  WithLanes(stream.lanes, [&](auto lanes) {
     PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo{symbols}, n, rows.rows.precision);
   });
 }

@@ -65,7 +65,7 @@ ffi::Error PushModels(ffi::ThreadPool& pool, const Batch& batch, const std::vect
       models.Open(b, n, Order::kBackward, [&](const ModelView& model) {
         EntryTable<ExactEntry> table;
         if (model.shared != nullptr && table.Build(*model.shared, n, MakeExactEntry)) {
-          auto source = [&table, s](int64_t i) -> const ExactEntry& { return table.Find(s[i]); };
+          auto source = [find = table.Find(), s](int64_t i) -> const ExactEntry& { return find(s[i]); };
           return WithOneOrMany(stream.remainders.lanes,
                                [&](auto lanes) { ChainPushAll<V, decltype(lanes)::value>(stream, source, n); });
         }
