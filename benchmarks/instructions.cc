@@ -73,7 +73,7 @@ void OneLane(bool measure_pop) {
   static EntryTable<FlushedEntry> entries;
   entries.Build(row, kSymbols, [](Interval interval) { return MakeFlushedEntry<Rans64>(interval, 24); });
   auto push = [&] {
-    PushEntries<Rans64, 1>(c.stream, [&](int64_t i) { return entries.Find(c.symbols[i]); }, kSymbols, 24);
+    PushEntries<Rans64, 1>(c.stream, [&](int64_t i) { return entries.Find()(c.symbols[i]); }, kSymbols, 24);
   };
   static BucketTable buckets;
   buckets.Build(row, BucketTable::kMaxBits);

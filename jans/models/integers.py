@@ -138,7 +138,7 @@ class Laplace(LocationScale):
     @staticmethod
     def cdf(z: jax.Array, /) -> jax.Array:
         half = 0.5 * jnp.exp(-jnp.abs(z))
-        return jnp.where(z <= 0, half, 1 - half)
+        return jnp.where(z < 0, half, 1 - half)  # at 0, the derivative of abs is +1
 
 
 @_family.documented(RULE)

@@ -22,8 +22,8 @@ def checksums(folder, compiler, *flags):
 def expected(tmp_path_factory):
     text = checksums(tmp_path_factory.mktemp("plain"), "g++", "-O0")
     names = [line.rsplit(" ", 1)[0] for line in text.splitlines()]
-    assert len(names) == len(set(names)) == 14
-    assert len(set(text.split())) > 14
+    assert len(names) == len(set(names)) >= 14
+    assert len(set(text.split())) > len(names)
     return text
 
 

@@ -23,7 +23,7 @@ def test_a_call_that_fits():
 
 
 @pytest.mark.parametrize(
-    "args, results, attributes, message",
+    ("args", "results", "attributes", "message"),
     [
         ((), GUIDE, {"precision": np.int32(2)}, "wrong number of operands: expected 1, got 0"),
         ((CDF, CDF), GUIDE, {"precision": np.int32(2)}, "wrong number of operands: expected 1, got 2"),

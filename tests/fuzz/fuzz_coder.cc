@@ -49,15 +49,15 @@ void Run(Input in, int64_t lanes) {
   const std::vector<int32_t> symbols = in.Fill<int32_t>(count);
 
   // Push: entries with reciprocals against plain division.
-  auto table = std::make_unique<EntryTable<Entry>>();
+  auto table = std::make_unique<EntryTable<TableEntry<V>>>();
   Buffers<V> slow = start, fast = start;
   Stream<V> a = slow.Open(lanes), b = fast.Open(lanes);
   CheckState(a);
   CheckState(b);
   PushAll<V, 0>(a, [&](int64_t i) { return row.Find(symbols[i]); }, count, precision);
-  auto make = [precision](Interval interval) { return MakeEntry<V>(interval, precision); };
+  auto make = [precision](Interval interval) { return MakeTableEntry<V>(interval, precision); };
   if (table->Build(row, row.n, make)) {
-    PushEntries<V, kLanes>(b, [&](int64_t i) { return table->Find(symbols[i]); }, count, precision);
+    PushEntries<V, kLanes>(b, [&](int64_t i) { return table->Find()(symbols[i]); }, count, precision);
     Require(Same(a, slow, b, fast));
   }
   if constexpr (sizeof(typename V::State) == 8) {
@@ -69,7 +69,7 @@ void Run(Input in, int64_t lanes) {
     CheckState(d);
     auto make_flushed = [precision](Interval interval) { return MakeFlushedEntry<V>(interval, precision); };
     if (most < Total(precision) / 2 && InRange(d) && flushed->Build(row, row.n, make_flushed)) {
-      PushEntries<V, kLanes>(d, [&](int64_t i) { return flushed->Find(symbols[i]); }, count, precision);
+      PushEntries<V, kLanes>(d, [&](int64_t i) { return flushed->Find()(symbols[i]); }, count, precision);
       Require(Same(a, slow, d, fast));
     }
   }

@@ -448,6 +448,32 @@ def _probs_loss(p):
 GRADIENTS = [jax.jit(jax.grad(loss)) for loss in (_gaussian_loss, _mixture_loss, _logits_loss, _probs_loss)]
 
 
+FAMILIES = {
+    "gaussian": (lambda p: models.Gaussian(p[0], p[1], -9, 9), [0.5, 1.0]),
+    "laplace": (lambda p: models.Laplace(p[0], p[1], -9, 9), [0.5, 1.0]),
+    "logistic": (lambda p: models.Logistic(p[0], p[1], -9, 9), [0.5, 1.0]),
+    "cauchy": (lambda p: models.Cauchy(p[0], p[1], -9, 9), [0.5, 1.0]),
+    "geometric": (lambda p: models.Geometric(p[0], 9), [0.3]),
+    "binomial": (lambda p: models.Binomial(9, p[0]), [0.3]),
+    "poisson": (lambda p: models.Poisson(p[0], 20), [2.5]),
+    "beta_binomial": (lambda p: models.BetaBinomial(9, p[0], p[1]), [2.0, 3.0]),
+}
+
+
+@pytest.mark.parametrize(("build", "at"), FAMILIES.values(), ids=FAMILIES)
+def test_the_derivatives_of_log_prob_are_its_slopes(build, at):
+    """Where a formula changes from one branch to another, too: a symbol's bound lies at the location."""
+    symbols = jnp.array([0, 1, 3])
+    with jax.enable_x64(True):
+        log_prob = lambda p: build(p).log_prob(symbols).astype(jnp.float64)
+        at = jnp.asarray(at, jnp.float64)
+        found = jax.jacobian(log_prob)(at)
+        step = 1e-3
+        for k, unit in enumerate(np.eye(len(at))):
+            slope = (log_prob(at + step * unit) - log_prob(at - step * unit)) / (2 * step)
+            np.testing.assert_allclose(found[:, k], slope, rtol=2e-2, atol=2e-3)
+
+
 # ---- the others ----
 
 

@@ -23,9 +23,12 @@ JANS_HD double Folded(double u) { return 0.5 - Magnitude(u - 0.5); }
 
 // ---- location and scale ----
 
+// A shape has kUnit, which is what F's argument counts in, in scales (Quantile gives scales); kHasNear, whether there is
+// a shorter F near the centre; and kHasLanes, whether the CPU has it in registers, as a LanesOf in
+// cpu/search/location_scale_lanes.inc. Quantile may be rough.
 struct GaussianShape {
-  static constexpr double kUnit = 1.41421356237309504880;  // one scale in units of erf's argument
-  static constexpr bool kHasNear = true;
+  static constexpr double kUnit = 1.41421356237309504880;  // the argument of erf
+  static constexpr bool kHasNear = true, kHasLanes = true;
   static JANS_HD double F(double z) { return (1 + Erf(z)) / 2; }
 
   // F for |z| <= kErfLimit, by the Taylor series of erf at the nearest node, to the seventh power of at most 2^-6.
@@ -49,21 +52,21 @@ struct GaussianShape {
 
 struct LaplaceShape {
   static constexpr double kUnit = 1;
-  static constexpr bool kHasNear = false;
+  static constexpr bool kHasNear = false, kHasLanes = true;
   static JANS_HD double F(double z) { return z <= 0 ? 0.5 * Exp(z) : 1 - 0.5 * Exp(-z); }
   static JANS_HD double Quantile(double u) { return WithSign(-Log(2 * Folded(u)), u - 0.5); }
 };
 
 struct LogisticShape {
   static constexpr double kUnit = 1;
-  static constexpr bool kHasNear = false;
+  static constexpr bool kHasNear = false, kHasLanes = true;
   static JANS_HD double F(double z) { return 1 / (1 + Exp(-z)); }
   static JANS_HD double Quantile(double u) { return Log(u / (1 - u)); }
 };
 
 struct CauchyShape {
   static constexpr double kUnit = 1;
-  static constexpr bool kHasNear = false;
+  static constexpr bool kHasNear = false, kHasLanes = false;
   static JANS_HD double F(double z) { return 0.318309886183790671538 * Atan(z) + 0.5; }
   // -cot(pi t), to one percent.
   static JANS_HD double Quantile(double u) {

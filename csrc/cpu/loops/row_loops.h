@@ -53,7 +53,7 @@ PushPlan PlanPush(const Stream<V>& stream, const GuidedRows& table, int64_t n) {
   const Rows& rows = table.rows;
   const bool shared = n > 0 && rows.Shared() && rows.Valid(0);
   if (shared && rows.precision >= kMinEight<V> && OneRowServes(stream, rows.At(0))) return PushPlan::kOneRow;
-  const bool entries = shared && EntryTable<Entry>::Serves(rows.n, n);
+  const bool entries = shared && EntryTable<TableEntry<V>>::Serves(rows.n, n);
   // Reciprocals that many symbols share are worth more than heads side by side where those fill no register.
   if (entries && stream.lanes < 8 && n >= kManySymbols) {
     // One head waits for itself.
@@ -183,30 +183,23 @@ void PopGuided(Stream<V>& stream, const GuidedRows& table, const SymbolsOut& sym
   if (!PopSideBySide(stream, TableSource{table, PlainSymbols{}}, symbols, n, plain)) plain(0, n);
 }
 
-// Pops n symbols by searches in their rows.
+// Pops n symbols with another table of one row. False, and nothing done, where that is worth none.
 template <typename V>
-void PopBySearch(Stream<V>& stream, const Rows& rows, const SymbolsOut& symbols, int64_t begin, int64_t end) {
-  auto locate_from = [&rows](int64_t first) {
-    return [&rows, first](int64_t i, uint32_t quantile) { return rows.Locate(first + i, quantile); };
-  };
-  PopByLocate(stream, locate_from, rows.precision, symbols, begin, end);
-}
-
-// Pops n symbols with another table of one row, or by searches where that is worth none.
-template <typename V>
-void PopByRowTable(Stream<V>& stream, const Rows& rows, const SymbolsOut& symbols, int64_t n) {
+bool PopByRowTable(Stream<V>& stream, const Row& row, const SymbolsOut& symbols, int64_t n) {
   auto pop = [&](const auto& locate) {
     auto locate_from = [locate](int64_t) { return [locate](int64_t, uint32_t quantile) { return locate(quantile); }; };
-    PopByLocate(stream, locate_from, rows.precision, symbols, 0, n);
+    PopByLocate(stream, locate_from, row.precision, symbols, 0, n);
   };
-  if (!WithTable(rows.At(0), n, pop)) PopBySearch(stream, rows, symbols, 0, n);
+  return WithTable(row, n, pop);
 }
 
 // Pops n symbols.
 template <typename V>
 void PopRows(Stream<V>& stream, const GuidedRows& table, const SymbolsOut& symbols, int64_t n) {
   const Rows& rows = table.rows;
-  [[maybe_unused]] auto search = [&](int64_t begin, int64_t end) { PopBySearch(stream, rows, symbols, begin, end); };
+  const Finder<GuidedRows> finder(table);
+  const ModelView model = ViewOf(finder, rows.precision);
+  auto search = [&](int64_t begin, int64_t end) { PopModel(stream, model, symbols, begin, end); };
   switch (PlanPop(stream, table, n)) {
     case PopPlan::kOneRowSlots:
 #if defined(__x86_64__)
@@ -214,23 +207,24 @@ void PopRows(Stream<V>& stream, const GuidedRows& table, const SymbolsOut& symbo
         if (PopOneRow<avx512::Slots>(stream, rows.At(0), symbols, n, search)) return;
       }
 #endif
-      return PopByRowTable(stream, rows, symbols, n);
+      break;
     case PopPlan::kOneRowBytes:
 #if defined(__x86_64__)
       if constexpr (std::is_same_v<V, Rans32_16>) {
         if (PopOneRow<avx512::SymbolBytes>(stream, rows.At(0), symbols, n, search)) return;
       }
 #endif
-      return PopByRowTable(stream, rows, symbols, n);
+      break;
     case PopPlan::kGuides:
       return PopGuided(stream, table, symbols, n);
     case PopPlan::kOwnGuide:
       return PopGuided(stream, OneGuide(rows.At(0), n).table, symbols, n);
     case PopPlan::kRowTable:
-      return PopByRowTable(stream, rows, symbols, n);
+      break;
     case PopPlan::kSearch:
       return search(0, n);
   }
+  if (!PopByRowTable(stream, rows.At(0), symbols, n)) search(0, n);
 }
 
 }  // namespace jans

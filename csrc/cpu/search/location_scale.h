@@ -140,9 +140,6 @@ ShapeFunctions BestShapes() {
   return {nullptr, nullptr, nullptr};
 }
 
-template <typename Shape>
-constexpr bool kInLanes = !std::is_same_v<Shape, CauchyShape>;
-
 // For one stream; what all of its symbols share is computed once.
 template <typename Shape_>
 class Finder<Leaky<OnIntegers<Shape_>>> {
@@ -172,7 +169,7 @@ class Finder<Leaky<OnIntegers<Shape_>>> {
 
  private:
   static ShapeFunctions Best() {
-    if constexpr (kInLanes<Shape>) return BestShapes<Finder>();
+    if constexpr (Shape::kHasLanes) return BestShapes<Finder>();
     return {nullptr, nullptr, nullptr};
   }
   bool Guesses() const { return shared_ && model_.precision >= kGuessBits; }
