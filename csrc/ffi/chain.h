@@ -44,7 +44,7 @@ struct BitsOperands {
   Operand<int32_t> size;
 
   ffi::Error Init(const Batch& batch, const AnyBuffer* state) {
-    JANS_RETURN_IF_ERROR(partial_word.Init("rest", state[0], ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(partial_word.Init("partial_word", state[0], ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(words.Init("compressed", state[1], DTypeOf<typename V::Word>(), batch, 1));
     return size.Init("compressed_size", state[2], ffi::DataType::S32, batch, 0);
   }

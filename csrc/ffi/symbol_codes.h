@@ -102,7 +102,7 @@ ffi::Error Write(const Where& where, const Batch& batch, CoderBuffers bits, cons
   return WithSymbols(symbols.element_type(), [&](auto symbol) {
     using Symbol = decltype(symbol);
     WriteBits<kStack, Codes, Symbol> job{codes, {}, {}, {}, {}, {}};
-    JANS_RETURN_IF_ERROR(job.partial_word.Init("rest", bits.head_out, ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.partial_word.Init("partial_word", bits.head_out, ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(job.words.Init("words", bits.tail, ffi::DataType::U32, batch, 1));
     JANS_RETURN_IF_ERROR(job.size.Init("size", bits.size_out, ffi::DataType::S32, batch, 0));
     JANS_RETURN_IF_ERROR(job.status.Init("status", bits.status_out, ffi::DataType::S32, batch, 0));
@@ -142,7 +142,7 @@ ffi::Error Read(const Where& where, const Batch& batch, CoderBuffers bits, const
   return WithSymbols(symbols.element_type(), [&](auto symbol) {
     using Symbol = decltype(symbol);
     ReadBits<kStack, Body, Symbol> job{read, {}, {}, {}, {}, {}, {}};
-    JANS_RETURN_IF_ERROR(job.partial_word.Init("rest", bits.head_out, ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(job.partial_word.Init("partial_word", bits.head_out, ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(job.words.Init("words", bits.tail, ffi::DataType::U32, batch, 1));
     JANS_RETURN_IF_ERROR(job.at.Init("position", bits.size_out, ffi::DataType::S32, batch, 0));
     JANS_RETURN_IF_ERROR(job.status.Init("status", bits.status_out, ffi::DataType::S32, batch, 0));

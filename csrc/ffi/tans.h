@@ -59,7 +59,7 @@ struct TansCoders {
     Batch batch;
     JANS_RETURN_IF_ERROR(InitBatch(state.back().dimensions(), batch));
     JANS_RETURN_IF_ERROR(heads.Init("head", state[0], ffi::DataType::U32, batch, 1));
-    JANS_RETURN_IF_ERROR(partial_word.Init("rest", state[1], ffi::DataType::U32, batch, 0));
+    JANS_RETURN_IF_ERROR(partial_word.Init("partial_word", state[1], ffi::DataType::U32, batch, 0));
     JANS_RETURN_IF_ERROR(words.Init("words", state[2], ffi::DataType::U32, batch, 1));
     JANS_RETURN_IF_ERROR(size.Init("size", state[3], ffi::DataType::S32, batch, 0));
     JANS_RETURN_IF_ERROR(status.Init("status", state[4], ffi::DataType::S32, batch, 0));

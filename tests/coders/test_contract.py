@@ -160,10 +160,9 @@ def test_promises_of_every_coder(case, more):
 
 def test_every_coder_codes_every_model():
     """But for those that have one table, or one code, for what they code."""
-    for case in cases.MODELS.values():
-        missing = [coder for coder in cases.CODERS.values() if coder not in case.coders]
-        assert all(isinstance(coder, cases.Huffman | cases.Tans) for coder in missing)
-    assert all(len(case.coders) >= len(cases.CODERS) - 4 for case in cases.MODELS.values())
+    for coder in cases.CODERS.values():
+        coded = sum(coder in case.coders for case in cases.MODELS.values())
+        assert coded > 0 if coder.needs_cdf else coded == len(cases.MODELS)
 
 
 # ---- the stack coder ----

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import jans
 from jans import chain, huffman, models, range_coder, rans, tans
 from jans.coders._state import CoderState
+from jans.formats import _header, container
 
 PRECISION = 12
 MODEL = models.Uniform(64, PRECISION)
@@ -192,7 +193,9 @@ def test_damaged_bytes_are_errors(kind):
             jans.from_bytes(bytes(damaged))
 
 
-@given(st.integers(1, 9), st.integers(0, 3), st.integers(0, 3), st.binary(max_size=120))
+@given(
+    st.sampled_from([_header.CHUNKED, *container._KINDS]), st.integers(0, 3), st.integers(0, 3), st.binary(max_size=120)
+)
 def test_made_up_bytes_are_errors_or_states(coder, variant, rank, body):
     import struct
     import zlib

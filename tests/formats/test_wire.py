@@ -120,7 +120,7 @@ def header(version=1, coder=1, variant=0, rank=0, lanes=1, fingerprint=0, batch=
     [
         (b"GIF89a and more", "not from jans: they begin with b'GIF8'"),
         (sealed(header(version=2) + bytes(40)), "format version 2; this jans reads version 1"),
-        (sealed(header(coder=10) + bytes(40)), "a coder that this jans does not have: coder 10"),
+        (sealed(header(coder=255) + bytes(40)), "a coder that this jans does not have: coder 255"),
         (sealed(header(variant=4) + bytes(40)), "a coder that this jans does not have: coder 1, variant 4"),
         (sealed(header(rank=9, batch=(1,) * 9) + bytes(40)), "damaged or made up: 9 dimensions, 1 lanes"),
         (sealed(header(lanes=0) + bytes(40)), "damaged or made up: 0 dimensions, 0 lanes"),

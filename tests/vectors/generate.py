@@ -106,7 +106,7 @@ def refused() -> list[dict]:
         "nothing": (b"", "these bytes are cut short: 20"),
         "foreign": (b"ZIP!" + good[4:], "these bytes are not from jans"),
         "later version": (changed(4, b"\x02"), "these bytes have format version 2"),
-        "unknown coder": (changed(5, b"\x0a"), "these bytes name a coder that this jans does not have: coder 10"),
+        "unknown coder": (changed(5, b"\xff"), "these bytes name a coder that this jans does not have: coder 255"),
         "unknown variant": (
             changed(6, b"\x04"),
             "these bytes name a coder that this jans does not have: coder 1, variant 4",

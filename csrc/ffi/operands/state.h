@@ -50,7 +50,7 @@ ffi::Error WithSymbols(ffi::DataType dtype, const Body& body) {
 }
 
 inline ffi::Error CheckPrecision(int32_t precision, int32_t most) {
-  if (precision < 1 || precision > most) return Invalid("precision is out of range for this variant");
+  if (precision < 1 || precision > most) return Invalid("precision is out of range for this coder");
   return ffi::Error::Success();
 }
 
