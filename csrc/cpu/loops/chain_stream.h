@@ -20,9 +20,10 @@ struct ChainStream {
 
 // Pops n symbols; locate(i, quantile) finds the i-th.
 template <typename V, int kLanes, typename Locate>
-void ChainPopAll(ChainStream<V>& stream, const Locate& locate, int32_t* symbols, int64_t n) {
+void ChainPopAll(ChainStream<V>& stream, const Locate& given, int32_t* symbols, int64_t n) {
   using State = typename V::State;
   using Word = typename V::Word;
+  const Locate locate = given;  // which no store of a symbol can change
   Heads<V, kLanes> heads(stream.remainders);
   Tail<Word> compressed = stream.compressed, remainders = stream.remainders.tail;
   uint64_t partial_word = stream.partial_word;

@@ -183,6 +183,15 @@ void PopGuided(Stream<V>& stream, const GuidedRows& table, const SymbolsOut& sym
   if (!PopSideBySide(stream, TableSource{table, PlainSymbols{}}, symbols, n, plain)) plain(0, n);
 }
 
+// Pops symbols by searches in their rows.
+template <typename V>
+void PopBySearch(Stream<V>& stream, const Rows& rows, const SymbolsOut& symbols, int64_t begin, int64_t end) {
+  auto locate_from = [&rows](int64_t first) {
+    return [rows, first](int64_t i, uint32_t quantile) { return rows.Locate(first + i, quantile); };
+  };
+  PopByLocate(stream, locate_from, rows.precision, symbols, begin, end);
+}
+
 // Pops n symbols with another table of one row. False, and nothing done, where that is worth none.
 template <typename V>
 bool PopByRowTable(Stream<V>& stream, const Row& row, const SymbolsOut& symbols, int64_t n) {
@@ -197,9 +206,7 @@ bool PopByRowTable(Stream<V>& stream, const Row& row, const SymbolsOut& symbols,
 template <typename V>
 void PopRows(Stream<V>& stream, const GuidedRows& table, const SymbolsOut& symbols, int64_t n) {
   const Rows& rows = table.rows;
-  const Finder<GuidedRows> finder(table);
-  const ModelView model = ViewOf(finder, rows.precision);
-  auto search = [&](int64_t begin, int64_t end) { PopModel(stream, model, symbols, begin, end); };
+  auto search = [&](int64_t begin, int64_t end) { PopBySearch(stream, rows, symbols, begin, end); };
   switch (PlanPop(stream, table, n)) {
     case PopPlan::kOneRowSlots:
 #if defined(__x86_64__)

@@ -153,7 +153,9 @@ void WithLocate(const ModelView& model, int64_t n, const Body& body) {
     body([locate_in_row](int64_t, uint32_t quantile) { return locate_in_row(quantile); });
   };
   if (model.shared != nullptr && WithTable(*model.shared, n, with_row)) return;
-  body([&model](int64_t i, uint32_t quantile) { return model.locate_one(model.finder, i, quantile).Get(); });
+  body([locate = model.locate_one, finder = model.finder](int64_t i, uint32_t quantile) {
+    return locate(finder, i, quantile).Get();
+  });
 }
 
 // A guide to one row for the length of a call, as fine as its symbols ask for and n of them pay for.

@@ -26,7 +26,7 @@ void PushRemapped(Stream<V>& stream, const Model& model, const RemappedRows& row
 // Pops n symbols, from the model's symbol `first` on.
 template <typename V>
 void PopAlias(Stream<V>& stream, const AliasRows& rows, int32_t* symbols, int64_t first, int64_t n) {
-  auto locate = [&rows, first](int64_t i, uint32_t quantile) { return rows.Locate(first + i, quantile); };
+  auto locate = [rows, first](int64_t i, uint32_t quantile) { return rows.Locate(first + i, quantile); };
   WithLanes(stream.lanes, [&](auto lanes) {
     PopAll<V, decltype(lanes)::value>(stream, locate, StoreTo{symbols}, n, rows.rows.precision);
   });
