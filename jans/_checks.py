@@ -34,11 +34,6 @@ def brief(value: Any) -> str:
     return getattr(value, "__name__", None) or repr(value)
 
 
-def as_shape(shape: Any) -> Shape:
-    """A shape as a tuple; one axis may come as an int."""
-    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(shape)
-
-
 def max_bypass_bits(digit_bits: int) -> int:
     """The largest number of bits that bypass coding writes behind an escape symbol: numbers have at most 33 bits."""
     digits = -(-33 // digit_bits)
@@ -89,16 +84,6 @@ def check_dtype(dtype: Any) -> np.dtype:
     if dtype not in SYMBOLS:
         raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {dtype}.")
     return dtype
-
-
-def check_rows(name: str, values: Any, count: int) -> jax.Array:
-    """Returns int32 [count], one integer for every row of a table, from one integer or `count` of them."""
-    array = jnp.asarray(values)
-    if not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(f"{name} must be integers, got {array.dtype}.")
-    if array.shape not in ((), (count,)):
-        raise ValueError(f"{name} must be one number or one for each of the {count} rows, got shape {array.shape}.")
-    return jnp.broadcast_to(array.astype(jnp.int32), (count,))
 
 
 def tuples(value: Any) -> Any:

@@ -37,11 +37,6 @@ import hypothesis
 import jax
 import pytest
 
-from jans.ffi import registry
-
-# Kernels of another library than the one installed, as tests/ffi/test_cuda.py has them.
-registry.LIBRARIES["cpu"] = os.environ.get("JANS_TEST_LIBRARY", registry.LIBRARIES["cpu"])
-
 
 def load_profile():
     hypothesis.settings.register_profile(

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "jans"
 # Each room may import from those before it, and from files of its own.
 ROOMS = [
     "_checks",
+    "_inputs",
     "_variants",
     "status",
     "isolation",

@@ -125,6 +125,8 @@ class CoderState:
         raise NotImplementedError
 
     def __repr__(self) -> str:
+        if not all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(self)):  # what jax.tree.map made of one
+            return f"{self.public_name}({', '.join(map(repr, jax.tree.leaves(self)))})"
         settings = [f"{name}={getattr(self, name)!r}" for name in self.static]
         batch = np.shape(self.status)
         settings += [f"lanes={self.lanes}"] * (self.lanes != 1) + [f"batch={batch}"] * bool(batch)
@@ -149,6 +151,17 @@ def check_kind(state: Any, kind: type[CoderState], name: str = "state") -> None:
     """Raises TypeError if a state is not an instance of `kind`."""
     if not isinstance(state, kind):
         raise TypeError(f"{name} must be a {kind.public_name}, got {type_name(state)}. Make one with {kind.made_by}.")
+
+
+def kind_of(kind: type[CoderState]) -> Callable[[str, Any], Any]:
+    """A converter of `jans._inputs.door` for states of one kind."""
+
+    def convert(name, state):
+        if type(state) is not kind:
+            check_kind(state, kind, name)
+        return state
+
+    return convert
 
 
 def check_one_stream(state: Any, kind: type[CoderState], name: str = "state") -> None:

@@ -24,8 +24,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import _variants
-from jans._checks import as_shape, check_dtype, check_fit, check_precision, check_symbols
+from jans import _inputs, _variants
+from jans._checks import check_dtype, check_fit, check_precision, check_symbols
 from jans._variants import ChainVariant
 from jans.codecs import Codec
 from jans.coders import _composites
@@ -39,6 +39,7 @@ from jans.coders._state import (
     float_of,
     is_empty,
     joined_heads,
+    kind_of,
     log2_heads,
     pytree,
 )
@@ -325,6 +326,7 @@ def _check(state: State, precision: int) -> dict[str, int]:
     return {"variant": find_variant(state.variant).number, "precision": precision, "max_precision": state.precision}
 
 
+@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
     state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
@@ -337,7 +339,7 @@ def pop(
         As for `jans.rans.pop`. Popping more symbols than there are bits sets `UNDERFLOW`. An invalid model
         sets `BAD_MODEL`, gives symbol 0 and loses the bits.
     """
-    shape = as_shape(model.shape if shape is None else shape)
+    shape = model.shape if shape is None else shape
     coder = _check(state, model.precision)
     dtype = check_dtype(dtype)
     check_fit(model.shape, shape)
@@ -367,6 +369,7 @@ def pop(
     return popped, jnp.where(legal, symbols, 0).astype(dtype)
 
 
+@_inputs.door(state=kind_of(State), model=_inputs.model, symbols=_inputs.integers)
 @jax.jit
 def push(state: State, model: Any, symbols: jax.Array) -> State:
     """Puts symbols on the coder: the inverse of `pop`. The remainders choose the quantiles.
@@ -484,7 +487,7 @@ def _check_whole(state: State, sealed: bool) -> None:
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
     """A model as a codec: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
-    shape = None if shape is None else as_shape(shape)
+    shape = _inputs.shape("shape", shape)
     return Codec(
         push=lambda state, symbols: push(state, model, symbols),
         pop=lambda state: pop(state, model, shape=shape, dtype=dtype),

@@ -18,10 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import KERNEL_SYMBOLS, as_shape, check_dtype, check_symbols, type_name
+from jans import _inputs
+from jans._checks import KERNEL_SYMBOLS, check_dtype, check_symbols, type_name
 from jans.codecs import Codec
 from jans.coders._bitstring import Queue, Reader, Stack, check_stream, from_words, queue, reader, stack, to_words
-from jans.coders._state import content_bits, is_empty, pytree
+from jans.coders._state import content_bits, is_empty, kind_of, pytree
 from jans.ffi import targets
 
 __all__ = [
@@ -73,7 +74,7 @@ class Codebook:
 
     def bits(self, symbols: jax.Array) -> jax.Array:
         """The cost of symbols in bits: float32, infinite for symbols without a code word."""
-        symbols = check_symbols(symbols).astype(jnp.int32)
+        symbols = jnp.asarray(_inputs.integers("symbols", symbols), jnp.int32)
         _operands(self)
         lengths = self.lengths
         known = (symbols >= 0) & (symbols < lengths.shape[0])
@@ -105,7 +106,7 @@ class ExpGolomb:
 
     def bits(self, symbols: jax.Array) -> jax.Array:
         """The cost of symbols in bits: float32, infinite for negative symbols."""
-        symbols = check_symbols(symbols).astype(jnp.int32)
+        symbols = jnp.asarray(_inputs.integers("symbols", symbols), jnp.int32)
         digits = 32 - jax.lax.clz(symbols.astype(jnp.uint32) + jnp.uint32(2**self.k)).astype(jnp.int32)
         return jnp.where(symbols >= 0, 2 * digits - 1 - self.k, jnp.inf).astype(jnp.float32)
 
@@ -147,15 +148,19 @@ def codebook(probs: jax.Array) -> Codebook:
     return Codebook(*targets.bits.huffman_codebook(probs))
 
 
-def _operands(book: Any) -> tuple[tuple[jax.Array, ...], dict[str, int]]:
-    """Returns the arrays of a code, and its parameters."""
-    if isinstance(book, ExpGolomb):
-        return (), {"order": int(book.k)}
-    if not isinstance(book, Codebook):
+def _code(name: str, book: Any) -> Any:
+    if not isinstance(book, Codebook | ExpGolomb):
         raise TypeError(
-            f"codebook must be a jans.huffman.Codebook or ExpGolomb, got {type_name(book)}. Make one with "
+            f"{name} must be a jans.huffman.Codebook or ExpGolomb, got {type_name(book)}. Make one with "
             "jans.huffman.codebook(probs)."
         )
+    return book
+
+
+def _operands(book: Any) -> tuple[tuple[jax.Array, ...], dict[str, int]]:
+    """Returns the arrays of a code, and its parameters."""
+    if isinstance(_code("codebook", book), ExpGolomb):
+        return (), {"order": int(book.k)}
     n = book.codewords.shape[0]
     if book.codewords.shape != (n, 2) or book.tree.shape != (2 * n - 1, 3):
         raise ValueError(
@@ -196,16 +201,17 @@ def _write(verb: str, kind: type, bits: Any, book: Any, symbols: Any) -> Any:
 
 
 def _read(
-    verb: str, arrays: Sequence[jax.Array], book: Any, shape: Sequence[int], dtype: Any
+    verb: str, arrays: Sequence[jax.Array], book: Any, shape: tuple[int, ...], dtype: Any
 ) -> tuple[tuple[jax.Array, ...], jax.Array]:
     operands, params = _operands(book)
-    dtype, shape = check_dtype(dtype), as_shape(shape)
+    dtype = check_dtype(dtype)
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
     call = _CALLS[verb][not operands]
     *state, symbols = call(*arrays, *operands[1:], **params, n=math.prod(shape), dtype=inner)
     return tuple(state), symbols.reshape(shape).astype(dtype)
 
 
+@_inputs.door(queue=kind_of(Queue), codebook=_code, symbols=_inputs.integers)
 @jax.jit
 def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
     """Writes the code words of symbols at the end of a queue.
@@ -223,6 +229,7 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
     return _write("encode", Queue, queue, codebook, symbols)
 
 
+@_inputs.door(reader=kind_of(Reader), codebook=_code, shape=_inputs.shape)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def decode(
     reader: Reader, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32
@@ -251,6 +258,7 @@ def decode(
     return Reader(partial_word, reader.words, reader.size, status, position), symbols
 
 
+@_inputs.door(stack=kind_of(Stack), codebook=_code, symbols=_inputs.integers)
 @jax.jit
 def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
     """Puts symbols on a stack, last one first, so that `pop` returns them in reading order.
@@ -261,6 +269,7 @@ def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
     return _write("push", Stack, stack, codebook, symbols)
 
 
+@_inputs.door(stack=kind_of(Stack), codebook=_code, shape=_inputs.shape)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(stack: Stack, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
     """Takes symbols off a stack: the inverse of `push`.
@@ -284,7 +293,7 @@ def codec(codebook: Any, shape: Sequence[int] = (), dtype: Any = jnp.int32) -> C
 
     `shape` and `dtype` are those of `pop`.
     """
-    shape = as_shape(shape)
+    shape = _inputs.shape("shape", shape) or ()
     return Codec(
         push=lambda state, symbols: push(state, codebook, symbols),
         pop=lambda state: pop(state, codebook, shape=shape, dtype=dtype),

@@ -21,7 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import as_shape, check_dtype, check_fit, check_symbols, type_name
+from jans import _inputs
+from jans._checks import check_dtype, check_fit, check_symbols, type_name
 from jans.coders import _composites, _stepwise
 from jans.coders._state import (
     CoderState,
@@ -31,6 +32,7 @@ from jans.coders._state import (
     content_bits,
     float_of,
     is_empty,
+    kind_of,
     pytree,
 )
 from jans.ffi import targets
@@ -226,6 +228,7 @@ def capacity_for(model: Any, n: int) -> int:
     return -(-n * (model.max_bits + 1) // 32) + 2
 
 
+@_inputs.door(encoder=kind_of(Encoder), model=_inputs.model, symbols=_inputs.integers)
 @jax.jit
 def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
     """Puts symbols at the end of a message, first one first.
@@ -319,6 +322,7 @@ def decoder(words: Any, size: Any = None) -> Decoder:
     return _start(array, jnp.int32(array.shape[0]) if size is None else jnp.asarray(size, jnp.int32))
 
 
+@_inputs.door(decoder=kind_of(Decoder), model=_inputs.model, shape=_inputs.shape)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def decode(
     decoder: Decoder, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
@@ -337,7 +341,7 @@ def decode(
         sets `UNDERFLOW`. An invalid model sets `BAD_MODEL` and gives symbol 0.
     """
     _check(decoder, Decoder)
-    shape = as_shape(model.shape if shape is None else shape)
+    shape = model.shape if shape is None else shape
     dtype = check_dtype(dtype)
     check_fit(model.shape, shape)
     if model.parts:

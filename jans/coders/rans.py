@@ -18,11 +18,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import KERNEL_SYMBOLS, as_shape, check_dtype, check_fit, check_symbols
+from jans import _inputs
+from jans._checks import KERNEL_SYMBOLS, check_dtype, check_fit, check_symbols
 from jans.codecs import Codec
 from jans.coders import _composites, _stepwise
 from jans.coders._rans_state import State, capacity_for, check_stream, find_variant, init, random
-from jans.coders._state import content_bits, is_empty
+from jans.coders._state import content_bits, is_empty, kind_of
 from jans.coders._words import compact, from_words, to_words
 from jans.ffi import targets
 
@@ -66,6 +67,7 @@ def _attributes(state: State, kernel: Any) -> dict[str, int]:
     return dict(kernel.attributes)
 
 
+@_inputs.door(state=kind_of(State), model=_inputs.model, symbols=_inputs.integers)
 @jax.jit
 def push(state: State, model: Any, symbols: jax.Array) -> State:
     """Puts symbols on the coder, last one first, so that `pop` returns them in reading order.
@@ -105,6 +107,7 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     return dataclasses.replace(state, head=head, tail=tail, size=size, status=status)
 
 
+@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
     state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
@@ -122,7 +125,7 @@ def pop(
         zeros. The exception is `rans64` with one lane: like constriction's coder it stays empty and does not
         report underflow. An invalid model sets `BAD_MODEL` and gives symbol 0.
     """
-    shape = as_shape(model.shape if shape is None else shape)
+    shape = model.shape if shape is None else shape
     arrays = check_stream(state)
     coder = _coder(state, model.precision)
     dtype = check_dtype(dtype)
@@ -155,6 +158,7 @@ def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[Sta
     return _stepwise.pop(step, state, model, shape, state.lanes)
 
 
+@_inputs.door(state=kind_of(State))
 @functools.partial(jax.jit, static_argnames=("precision", "n"))
 def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
     """The quantiles of the next symbols, uint32 [n] in [0, 2**precision).
@@ -176,6 +180,7 @@ def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
     return low[:n] & jnp.uint32(2 ** coder["precision"] - 1)
 
 
+@_inputs.door(state=kind_of(State))
 @functools.partial(jax.jit, static_argnames=("precision",))
 def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> State:
     """Takes symbols with known intervals off the coder, after `peek`.
@@ -201,7 +206,7 @@ def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> 
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
     """A model as a codec: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
-    shape = None if shape is None else as_shape(shape)
+    shape = _inputs.shape("shape", shape)
     return Codec(
         push=lambda state, symbols: push(state, model, symbols),
         pop=lambda state: pop(state, model, shape=shape, dtype=dtype),

@@ -22,13 +22,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import (
     KERNEL_SYMBOLS,
     MAX_DIGIT_BITS,
-    as_shape,
     check_dtype,
     check_fit,
-    check_rows,
     check_symbols,
     max_bypass_bits,
     type_name,
@@ -42,6 +41,7 @@ from jans.coders._state import (
     content_bits,
     float_of,
     is_empty,
+    kind_of,
     log2_heads,
     pytree,
 )
@@ -188,10 +188,7 @@ def _check_bypass(bypass_precision: int | None, sizes: Any) -> int | None:
 
 
 def _check_index(index: Any) -> jax.Array:
-    index = jnp.asarray(index)
-    if not jnp.issubdtype(index.dtype, jnp.integer):
-        raise TypeError(f"index must be integers, got {index.dtype}.")
-    return index.astype(jnp.int32)
+    return jnp.asarray(_inputs.integers("index", index), jnp.int32)
 
 
 def tables(
@@ -251,12 +248,12 @@ def _tables(cdf: Any, precision: int, sizes: Any, offset: Any, bypass_precision:
     count, n = rows.shape[0], rows.shape[1] - 1
     escape = jnp.full(1, n)
     if bypass_precision is not None:
-        sizes = check_rows("sizes", n - 1 if sizes is None else sizes, count)
+        sizes = _inputs.rows("sizes", n - 1 if sizes is None else sizes, count)
         escape = jnp.where((sizes >= 0) & (sizes < n), sizes, -1)
     codes, states, decoder, escape = targets.tans.tables(
         rows.astype(jnp.uint32), escape.astype(jnp.int32), precision=precision
     )
-    offset = jnp.zeros(0, jnp.int32) if offset is None else check_rows("offset", offset, count)
+    offset = jnp.zeros(0, jnp.int32) if offset is None else _inputs.rows("offset", offset, count)
     return Tables(codes, states, decoder, escape, offset, jnp.int32(0), precision, bypass_precision)
 
 
@@ -296,15 +293,19 @@ def capacity_for(tables: Tables, n: int) -> int:
     return -(-n * bits // 32) + 1
 
 
+def _made_tables(name: str, tables: Any) -> Any:
+    if not isinstance(tables, Tables):
+        raise TypeError(
+            f"{name} must be a jans.tans.Tables, got {type_name(tables)}. Make them with jans.tans.tables(cdf, "
+            "precision)."
+        )
+    return tables
+
+
 def _check_call(state: Any, tables: Any, shape: Sequence[int]) -> jax.Array:
     """Returns one row index for all symbols, or one for each;
     raises if the arguments do not fit each other."""
     check_one_stream(state, State)
-    if not isinstance(tables, Tables):
-        raise TypeError(
-            f"tables must be a jans.tans.Tables, got {type_name(tables)}. Make them with jans.tans.tables(cdf, "
-            "precision)."
-        )
     if tables.decoder.ndim != 2:
         raise ValueError(
             f"tables must be those of one stream; their decoder has shape {tables.decoder.shape}. Map a batch with "
@@ -324,6 +325,7 @@ def _bits(tables: Tables) -> dict[str, int]:
     return {"precision": tables.precision, "bypass_precision": tables.bypass_precision or 0}
 
 
+@_inputs.door(state=kind_of(State), tables=_made_tables, symbols=_inputs.integers)
 @jax.jit
 def push(state: State, tables: Tables, symbols: jax.Array) -> State:
     """Puts symbols on the coder, last one first, so that `pop` returns them in reading order.
@@ -350,6 +352,7 @@ def push(state: State, tables: Tables, symbols: jax.Array) -> State:
     return state.replace(*targets.tans.push(*state.arrays(), *operands, **_bits(tables)))
 
 
+@_inputs.door(state=kind_of(State), tables=_made_tables, shape=_inputs.shape)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
     state: State, tables: Tables, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
@@ -371,7 +374,7 @@ def pop(
         entries after the escape symbol.
     """
     dtype = check_dtype(dtype)
-    shape = as_shape(tables.shape if shape is None and isinstance(tables, Tables) else shape or ())
+    shape = tables.shape if shape is None else shape
     rows = _check_call(state, tables, shape)
     inner = dtype if dtype in KERNEL_SYMBOLS else np.dtype(np.int32)
     operands = (tables.decoder, tables.escape, tables.offset, rows)
@@ -384,7 +387,7 @@ def pop(
 
 def codec(tables: Tables, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
     """Tables as a codec: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
-    shape = None if shape is None else as_shape(shape)
+    shape = _inputs.shape("shape", shape)
     return Codec(
         push=lambda state, symbols: push(state, tables, symbols),
         pop=lambda state: pop(state, tables, shape, dtype),

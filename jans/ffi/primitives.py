@@ -128,10 +128,14 @@ def define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
     batching.primitive_batchers[primitive] = batch
     ad.primitive_jvps[primitive] = differentiate
     mlir.register_lowering(primitive, plain)
-    _PENDING.append((primitive, target, kernel))
+    for platform in registry.LIBRARIES:
+        names = registry.targets(platform)
+        if f"jans_{target.name}" in names:
+            mlir.register_lowering(primitive, kernel, platform=platform)
+        elif names and target.steps is not None:
+            mlir.register_lowering(primitive, mlir.lower_fun(target.steps), platform=platform)
 
     def call(*args, **params):
-        _register_lowerings()
         return tuple(primitive.bind(*_vary_alike(args), **params))
 
     CALLS[target.name] = call
@@ -160,22 +164,3 @@ def _vary_alike(args):
         a if have == every else jax.lax.pcast(a, tuple(every - have), to="varying")
         for a, have in zip(args, axes, strict=True)
     ]
-
-
-_PENDING: list[tuple[Primitive, Target, Callable]] = []
-
-
-@functools.cache
-def _register_lowerings() -> None:
-    """Opens the libraries and registers their kernels for every primitive.
-
-    This happens on the first call and not on import. The CUDA library is opened only if JAX has a CUDA
-    backend, and asking JAX for its backends starts them.
-    """
-    for platform in registry.platforms():
-        names = registry.targets(platform)
-        for primitive, target, kernel in _PENDING:
-            if f"jans_{target.name}" in names:
-                mlir.register_lowering(primitive, kernel, platform=platform)
-            elif names and target.steps is not None:
-                mlir.register_lowering(primitive, mlir.lower_fun(target.steps), platform=platform)

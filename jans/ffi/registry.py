@@ -1,5 +1,8 @@
-"""Opens the kernel libraries, and registers the kernels that they export under one name
-for every platform."""
+"""Opens the kernel libraries, and registers the kernels that they export under one name for every platform.
+
+`import jans` does so, and starts no backend: JAX keeps the kernels of a platform until that has one. A program
+that was exported or compiled elsewhere therefore finds its kernels.
+"""
 
 import ctypes
 import functools
@@ -91,7 +94,7 @@ def _capsule(handler: int):
 
 
 def targets(platform: str) -> frozenset[str]:
-    """The names of the kernels registered for "cpu" or "cuda"; opens the library on the first call."""
+    """The names of the kernels registered for "cpu" or "cuda"."""
     return _load(platform)
 
 
@@ -100,11 +103,6 @@ def simd() -> str:
     library = ctypes.CDLL(str(_path("cpu")))
     library.jans_simd.restype = ctypes.c_char_p
     return library.jans_simd().decode()
-
-
-def platforms() -> list[str]:
-    """The platforms of this process that can have kernels."""
-    return [p for p in LIBRARIES if p == "cpu" or p in {_library_platform(b) for b in backend.backends()}]
 
 
 def devices() -> dict[str, int]:
@@ -122,7 +120,7 @@ def export_checks() -> list[jax.export.DisabledSafetyCheck]:
     JAX cannot know that a custom call keeps its meaning from version to version. For the kernels of this
     library, the byte format and the tests guarantee it.
     """
-    names = sorted(frozenset().union(*(targets(p) for p in platforms())))
+    names = sorted(frozenset().union(*(targets(p) for p in LIBRARIES)))
     return [jax.export.DisabledSafetyCheck.custom_call(name) for name in names]
 
 

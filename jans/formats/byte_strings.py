@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
+from jans._checks import type_name
 from jans.coders._rans_state import State, find_variant
 from jans.coders._state import check_kind
 from jans.coders._words import tails
@@ -73,11 +75,18 @@ def from_strings(
     return jax.tree.map(jnp.asarray, read_strings(strings, capacity, lanes, variant))
 
 
-def read_strings(strings: Sequence[bytes], capacity: int | None, lanes: int, variant: str) -> State:
+def views_of(strings: Any) -> list[memoryview]:
+    """The bytes of each string; raises TypeError for values that are no list of byte strings."""
+    if isinstance(strings, bytes | bytearray | memoryview | str):
+        raise TypeError(f"strings must be a list of byte strings, one for each stream, got {type_name(strings)}.")
+    return [_inputs.data(f"string {k}", string) for k, string in enumerate(strings)]
+
+
+def read_strings(strings: Sequence[Any], capacity: int | None, lanes: int, variant: str) -> State:
     """As `from_strings`, with NumPy arrays that are not on a device yet."""
     v = find_variant(variant)
     word, heads_bytes = v.word_bits // 8, lanes * v.state_bits // 8
-    views = [memoryview(string) for string in strings]
+    views = views_of(strings)
     for k, view in enumerate(views):
         if len(view) < heads_bytes or (len(view) - heads_bytes) % word:
             raise CodingError(

@@ -13,15 +13,17 @@ import functools
 import io
 import math
 import operator
+import os
 import struct
 import zlib
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import Shape, check_fit, check_symbols, type_name
 from jans._variants import RANS
 from jans.coders import rans
@@ -100,6 +102,7 @@ class Message:
         return xp.concatenate([state.content_of_stream(xp) for state in self.streams], axis=-1)
 
 
+@_inputs.door(model=_inputs.model, symbols=_inputs.integers)
 @functools.partial(jax.jit, static_argnames=("chunk", "lanes", "variant", "capacity"))
 def encode(
     model: Any,
@@ -269,8 +272,8 @@ class Reader:
     """A message in bytes or in a file. It loads only the chunks that you ask for.
 
     Args:
-        source: bytes, or a file that is open for reading and can seek. The message starts at the current
-            position.
+        source: bytes, a path, or a file that is open for reading and can seek. The message starts at the
+            current position. A reader of a path opens the file; `close`, or `with`, closes it.
         fingerprint: the fingerprint of your models; 0 skips the comparison.
 
     Attributes:
@@ -290,8 +293,30 @@ class Reader:
     Array([42, 42, 43, 43], dtype=int32)
     """
 
-    def __init__(self, source: bytes | BinaryIO, fingerprint: int = 0):
-        self._file: Any = io.BytesIO(source) if isinstance(source, bytes | bytearray | memoryview) else source
+    def __init__(self, source: Any, fingerprint: int = 0):
+        self._file: Any = source
+        if isinstance(source, str | os.PathLike):
+            self._file = open(source, "rb")  # noqa: SIM115
+        elif not hasattr(source, "seek"):
+            self._file = io.BytesIO(_inputs.data("source", source))
+        try:
+            self._open(fingerprint)
+        except BaseException:
+            if self._file is not source:
+                self._file.close()
+            raise
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def _open(self, fingerprint: int) -> None:
         self._begin = self._file.tell()
         head = self._file.read(_header.MAX_HEADER + 4)
         header, at = _header.read(head, fingerprint)

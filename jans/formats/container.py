@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import type_name
 from jans._variants import CHAIN, RANS, Variant
 from jans.coders import chain, huffman, range_coder, rans, tans
@@ -90,11 +91,11 @@ def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0) -> Any:
+def from_bytes(data: Any, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0) -> Any:
     """The coder, or batch of coders, from bytes of `to_bytes`.
 
     Args:
-        data: the bytes.
+        data: the bytes, in any object that holds bytes, or a path or an open file whose rest they are.
         capacity: number of words in each stack; by default the number of the longest stack plus `spare`.
         spare: number of extra words, for what you push while you decode, as in bits-back coding.
         fingerprint: the fingerprint of your models; 0 skips the comparison.
@@ -104,7 +105,7 @@ def from_bytes(data: bytes, capacity: int | None = None, *, spare: int = 0, fing
             with models of another fingerprint. Each cause has its own message.
         ValueError: if the words do not fit the capacity.
     """
-    data = bytes(memoryview(data))
+    data = _inputs.contents("data", data)
     header, at = _header.read(data, fingerprint)
     if header.coder == _header.CHUNKED:
         if capacity is not None or spare:

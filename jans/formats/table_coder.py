@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import quantize
-from jans._checks import check_rows, check_symbols
+from jans import _inputs, quantize
+from jans._checks import check_symbols
 from jans.coders import rans
 from jans.coders._rans_state import State, find_variant
 from jans.coders._state import pytree
@@ -83,13 +83,14 @@ class TableCoder:
         Array([[    0,  6553, 22936, 29489, 32768],
                [    0, 22937, 29490, 32768, 32768]], dtype=uint32)
         """
-        probs = jnp.asarray(probs)
+        probs = jnp.asarray(_inputs.reals("probs", probs))
         if probs.ndim != 2:
             raise ValueError(f"probs must be [tables, values], got shape {probs.shape}.")
         count, n = probs.shape
-        sizes = check_rows("sizes", n if sizes is None else sizes, count)
+        sizes = _inputs.rows("sizes", n if sizes is None else sizes, count)
         place = jnp.arange(n + 1)
-        tail = jnp.broadcast_to(jnp.asarray(tail, probs.dtype), (count,))
+        tail = jnp.broadcast_to(jnp.asarray(_inputs.reals("tail", tail), probs.dtype), (count,))
+        _check_probs(probs, tail, sizes, precision)
         rows = jnp.where(place < sizes[:, None], jnp.pad(probs, ((0, 0), (0, 1))), tail[:, None])
         table = Table(quantize.nearest(rows, precision, sizes + 1, ties="away"), precision=precision).prepare()
         return cls(Bypass(table, sizes, offset, bypass_precision), variant, lanes)
@@ -104,7 +105,7 @@ class TableCoder:
         Raises:
             CodingError: if a symbol or an index is not in the tables.
         """
-        symbols, index = _array("symbols", symbols), _array("index", index)
+        symbols, index = _inputs.integers("symbols", symbols), self._rows(index)
         if symbols.ndim != 1:
             raise ValueError(f"symbols must be one message [n], got shape {symbols.shape}. encode_batch takes many.")
         return self.encode_batch(symbols[None], index)[0]
@@ -119,7 +120,7 @@ class TableCoder:
         Raises:
             CodingError: if a symbol or an index is not in the tables.
         """
-        symbols, index = _array("symbols", symbols), _array("index", index)
+        symbols, index = _inputs.integers("symbols", symbols), self._rows(index)
         if symbols.ndim != 2:
             raise ValueError(f"symbols must be a batch [streams, n], got shape {symbols.shape}. encode takes one [n].")
         v = find_variant(self.variant)
@@ -140,7 +141,7 @@ class TableCoder:
         Raises:
             CodingError: if the bytes do not hold exactly these symbols.
         """
-        index = _array("index", index)
+        index = self._rows(index)
         if index.ndim != 1:
             raise ValueError(f"index must be [n], a row for each symbol, got shape {index.shape}.")
         return self._decode([data], index, single=True)
@@ -158,7 +159,7 @@ class TableCoder:
         Raises:
             CodingError: if the bytes do not hold exactly these symbols.
         """
-        index = _array("index", index)
+        index = self._rows(index)
         if index.ndim not in (1, 2) or (index.ndim == 2 and len(index) != len(strings)):
             raise ValueError(f"index must be [n] or [{len(strings)}, n] for these strings, got shape {index.shape}.")
         return self._decode(strings, index, single=False)
@@ -168,6 +169,10 @@ class TableCoder:
         head, size, status, symbols = _decode(self, states, index, single=single)
         _check_end(dataclasses.replace(states, head=head, size=size, status=status))
         return symbols
+
+    def _rows(self, index: Any) -> Any:
+        table = self.model.table if isinstance(self.model, Bypass) else self.model
+        return _inputs.row_of("index", index, len(table.cdf))
 
     def open(self, data: bytes) -> State:
         """A state to pop one message from, step by step; use it with `pop` and `close`."""
@@ -204,19 +209,11 @@ class TableCoder:
         return byte_strings.to_strings(jax.tree.map(lambda leaf: leaf[None], state))[0]
 
     def _open(self, strings: Sequence[bytes]) -> State:
-        longest = max((len(string) for string in strings), default=0)
+        views = byte_strings.views_of(strings)
+        longest = max(map(len, views), default=0)
         # Round capacities up to powers of two, so that messages of similar length share a compiled program.
         capacity = 1 << (8 * longest // find_variant(self.variant).word_bits).bit_length()
-        return byte_strings.read_strings(strings, capacity, self.lanes, self.variant)
-
-
-def _array(name: str, values: Any) -> Any:
-    """Returns integers as an array on the device where they are;
-    raises ValueError for values beyond int32."""
-    array = values if isinstance(values, jax.Array) else np.asarray(values)
-    if array.dtype in (np.int64, np.uint64) and array.size and not -(2**31) <= array.min() <= array.max() < 2**31:
-        raise ValueError(f"{name} must be int32 values, got some from {array.min()} to {array.max()}.")
-    return array
+        return byte_strings.read_strings(views, capacity, self.lanes, self.variant)
 
 
 @functools.partial(jax.jit, static_argnames=("capacity",))
@@ -231,6 +228,28 @@ def _decode(coder: TableCoder, states: State, index: jax.Array, single: bool) ->
     index = jnp.broadcast_to(index, (len(states.size), index.shape[-1]))
     states, symbols = jax.vmap(coder.pop)(states, index)
     return states.head, states.size, states.status, symbols[0] if single else symbols
+
+
+def _check_probs(probs: Any, tail: Any, sizes: Any, precision: int) -> None:
+    """Raises ValueError for rows that are no distribution, or that have too many symbols."""
+    if any(isinstance(value, jax.core.Tracer) for value in (probs, tail, sizes)):
+        return
+    probs, tail, sizes = np.asarray(probs), np.asarray(tail), np.asarray(sizes)
+    counted = np.where(np.arange(probs.shape[1]) < sizes[:, None], probs, 0)
+    total = counted.sum(axis=1) + tail
+    good = (counted >= 0).all(axis=1) & (tail >= 0) & np.isfinite(total) & (total > 0)
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        raise ValueError(
+            f"row {row} of probs is no distribution: probabilities and the tail must be finite and at least 0, and "
+            f"their sum positive, got a sum of {total[row]} and a tail of {tail[row]}."
+        )
+    most = int(sizes.max(initial=0)) + 1
+    if most > 2**precision:
+        raise ValueError(
+            f"{most} symbols, with the escape symbol, do not fit a precision of {precision} bits, which has room for "
+            f"{2**precision}. Raise precision to at least {(most - 1).bit_length()}."
+        )
 
 
 def _check_end(states: State) -> None:

@@ -13,6 +13,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 
+from jans import _inputs
 from jans._checks import Shape, brief, check_fit, tuples
 
 DEFAULT_PRECISION = 24
@@ -189,7 +190,7 @@ class Model(abc.ABC):
         >>> jans.models.Uniform(8).bits(jax.numpy.array([0, 7, 8]))
         Array([ 3.,  3., inf], dtype=float32)
         """
-        return _bits(self, jnp.asarray(symbols))
+        return _bits(self, jnp.asarray(_inputs.integers("symbols", symbols)))
 
 
 class Composite(Model):
@@ -277,7 +278,7 @@ def check_floats(name: str, values: Any) -> jax.Array:
 
     Half precisions are converted to float32, which is exact.
     """
-    array = jnp.asarray(values)
+    array = jnp.asarray(_inputs.reals(name, values))
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(f"{name} must be floating point, got {array.dtype}. Convert it with .astype(jnp.float32).")
     return array if array.dtype.itemsize >= 4 else array.astype(jnp.float32)
@@ -290,9 +291,9 @@ def check_single(name: str, values: Any) -> jax.Array:
 
 def check_symbols(symbols: Any, shape: Shape) -> jax.Array:
     """Returns symbols as an int32 array; raises if the model's shape does not broadcast to theirs."""
-    array = jnp.asarray(symbols)
+    array = jnp.asarray(_inputs.integers("symbols", symbols))
     if not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(f"symbols must be integers, got {array.dtype}. Round and convert them, e.g. to jnp.int32.")
+        raise TypeError(f"symbols must be integers, got {array.dtype}. Round and convert them to int32.")
     check_fit(shape, array.shape)
     return array.astype(jnp.int32)
 

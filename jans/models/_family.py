@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import Shape, check_fit, check_precision
 from jans.ffi import targets
 from jans.models import _base
@@ -69,9 +70,9 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int) -> Bound:
         if not minimum <= value <= maximum:
             raise ValueError(f"{name} must be from {minimum} to {maximum}, got {value}.")
         return int(value)
-    array = jnp.asarray(value)
+    array = jnp.asarray(_inputs.integers(name, value))
     if not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(f"{name} must be an integer or an integer array, got {array.dtype}.")
+        raise TypeError(f"{name} must be integers, got {array.dtype}. Round and convert them to int32.")
     return array.astype(jnp.int32)
 
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import MAX_DIGIT_BITS, Shape, check_rows, max_bypass_bits
+from jans import _inputs
+from jans._checks import MAX_DIGIT_BITS, Shape, max_bypass_bits
 from jans.models import _base
 from jans.models.table import Table
 
@@ -65,8 +66,8 @@ class Bypass(_base.Model):
                 f"bypass_precision must be an integer from 1 to {MAX_DIGIT_BITS}, got {bypass_precision!r}."
             )
         self.table, self.precision, self.bypass_precision = table, table.precision, int(bypass_precision)
-        self.escape_place = check_rows("sizes", n - 1 if sizes is None else sizes, count)
-        self.offset = check_rows("offset", offset, count)
+        self.escape_place = _inputs.rows("sizes", n - 1 if sizes is None else sizes, count)
+        self.offset = _inputs.rows("offset", offset, count)
 
     @property
     def shape(self) -> Shape:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import Shape, check_precision
 from jans.ffi import targets
 from jans.models import _base, _rows
@@ -58,7 +59,7 @@ class Table(_rows.RowsModel):
             _check_rows(np.asarray(cdf), self.precision)
             cdf = np.asarray(cdf).astype(np.uint32)
         self.cdf = jnp.asarray(cdf).astype(jnp.uint32)
-        self.index = _check_index(index)
+        self.index = _check_index(index, len(self.cdf))
         self.guide: jax.Array | None = None
         self.alias: jax.Array | None = None
         self.remap: jax.Array | None = None
@@ -127,7 +128,7 @@ class Table(_rows.RowsModel):
     def at(self, index: Any) -> "Table":
         """This table with other rows for the symbols; it keeps what `prepare` made."""
         table = copy.copy(self)
-        table.index = _check_index(index)
+        table.index = _check_index(index, len(self.cdf))
         return table
 
     def kernel(self, shape: Shape) -> _base.Kernel:
@@ -154,10 +155,11 @@ class Table(_rows.RowsModel):
         return self.cdf, _base.flat_parameters(self.shape, shape, self.index)[0]
 
 
-def _check_index(index: Any) -> jax.Array:
-    if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
-        raise TypeError(f"index must be integers, got {jnp.result_type(index)}.")
-    return jnp.asarray(index, jnp.int32)
+def _check_index(index: Any, count: int) -> jax.Array:
+    array = jnp.asarray(_inputs.row_of("index", index, count))
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"index must be integers, got {array.dtype}.")
+    return array.astype(jnp.int32)
 
 
 def _guide_bits(count: int, n: int, precision: int) -> int:

@@ -7,11 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans._checks import Shape, check_precision
-from jans.models import _base
-from jans.models._family import FamilyModel
+from jans.models import _base, _family
 
 
-class Uniform(FamilyModel):
+class Uniform(_family.FamilyModel):
     """Symbols 0 ... size - 1, all equally likely.
 
     The last symbol also gets the remainder of dividing 2**precision.
@@ -33,14 +32,9 @@ class Uniform(FamilyModel):
 
     def __init__(self, size: Any, precision: int = _base.DEFAULT_PRECISION):
         self.precision = check_precision(precision)
+        self.size = jnp.asarray(_family.check_integer("size", size, 1, 2**31 - 1), jnp.int32)
         if isinstance(size, int | np.integer):
-            if not 1 <= size < 2**31:
-                raise ValueError(f"size must be from 1 to 2**31 - 1, got {size}.")
             check_precision(precision, int(size))
-            size = np.int32(size)
-        elif not jnp.issubdtype(jnp.asarray(size).dtype, jnp.integer):
-            raise TypeError(f"size must be an integer or an integer array, got {jnp.asarray(size).dtype}.")
-        self.size = jnp.asarray(size, jnp.int32)
 
     @property
     def shape(self) -> Shape:

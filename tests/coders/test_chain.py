@@ -339,7 +339,11 @@ def test_a_fraction_of_a_word():
             "state must be one stream, got arrays of shapes partial_word",
         ),
         (lambda: chain.pop(chain.init(DATA), models.Uniform(9), (2,), jnp.float32), TypeError, "dtype must be uint8"),
-        (lambda: chain.push(chain.init(DATA), models.Uniform(9), jnp.ones(2)), TypeError, "symbols must be uint8"),
+        (
+            lambda: chain.push(chain.init(DATA), models.Uniform(9), jnp.ones(2)),
+            TypeError,
+            "symbols must be integers, got float32",
+        ),
     ],
 )
 def test_errors(call, error, message):

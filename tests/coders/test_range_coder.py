@@ -335,7 +335,7 @@ def test_a_position_outside_of_the_message():
         (
             lambda: range_coder.encode(range_coder.encoder(3), models.Uniform(9), jnp.ones(2)),
             TypeError,
-            "symbols must be uint8",
+            "symbols must be integers, got float32",
         ),
         (
             lambda: range_coder.decode(range_coder.finish(range_coder.encoder(3)), models.Uniform(9), (2,), float),

@@ -164,7 +164,7 @@ def test_tables_that_change_are_seen():
 def test_tables_are_made_once(monkeypatch):
     made = []
     make = ours._make_model
-    monkeypatch.setattr(ours, "_model", ours._tables.Kept(lambda *table: made.append(1) or make(*table), most=2))
+    monkeypatch.setattr(ours, "_model", ours._tables.Kept(lambda *table: made.append(1) or make(*table), size=2))
     arrays = tuple(map(np.array, ([[0, 30000, 60000, 65536]], [4], [0])))
     for table in (TABLE, TABLE, arrays, arrays, TABLE, tuple(list(part) for part in TABLE)):
         ours.RansEncoder().encode_with_indexes([0], [0], *table)

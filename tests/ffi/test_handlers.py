@@ -14,7 +14,6 @@ GUIDE = jax.ShapeDtypeStruct((8,), jnp.uint32)
 
 def call(args, results, **attributes):
     """The target that makes a guide: one operand, one result, the attribute `precision`."""
-    registry.targets("cpu")
     return jax.block_until_ready(jax.ffi.ffi_call("jans_table_guide", results, vmap_method=None)(*args, **attributes))
 
 

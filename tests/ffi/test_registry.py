@@ -81,3 +81,44 @@ def test_importing_starts_no_backend():
 def test_export_checks_name_every_kernel():
     assert len(jans.export_checks()) == len(registry.targets("cpu"))
     assert all(isinstance(check, jax.export.DisabledSafetyCheck) for check in jans.export_checks())
+
+
+WRITE = """
+import pickle, sys, jax, jax.export, jax.numpy as jnp, jans
+from jax.experimental import serialize_executable
+from jans import models, rans
+
+encode = jax.jit(lambda x: rans.push(rans.init(64), models.Uniform(10), x))
+x = jax.ShapeDtypeStruct((20,), jnp.int32)
+exported = jax.export.export(encode, disabled_checks=jans.export_checks())(x).serialize()
+compiled = serialize_executable.serialize(encode.lower(x).compile())
+pickle.dump((bytes(exported), compiled), open(sys.argv[1], "wb"))
+"""
+READ = """
+import sys, pickle, jax, jax.export, jax.numpy as jnp, jans
+from jax.experimental import serialize_executable
+
+exported, compiled = pickle.load(open(sys.argv[1], "rb"))
+x = jnp.arange(20, dtype=jnp.int32) % 10
+programs = {
+    "exported": lambda: jax.export.deserialize(bytearray(exported)).call(x),
+    "compiled": lambda: serialize_executable.deserialize_and_load(*compiled)(x),
+}
+state = programs[sys.argv[2]]()
+from jans import models, rans
+assert (rans.pop(state, models.Uniform(10), x.shape)[1] == x).all()
+print(jans.to_bytes(state).hex())
+"""
+
+
+def test_programs_run_where_only_jans_was_imported(tmp_path):
+    def script(code, *arguments):
+        command = [sys.executable, "-P", "-c", code, str(tmp_path / "programs"), *arguments]
+        done = subprocess.run(command, env={**os.environ, "XLA_FLAGS": ""}, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    script(WRITE)
+    state = jans.rans.push(jans.rans.init(64), jans.models.Uniform(10), [k % 10 for k in range(20)])
+    for name in ("exported", "compiled"):
+        assert script(READ, name) == jans.to_bytes(state).hex()

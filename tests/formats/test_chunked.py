@@ -355,7 +355,7 @@ ERRORS = {
         ValueError,
         r"symbols of shape \(5,\) do not fit a model of shape \(2,\)",
     ),
-    "floats": (lambda: chunked.encode(DECIMAL, np.zeros(3)), TypeError, "symbols must be uint8"),
+    "floats": (lambda: chunked.encode(DECIMAL, np.zeros(3)), TypeError, "symbols must be integers, got float64"),
     "another model": (
         lambda: chunked.decode(chunked.encode(DECIMAL, digits(5)), models.Uniform(np.array([3, 4]))),
         ValueError,

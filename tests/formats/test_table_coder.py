@@ -109,7 +109,7 @@ def test_values_outside_of_plain_tables_are_errors():
     with pytest.raises(jans.CodingError, match=r"stream 1 of 2 \(1 at fault\): a symbol outside"):
         coder.encode_batch(np.array([[0, 1], [0, 4]], np.int32), np.zeros((2, 2), int))
     with pytest.raises(jans.CodingError, match="the parameters of a model are invalid"):
-        coder.encode(np.array([0, 1], np.int32), np.array([0, 3]))
+        coder.encode(np.array([0, 1], np.int32), jnp.array([0, 3]))
 
 
 def test_tables_from_probabilities():
@@ -153,9 +153,9 @@ def test_messages_of_errors():
     for call, kind, message in [
         (lambda: coder.encode(np.zeros((1, 1), np.int32), 0), ValueError, r"symbols must be one message \[n\], got"),
         (lambda: coder.encode_batch(np.zeros(1, np.int32), 0), ValueError, r"symbols must be a batch \[streams, n\]"),
-        (lambda: coder.encode(np.array([2**31]), 0), ValueError, "symbols must be int32 values, got some from 214748"),
-        (lambda: coder.decode(data, np.array([-(2**40)])), ValueError, "index must be int32 values"),
-        (lambda: coder.encode(np.zeros(3), 0), TypeError, "symbols must be uint8, int8, uint16, int16 or int32"),
+        (lambda: coder.encode(np.array([2**31]), 0), ValueError, "symbols must fit 32 bits, .* got 2147483648"),
+        (lambda: coder.decode(data, np.array([-(2**40)])), ValueError, "index must fit 32 bits, .* got -1099511627776"),
+        (lambda: coder.encode(np.zeros(3), 0), TypeError, "symbols must be integers, got float64"),
         (lambda: coder.decode(data, np.zeros((1, 2), int)), ValueError, r"index must be \[n\], a row for each symbol"),
         (lambda: coder.decode_batch([data], np.zeros((2, 2), int)), ValueError, r"index must be \[n\] or \[1, n\]"),
         (lambda: coder.decode(data[:5], np.zeros(2, int)), jans.CodingError, "string 0 of 1 has 5 bytes: 1 heads of"),

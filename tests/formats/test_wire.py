@@ -169,9 +169,9 @@ def test_kinds_of_bytes(blob, kind):
     assert jans.to_bytes(jans.from_bytes(kind(blob)), fingerprint=77) == blob
 
 
-@pytest.mark.parametrize("data", [2**40, "JANS", None])
+@pytest.mark.parametrize("data", [2**40, None])
 def test_what_is_no_bytes(data):
-    with pytest.raises(TypeError, match="a bytes-like object is required"):
+    with pytest.raises(TypeError, match="data must be bytes, got"):
         jans.from_bytes(data)
 
 

@@ -210,8 +210,9 @@ def test_what_is_no_distribution_is_refused():
     assert int(rans.push(state, table, jnp.array([1])).status) == status.BAD_SYMBOL
     assert int(rans.push(state, table, jnp.array([3])).status) == status.BAD_SYMBOL
     for missing in (-1, 1):
-        assert int(rans.push(state, table.at(missing), jnp.array([0])).status) == status.BAD_MODEL
-        assert int(rans.pop(state, table.at(missing), (1,))[0].status) == status.BAD_MODEL
+        at = jnp.int32(missing)
+        assert int(rans.push(state, table.at(at), jnp.array([0])).status) == status.BAD_MODEL
+        assert int(rans.pop(state, table.at(at), (1,))[0].status) == status.BAD_MODEL
 
 
 @pytest.mark.parametrize(("n", "precision"), [(2**16, 16), (2**17 + 3, 20), (3, 31)])

@@ -187,7 +187,7 @@ def test_errors():
             "bypass_precision must be an integer from 1 to 16, got 0",
         ),
         (lambda: models.Bypass(table, sizes=[1, 2, 3]), ValueError, "sizes must be one number or one for each of the"),
-        (lambda: models.Bypass(table, offset=0.5), TypeError, "offset must be integers, got float32"),
+        (lambda: models.Bypass(table, offset=0.5), TypeError, "offset must be integers, got float64"),
         (lambda: models.Bypass(table).interval(jnp.array([1])), TypeError, "only jans.rans codes it"),
         (lambda: models.Bypass(table).locate(jnp.array([1], jnp.uint32)), TypeError, "widen the table with"),
         (lambda: jans.chain.pop(jans.chain.init(np.ones(3, np.uint32)), models.Bypass(table), (1,)), TypeError, "only"),
