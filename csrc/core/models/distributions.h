@@ -23,8 +23,8 @@ JANS_HD double Folded(double u) { return 0.5 - Magnitude(u - 0.5); }
 
 // ---- location and scale ----
 
-// A shape has kUnit, which is what F's argument counts in, in scales (Quantile gives scales); kHasNear, whether there is
-// a shorter F near the centre; and kHasLanes, whether the CPU has it in registers, as a LanesOf in
+// A shape has kUnit, which is what F's argument counts in, in scales (Quantile gives scales); kHasNear, whether there
+// is a shorter F near the centre; and kHasLanes, whether the CPU has it in registers, as a LanesOf in
 // cpu/search/location_scale_lanes.inc. Quantile may be rough.
 struct GaussianShape {
   static constexpr double kUnit = 1.41421356237309504880;  // the argument of erf
