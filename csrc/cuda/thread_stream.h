@@ -23,12 +23,9 @@ class ThreadStream {
         precision_(coder.precision),
         x_(LoadHead<V>(heads_, 0)),
         tail_{At(coder.tail, stream), coder.capacity, *At(coder.size, stream), *At(coder.status, stream)} {
-    bool bad = tail_.size < 0;
-    if (bad) tail_.size = 0;
-    for (int64_t lane = 0; lane < lanes_; ++lane) {
-      bad = bad || OutOfRange<V>(LoadHead<V>(heads_, lane), Floor() && tail_.size == 0);
-    }
-    if (bad) tail_.status |= kBadState;
+    Stream<V> whole{heads_, lanes_, tail_};
+    CheckState(whole);
+    tail_ = whole.tail;
   }
 
   __device__ void Close(const Coder<V>& coder, uint32_t stream) {

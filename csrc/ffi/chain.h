@@ -121,37 +121,6 @@ struct ChainOperands {
     JANS_RETURN_IF_ERROR(remainders.Init(batch, state.data() + kPart));
     return status.Init("status", state.back(), ffi::DataType::S32, batch, 0);
   }
-
-  // Pushes the intervals find(n - 1), ..., find(0) on stream b.
-  template <typename Find>
-  JANS_HD void Push(int64_t b, int64_t n, const Find& find) const {
-    ChainBits<V> to = bits.Open(b);
-    ChainRemainders<V> from = remainders.Open(b, max_precision);
-    for (int64_t i = n; i-- > 0;) {
-      const Interval interval = find(i);
-      if (interval.freq == 0) {
-        from.tail.status |= static_cast<int32_t>(interval.start);
-        continue;
-      }
-      auto x = LoadHead<V>(from.heads, i % from.lanes);
-      Give<V>(to.partial_word, to.tail, Recall<V>(x, from.tail, interval, max_precision), precision);
-      StoreHead<V>(from.heads, i % from.lanes, x);
-    }
-    *status.At(b) |= bits.Close(b, to) | remainders.Close(b, from);
-  }
-  // Pops n symbols off stream b, where locate(i, quantile) finds the i-th.
-  template <typename Locate>
-  JANS_HD void Pop(int64_t b, int64_t n, int32_t* symbols, const Locate& locate) const {
-    ChainBits<V> from = bits.Open(b);
-    ChainRemainders<V> to = remainders.Open(b, max_precision);
-    for (int64_t i = 0; i < n; ++i) {
-      const uint32_t quantile = Take<V>(from.partial_word, from.tail, precision);
-      const Located found = locate(i, quantile);
-      symbols[i] = found.symbol;
-      to.Keep(i, found.interval, quantile, max_precision);
-    }
-    *status.At(b) |= bits.Close(b, from) | remainders.Close(b, to);
-  }
 };
 
 // ---- the halves of a pop ----

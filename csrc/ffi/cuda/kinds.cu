@@ -242,6 +242,38 @@ constexpr auto PopModel = PopOperands<DeviceModels, MakeAll<kMake>, cuda::kFewBl
 
 // ---- the chain coder ----
 
+// Pushes the intervals find(n - 1), ..., find(0) on stream b.
+template <typename V, typename Find>
+JANS_HD void PushOn(const ChainOperands<V>& coders, int64_t b, int64_t n, const Find& find) {
+  ChainBits<V> to = coders.bits.Open(b);
+  ChainRemainders<V> from = coders.remainders.Open(b, coders.max_precision);
+  for (int64_t i = n; i-- > 0;) {
+    const Interval interval = find(i);
+    if (interval.freq == 0) {
+      from.tail.status |= static_cast<int32_t>(interval.start);
+      continue;
+    }
+    auto x = LoadHead<V>(from.heads, i % from.lanes);
+    Give<V>(to.partial_word, to.tail, Recall<V>(x, from.tail, interval, coders.max_precision), coders.precision);
+    StoreHead<V>(from.heads, i % from.lanes, x);
+  }
+  *coders.status.At(b) |= coders.bits.Close(b, to) | coders.remainders.Close(b, from);
+}
+
+// Pops n symbols off stream b, where locate(i, quantile) finds the i-th.
+template <typename V, typename Locate>
+JANS_HD void PopFrom(const ChainOperands<V>& coders, int64_t b, int64_t n, int32_t* symbols, const Locate& locate) {
+  ChainBits<V> from = coders.bits.Open(b);
+  ChainRemainders<V> to = coders.remainders.Open(b, coders.max_precision);
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t quantile = Take<V>(from.partial_word, from.tail, coders.precision);
+    const Located found = locate(i, quantile);
+    symbols[i] = found.symbol;
+    to.Keep(i, found.interval, quantile, coders.max_precision);
+  }
+  *coders.status.At(b) |= coders.bits.Close(b, from) | coders.remainders.Close(b, to);
+}
+
 template <typename V>
 struct PushChain {
   ChainOperands<V> coders;
@@ -250,7 +282,7 @@ struct PushChain {
 
   JANS_HD void operator()(int64_t b) const {
     const int32_t* s = symbols.At(b);
-    coders.Push(b, symbols.core[0], [&](int64_t i) { return models.Find(b, i, s[i]); });
+    PushOn(coders, b, symbols.core[0], [&](int64_t i) { return models.Find(b, i, s[i]); });
   }
 };
 
@@ -279,8 +311,8 @@ struct PopChain {
   Operand<int32_t> symbols;
 
   JANS_HD void operator()(int64_t b) const {
-    coders.Pop(b, symbols.core[0], symbols.At(b),
-               [&](int64_t i, uint32_t quantile) { return models.Locate(b, i, quantile); });
+    PopFrom(coders, b, symbols.core[0], symbols.At(b),
+            [&](int64_t i, uint32_t quantile) { return models.Locate(b, i, quantile); });
   }
 };
 
@@ -308,7 +340,7 @@ struct PushChainIntervals {
 
   JANS_HD void operator()(int64_t b) const {
     const Intervals source{start.At(b), freq.At(b), coders.precision};
-    coders.Push(b, start.core[0], [&source](int64_t i) { return source.Check(source.Raw(i)); });
+    PushOn(coders, b, start.core[0], [&source](int64_t i) { return source.Check(source.Raw(i)); });
   }
 };
 
