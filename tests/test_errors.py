@@ -101,7 +101,7 @@ VALUE = {
     "one symbol": (lambda: models.Uniform(1, precision=32), "a single symbol has no interval of 32 bits"),
     "size": (lambda: models.Uniform(0), "size must be from 1 to 2147483647, got 0"),
     "large size": (lambda: models.Uniform(2**31, precision=32), "size must be from 1 to 2147483647, got 2147483648"),
-    "one probability": (lambda: models.Categorical(jnp.ones(1)), "probs needs two symbols or more .* shape \\(1,\\)"),
+    "no probability": (lambda: models.Categorical(jnp.ones(0)), "probs needs a symbol or more .* shape \\(0,\\)"),
     "rule": (
         lambda: models.Categorical(jnp.ones(2), rule="exact"),
         "rule must be one of fast, perfect, got 'exact'",
@@ -124,7 +124,7 @@ VALUE = {
     ),
     "one logit": (
         lambda: models.Categorical(logits=jnp.float32(0)),
-        "logits needs two symbols or more .* shape \\(\\)",
+        "logits needs a symbol or more .* shape \\(\\)",
     ),
     "cdf shape": (
         lambda: models.Table(jnp.zeros((2, 3, 4), int)),

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import json
 import mmap
 import re
 
@@ -191,6 +192,36 @@ def test_whole_numbers_where_floats_are_expected():
     assert same(models.Bernoulli(1), models.Bernoulli(1.0))
     assert same(models.Poisson(2, high=9), models.Poisson(2.0, high=9))
     assert same(models.Gaussian(np.array([0.5], ">f4"), 1.0, -5, 5), models.Gaussian(np.array([0.5], "f4"), 1.0, -5, 5))
+
+
+@pytest.mark.parametrize("shape", [(1,), (3, 1)], ids=str)
+@pytest.mark.parametrize(
+    "make",
+    [
+        models.Categorical,
+        lambda p: models.Categorical(logits=p),
+        lambda p: models.Categorical(p, rule="perfect"),
+        lambda p: models.Categorical(p, mask=p > 0),
+    ],
+    ids=["probs", "logits", "perfect", "mask"],
+)
+def test_one_symbol_costs_nothing(make, shape):
+    model, start = make(jnp.ones(shape)), rans.random(jax.random.key(0), 3, 9)
+    state = rans.push(start, model, [0, 0, 0])
+    assert same(state.canonical(), start.canonical())
+    left, found = rans.pop(state, model, 3)
+    assert same(left.canonical(), start.canonical())
+    assert same(found, np.zeros(3))
+    assert same(model.bits([0, 0, 0]), np.zeros(3))
+    assert range_coder.encode(range_coder.encoder(9), model, [0, 0, 0]).size == 0
+
+
+def test_positions_from_a_file():
+    message = range_coder.finish(range_coder.encode(range_coder.encoder(9), MODEL, [1, 0, 2]))
+    position = range_coder.position(message)
+    numbers = [np.asarray(field).tolist() for field in (position.index, position.lower, position.range)]
+    again = range_coder.Position(*json.loads(json.dumps(numbers)))
+    assert same(range_coder.decode(range_coder.seek(message, again), MODEL, 3)[1], np.array([1, 0, 2]))
 
 
 PARAMETERS = {

@@ -33,12 +33,14 @@ __all__ = [
     "Stack",
     "capacity_for",
     "codebook",
+    "codebook_from_lengths",
     "codec",
     "content_bits",
     "decode",
     "encode",
     "from_words",
     "is_empty",
+    "limited_lengths",
     "pop",
     "push",
     "queue",
@@ -148,6 +150,117 @@ def codebook(probs: jax.Array) -> Codebook:
     return Codebook(*targets.bits.huffman_codebook(probs))
 
 
+def codebook_from_lengths(lengths: Any) -> Codebook:
+    """The canonical code with these lengths: both sides make the same code from the lengths alone.
+
+    Short code words come first, and symbols with code words of one length come in their order. Each code word is
+    the one before it plus one, with zeros at its end if it is longer. DEFLATE and most other formats use this
+    code. (RFC 1951, section 3.2.2.)
+
+    Args:
+        lengths: integers [n], concrete: the number of bits of every symbol, such as `codebook(probs).lengths` or
+            those of `limited_lengths`. The code words must fill all strings of bits (Kraft's sum is 1), so every
+            symbol has a length of at least 1. A single symbol has length 0.
+
+    Raises:
+        ValueError: if no code has these lengths, or if some strings of bits would have no symbol.
+
+    >>> code = codebook_from_lengths([2, 3, 1, 3])
+    >>> [f"{w:0{n}b}"[::-1] for w, n in code.codewords.tolist()]
+    ['10', '110', '0', '111']
+    """
+    array = np.asarray(_inputs.integers("lengths", lengths), np.int64)
+    n = array.size
+    if array.ndim != 1 or not 1 <= n <= MAX_SYMBOLS:
+        raise ValueError(f"lengths must be one axis of 1 to 2**29 symbols, got shape {array.shape}.")
+    if n > 1 and not 1 <= array.min() <= array.max() < n:
+        raise ValueError(f"lengths of {n} symbols must be from 1 to {n - 1} bits, got {array.min()} to {array.max()}.")
+    order = np.argsort(array, kind="stable")
+    ends = np.searchsorted(array[order], np.arange(int(array.max()) + 2))
+    of_length = lambda length: order[ends[length] : ends[length + 1]]
+    # The nodes of a level in the order of their bits, from the longest code words to the root: symbols, and then
+    # the parents of the level below.
+    tree, made = np.full((2 * n - 1, 3), -1, np.int32), n
+    level = of_length(int(array.max()))
+    for length in range(int(array.max()), 0, -1):
+        first, second = level[0::2], level[1::2]
+        parents = np.arange(made, made + first.size)
+        if first.size != second.size or parents[-1] > 2 * n - 2:
+            raise _incomplete(array)
+        tree[parents, 1], tree[parents, 2] = first, second
+        tree[first, 0], tree[second, 0] = 2 * parents, 2 * parents + 1
+        made += parents.size
+        level = np.concatenate([of_length(length - 1), parents])
+    if level.size != 1:
+        raise _incomplete(array)
+    tree[-1, 0] = 0
+    return Codebook(jnp.asarray(_canonical(array, order)), jnp.asarray(tree))
+
+
+def _canonical(lengths: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The code words of a canonical code: uint32 [n, 2], as in `Codebook`."""
+    found = np.zeros((lengths.size, 2), np.uint32)
+    found[:, 1] = lengths
+    word, before = 0, int(lengths[order[0]])
+    for symbol in order.tolist():
+        length = int(lengths[symbol])
+        word <<= length - before
+        if 0 < length <= 32:
+            found[symbol, 0] = int(f"{word:0{length}b}"[::-1], 2)
+        word, before = word + 1, length
+    return found
+
+
+def _incomplete(lengths: np.ndarray) -> ValueError:
+    share = float((0.5 ** lengths.astype(np.float64)).sum())
+    return ValueError(
+        f"no complete code has these lengths: the sum of 2**-length must be 1, got {share:.6g}. Leave out symbols "
+        "without a code word."
+    )
+
+
+def limited_lengths(probs: Any, max_length: int) -> np.ndarray:
+    """The lengths of the best code whose code words have at most `max_length` bits, int32 [n].
+
+    Formats limit the lengths so that decoders can use tables. Make the code with `codebook_from_lengths`.
+    (Package-merge: Larmore and Hirschberg 1990.)
+
+    Args:
+        probs: floats or integers [n], concrete, finite and at least 0; they need not sum to 1.
+        max_length: the largest number of bits, at least log2(n).
+
+    >>> limited_lengths([100, 10, 5, 2, 1, 1], max_length=4)
+    array([1, 2, 4, 4, 4, 4], dtype=int32)
+    """
+    weights = np.asarray(_inputs.reals("probs", probs)).astype(np.float64)
+    n = weights.size
+    if weights.ndim != 1 or n < 1:
+        raise ValueError(f"probs must be one axis of symbols, got shape {weights.shape}.")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError("probs must be finite and at least 0.")
+    if not isinstance(max_length, int | np.integer) or 2**max_length < n:
+        raise ValueError(f"{n} symbols need a max_length of {(n - 1).bit_length()} bits or more, got {max_length!r}.")
+    if n == 1:
+        return np.zeros(1, np.int32)
+    order = np.argsort(weights, kind="stable")
+    leaves = weights[order]
+    # A level has every symbol, and packages: neighbours of the level before, two by two.
+    levels, row = [], leaves
+    is_leaf = np.ones(n, bool)
+    for _ in range(min(int(max_length), n - 1)):
+        levels.append(is_leaf)
+        pairs = row[: row.size // 2 * 2].reshape(-1, 2).sum(axis=1)
+        merged = np.argsort(np.concatenate([leaves, pairs]), kind="stable")
+        row, is_leaf = np.concatenate([leaves, pairs])[merged], merged < n
+    # The cheapest 2 n - 2 of the last level; a symbol is as long as it is taken often.
+    lengths, taken = np.zeros(n, np.int32), 2 * n - 2
+    for is_leaf in reversed(levels):
+        symbols = int(is_leaf[:taken].sum())
+        lengths[order[:symbols]] += 1
+        taken = 2 * (taken - symbols)
+    return lengths
+
+
 def _code(name: str, book: Any) -> Any:
     if not isinstance(book, Codebook | ExpGolomb):
         raise TypeError(
@@ -219,7 +332,8 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
     Args:
         queue: one stream.
         codebook: a `Codebook` or an `ExpGolomb`.
-        symbols: uint8, int8, uint16, int16 or int32, of any shape, in reading order.
+        symbols: integers that fit int32, or bools, of any shape, in reading order. Traced symbols are uint8,
+            int8, uint16, int16 or int32.
 
     Returns:
         The queue with the symbols. Words above the capacity are dropped and counted, and set `OVERFLOW`. A

@@ -237,7 +237,8 @@ def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
         encoder: one stream.
         model: a model whose shape broadcasts to that of the symbols, of any precision. The scale is an
             integer, which costs about 1e-4 bits per symbol at 24 bits of precision, and 0.02 bits at 32.
-        symbols: uint8, int8, uint16, int16 or int32, of any shape; coded in row-major order.
+        symbols: integers that fit int32, or bools, of any shape; coded in row-major order. Traced symbols are
+            uint8, int8, uint16, int16 or int32.
 
     Returns:
         The encoder. Words above the capacity are counted and set `OVERFLOW`. A symbol without an interval is
@@ -388,7 +389,8 @@ def _check_position(position: Any) -> Position:
     """Checks a position, whose numbers may come from a file; returns it with the dtypes of a decoder."""
     if not isinstance(position, Position):
         raise TypeError(f"position must be a jans.range_coder.Position, got {type_name(position)}.")
-    index, *halves = (jnp.asarray(a) for a in (position.index, position.lower, position.range))
+    numbers = (position.index, position.lower, position.range)
+    index, *halves = (a if isinstance(a, jax.Array) else _words_of(a) for a in numbers)
     integers = all(jnp.issubdtype(a.dtype, jnp.integer) for a in (index, *halves))
     if not integers or index.shape != () or any(a.shape != (2,) for a in halves):
         raise ValueError(
@@ -397,6 +399,13 @@ def _check_position(position: Any) -> Position:
             + "."
         )
     return Position(index.astype(jnp.int32), *(a.astype(jnp.uint32) for a in halves))
+
+
+def _words_of(numbers: Any) -> Any:
+    """Numbers from a file as uint32, if they are that; JSON has no halves but lists of integers."""
+    array = np.asarray(numbers)
+    fits = np.issubdtype(array.dtype, np.integer) and array.size and 0 <= array.min() <= array.max() < 2**32
+    return array.astype(np.uint32) if fits else array
 
 
 def seek(decoder: Decoder, position: Position) -> Decoder:

@@ -75,7 +75,8 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     Args:
         state: the coder, one stream.
         model: a model whose shape broadcasts to that of the symbols.
-        symbols: uint8, int8, uint16, int16 or int32, of any shape; coded in row-major order.
+        symbols: integers that fit int32, or bools, of any shape; coded in row-major order. Traced symbols are
+            uint8, int8, uint16, int16 or int32.
 
     Returns:
         The coder with the symbols on it. If the tail is full, `push` sets `OVERFLOW` and keeps counting

@@ -334,7 +334,8 @@ def push(state: State, tables: Tables, symbols: jax.Array) -> State:
         state: the coder, one stream.
         tables: tables of the state's precision. The shape of their index must broadcast to that of the
             symbols.
-        symbols: uint8, int8, uint16, int16 or int32, of any shape; coded in row-major order.
+        symbols: integers that fit int32, or bools, of any shape; coded in row-major order. Traced symbols are
+            uint8, int8, uint16, int16 or int32.
 
     Returns:
         The coder with the symbols on it. Words above the capacity are dropped and counted, and set

@@ -61,8 +61,8 @@ class Categorical(_rows.RowsModel):
             )
         name = "logits" if probs is None else "probs"
         values = _base.check_single(name, logits) if probs is None else _base.check_floats(name, probs)
-        if values.ndim < 1 or values.shape[-1] < 2:
-            raise ValueError(f"{name} needs two symbols or more along its last axis, got shape {values.shape}.")
+        if values.ndim < 1 or values.shape[-1] < 1:
+            raise ValueError(f"{name} needs a symbol or more along its last axis, got shape {values.shape}.")
         self.precision = check_precision(precision, values.shape[-1])
         self.probs: jax.Array | None = None if probs is None else values
         self.logits: jax.Array | None = values if probs is None else None
@@ -70,7 +70,7 @@ class Categorical(_rows.RowsModel):
             None if mask is None else jnp.broadcast_to(quantize.check_mask(mask, name, values.shape), values.shape)
         )
         self.rule = rule
-        summed = probs is not None and mask is None and rule != "perfect"
+        summed = probs is not None and mask is None and rule != "perfect" and values.shape[-1] > 1
         self.table: jax.Array | None = None if summed and self.shape else self._quantised()
 
     @property

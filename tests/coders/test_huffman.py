@@ -1,5 +1,6 @@
 """Symbol codes: their specification in plain Python, constriction's own, and what a user may do wrong."""
 
+import itertools
 from collections import deque
 
 import cases
@@ -507,4 +508,95 @@ def test_no_words():
 )
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
+        call()
+
+
+# ---- codes from lengths ----
+
+
+def test_the_canonical_code_of_deflate():
+    """The example of RFC 1951, section 3.2.2."""
+    code = huffman.codebook_from_lengths([3, 3, 3, 3, 3, 2, 4, 4])
+    words = [f"{word:0{length}b}"[::-1] for word, length in code.codewords.tolist()]
+    assert words == ["010", "011", "100", "101", "110", "00", "1110", "1111"]
+
+
+@given(st.integers(1, 70), st.integers(0, 2**32 - 1), st.floats(0.2, 12))
+def test_lengths_are_enough_to_decode(n, seed, spread):
+    rng = np.random.default_rng(seed)
+    lengths = np.asarray(huffman.codebook(jnp.asarray(rng.random(n) ** spread, jnp.float32)).lengths)
+    sent, made = huffman.codebook_from_lengths(lengths), huffman.codebook_from_lengths(jnp.asarray(lengths))
+    assert cases.same(sent, made)
+    assert (sent.lengths == lengths).all()
+    symbols = rng.integers(0, n, 90)
+    reader = huffman.reader(huffman.encode(huffman.queue(huffman.capacity_for(sent, 90)), sent, symbols))
+    left, found = huffman.decode(reader, made, (90,))
+    assert (found == symbols).all()
+    assert huffman.is_empty(left)
+    stack = huffman.push(huffman.stack(huffman.capacity_for(sent, 90)), sent, symbols)
+    assert (huffman.pop(stack, made, (90,))[1] == symbols).all()
+    assert huffman.content_bits(stack) == lengths[symbols].sum()
+    # Shorter code words come first, and symbols of one length in their order.
+    words = [(length, int(f"{word:0{length}b}"[::-1], 2)) for word, length in sent.codewords.tolist() if length]
+    if lengths.max() <= 32:
+        order = np.argsort(lengths, kind="stable")
+        assert sorted(words) == [words[k] for k in order if lengths[k]]
+
+
+def best_cost(weights, max_length):
+    """The least cost of a complete code with such lengths, by trying all of them."""
+    n = len(weights)
+    costs = [
+        sum(w * length for w, length in zip(weights, lengths, strict=True))
+        for lengths in itertools.product(range(1, max_length + 1), repeat=n)
+        if sum(2.0**-length for length in lengths) == 1
+    ]
+    return min(costs)
+
+
+@given(st.lists(st.integers(0, 99), min_size=2, max_size=6), st.integers(1, 5))
+def test_limited_lengths_are_the_best(weights, max_length):
+    if 2**max_length < len(weights):
+        with pytest.raises(ValueError, match="symbols need a max_length of"):
+            huffman.limited_lengths(weights, max_length)
+        return
+    lengths = huffman.limited_lengths(weights, max_length)
+    assert lengths.max() <= max_length
+    assert (lengths * weights).sum() == best_cost(weights, max_length)
+    huffman.codebook_from_lengths(lengths)
+
+
+@given(st.integers(2, 300), st.integers(0, 2**32 - 1))
+def test_without_a_limit_they_are_those_of_huffman(n, seed):
+    weights = np.random.default_rng(seed).integers(0, 1000, n)
+    free = np.asarray(huffman.codebook(jnp.asarray(weights, jnp.float32)).lengths)
+    assert (huffman.limited_lengths(weights, n) * weights).sum() == (free * weights).sum()
+
+
+def test_code_words_of_more_than_32_bits_from_lengths():
+    lengths = np.append(np.arange(1, 45), 44)
+    code = huffman.codebook_from_lengths(lengths)
+    symbols = np.arange(45)
+    reader = huffman.reader(huffman.encode(huffman.queue(huffman.capacity_for(code, 45)), code, symbols))
+    assert (huffman.decode(reader, code, (45,))[1] == symbols).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: huffman.codebook_from_lengths([1, 1, 1]), ValueError, r"must be 1, got 1\.5"),
+        (lambda: huffman.codebook_from_lengths([2, 2, 2]), ValueError, r"must be 1, got 0\.75"),
+        (lambda: huffman.codebook_from_lengths([1, 2, 3]), ValueError, "from 1 to 2 bits, got 1 to 3"),
+        (lambda: huffman.codebook_from_lengths([0, 1]), ValueError, "from 1 to 1 bits, got 0 to 1"),
+        (lambda: huffman.codebook_from_lengths([[1, 1]]), ValueError, r"one axis of 1 to 2\*\*29 symbols"),
+        (lambda: huffman.codebook_from_lengths([]), ValueError, r"one axis of 1 to 2\*\*29 symbols"),
+        (lambda: huffman.codebook_from_lengths([0.5]), TypeError, "lengths must be integers"),
+        (lambda: huffman.limited_lengths([1, 2, 3], 1), ValueError, "3 symbols need a max_length of 2 bits or more"),
+        (lambda: huffman.limited_lengths([1, -2], 3), ValueError, "probs must be finite and at least 0"),
+        (lambda: huffman.limited_lengths([1.0, np.nan], 3), ValueError, "probs must be finite and at least 0"),
+        (lambda: huffman.limited_lengths([], 3), ValueError, "probs must be one axis of symbols"),
+    ],
+)
+def test_errors_of_lengths(call, kind, message):
+    with pytest.raises(kind, match=message):
         call()
