@@ -21,7 +21,7 @@ from jans.codecs import (
 from jans.coders import chain, huffman, range_coder, rans, tans
 from jans.ffi.registry import devices, export_checks
 from jans.formats import byte_strings, chunked
-from jans.formats.container import from_bytes, to_bytes
+from jans.formats.container import from_bytes, read_message, to_bytes, write_message
 from jans.formats.fingerprints import check_end, fingerprint
 from jans.formats.table_coder import TableCoder
 from jans.isolation import isolated
@@ -65,6 +65,7 @@ __all__ = [
     "quantize",
     "range_coder",
     "rans",
+    "read_message",
     "rejoin",
     "repeat",
     "serial",
@@ -73,6 +74,7 @@ __all__ = [
     "tans",
     "to_bytes",
     "vector_quantised",
+    "write_message",
 ]
 
 

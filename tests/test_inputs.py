@@ -318,6 +318,49 @@ def test_messages_in_files(tmp_path):
         chunked.Reader(path)
 
 
+class Pipe(io.BytesIO):
+    """Cannot seek, and gives a few bytes at a time."""
+
+    def read(self, size=-1):
+        return super().read(min(size, 7) if size >= 0 else size)
+
+    def seek(self, *_):
+        raise io.UnsupportedOperation("seek")
+
+
+def test_messages_behind_each_other():
+    states = [
+        rans.push(rans.init(20), MODEL, [1, 0, 2]),
+        jax.vmap(lambda x: rans.push(rans.init(20, 2, "rans32_16"), models.Uniform(9, 12), x))(np.eye(3, dtype=int)),
+        START,
+        tans.push(tans.init(20, precision=4), TANS, [1, 0, 2]),
+        huffman.encode(huffman.queue(20), CODE, [1, 0, 2]),
+        rans.init(0),
+    ]
+    file = io.BytesIO()
+    for state in states:
+        jans.write_message(file, state, fingerprint=7)
+    for source in (io.BytesIO(file.getvalue()), Pipe(file.getvalue())):
+        for state in states:
+            assert jans.to_bytes(jans.read_message(source, fingerprint=7)) == jans.to_bytes(state)
+        assert jans.read_message(source) is None
+    message = chunked.encode(MODEL, [1, 0, 2])
+    jans.write_message(file, message)
+    jans.write_message(file, states[0])
+    file.seek(len(file.getvalue()) - len(jans.to_bytes(message)) - len(jans.to_bytes(states[0])))
+    assert jans.to_bytes(jans.read_message(file)) == jans.to_bytes(message)
+    assert jans.to_bytes(jans.read_message(file, spare=5)) == jans.to_bytes(states[0])
+    with pytest.raises(jans.CodingError, match=r"go on for \d+ bytes .* read them with jans\.read_message"):
+        jans.from_bytes(jans.to_bytes(states[0]) * 2)
+
+
+def test_messages_that_are_cut_short():
+    data = jans.to_bytes(rans.push(rans.init(20, lanes=3), MODEL, [1, 0, 2]))
+    for length in range(1, len(data)):
+        with pytest.raises(jans.CodingError, match="cut short"):
+            jans.read_message(io.BytesIO(data[:length]))
+
+
 @pytest.mark.parametrize(
     ("take", "what"),
     [

@@ -15,6 +15,9 @@ and bytes of memory for each byte of input."""
 MAX_RANK = 8
 
 _PREFIX = struct.Struct("<4sBBBBIQ")  # magic, version, coder, variant, rank, lanes, fingerprint
+_RANK = 7
+SHORTEST = _PREFIX.size
+"""The number of bytes of a header without dimensions."""
 MAX_HEADER = _PREFIX.size + 4 * MAX_RANK
 """The largest number of bytes of a header."""
 
@@ -40,6 +43,12 @@ def write(header: Header) -> bytes:
         raise ValueError(f"the format has {MAX_RANK} dimensions at most, got {rank}. Reshape the arrays.")
     prefix = _PREFIX.pack(MAGIC, VERSION, header.coder, header.variant, rank, header.lanes, header.fingerprint)
     return prefix + struct.pack(f"<{rank}I", *header.dims)
+
+
+def length_of(data: bytes) -> int:
+    """The number of bytes of the header that begins with these `SHORTEST` bytes."""
+    rank = data[_RANK] if len(data) > _RANK else 0
+    return SHORTEST + 4 * min(rank, MAX_RANK)
 
 
 def read(data: bytes, fingerprint: int) -> tuple[Header, int]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import io
 import math
 import struct
 import zlib
@@ -52,6 +53,10 @@ _KINDS: dict[int, _Kind] = {
     _header.BIT_STACK: _Kind(huffman.Stack, lambda _: huffman.stack(0)),
     _header.BIT_READER: _Kind(huffman.Reader, lambda _: huffman.reader(_NO_WORDS)),
 }
+
+
+_READ = 2**20
+"""The number of bytes to read from a file at once."""
 
 
 def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
@@ -106,19 +111,90 @@ def from_bytes(data: Any, capacity: int | None = None, *, spare: int = 0, finger
         ValueError: if the words do not fit the capacity.
     """
     data = _inputs.contents("data", data)
-    header, at = _header.read(data, fingerprint)
+    header, _ = _header.read(data, fingerprint)
     if header.coder == _header.CHUNKED:
-        if capacity is not None or spare:
-            raise ValueError(
-                "these bytes hold a jans.chunked.Message, on which nothing is pushed. Leave out capacity and spare."
-            )
+        _check_no_room(capacity, spare)
         return chunked.message_from_bytes(data, fingerprint)
+    state, length = _parse(lambda _: data, capacity, spare, fingerprint)
+    if len(data) != length:
+        raise CodingError(
+            f"these bytes go on for {len(data) - length} bytes after their end. Pass one message at a time, or read "
+            "them with jans.read_message."
+        )
+    return state
+
+
+def write_message(file: Any, state: Any, fingerprint: int = 0) -> None:
+    """Writes the bytes of `to_bytes` to a file that is open for writing bytes. Messages may follow each other."""
+    file.write(to_bytes(state, fingerprint))
+
+
+def read_message(file: Any, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0) -> Any:
+    """Reads one message from a file, and leaves the file at the next one.
+
+    Args:
+        file: a file that is open for reading bytes. A `jans.chunked.Message` needs one that can seek.
+        capacity, spare, fingerprint: as for `from_bytes`.
+
+    Returns:
+        The coder, or None at the end of the file.
+
+    Raises:
+        CodingError, ValueError: as for `from_bytes`.
+
+    >>> import io, jans
+    >>> file = io.BytesIO()
+    >>> for text in (b"one", b"three"):
+    ...     write_message(file, jans.rans.push(jans.rans.init(8), jans.models.Uniform(256), list(text)))
+    >>> file.seek(0)
+    0
+    >>> first, second, end = [read_message(file) for _ in range(3)]
+    >>> bytes(jans.rans.pop(second, jans.models.Uniform(256), 5, jnp.uint8)[1]), end
+    (b'three', None)
+    """
+    data = b""
+
+    def fetch(length):
+        nonlocal data
+        parts, missing = [data], length - len(data)
+        # A made-up length must not make us ask for memory that no byte fills.
+        while missing > 0 and (more := file.read(min(missing, _READ))):
+            parts.append(more)
+            missing -= len(more)
+        data = b"".join(parts)
+        return data
+
+    if not fetch(1):
+        return None
+    header, _ = _header.read(fetch(_header.length_of(fetch(_header.SHORTEST))), fingerprint)
+    if header.coder != _header.CHUNKED:
+        return _parse(fetch, capacity, spare, fingerprint)[0]
+    _check_no_room(capacity, spare)
+    begin = file.seek(-len(data), io.SEEK_CUR)
+    reader = chunked.Reader(file, fingerprint)
+    message = reader.message()
+    file.seek(begin + reader.length)
+    return message
+
+
+def _check_no_room(capacity: int | None, spare: int) -> None:
+    if capacity is not None or spare:
+        raise ValueError(
+            "these bytes hold a jans.chunked.Message, on which nothing is pushed. Leave out capacity and spare."
+        )
+
+
+def _parse(fetch: Callable[[int], bytes], capacity: int | None, spare: int, fingerprint: int) -> tuple[Any, int]:
+    """The coder of a message, and the number of its bytes; `fetch(n)` gives n bytes of it, or more, or all."""
+    data = fetch(_header.length_of(fetch(_header.SHORTEST)))
+    header, at = _header.read(data, fingerprint)
     kind, batch = _KINDS.get(header.coder), header.dims
     variant = kind and next((v.name for v in kind.variants.values() if v.number == header.variant), None)
     if kind is None or (variant is None and (kind.variants or header.variant)):
         raise _header.unknown(header)
     if math.prod(max(length, 1) for length in batch) * header.lanes >= 2**31:
         raise CodingError(f"these bytes are damaged or made up: a batch of shape {batch}, {header.lanes} lanes each.")
+    data = fetch(at + 4 * len(kind.settings))
     _header.need(data, at + 4 * len(kind.settings))
     settings = struct.unpack_from(f"<{len(kind.settings)}I", data, at)
     at += 4 * len(kind.settings)
@@ -128,6 +204,7 @@ def from_bytes(data: Any, capacity: int | None = None, *, spare: int = 0, finger
     streams = math.prod(batch)
     shapes = {name: (*batch, *getattr(empty, name).shape) for name in _numbers(empty)}
     end = at + 4 * (streams * len(empty.stacks) + sum(map(math.prod, shapes.values())))
+    data = fetch(end)
     _header.need(data, end)
 
     def numbers(shape, dtype):
@@ -141,11 +218,8 @@ def from_bytes(data: Any, capacity: int | None = None, *, spare: int = 0, finger
     fields = {name: numbers(shape, getattr(empty, name).dtype).reshape(shape) for name, shape in shapes.items()}
     words = [getattr(empty, name).dtype for name in empty.stacks]
     total = end + sum(int(size.sum()) * word.itemsize for size, word in zip(sizes, words, strict=True))
+    data = fetch(total + 4)
     _header.need(data, total + 4)
-    if len(data) != total + 4:
-        raise CodingError(
-            f"these bytes go on for {len(data) - total - 4} bytes after their end. Pass one blob at a time."
-        )
     if zlib.crc32(data[:total]) != struct.unpack_from("<I", data, total)[0]:
         raise CodingError("these bytes are damaged: their checksum does not match. Fetch them again.")
     for (name, size_name), size, word in zip(empty.stacks.items(), sizes, words, strict=True):
@@ -161,7 +235,7 @@ def from_bytes(data: Any, capacity: int | None = None, *, spare: int = 0, finger
         raise CodingError(
             f"these bytes are made up: a {state.public_name} cannot hold such numbers, its head is out of range."
         )
-    return jax.tree.map(jnp.asarray, state)
+    return jax.tree.map(jnp.asarray, state), total + 4
 
 
 def _stack(
