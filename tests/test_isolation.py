@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import AxisType, PartitionSpec
+from jax.sharding import PartitionSpec
 
 import jans
 from jans import models
@@ -90,13 +90,14 @@ def test_it_is_a_loop_that_is_gone_through_once():
 
 @pytest.mark.parametrize("check_vma", [True, False])
 def test_shard_map(check_vma):
-    mesh = jax.make_mesh((8,), ("rows",), axis_types=(AxisType.Auto,))
+    mesh = jax.make_mesh((8,), ("rows",))
     x = jnp.asarray(random.normal(size=(8, 40)), jnp.float32)
+    on_mesh = jax.device_put(x, jax.sharding.NamedSharding(mesh, PartitionSpec("rows")))
     known = jax.vmap(jans.isolated(lambda x: network(WEIGHTS, SPREAD, x)))
     rows = PartitionSpec("rows")
     spread = jax.shard_map(known, mesh=mesh, in_specs=rows, out_specs=rows, check_vma=check_vma)
     jit = functools.partial(jax.jit, compiler_options=cases.USUAL)
-    chex.assert_trees_all_close(jit(spread)(x), jit(known)(x), rtol=1e-4)
+    chex.assert_trees_all_close(jit(spread)(on_mesh), jit(known)(x), rtol=1e-4)
 
 
 def test_random_keys():

@@ -23,7 +23,7 @@ import test_processes
 port, rank, out = sys.argv[1:]
 jax.distributed.initialize(f"localhost:{port}", num_processes=2, process_id=int(rank))
 assert len(jax.devices()) == 4 and len(jax.local_devices()) == 2
-mesh = jax.make_mesh((4,), ("streams",), axis_types=(jax.sharding.AxisType.Auto,))
+mesh = jax.make_mesh((4,), ("streams",))
 spread = jax.sharding.PartitionSpec("streams")
 rows = test_processes.symbols()
 sharding = jax.sharding.NamedSharding(mesh, spread)

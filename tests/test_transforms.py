@@ -1,7 +1,9 @@
 """JAX's transformations: each gives what a Python loop gives, bit for bit."""
 
 import concurrent.futures
+import contextlib
 import itertools
+import re
 
 import cases
 import jax
@@ -90,8 +92,6 @@ def test_models_in_closed_form_under_vmap():
 
 def operand_shapes(text, target):
     """Shapes of the operands of a custom call in StableHLO."""
-    import re
-
     (line,) = (line for line in text.splitlines() if f"@jans_{target}(" in line)
     return re.findall(r"tensor<([^>]*)>", line[line.rindex(" : (") :].split("->")[0])
 
@@ -127,9 +127,91 @@ def test_control_flow():
         assert cases.content(push(state, rows[0])) == pushed_in_turn(state, model, rows[:1])
 
 
+TABLE = models.Table(np.array([[0, 4, 9, 16], [0, 1, 2, 16]]), precision=4).prepare()
+ROWS = np.arange(20) % 2
+LOGITS = lambda x: models.Categorical(logits=jnp.sin(x[:, None] + jnp.arange(3.0)))
+GAUSSIAN = lambda x: models.Gaussian(x * 0.5, 1.0, -9, 9)
+CODE = huffman.codebook(jnp.array([0.5, 0.25, 0.25]))
+STACKED = np.arange(1, 90, dtype=np.uint32)
+
+
+def on_stack(model, lanes=1, variant="rans64"):
+    def both(x):
+        state = rans.push(rans.init(60, lanes, variant), model(x), x)
+        return state, rans.pop(state, model(x), x.shape)
+
+    return both
+
+
+def on_chain(x):
+    start, _ = chain.pop(chain.init(STACKED), models.Uniform(3), x.shape)
+    state = chain.push(start, models.Uniform(3), x)
+    return state, chain.pop(state, models.Uniform(3), x.shape)
+
+
+def in_queue(x):
+    state = range_coder.encode(range_coder.encoder(60), models.Uniform(3), x)
+    return state, range_coder.decode(range_coder.finish(state), models.Uniform(3), x.shape)
+
+
+def in_tables(x):
+    tables = tans.tables(TABLE).at(ROWS)
+    state = tans.push(tans.init(60, precision=4), tables, x)
+    return state, tans.pop(state, tables, x.shape)
+
+
+def in_bits(x):
+    state = huffman.encode(huffman.queue(60), CODE, x)
+    return state, huffman.decode(huffman.reader(state), CODE, x.shape)
+
+
+SPREAD = {
+    "row": on_stack(lambda x: models.Uniform(3)),
+    "table": on_stack(lambda x: TABLE.at(ROWS), 8, "rans32_16"),
+    "bypass": on_stack(lambda x: models.Bypass(TABLE.at(ROWS), sizes=1)),
+    "gaussian": on_stack(GAUSSIAN),
+    "logits": on_stack(LOGITS),
+    "chain": on_chain,
+    "range": in_queue,
+    "tans": in_tables,
+    "huffman": in_bits,
+    "escape": on_stack(lambda x: models.escape(models.Uniform(2))),
+}
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=["auto", "explicit"])
+@pytest.mark.parametrize("name", SPREAD)
+def test_streams_stay_on_their_devices(name, kind):
+    """Without `shard_map`: a jitted program codes the streams of a device there, and gathers nothing."""
+    if name == "escape" and kind == AxisType.Explicit:
+        kind = AxisType.Auto  # JAX does not batch a loop whose carry knows no mesh
+    mesh = jax.make_mesh((4, 2), ("a", "b"), axis_types=(kind, kind))
+    both = jax.jit(lambda x: jax.vmap(jax.vmap(SPREAD[name]))(x))
+    x = np.random.default_rng(0).integers(0, 3, (8, 4, 20)).astype(np.int32)
+    expected = both(jnp.asarray(x))
+    with jax.set_mesh(mesh) if kind == AxisType.Explicit else contextlib.nullcontext():
+        for spec in (PartitionSpec("a"), PartitionSpec("a", "b"), PartitionSpec(None, "b"), PartitionSpec(("a", "b"))):
+            spread = jax.device_put(x, jax.sharding.NamedSharding(mesh, spec))
+            text = both.lower(spread).compile().as_text()
+            assert not re.search("all-gather|all-to-all|collective-permute", text) or not cases.KERNELS
+            found = both(spread)
+            same = lambda a, b: np.array_equal(np.asarray(a), np.asarray(b))
+            assert jax.tree.all(jax.tree.map(same, jax.tree.leaves(found), jax.tree.leaves(expected)))
+            assert not found[0].status.sharding.is_fully_replicated or not cases.KERNELS
+
+
+def test_symbols_of_a_stream_on_several_devices():
+    mesh = jax.make_mesh((4, 2), ("a", "b"), axis_types=(AxisType.Explicit,) * 2)
+    with jax.set_mesh(mesh):
+        x = jax.device_put(np.zeros((8, 20), np.int32), jax.sharding.NamedSharding(mesh, PartitionSpec("a", "b")))
+        with pytest.raises(ValueError, match=r"jans_rans_push_\w+ is spread over mesh axis 'b' .*reshard"):
+            jax.jit(jax.vmap(lambda x: rans.push(rans.init(9), models.Uniform(3), x)))(x)
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=["auto", "explicit"])
 @pytest.mark.parametrize("check_vma", [True, False])
-def test_shard_map(check_vma):
-    mesh = jax.make_mesh((8,), ("streams",), axis_types=(AxisType.Auto,))
+def test_shard_map(check_vma, kind):
+    mesh = jax.make_mesh((8,), ("streams",), axis_types=(kind,))
     rows = jnp.stack(messages(16))
 
     def both(rows):
@@ -141,7 +223,7 @@ def test_shard_map(check_vma):
     spread = jax.shard_map(
         both, mesh=mesh, in_specs=PartitionSpec("streams"), out_specs=PartitionSpec("streams"), check_vma=check_vma
     )
-    state, symbols = jax.jit(spread)(rows)
+    state, symbols = jax.jit(spread)(jax.device_put(rows, jax.sharding.NamedSharding(mesh, PartitionSpec("streams"))))
     assert cases.content(state) == cases.content(both(rows)[0])
     assert cases.same(np.asarray(symbols), np.asarray(rows))
 

@@ -157,7 +157,8 @@ def reader(source: Any) -> Reader:
     check_stream(source, Queue)
     length = jnp.int32(31) - jax.lax.clz(source.partial_word).astype(jnp.int32)
     last = source.partial_word ^ (jnp.uint32(1) << length.astype(jnp.uint32))
-    words = jnp.append(source.words, jnp.uint32(0)).at[source.size].set(last, mode="drop")
+    at = jnp.arange(source.words.shape[0] + 1) == source.size
+    words = jnp.where(at, last, jnp.pad(source.words, (0, 1)))
     status = source.status | jnp.where(source.partial_word == 0, BAD_STATE, 0)
     return Reader(jnp.uint32(1), words, source.size + (length > 0), status, jnp.int32(0))
 

@@ -23,7 +23,7 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from jans.ffi import registry
+from jans.ffi import registry, sharding
 
 Shapes = list[tuple[tuple[int, ...], Any]]
 
@@ -89,20 +89,21 @@ def define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
             )
             if not fits:
                 raise TypeError(f"operand {position} of jans_{target.name} has shape {aval.shape}, batch {batch}")
+            sharding.check_whole(f"operand {position} of jans_{target.name}", aval, batch_rank)
             parts.append(aval.shape[batch_rank:])
         return [
-            avals[0].update(shape=(*batch, *shape), dtype=np.dtype(dtype), weak_type=False)
+            sharding.result_type(avals, batch_rank, (*batch, *shape), np.dtype(dtype))
             for shape, dtype in target.results(*parts, **params)
         ]
 
     def batch(args, dims, **params):
-        size = next(a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None)
+        first, axis = next((a, d) for a, d in zip(args, dims, strict=True) if d is not None)
         moved = []
         for position, (arg, dim) in enumerate(zip(args, dims, strict=True)):
             if dim is not None:
                 moved.append(jnp.moveaxis(arg, dim, 0))
             elif position < target.full:
-                moved.append(jnp.broadcast_to(arg, (size, *arg.shape)))
+                moved.append(sharding.broadcast_like(arg, first, axis))
             else:
                 moved.append(arg[None])
         results = primitive.bind(*_vary_alike(moved), **params)
@@ -115,6 +116,12 @@ def define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
         )
 
     def kernel(ctx, *operands, **params):
+        batch_rank = ctx.avals_in[0].ndim - target.ranks(**params)[0]
+        if batch_rank > 0 and sharding.is_split(ctx.module_context.axis_context):
+            shapes = ([aval.shape for aval in avals] for avals in (ctx.avals_in, ctx.avals_out))
+            call = lambda *args: tuple(primitive.bind(*args, **params))
+            split = sharding.split_along_batch(call, target.full, batch_rank, *shapes)
+            return mlir.lower_fun(split, multiple_results=True)(ctx, *operands)
         rule = jax.ffi.ffi_lowering(f"jans_{target.name}", operand_output_aliases=target.aliases)
         return rule(ctx, *operands, **{name: np.int32(params[name]) for name in target.attributes})
 
@@ -125,6 +132,7 @@ def define(target: Target) -> Callable[..., tuple[jax.Array, ...]]:
         with jax.enable_x64(True):
             return mlir.lower_fun(functools.partial(_batched_reference, target, params))(bare, *operands)
 
+    sharding.needs_devices(primitive)
     batching.primitive_batchers[primitive] = batch
     ad.primitive_jvps[primitive] = differentiate
     mlir.register_lowering(primitive, plain)

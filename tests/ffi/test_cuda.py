@@ -63,7 +63,7 @@ def test_targets_agree_with_those_of_the_cpu(tmp_path):
     # A copy of the package that has these kernels in place of the CPU's.
     shutil.copytree(pathlib.Path(registry.__file__).parents[1], tmp_path / "jans")
     shutil.copy(library, tmp_path / "jans" / "ffi" / registry.LIBRARIES["cpu"])
-    arguments = ["-m", "pytest", "-q", "-x", "-m", "", "-p", "no:cacheprovider", *files]
+    arguments = ["-P", "-m", "pytest", "-q", "-x", "-m", "", "-p", "no:cacheprovider", *files]
     output = run_emulated(*arguments, PYTHONPATH=str(tmp_path))
     assert " passed" in output
 
