@@ -313,7 +313,7 @@ def test_a_position_outside_of_the_message():
         (
             lambda: range_coder.seek(MESSAGE, range_coder.Position(0.5, jnp.zeros(2, int), jnp.zeros(2, int))),
             ValueError,
-            r"must have an integer index and two halves each of lower and range, got float32 of shape \(\), int32",
+            r"must have an integer index and two halves each of lower and range, got float64 of shape \(\), int32",
         ),
         (
             lambda: range_coder.encode(jans.rans.init(3), models.Uniform(9), jnp.arange(2)),
