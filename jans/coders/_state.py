@@ -244,7 +244,7 @@ def check_layout(lanes: int, capacity: int) -> None:
 def check_words(words: Any, dtype: Any = np.uint32) -> jax.Array:
     """Returns words from another program as an array;
     raises TypeError for another dtype or more than one axis."""
-    array = jnp.asarray(words)
+    array = words if isinstance(words, jax.Array) else np.asarray(words)  # JAX would narrow 64-bit words
     if array.ndim != 1 or array.dtype != dtype:
         raise TypeError(f"words must be one axis of {np.dtype(dtype).name}, got {array.dtype} of shape {array.shape}.")
-    return array
+    return jnp.asarray(array)

@@ -36,7 +36,7 @@ from jans.coders._state import (
     pytree,
 )
 from jans.ffi import targets
-from jans.status import BAD_STATE, OVERFLOW, check
+from jans.status import BAD_STATE, OVERFLOW, UNDERFLOW, check
 
 __all__ = [
     "Decoder",
@@ -48,10 +48,13 @@ __all__ = [
     "decoder",
     "encode",
     "encoder",
+    "feed",
     "finish",
     "is_empty",
     "position",
     "seek",
+    "symbols_ready",
+    "take_words",
     "to_words",
 ]
 
@@ -262,6 +265,27 @@ def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
     return Encoder(*encoded)
 
 
+@_inputs.door(encoder=kind_of(Encoder))
+@jax.jit
+def take_words(encoder: Encoder) -> tuple[Encoder, jax.Array, jax.Array]:
+    """Takes the finished words out of an encoder, so that a long message needs little room.
+
+    The message is the words of all calls, one behind the other, and then `to_words` of the encoder. Pending
+    words stay in the encoder.
+
+    Returns:
+        The encoder without these words, with all its room again; an array of words, uint32 [capacity]; and
+        the number of them that are next in the message, int32 []. From now on, `position` and `content_bits`
+        count from this cut. To get a position in the whole message, add the number of all words that you took
+        before to its `index`. The status is kept. An encoder that overflowed gives no words and keeps its
+        own, so that `jans.check` can name a capacity that is enough.
+    """
+    _check(encoder, Encoder)
+    complete = (encoder.size >= 0) & (encoder.size <= encoder.words.shape[0])
+    count = jnp.where(complete, encoder.size, 0)
+    return dataclasses.replace(encoder, size=encoder.size - count), encoder.words, count
+
+
 @jax.jit
 def finish(encoder: Encoder) -> Decoder:
     """The message, ready to be decoded.
@@ -323,6 +347,70 @@ def decoder(words: Any, size: Any = None) -> Decoder:
     return _start(array, jnp.int32(array.shape[0]) if size is None else jnp.asarray(size, jnp.int32))
 
 
+@_inputs.door(
+    decoder=kind_of(Decoder),
+    words=lambda _, words: check_words(words),
+    size=lambda name, size: size if size is None else _inputs.integers(name, size),
+)
+@jax.jit
+def feed(decoder: Decoder, words: Any, size: Any = None) -> Decoder:
+    """Gives a decoder the next words of its message, so that a long message needs little room.
+
+    The words that the decoder has passed make room for the new ones. Until the last word of the message is
+    there, decode at most `symbols_ready` symbols between two calls. After it, decode all that are left.
+
+    Args:
+        decoder: one stream. `decoder(np.zeros(capacity, np.uint32), size=0)` has room for words and none yet.
+        words: uint32 [n]. Every n compiles once, so use few different ones.
+        size: int32 [], the number of words that are next in the message, from 0 to n; by default all. Another
+            number sets `BAD_STATE`.
+
+    Returns:
+        The decoder. The index counts from the first word that is left, so the number of words before it is
+        the sum of `decoder.index` before each call. Words above the capacity are dropped and set `OVERFLOW`.
+        If symbols were decoded before their words were there, `UNDERFLOW` is set. `feed` cannot tell this
+        from a `seek` to a place whose words are missing, so feed these words before you seek.
+    """
+    _check(decoder, Decoder)
+    capacity, n = decoder.words.shape[0], words.shape[0]
+    count = jnp.asarray(n if size is None else size)
+    if count.shape != () or not jnp.issubdtype(count.dtype, jnp.integer):
+        raise TypeError(f"size must be one integer, got {count.dtype} of shape {count.shape}.")
+    count = count.astype(jnp.int32)
+    given = jnp.clip(count, 0, n)
+    passed = jnp.clip(decoder.index, 0, capacity)
+    left = jnp.clip(decoder.size - passed, 0, capacity - passed)
+    place = jnp.arange(capacity)
+    source = jnp.where(place < left, passed + place, capacity + place - left)
+    joined = jnp.take(jnp.concatenate([decoder.words, words]), source, mode="fill", fill_value=0)
+    # Zeros stood in for words that were missing in the point.
+    early = (given > 0) & (left < 2) & ~decoder.is_whole()
+    status = (
+        decoder.status
+        | jnp.where((count != given) | (decoder.index < 0), BAD_STATE, 0)
+        | jnp.where(left + given > capacity, OVERFLOW, 0)
+        | jnp.where(early, UNDERFLOW, 0)
+    )
+    fed = dataclasses.replace(decoder, words=joined, size=left + given, index=jnp.int32(0), status=status)
+    return dataclasses.replace(fed, point=_point(fed, fed.index))
+
+
+@_inputs.door(decoder=kind_of(Decoder), model=_inputs.model)
+def symbols_ready(decoder: Decoder, model: Any) -> jax.Array:
+    """The number of symbols that can be decoded before more words are there: int32, of the shape of the batch.
+
+    An interval takes at most one word. If m words follow the two words of the point, you can decode m
+    intervals. A symbol has one interval, or several if the model is a composite, such as `models.escape`.
+
+    Args:
+        decoder: one stream, or a batch of streams.
+        model: the model of the symbols.
+    """
+    # The bits of a symbol, and less than one bit that is lost in rounding.
+    words_per_symbol = -(-(model.max_bits + 1) // 32) if model.parts else 1
+    return jnp.maximum(decoder.size - decoder.index - 2, 0) // words_per_symbol
+
+
 @_inputs.door(decoder=kind_of(Decoder), model=_inputs.model, shape=_inputs.shape)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def decode(
@@ -378,7 +466,7 @@ def _decode_by_steps(
 
 
 def position(state: Encoder | Decoder) -> Position:
-    """The current position between two symbols of a message, for `seek`."""
+    """The current position between two symbols, for `seek`, counted from the first word that the state holds."""
     if isinstance(state, Decoder):
         return Position(state.index, state.lower, state.range)
     _check(state, Encoder)

@@ -123,8 +123,10 @@ def pop(
 
     Returns:
         The coder without the symbols, and the symbols. Reading from an empty tail sets `UNDERFLOW` and gives
-        zeros. The exception is `rans64` with one lane: like constriction's coder it stays empty and does not
-        report underflow. An invalid model sets `BAD_MODEL` and gives symbol 0.
+        zeros, so every variant notices that more was popped than pushed. The exception is `rans64` with one
+        lane: like constriction's coder it ends at zero, stays empty, and does not report underflow.
+        `jans.from_bytes(data, symbols=n)` notices a wrong number of symbols for every coder. An invalid model
+        sets `BAD_MODEL` and gives symbol 0.
     """
     shape = model.shape if shape is None else shape
     arrays = check_stream(state)

@@ -59,17 +59,21 @@ _READ = 2**20
 """The number of bytes to read from a file at once."""
 
 
-def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
+def to_bytes(state: Any, fingerprint: int = 0, symbols: int | None = None) -> bytes:
     """A coder, or a batch of coders of any shape, as self-describing bytes.
 
     Args:
         state: the state of any coder of jans, or a `jans.chunked.Message`, with concrete arrays.
         fingerprint: a uint64 that stands for the models. The bytes keep it, and `from_bytes` compares it. 0
             disables it.
+        symbols: the number of symbols in each stream, from 0 to 2**63 - 1. The bytes keep it, and
+            `from_bytes` compares it with the number that is to be decoded. A `jans.chunked.Message` has this
+            number already.
 
     Raises:
         CodingError: if the status of any stream is not clean; no bytes are written then.
         TypeError: if `state` is something else.
+        ValueError: if a `jans.chunked.Message` has another number of symbols.
 
     >>> import jans
     >>> data = to_bytes(jans.rans.push(jans.rans.init(capacity=8), jans.models.Uniform(10), jnp.arange(7)))
@@ -77,6 +81,9 @@ def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
     36
     """
     if isinstance(state, chunked.Message):
+        n = math.prod(state.shape)
+        if _header.count_of(symbols) not in (None, n):
+            raise ValueError(f"symbols must be the number of symbols of the message, {n}, got {symbols}. Leave it out.")
         return chunked.message_to_bytes(state, fingerprint)
     number = next((number for number, kind in _KINDS.items() if type(state) is kind.state), None)
     if number is None:
@@ -84,7 +91,7 @@ def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
     check(state)
     kind = _KINDS[number]
     variant = kind.variants[state.variant].number if kind.variants else 0
-    parts = [_header.write(Header(number, variant, state.lanes, fingerprint, state.status.shape))]
+    parts = [_header.write(Header(number, variant, state.lanes, fingerprint, state.status.shape, symbols))]
     parts += [struct.pack("<I", getattr(state, name)) for name in kind.settings]
     parts += [np.asarray(size, "<i4").tobytes() for size, _ in state.usage]
     for name in _numbers(state):
@@ -96,7 +103,9 @@ def to_bytes(state: Any, fingerprint: int = 0) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def from_bytes(data: Any, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0) -> Any:
+def from_bytes(
+    data: Any, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0, symbols: int | None = None
+) -> Any:
     """The coder, or batch of coders, from bytes of `to_bytes`.
 
     Args:
@@ -104,14 +113,17 @@ def from_bytes(data: Any, capacity: int | None = None, *, spare: int = 0, finger
         capacity: number of words in each stack; by default the number of the longest stack plus `spare`.
         spare: number of extra words, for what you push while you decode, as in bits-back coding.
         fingerprint: the fingerprint of your models; 0 skips the comparison.
+        symbols: the number of symbols that you are about to decode from each stream, or from the whole of a
+            `jans.chunked.Message`. Bytes without such a number skip the comparison.
 
     Raises:
-        CodingError: if the bytes are foreign, of a later version, cut short, damaged, made up, or written
-            with models of another fingerprint. Each cause has its own message.
+        CodingError: if the bytes are foreign, of a later version, cut short, damaged or made up, if they were
+            written with models of another fingerprint, or if they hold another number of symbols. Each cause
+            has its own message.
         ValueError: if the words do not fit the capacity.
     """
     data = _inputs.contents("data", data)
-    header, _ = _header.read(data, fingerprint)
+    header, _ = _header.read(data, fingerprint, symbols)
     if header.coder == _header.CHUNKED:
         _check_no_room(capacity, spare)
         return chunked.message_from_bytes(data, fingerprint)
@@ -124,17 +136,19 @@ def from_bytes(data: Any, capacity: int | None = None, *, spare: int = 0, finger
     return state
 
 
-def write_message(file: Any, state: Any, fingerprint: int = 0) -> None:
+def write_message(file: Any, state: Any, fingerprint: int = 0, symbols: int | None = None) -> None:
     """Writes the bytes of `to_bytes` to a file that is open for writing bytes. Messages may follow each other."""
-    file.write(to_bytes(state, fingerprint))
+    file.write(to_bytes(state, fingerprint, symbols))
 
 
-def read_message(file: Any, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0) -> Any:
+def read_message(
+    file: Any, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0, symbols: int | None = None
+) -> Any:
     """Reads one message from a file, and leaves the file at the next one.
 
     Args:
         file: a file that is open for reading bytes. A `jans.chunked.Message` needs one that can seek.
-        capacity, spare, fingerprint: as for `from_bytes`.
+        capacity, spare, fingerprint, symbols: as for `from_bytes`.
 
     Returns:
         The coder, or None at the end of the file.
@@ -166,7 +180,7 @@ def read_message(file: Any, capacity: int | None = None, *, spare: int = 0, fing
 
     if not fetch(1):
         return None
-    header, _ = _header.read(fetch(_header.length_of(fetch(_header.SHORTEST))), fingerprint)
+    header, _ = _header.read(fetch(_header.length_of(fetch(_header.SHORTEST))), fingerprint, symbols)
     if header.coder != _header.CHUNKED:
         return _parse(fetch, capacity, spare, fingerprint)[0]
     _check_no_room(capacity, spare)

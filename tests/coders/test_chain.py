@@ -322,7 +322,7 @@ def test_a_fraction_of_a_word():
             "variant chain32_16 has at most 16 bits of precision, got 24",
         ),
         (lambda: chain.init(DATA[None]), TypeError, r"words must be one axis of uint32, got uint32 of shape"),
-        (lambda: chain.init_remainders(DATA[:2] / 2, 3), TypeError, "words must be one axis of uint32, got float32"),
+        (lambda: chain.init_remainders(DATA[:2] / 2, 3), TypeError, "words must be one axis of uint32, got float64"),
         (
             lambda: chain.pop(chain.init(DATA, precision=12), models.Uniform(9), (2,)),
             ValueError,

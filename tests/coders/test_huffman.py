@@ -444,7 +444,7 @@ def test_no_words():
         (lambda: ExpGolomb(0.5), ValueError, r"k must be an integer from 0 to 30, got 0\.5"),
         (lambda: huffman.queue(-1), ValueError, r"capacity must be from 0 to 2\*\*31 - 1 words, got -1"),
         (lambda: huffman.stack(2**31), ValueError, r"capacity must be from 0 to 2\*\*31 - 1 words, got 2147483648"),
-        (lambda: huffman.reader(np.ones(2)), TypeError, "words must be one axis of uint32, got float32 of shape"),
+        (lambda: huffman.reader(np.ones(2)), TypeError, "words must be one axis of uint32, got float64 of shape"),
         (
             lambda: huffman.from_words(np.ones(4, np.uint32), 2),
             ValueError,

@@ -1,5 +1,6 @@
 """Bytes in, bytes out: round trips, and a sentence for everything that bytes can be instead."""
 
+import io
 import struct
 import zlib
 
@@ -198,6 +199,136 @@ def test_arguments(blob):
         jans.from_bytes(blob, capacity=1)
     with pytest.raises(ValueError, match="fingerprint must be an unsigned 64-bit number"):
         jans.to_bytes(rans.init(4), fingerprint=2**64)
+
+
+# ---- the number of symbols ----
+
+
+KINDS = {
+    f"{coder}-finished" if finished else str(coder): (coder, finished)
+    for coder in cases.CODERS.values()
+    for finished in {False, not coder.inverse}
+}
+"""Every class of states that has bytes: those of coders, and those that queues are decoded from."""
+
+
+@pytest.mark.parametrize(("coder", "finished"), KINDS.values(), ids=KINDS)
+def test_the_number_of_symbols_is_compared(coder, finished):
+    model = coder.of(jans.models.Uniform(8, coder.precision), np.arange(9) << coder.precision - 3)
+    state = coder.put(coder.start(40), model, jnp.arange(7))
+    state, finish = (coder.finish(state), lambda state: state) if finished else (state, coder.finish)
+    plain, data = jans.to_bytes(state, fingerprint=9), jans.to_bytes(state, fingerprint=9, symbols=7)
+    # The number lies between the header and the rest; bytes without it are as before.
+    assert data[:7] + bytes([data[7] & 0x7F]) + data[8:20] + data[28:-4] == plain[:-4]
+    assert (data[7], plain[7], data[20:28]) == (0x80, 0, struct.pack("<Q", 7))
+    for symbols in (None, 7, np.int64(7)):
+        for again in (
+            jans.from_bytes(data, spare=2, fingerprint=9, symbols=symbols),
+            jans.read_message(io.BytesIO(data), spare=2, fingerprint=9, symbols=symbols),
+        ):
+            assert jans.to_bytes(again, fingerprint=9) == plain
+            assert coder.take(finish(again), model, (7,))[1].tolist() == list(range(7))
+    for read in (jans.from_bytes, lambda data, **options: jans.read_message(io.BytesIO(data), **options)):
+        assert jans.to_bytes(read(plain, symbols=8), fingerprint=9) == plain
+        for symbols in (0, 8, 2**63 - 1):
+            with pytest.raises(
+                jans.CodingError, match=f"hold 7 symbols in each stream, and {symbols} are to be decoded. Decode exact"
+            ):
+                read(data, symbols=symbols)
+
+
+@pytest.fixture(scope="module")
+def counted():
+    return jans.to_bytes(filled(cases.Rans("rans64", 3, 24), (2, 3)), fingerprint=77, symbols=2**40 + 3)
+
+
+def test_the_number_of_symbols_of_a_batch(counted):
+    again = jans.from_bytes(counted, symbols=2**40 + 3)
+    assert jans.to_bytes(again, 77, 2**40 + 3) == counted
+    assert again.size.shape == (2, 3)
+    file = io.BytesIO()
+    for n in (0, 2**63 - 1):
+        jans.write_message(file, again, 77, n)
+    file.seek(0)
+    for n in (0, 2**63 - 1):
+        assert jans.to_bytes(jans.read_message(file, symbols=n), 77, 2**40 + 3) == counted
+    assert jans.read_message(file, symbols=5) is None
+    file.seek(0)
+    with pytest.raises(jans.CodingError, match="hold 0 symbols in each stream, and 1 are to be decoded"):
+        jans.read_message(file, symbols=1)
+
+
+def test_bytes_with_a_number_of_symbols_cut_short_and_damaged(counted):
+    for length in range(len(counted)):
+        with pytest.raises(jans.CodingError, match="cut short"):
+            jans.from_bytes(counted[:length], symbols=2**40 + 3)
+        if length:
+            with pytest.raises(jans.CodingError, match="cut short"):
+                jans.read_message(io.BytesIO(counted[:length]))
+    for at in range(len(counted)):
+        for flip in (1, 0x80, 0xFF):
+            damaged = bytearray(counted)
+            damaged[at] ^= flip
+            for symbols in (None, 2**40 + 3):
+                with pytest.raises(jans.CodingError):
+                    jans.from_bytes(bytes(damaged), symbols=symbols)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (sealed(header(rank=0x80) + struct.pack("<QiQ", 2**63, 0, 2**33)), f"made up: coder 1, {2**63} symbols"),
+        (sealed(header(coder=2, rank=0x80) + struct.pack("<QI", 1, 1)), "made up: coder 2, 1 symbols"),
+        (sealed(header(rank=0x89) + bytes(80)), "damaged or made up: 9 dimensions, 1 lanes"),
+        (header(rank=0x81, batch=(3,)) + bytes(7), "cut short: 32 are needed, 31 are there"),
+    ],
+)
+def test_made_up_numbers_of_symbols(data, sentence):
+    with pytest.raises(jans.CodingError, match=sentence):
+        jans.from_bytes(data)
+
+
+def test_a_message_in_chunks_knows_its_number_of_symbols():
+    message = jans.chunked.encode(jans.models.Uniform(10, 12), jnp.arange(50).reshape(5, 10) % 10, chunk=20)
+    data = jans.to_bytes(message)
+    assert jans.to_bytes(message, symbols=50) == data
+    with pytest.raises(ValueError, match="symbols must be the number of symbols of the message, 50, got 28"):
+        jans.to_bytes(message, symbols=28)
+    for read in (jans.from_bytes, lambda data, symbols: jans.read_message(io.BytesIO(data), symbols=symbols)):
+        for symbols in (None, 50):
+            assert read(data, symbols=symbols).shape == (5, 10)
+        with pytest.raises(jans.CodingError, match="these bytes hold 50 symbols, and 28 are to be decoded"):
+            read(data, symbols=28)
+
+
+@pytest.mark.parametrize("symbols", [-1, 2**63])
+def test_impossible_numbers_of_symbols(symbols, counted):
+    message = jans.chunked.encode(jans.models.Uniform(10, 12), jnp.arange(5), chunk=20)
+    for call in (
+        lambda: jans.to_bytes(rans.init(4), symbols=symbols),
+        lambda: jans.to_bytes(message, symbols=symbols),
+        lambda: jans.from_bytes(counted, symbols=symbols),
+    ):
+        with pytest.raises(ValueError, match=rf"symbols must be from 0 to 2\*\*63 - 1, got {symbols}"):
+            call()
+    for call in (lambda: jans.to_bytes(rans.init(4), symbols=7.0), lambda: jans.from_bytes(counted, symbols=7.0)):
+        with pytest.raises(TypeError, match="symbols must be the number of symbols in each stream, got float"):
+            call()
+
+
+def test_who_notices_that_too_much_is_popped():
+    """All but a single rans64 head, and with the number of symbols all; docs/rans.md says so."""
+    for coder in cases.STACKS:
+        model = jans.models.Uniform(8, coder.precision)
+        state = rans.push(coder.start(40), model, jnp.arange(20) % 8)
+        left, _ = rans.pop(state, model, (28,))
+        if str(coder) == "rans64-1":
+            assert int(left.status) == 0
+            assert rans.is_empty(left)
+        else:
+            assert int(left.status) == jans.status.UNDERFLOW
+        with pytest.raises(jans.CodingError, match="hold 20 symbols in each stream, and 28 are to be decoded"):
+            jans.from_bytes(jans.to_bytes(state, symbols=20), symbols=28)
 
 
 def test_a_state_with_a_status_is_not_written():
