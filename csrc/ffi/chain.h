@@ -113,8 +113,7 @@ struct ChainOperands {
   Operand<int32_t> status;
   int32_t precision = 0, max_precision = 0;
 
-  ffi::Error Init(const Batch& batch, const std::vector<AnyBuffer>& state, int32_t bits_each,
-                  int32_t max_precision_in) {
+  ffi::Error Init(const Batch& batch, const BufferArray& state, int32_t bits_each, int32_t max_precision_in) {
     precision = bits_each;
     max_precision = max_precision_in;
     JANS_RETURN_IF_ERROR(bits.Init(batch, state.data()));

@@ -37,7 +37,7 @@ struct Encoders {
   Operand<uint32_t> words, pending_first;
   Operand<int32_t> size, pending_words, status;
 
-  ffi::Error Init(const std::vector<AnyBuffer>& state) {
+  ffi::Error Init(const BufferArray& state) {
     Batch batch;
     JANS_RETURN_IF_ERROR(InitBatch(state.back().dimensions(), batch));
     JANS_RETURN_IF_ERROR(lower.Init("lower", state[0], batch));
@@ -71,7 +71,7 @@ struct Decoders {
   Operand<uint32_t> words;
   Operand<int32_t> size, index, status;
 
-  ffi::Error Init(const std::vector<AnyBuffer>& state) {
+  ffi::Error Init(const BufferArray& state) {
     Batch batch;
     JANS_RETURN_IF_ERROR(InitBatch(state.back().dimensions(), batch));
     JANS_RETURN_IF_ERROR(point.Init("point", state[0], batch));

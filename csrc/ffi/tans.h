@@ -55,7 +55,7 @@ struct TansCoders {
   Operand<uint32_t> heads, partial_word, words;
   Operand<int32_t> size, status;
 
-  ffi::Error Init(const std::vector<AnyBuffer>& state) {
+  ffi::Error Init(const BufferArray& state) {
     Batch batch;
     JANS_RETURN_IF_ERROR(InitBatch(state.back().dimensions(), batch));
     JANS_RETURN_IF_ERROR(heads.Init("head", state[0], ffi::DataType::U32, batch, 1));

@@ -70,23 +70,24 @@ def _path(platform: str) -> pathlib.Path:
 
 
 @functools.cache
-def _load(platform: str) -> frozenset[str]:
+def handlers(platform: str) -> dict[str, int]:
+    """The kernels registered for "cpu" or "cuda": the addresses of their handlers by name."""
     path = _path(platform)
     if os.environ.get(SWITCH) == "0":
-        return frozenset()
+        return {}
     if not path.exists():
         if platform == "cpu":
             raise ImportError(
                 f"The kernel library {path.name} is missing from {path.parent}. Install jans with "
                 f"`pip install .`, which builds it, or set {SWITCH}=0 to run without kernels."
             )
-        return frozenset()
+        return {}
     if SIMD in os.environ and os.environ[SIMD] not in SIMD_NAMES:
         raise ImportError(f"{SIMD} is {os.environ[SIMD]!r}; known are {', '.join(SIMD_NAMES)}.")
-    handlers = _open(path)
-    for name, handler in handlers.items():
+    found = _open(path)
+    for name, handler in found.items():
         jax.ffi.register_ffi_target(name, _capsule(handler), platform=FFI_NAMES[platform])
-    return frozenset(handlers)
+    return found
 
 
 def _capsule(handler: int):
@@ -95,7 +96,7 @@ def _capsule(handler: int):
 
 def targets(platform: str) -> frozenset[str]:
     """The names of the kernels registered for "cpu" or "cuda"."""
-    return _load(platform)
+    return frozenset(handlers(platform))
 
 
 def simd() -> str:

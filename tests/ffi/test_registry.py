@@ -65,12 +65,12 @@ def test_older_headers_are_fine():
 @pytest.mark.skipif(not cases.KERNELS, reason="kernels are switched off, and then no library is opened")
 def test_a_missing_library_is_an_error(monkeypatch):
     monkeypatch.setitem(registry.LIBRARIES, "cpu", "libjans_nowhere.so")
-    registry._load.cache_clear()
+    registry.handlers.cache_clear()
     try:
         with pytest.raises(ImportError, match=r"kernel library libjans_nowhere\.so is missing"):
             registry.targets("cpu")
     finally:
-        registry._load.cache_clear()
+        registry.handlers.cache_clear()
 
 
 def test_importing_starts_no_backend():

@@ -11,7 +11,7 @@ namespace {
 
 // Runs body(stream, b) for the coders of a call.
 template <typename V, typename Body>
-ffi::Error ForChains(ffi::ThreadPool& pool, const Batch& batch, const std::vector<AnyBuffer>& state, int32_t precision,
+ffi::Error ForChains(ffi::ThreadPool& pool, const Batch& batch, const BufferArray& state, int32_t precision,
                      int32_t max_precision, int64_t grain, const Body& body) {
   ChainOperands<V> coders;
   JANS_RETURN_IF_ERROR(coders.Init(batch, state, precision, max_precision));
@@ -54,7 +54,7 @@ ffi::Error ChainPush(ffi::ThreadPool pool, Arguments args, Results rets, int32_t
   });
 }
 
-ffi::Error PushModels(ffi::ThreadPool& pool, const Batch& batch, const std::vector<AnyBuffer>& state,
+ffi::Error PushModels(ffi::ThreadPool& pool, const Batch& batch, const BufferArray& state,
                       const Operand<const int32_t>& symbols, int32_t variant, int32_t precision, int32_t max_precision,
                       const AnyModels& models) {
   const int64_t n = symbols.core[0];
@@ -90,7 +90,7 @@ ffi::Error ChainPushModels(ffi::ThreadPool& pool, const Arguments& args, const R
   return PushModels(pool, batch, call.state, symbols, variant, precision, max_precision, *models);
 }
 
-ffi::Error PopModels(ffi::ThreadPool& pool, const Batch& batch, const std::vector<AnyBuffer>& state,
+ffi::Error PopModels(ffi::ThreadPool& pool, const Batch& batch, const BufferArray& state,
                      const Operand<int32_t>& symbols, int32_t variant, int32_t precision, int32_t max_precision,
                      const AnyModels& models) {
   const int64_t n = symbols.core[0];

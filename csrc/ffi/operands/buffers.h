@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <vector>
+#include <new>
+#include <type_traits>
 
 #include "../platform.h"
 
@@ -13,17 +14,35 @@ namespace jans {
 // In the place of a result: this array of the state is only read.
 constexpr int kGiven = -1;
 
+// A few buffers, without a memory of their own.
+class BufferArray {
+ public:
+  static constexpr size_t kMost = 16;
+
+  void push_back(const AnyBuffer& buffer) { new (bytes_ + sizeof(AnyBuffer) * size_++) AnyBuffer(buffer); }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  const AnyBuffer* data() const { return reinterpret_cast<const AnyBuffer*>(bytes_); }
+  const AnyBuffer& operator[](size_t i) const { return data()[i]; }
+  const AnyBuffer& back() const { return data()[size_ - 1]; }
+
+ private:
+  static_assert(std::is_trivially_destructible_v<AnyBuffer>);
+  alignas(AnyBuffer) unsigned char bytes_[kMost * sizeof(AnyBuffer)];
+  size_t size_ = 0;
+};
+
 struct Buffers {
-  std::vector<AnyBuffer> state;     // where the call finds and leaves it
-  std::vector<AnyBuffer> operands;  // those after the state
-  std::vector<AnyBuffer> results;   // those that replace nothing
+  BufferArray state;     // where the call finds and leaves it
+  BufferArray operands;  // those after the state
+  BufferArray results;   // those that replace nothing
 
   // `replaced[k]` is the result that replaces array k of the state.
   template <typename Where>
   ffi::Error Init(const Where& where, const Arguments& args, const Results& rets, std::initializer_list<int> replaced,
                   size_t more_results) {
     const size_t updated = replaced.size() - std::count(replaced.begin(), replaced.end(), kGiven);
-    if (args.size() < replaced.size() || rets.size() != updated + more_results) {
+    if (args.size() < replaced.size() || args.size() > BufferArray::kMost || rets.size() != updated + more_results) {
       return Invalid("wrong number of operands or results");
     }
     for (size_t i = 0; i < args.size(); ++i) {
