@@ -120,15 +120,21 @@ def nearest(probs: jax.Array, precision: int, sizes: Any = None, ties: str = "ev
     Array([ 0,  7, 15, 16, 16], dtype=uint32)
     """
     values = _check_values(probs, "probs", (np.float32, np.float64))
-    if ties not in TIES:
-        raise ValueError(f"ties must be one of {', '.join(TIES)}, got {ties!r}.")
-    precision = check_precision(precision, values.shape[-1] if sizes is None else None)
-    if precision == 32:
-        raise ValueError("nearest counts in 31 bits at most, got a precision of 32.")
+    params = nearest_params(values.shape[-1] if sizes is None else None, precision, ties)
     batch = values.shape[:-1]
     size = _check_sizes(values.shape[-1] if sizes is None else sizes, batch)
     size = size.reshape(1) if math.prod(size.shape) == 1 else jnp.broadcast_to(size, batch).reshape(-1)
-    return _quantized(targets.maps.quantize_nearest, values, size, precision=precision, away=TIES.index(ties))
+    return _quantized(targets.maps.quantize_nearest, values, size, **params)
+
+
+def nearest_params(n: int | None, precision: int, ties: str) -> dict[str, int]:
+    """The parameters of the kernel of `nearest` for n symbols, if their number is known; raises ValueError."""
+    if ties not in TIES:
+        raise ValueError(f"ties must be one of {', '.join(TIES)}, got {ties!r}.")
+    precision = check_precision(precision, n)
+    if precision == 32:
+        raise ValueError("nearest counts in 31 bits at most, got a precision of 32.")
+    return {"precision": precision, "away": TIES.index(ties)}
 
 
 def _check_sizes(sizes: Any, batch: Shape) -> jax.Array:

@@ -49,7 +49,7 @@ class State(CoderState):
 
     def is_empty_stream(self) -> jax.Array:
         """Whether the stream equals a new coder from `init`."""
-        head = _empty_head(find_variant(self.variant), self.lanes)
+        head = empty_head(find_variant(self.variant), self.lanes)
         return (self.size == 0) & (self.head == head).all(axis=tuple(range(-head.ndim, 0)))
 
     def content_of_stream(self, xp: Any) -> Any:
@@ -74,6 +74,27 @@ def find_variant(name: str) -> RansVariant:
     return _variants.find(_variants.RANS, name)
 
 
+def check_bits(variant: str, precision: int) -> int:
+    """Returns the number of a variant, or raises ValueError if it does not code with a precision."""
+    v = find_variant(variant)
+    if not 1 <= precision <= v.max_precision:
+        raise ValueError(
+            f"variant {v.name} codes with 1 to {v.max_precision} bits of precision, got {precision}. Build the model "
+            f"with precision={min(precision, v.max_precision)} or less, or take a variant with a 64-bit state."
+        )
+    return v.number
+
+
+def check_digits(variant: str, bypass_precision: int) -> None:
+    """Raises ValueError if a variant does not code digits of so many bits."""
+    limit = find_variant(variant).max_precision
+    if bypass_precision > limit:
+        raise ValueError(
+            f"variant {variant} codes digits of at most {limit} bits, got {bypass_precision}. Build "
+            "the model with smaller bypass_precision, or take a variant with a 64-bit state."
+        )
+
+
 def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
     """An empty coder.
 
@@ -88,7 +109,7 @@ def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
     """
     v = find_variant(variant)
     check_layout(lanes, capacity)
-    head = _empty_head(v, lanes)
+    head = empty_head(v, lanes)
     return State(
         head=jnp.asarray(np.broadcast_to(head, (lanes, *head.shape[1:]))),
         tail=jnp.zeros(capacity, v.word),
@@ -151,7 +172,7 @@ def check_stream(state: Any) -> tuple[jax.Array, ...]:
     return state.arrays()
 
 
-def _empty_head(v: RansVariant, lanes: int) -> np.ndarray:
+def empty_head(v: RansVariant, lanes: int) -> np.ndarray:
     """A head of an empty coder, in the layout of a state with one lane. All lanes have the same head."""
     return split_heads(v, spec.rans.init(v, min(lanes, 2))[0])[:1]
 

@@ -22,7 +22,7 @@ from jans import _inputs
 from jans._checks import KERNEL_SYMBOLS, check_dtype, check_fit, check_symbols
 from jans.codecs import Codec
 from jans.coders import _composites, _stepwise
-from jans.coders._rans_state import State, capacity_for, check_stream, find_variant, init, random
+from jans.coders._rans_state import State, capacity_for, check_bits, check_digits, check_stream, init, random
 from jans.coders._state import content_bits, is_empty, kind_of
 from jans.coders._words import compact, from_words, to_words
 from jans.ffi import targets
@@ -46,24 +46,12 @@ __all__ = [
 
 
 def _coder(state: State, precision: int) -> dict[str, int]:
-    v = find_variant(state.variant)
-    if not 1 <= precision <= v.max_precision:
-        raise ValueError(
-            f"variant {v.name} codes with 1 to {v.max_precision} bits of precision, got {precision}. Build the model "
-            f"with precision={min(precision, v.max_precision)} or less, or take a variant with a 64-bit state."
-        )
-    return {"variant": v.number, "precision": precision}
+    return {"variant": check_bits(state.variant, precision), "precision": precision}
 
 
 def _attributes(state: State, kernel: Any) -> dict[str, int]:
     """The attributes that a kernel needs besides the arrays of its model."""
-    limit = find_variant(state.variant).max_precision
-    bits = kernel.attributes.get("bypass_precision", 0)
-    if bits > limit:
-        raise ValueError(
-            f"variant {state.variant} codes digits of at most {limit} bits, got {bits}. Build "
-            "the model with smaller bypass_precision, or take a variant with a 64-bit state."
-        )
+    check_digits(state.variant, kernel.attributes.get("bypass_precision", 0))
     return dict(kernel.attributes)
 
 

@@ -445,6 +445,11 @@ def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16
         CodingError: if such a coder cannot have written the bytes.
         ValueError: if the words do not fit the capacity.
     """
+    return jax.tree.map(jnp.asarray, read_string(data, precision, lanes, word_bits, capacity))
+
+
+def read_string(data: bytes, precision: int, lanes: int, word_bits: int, capacity: int | None) -> State:
+    """As `from_string`, with arrays of NumPy."""
     _check_word_bits(word_bits)
     precision = _check_precision(precision)
     check_layout(lanes, 0)
@@ -471,14 +476,14 @@ def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16
     whole = (bits | 1 << total).to_bytes(4 * size + 4, "little")
     words[:size] = np.frombuffer(whole, "<u4", size)
     partial_word = int.from_bytes(whole[4 * size :], "little")
-    return State(
-        jnp.array(heads, jnp.uint32),
-        jnp.uint32(partial_word),
-        jnp.asarray(words),
-        jnp.int32(size),
-        jnp.int32(0),
-        precision,
-    )
+    arrays: Any = {
+        "head": np.array(heads, np.uint32),
+        "partial_word": np.array(partial_word, np.uint32),
+        "words": words,
+        "size": np.array(size, np.int32),
+        "status": np.array(0, np.int32),
+    }
+    return State(**arrays, precision=precision)
 
 
 def __dir__() -> list[str]:

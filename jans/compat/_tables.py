@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from jans.models import Bypass, Table
+from jans import quantize
+from jans.ffi import host
+from jans.formats import _in_place
+from jans.models.bypass import check_digits
+from jans.models.table import check_rows
 
 INT32 = np.iinfo(np.int32)
 
@@ -74,9 +78,14 @@ class Rows:
         symbols = int((self.cdf < 2**self.precision).sum(axis=1).max())
         return dataclasses.replace(self, cdf=self.cdf[:, : symbols + 1])
 
-    def bypass(self) -> Bypass:
-        """A model of symbols that have an index each."""
-        return Bypass(Table(self.cdf, precision=self.precision), self.sizes - 1, self.offsets, self.bypass_precision)
+    def prepared(self, alias: bool = False) -> _in_place.Rows:
+        """The rows for kernels of `jans.rans`; with `alias`, quantiles are in the order of alias tables, which have
+        as many buckets as torch_ans's tables."""
+        rows = self.trimmed() if alias else self
+        check_rows(rows.cdf, self.precision)
+        digits = check_digits(self.bypass_precision)
+        bits = {"precision": self.precision, "bypass_precision": digits}
+        return _in_place.prepared(rows.cdf, self.sizes - 1, self.offsets, alias, **bits)
 
 
 def completed(
@@ -110,6 +119,16 @@ def completed(
     # Append an escape symbol of probability zero, which can code nothing.
     full = np.take_along_axis(full, np.where(places < sizes[:, None], places, places - 1), axis=1)
     return Rows(full, sizes, offsets, precision, bypass_precision=1)
+
+
+def nearest(pmf: np.ndarray, precision: int, ties: str) -> np.ndarray:
+    """Probabilities [..., n] as cumulative frequencies uint32 [..., n + 1], by `jans.quantize.nearest`."""
+    *batch, n = pmf.shape
+    if n < 1:
+        raise ValueError(f"pmf needs a symbol or more along its last axis, got shape {pmf.shape}.")
+    params = quantize.nearest_params(n, precision, ties)
+    (cdf,) = host.call("quantize_nearest", pmf.reshape(-1, n), np.array([n], np.int32), **params)
+    return cdf.reshape(*batch, n + 1)
 
 
 def check_indexes(indexes: np.ndarray, count: int, may_leave_out: bool = False) -> np.ndarray:

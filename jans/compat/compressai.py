@@ -12,16 +12,14 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from jans import quantize
-from jans.compat import _coders, _tables
-from jans.compat._host import on_host
+from jans.compat import _tables
+from jans.formats import _in_place
 
 PRECISION = 16
 DIGIT_BITS = 4
-_CODER = _coders.Rans("rans64_ryg", 1)
+_CODER = _in_place.Rans("rans64_ryg", 1)
 _HEAD_BYTES, _WORD_BYTES = 8, 4
 
 
@@ -39,8 +37,7 @@ def pmf_to_quantized_cdf(pmf: Any, precision: int) -> list[int]:
     values = np.asarray(pmf, np.float32)
     if values.ndim != 1:
         raise ValueError(f"pmf must be one axis of probabilities, got shape {values.shape}.")
-    with on_host():
-        cdf = np.asarray(quantize.nearest(jnp.asarray(values), precision, ties="away")).tolist()
+    cdf = _tables.nearest(values, precision, ties="away").tolist()
     if cdf[0] != 0:
         raise ValueError(
             f"pmf must hold finite probabilities that are not negative, one of them 2**-{precision + 1} or more, so "
@@ -51,8 +48,7 @@ def pmf_to_quantized_cdf(pmf: Any, precision: int) -> list[int]:
 
 def _make_model(cdfs: Any, sizes: Any, offsets: Any) -> Any:
     rows = _tables.rows("cdfs", cdfs), _tables.integers("cdfs_sizes", sizes), _tables.integers("offsets", offsets)
-    with on_host():
-        return _CODER.model(_tables.completed(*rows, PRECISION, DIGIT_BITS), often=True)
+    return _tables.completed(*rows, PRECISION, DIGIT_BITS).prepared()
 
 
 _model = _tables.Kept(_make_model)
@@ -66,14 +62,14 @@ def _places(name: str, value: Any) -> np.ndarray:
 
 
 def _indexes(value: Any, model: Any) -> np.ndarray:
-    return _tables.check_indexes(_places("indexes", value), model.offset.shape[0])
+    return _tables.check_indexes(_places("indexes", value), model.row_count)
 
 
 class BufferedRansEncoder:
     """Encodes the symbols of many calls as one message."""
 
     def __init__(self) -> None:
-        self._items: list[_coders.Item] = []
+        self._items: list[tuple[Any, np.ndarray, np.ndarray]] = []
 
     def encode_with_indexes(self, symbols: Any, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> None:
         """Stores symbols until `flush`.
@@ -99,7 +95,7 @@ class BufferedRansEncoder:
         items, self._items = self._items, []
         if not items:
             items = [(_model([[0, 2**PRECISION]], [2], [0]), np.empty((1, 0), np.int32), np.empty((1, 0), np.int32))]
-        return _turned(_coders.encode(_CODER, items)[0])
+        return _turned(_in_place.encode(_CODER, items)[0])
 
 
 class RansEncoder:
@@ -124,8 +120,7 @@ class RansDecoder:
         Raises:
             CodingError: if the bytes are no message.
         """
-        with on_host():
-            self._states = _CODER.from_strings([_turned(encoded)])
+        self._states = _CODER.from_strings([_turned(encoded)])
 
     def decode_stream(self, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> Any:
         """Decodes the next symbols of the message.
@@ -143,7 +138,8 @@ class RansDecoder:
         if self._states is None:
             raise ValueError("there is no message to decode from. Give one with set_stream.")
         model = _model(cdfs, cdfs_sizes, offsets)
-        self._states, symbols = _coders.decode(_CODER, self._states, model, _indexes(indexes, model))
+        rows = _indexes(indexes, model)
+        self._states, symbols = _in_place.decode(_CODER, self._states, model, rows, rows.size)
         return symbols[0].tolist() if isinstance(indexes, list | tuple) else symbols[0]
 
     def decode_with_indexes(self, encoded: bytes, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> Any:

@@ -17,53 +17,73 @@ import dataclasses
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import quantize
 from jans.coders import tans
-from jans.compat import _coders, _tables
-from jans.compat._host import on_host
-from jans.formats import byte_strings
-from jans.models.bypass import LEFT_OUT
+from jans.compat import _tables
+from jans.ffi import host
+from jans.formats import _in_place, byte_strings
+from jans.models.bypass import LEFT_OUT, check_digits
+from jans.status import check
+
+
+class _TansTable(NamedTuple):
+    """Tables of `jans.tans` for kernels: the operands of push and pop before the index."""
+
+    push: Any
+    pop: Any
+    precision: int
+    attributes: dict[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Tans:
-    """`jans.tans`: the functions that a batch of streams needs of a coder, like `_coders.Rans`."""
+    """`jans.tans`: the functions that a batch of streams needs of a coder, like `_in_place.Rans`."""
 
     precision: int
     layout_bits: int
     lanes: int
     word_bits = 32
 
-    def model(self, rows: _tables.Rows, often: bool) -> tans.Tables:
-        return tans.tables(
-            rows.cdf, rows.precision, rows.sizes - 1, rows.offsets, bypass_precision=rows.bypass_precision
-        )
+    def table(self, rows: _tables.Rows, alias: bool) -> _TansTable:
+        attributes = {"precision": rows.precision, "bypass_precision": check_digits(rows.bypass_precision)}
+        made = host.call("tans_tables", rows.cdf, rows.sizes - 1, precision=rows.precision)
+        codes, states, decoder, escape = (a[None] for a in made)
+        last = escape, rows.offsets[None]
+        push = host.Arrays(codes.reshape(*codes.shape[:2], -1), states, *last)
+        return _TansTable(push, host.Arrays(decoder, *last), rows.precision, attributes)
 
-    def init(self, capacity: int) -> tans.State:
-        return tans.init(capacity, self.lanes, self.precision)
+    def empty(self, streams: int, capacity: int) -> tans.State:
+        heads = np.full((streams, self.lanes), 2**self.precision, np.uint32)
+        words, (sizes, status) = np.empty((streams, capacity), np.uint32), np.zeros((2, streams), np.int32)
+        ones = np.ones(streams, np.uint32)
+        arrays: Any = {"head": heads, "partial_word": ones, "words": words, "size": sizes, "status": status}
+        return tans.State(**arrays, precision=self.precision)
 
-    def push(self, state: tans.State, tables: tans.Tables, symbols: jax.Array, indexes: jax.Array) -> tans.State:
-        return tans.push(state, tables.at(indexes), symbols)
+    def push(self, state: tans.State, table: _TansTable, symbols: np.ndarray, index: np.ndarray) -> int:
+        return host.kernel("tans_push", **table.attributes)(*state.arrays(), symbols, table.push, index)
 
-    def pop(self, state: tans.State, tables: tans.Tables, indexes: jax.Array) -> tuple[tans.State, jax.Array]:
-        return tans.pop(state, tables.at(indexes), indexes.shape)
+    def pop(self, state: tans.State, table: _TansTable, index: np.ndarray, symbols: np.ndarray) -> int:
+        return host.kernel("tans_pop", **table.attributes)(*state.arrays(), table.pop, index, symbols)
 
     def to_strings(self, states: tans.State) -> list[bytes]:
-        rows = jax.tree.map(np.asarray, states)
-        ones = (jax.tree.map(operator.itemgetter(k), rows) for k in range(len(rows.size)))
+        check(states)
+        ones = (jax.tree.map(operator.itemgetter(k), states) for k in range(len(states.size)))
         return [tans.to_string(one, self.layout_bits) for one in ones]
 
     def from_strings(self, strings: Sequence[bytes]) -> tans.State:
-        # Round the capacity up to a power of two, so that few lengths occur.
-        capacity = 1 << (max(map(len, strings)) // 4).bit_length()
-        ones = [tans.from_string(one, self.precision, self.lanes, self.layout_bits, capacity) for one in strings]
+        capacity = max(map(len, strings)) // 4
+        ones = [tans.read_string(one, self.precision, self.lanes, self.layout_bits, capacity) for one in strings]
         return jax.tree.map(lambda *leaves: np.stack(leaves), *ones)
+
+
+class _Rans(_in_place.Rans):
+    def table(self, rows: _tables.Rows, alias: bool) -> _in_place.Rows:
+        return self.check(rows.prepared(alias))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +95,8 @@ class _Family:
     variant: str = ""
     layout_bits: int = 0
 
-    def coder(self, precision: int, lanes: int, alias: bool) -> _coders.Rans | _Tans:
-        if not self.variant:
-            return _Tans(precision, self.layout_bits, lanes)
-        return _coders.Rans(self.variant, lanes, alias)
+    def coder(self, precision: int, lanes: int) -> _Rans | _Tans:
+        return _Rans(self.variant, lanes) if self.variant else _Tans(precision, self.layout_bits, lanes)
 
 
 # The first name that an `impl` starts with is used. The sizes of states limit the precisions.
@@ -117,8 +135,9 @@ def rans_pmf_to_quantized_cdf(pmf: Any, precision: int) -> np.ndarray:
         int32 [..., n + 1], rising from 0 to 2**precision.
     """
     values = np.asarray(pmf)
-    with on_host():
-        cdf = np.asarray(quantize.nearest(jnp.asarray(values), precision, ties="even"))
+    if values.dtype not in (np.float32, np.float64) or values.ndim < 1:
+        raise TypeError(f"pmf must be float32 or float64 [..., n], got {values.dtype} of shape {values.shape}.")
+    cdf = _tables.nearest(values, precision, ties="even")
     bad = cdf.reshape(-1, cdf.shape[-1])[:, 0] != 0
     if bad.any():
         raise ValueError(
@@ -190,7 +209,7 @@ class TorchANSInterface:
         if num_parallel_states is not None and num_parallel_states < 1:
             raise ValueError(f"num_parallel_states must be 1 or more, got {num_parallel_states}.")
         byte_strings.merge([], num_bytes_code_length)  # raises for an invalid number of bytes
-        self._coder = family.coder(self.freq_precision, self.num_interleaves, self.alias_sampling)
+        self._coder = family.coder(self.freq_precision, self.num_interleaves)
         self._queue: list[tuple[Any, np.ndarray, np.ndarray]] = []
         self._model: Any = None
         self._states: Any = None
@@ -218,14 +237,13 @@ class TorchANSInterface:
         """
         rows, sizes = _tables.rows("cdfs", cdfs), _tables.integers("cdfs_sizes", cdfs_sizes)
         firsts = _tables.integers("offsets", offsets)
-        self._model = self._make(rows, sizes, firsts, often=True)
+        self._model = self._make(rows, sizes, firsts)
         self.cdfs, self.cdfs_sizes, self.offsets = np.array(rows), np.array(sizes), np.array(firsts)
 
-    def _make(self, cdfs: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, often: bool) -> Any:
+    def _make(self, cdfs: np.ndarray, sizes: np.ndarray, offsets: np.ndarray) -> Any:
         digits = self.bypass_precision if self.bypass_coding else None
         rows = _tables.completed(cdfs, sizes, offsets, self.freq_precision, digits)
-        with on_host():
-            return self._coder.model(rows, often)
+        return self._coder.table(rows, self.alias_sampling)
 
     def _quantised(self, freqs: Any, num_freqs: Any, offsets: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, their sizes and offsets, from frequencies."""
@@ -303,7 +321,7 @@ class TorchANSInterface:
 
     def _merged(self, queue: Sequence[tuple[Any, np.ndarray, np.ndarray]], streams: int) -> bytes:
         items = [(model, _spread(found, streams, 0), _spread(rows, streams)) for model, found, rows in queue]
-        strings = _coders.encode(self._coder, items)
+        strings = _in_place.encode(self._coder, items)
         return merge_bytes(strings, self.num_bytes_code_length, self.num_parallel_states)
 
     # ---- decoding ----
@@ -342,8 +360,7 @@ class TorchANSInterface:
         strings = split_merged_bytes(encoded, self.num_bytes_code_length, self.num_parallel_states)
         if not strings:
             raise ValueError("there is nothing to decode in no bytes.")
-        with on_host():
-            return self._coder.from_strings(strings)
+        return self._coder.from_strings(strings)
 
     def _stream(self) -> Any:
         if self._states is None:
@@ -351,7 +368,8 @@ class TorchANSInterface:
         return self._states
 
     def _decode(self, states: Any, model: Any, rows: np.ndarray) -> tuple[Any, np.ndarray]:
-        states, symbols = _coders.decode(self._coder, states, model, _spread(rows, states.size.shape[0]))
+        index = _spread(rows, len(states.size))
+        states, symbols = _in_place.decode(self._coder, states, model, index, index.shape[1])
         return states, symbols.reshape(-1)[: rows.size].reshape(rows.shape)
 
     # ---- arguments ----
@@ -376,7 +394,7 @@ class TorchANSInterface:
             if each.shape != shape:
                 raise ValueError(f"{name} must have the shape of the symbols, {shape}, got {each.shape}.")
         flat = values.reshape(math.prod(shape), values.shape[-1])
-        model = self._make(*self._quantised(flat, counts.reshape(-1), firsts.reshape(-1)), often=False)
+        model = self._make(*self._quantised(flat, counts.reshape(-1), firsts.reshape(-1)))
         return model, np.arange(len(flat), dtype=np.int32).reshape(shape)
 
 

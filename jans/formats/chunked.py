@@ -24,12 +24,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import _inputs
-from jans._checks import Shape, check_fit, check_symbols, type_name
+from jans._checks import Shape, check_dtype, check_fit, check_symbols, type_name
 from jans._variants import RANS
 from jans.coders import rans
 from jans.coders._rans_state import State, find_variant
 from jans.coders._state import content_bits, is_empty, pytree
-from jans.formats import _header, byte_strings
+from jans.formats import _header, _in_place, byte_strings
 from jans.status import CodingError, check
 
 __all__ = [
@@ -74,19 +74,26 @@ class Message:
         """All streams in order, as batches."""
         axis = self.chunks.size.ndim - 1
         remainder = (
-            [] if self.remainder is None else [jax.tree.map(lambda leaf: jnp.expand_dims(leaf, axis), self.remainder)]
+            []
+            if self.remainder is None
+            else [jax.tree.map(lambda leaf: self._xp.expand_dims(leaf, axis), self.remainder)]
         )
         return [self.chunks, *remainder]
 
     @property
+    def _xp(self) -> Any:
+        """NumPy if the arrays are its own, and otherwise `jax.numpy`, which would compile a program."""
+        return np if isinstance(self.chunks.size, np.ndarray) else jnp
+
+    @property
     def status(self) -> jax.Array:
         """The status of each stream, int32 [streams]; `jans.check` reads it."""
-        return jnp.concatenate([state.status for state in self.streams], axis=-1)
+        return self._xp.concatenate([state.status for state in self.streams], axis=-1)
 
     @property
     def usage(self) -> tuple[tuple[jax.Array, int], ...]:
         """The size of each stream, and the capacity."""
-        return ((jnp.concatenate([state.size for state in self.streams], axis=-1), self.chunks.capacity),)
+        return ((self._xp.concatenate([state.size for state in self.streams], axis=-1), self.chunks.capacity),)
 
     @property
     def reserve(self) -> int:
@@ -95,7 +102,7 @@ class Message:
 
     def is_empty_stream(self) -> jax.Array:
         """Whether all symbols were decoded: bool [streams]."""
-        return jnp.concatenate([rans.is_empty(state) for state in self.streams], axis=-1)
+        return self._xp.concatenate([rans.is_empty(state) for state in self.streams], axis=-1)
 
     def content_of_stream(self, xp: Any) -> Any:
         """The content of each stream in bits, [streams]."""
@@ -103,7 +110,6 @@ class Message:
 
 
 @_inputs.door(model=_inputs.model, symbols=_inputs.integers)
-@functools.partial(jax.jit, static_argnames=("chunk", "lanes", "variant", "capacity"))
 def encode(
     model: Any,
     symbols: jax.Array,
@@ -128,7 +134,10 @@ def encode(
             the number needed.
 
     Returns:
-        The message. `jans.check` and `jans.to_bytes` turn its status into an error.
+        The message, in arrays of NumPy if the symbols are. `jans.check` and `jans.to_bytes` turn its status
+        into an error.
+
+    Symbols of NumPy with a model in the memory of the host are coded there without a compiled program.
 
     >>> from jans import models
     >>> symbols = jnp.arange(1000) % 10
@@ -139,7 +148,7 @@ def encode(
     >>> bool((again == symbols).all() and is_empty(left).all())
     True
     """
-    symbols = check_symbols(symbols)
+    symbols = symbols if isinstance(symbols, np.ndarray) else check_symbols(symbols)
     check_fit(model.shape, symbols.shape)
     n = symbols.size
     chunk = _default_chunk(n) if chunk is None else operator.index(chunk)
@@ -149,7 +158,23 @@ def encode(
         variant = "rans32_16" if model.precision <= find_variant("rans32_16").max_precision else "rans64"
     if capacity is None:
         capacity = rans.capacity_for(model, min(chunk, n), lanes, variant)
-    empty = rans.init(capacity, lanes, variant)
+    parts = _in_place.parts_of(model, symbols.shape) if isinstance(symbols, np.ndarray) else None
+    if parts is None:
+        return _encode(model, symbols, chunk, lanes, variant, capacity)
+    coder, flat, whole = _in_place.Rans(variant, lanes), symbols.reshape(-1), n // chunk * chunk
+    chunks = parts.push(coder, flat[:whole].reshape(n // chunk, chunk), 0, capacity)
+    remainder = parts.push(coder, flat[None, whole:], whole, capacity) if whole < n else None
+    return Message(chunks, None if remainder is None else _only(remainder), symbols.shape, chunk)
+
+
+def _only(states: State) -> State:
+    """The only stream of a batch in arrays of NumPy."""
+    return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[1:]), states)
+
+
+@functools.partial(jax.jit, static_argnames=("chunk", "lanes", "variant", "capacity"))
+def _encode(model: Any, symbols: jax.Array, chunk: int, lanes: int, variant: str, capacity: int) -> Message:
+    empty, n = rans.init(capacity, lanes, variant), symbols.size
     whole = n // chunk * chunk
     flat, part = symbols.reshape(-1), _Cut(model, symbols.shape)
     chunks = part.map(
@@ -167,7 +192,7 @@ def _default_chunk(n: int) -> int:
     return min(max(-(-n // TARGET_CHUNKS), MIN_CHUNK), DEFAULT_MAX_CHUNK)
 
 
-@functools.partial(jax.jit, static_argnames=("dtype",))
+@_inputs.door(model=_inputs.model)
 def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Message, jax.Array]:
     """Decodes all symbols of a message: the inverse of `encode`. Pure, works under `jit`.
 
@@ -177,17 +202,35 @@ def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Messag
         dtype: dtype of the symbols, as for `jans.rans.pop`.
 
     Returns:
-        The message without the symbols, and the symbols. Pass the message to `jans.check`. Its streams must be
-        empty (`is_empty`).
+        The message without the symbols, and the symbols, in arrays of NumPy if those of the message are. Pass
+        the message to `jans.check`. Its streams must be empty (`is_empty`).
     """
+    if not isinstance(message, Message):
+        raise TypeError(f"message must be a jans.chunked.Message, got {type_name(message)}.")
     check_fit(model.shape, message.shape)
-    left, symbols = _decode_chunks(message, _Cut(model, message.shape), 0, dtype)
+    left, symbols = _decode_from(message, model, 0, check_dtype(dtype))
     return left, symbols.reshape(message.shape)
 
 
-def _decode_chunks(message: Message, part: "_Cut", first: Any, dtype: Any) -> tuple[Message, jax.Array]:
+def _decode_from(message: Message, model: Any, first: int, dtype: np.dtype) -> tuple[Message, Any]:
     """Decodes a message whose first chunk is chunk `first` of the encoded message;
     returns symbols along one axis."""
+    held = all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(message))
+    parts = _in_place.parts_of(model, message.shape) if held else None
+    if parts is None:
+        return _decode(message, model, first, dtype)
+    (count,), chunk, left = message.chunks.size.shape, message.chunk, message.remainder
+    chunks, symbols = parts.pop(message.chunks, first * chunk, chunk, dtype)
+    symbols = symbols.reshape(-1)
+    if left is not None:
+        n = math.prod(message.shape) % chunk
+        left, last = parts.pop(jax.tree.map(lambda leaf: leaf[None], left), (first + count) * chunk, n, dtype)
+        left, symbols = _only(left), np.concatenate([symbols, last[0]])
+    return Message(chunks, left, message.shape, chunk), symbols
+
+
+def _decode_chunks(message: Message, part: "_Cut", first: Any, dtype: Any) -> tuple[Message, jax.Array]:
+    """As `_decode_from`, by a program."""
     count, chunk = message.chunks.size.shape[0], message.chunk
     chunks, symbols = part.map(
         lambda chunk_model, state: rans.pop(state, chunk_model, (chunk,), dtype), first, count, chunk, message.chunks
@@ -290,7 +333,7 @@ class Reader:
     >>> import jans
     >>> data = jans.to_bytes(encode(models.Uniform(100, precision=12), symbols, chunk=10**4))
     >>> Reader(data).read(models.Uniform(100, precision=12), 42_998, 43_002)
-    Array([42, 42, 43, 43], dtype=int32)
+    array([42, 42, 43, 43], dtype=int32)
     """
 
     def __init__(self, source: Any, fingerprint: int = 0):
@@ -362,9 +405,9 @@ class Reader:
         Raises:
             CodingError: if a chunk is cut short or damaged.
         """
-        return self._load(0, self._count)
+        return jax.tree.map(jnp.asarray, self._load(0, self._count))
 
-    def read(self, model: Any, begin: int = 0, end: int | None = None, dtype: Any = jnp.int32) -> jax.Array:
+    def read(self, model: Any, begin: int = 0, end: int | None = None, dtype: Any = jnp.int32) -> np.ndarray:
         """Decodes symbols begin, ..., end - 1 of the message, in row-major order.
 
         Args:
@@ -373,7 +416,7 @@ class Reader:
             dtype: dtype of the symbols.
 
         Returns:
-            Symbols of that dtype, [end - begin].
+            Symbols of that dtype, [end - begin], in an array of NumPy.
 
         Raises:
             CodingError: if a chunk is cut short, is damaged, or does not decode with this model.
@@ -384,8 +427,8 @@ class Reader:
         check_fit(model.shape, self.shape)
         first, last = begin // self.chunk, -(-end // self.chunk)
         if begin == end:
-            return jnp.zeros(0, dtype)
-        left, symbols = _read(self._load(first, last), model, first, np.dtype(dtype))
+            return np.zeros(0, dtype)
+        left, symbols = _decode_from(self._load(first, last), model, first, check_dtype(dtype))
         try:
             check(left)
         except CodingError as error:
@@ -396,9 +439,7 @@ class Reader:
                 f"chunk {first + int(unfinished[0])} goes on after its last symbol. "
                 "Decode with the models that encoded it."
             )
-        begin, end = begin - first * self.chunk, end - first * self.chunk
-        # Cut on the host: a device would compile a program for each length.
-        return symbols if end - begin == symbols.size else jnp.asarray(np.asarray(symbols)[begin:end])
+        return np.asarray(symbols)[begin - first * self.chunk : end - first * self.chunk]
 
     def _load(self, first: int, last: int) -> Message:
         """Loads chunks first, ..., last - 1."""
@@ -421,8 +462,8 @@ class Reader:
         # Round capacities up to powers of two, so that chunks of similar length share a compiled program.
         capacity = 1 << (8 * longest // v.word_bits).bit_length()
         states = byte_strings.read_strings(strings, capacity, self._lanes, v.name)
-        chunks = jax.tree.map(lambda leaf: jnp.asarray(leaf[:whole]), states)
-        remainder = jax.tree.map(lambda leaf: jnp.asarray(leaf[-1]), states) if whole < len(strings) else None
+        chunks = jax.tree.map(lambda leaf: leaf[:whole], states)
+        remainder = jax.tree.map(lambda leaf: np.asarray(leaf[-1]), states) if whole < len(strings) else None
         return Message(chunks, remainder, self.shape, self.chunk)
 
     def _chunk(self, k: int) -> bytes:
@@ -437,7 +478,7 @@ class Reader:
 
 
 @functools.partial(jax.jit, static_argnames=("dtype",))
-def _read(message: Message, model: Any, first: Any, dtype: Any) -> tuple[Message, jax.Array]:
+def _decode(message: Message, model: Any, first: Any, dtype: Any) -> tuple[Message, jax.Array]:
     return _decode_chunks(message, _Cut(model, message.shape), first, dtype)
 
 

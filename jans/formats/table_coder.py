@@ -11,16 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import _inputs, quantize
-from jans._checks import check_symbols
+from jans._checks import KERNEL_SYMBOLS, check_symbols
 from jans.coders import rans
 from jans.coders._rans_state import State, find_variant
 from jans.coders._state import pytree
-from jans.formats import byte_strings
+from jans.ffi import host
+from jans.formats import _in_place, byte_strings
 from jans.models import Bypass, Table
 from jans.status import CodingError, check
-
-SPARE_WORDS = 16
-"""Extra words beyond the maximum for symbols of the alphabets. Values outside of them may need still more."""
 
 
 @pytree("jans.TableCoder", static=("variant", "lanes"))
@@ -123,12 +121,14 @@ class TableCoder:
         symbols, index = _inputs.integers("symbols", symbols), self._rows(index)
         if symbols.ndim != 2:
             raise ValueError(f"symbols must be a batch [streams, n], got shape {symbols.shape}. encode takes one [n].")
+        if isinstance(symbols, np.ndarray) and isinstance(index, np.ndarray):
+            return _in_place.encode(self._coder, [(self._table, self._values(symbols), _index(index, symbols.shape))])
         v = find_variant(self.variant)
-        capacity = -(-symbols.shape[-1] * self.model.precision // v.word_bits) + SPARE_WORDS
+        capacity = -(-symbols.shape[-1] * self.model.precision // v.word_bits) + _in_place.SPARE_WORDS
         encode = lambda room: _encode(self, symbols, index, capacity=room)
         return byte_strings.to_strings(byte_strings.with_room(encode, capacity))
 
-    def decode(self, data: bytes, index: Any) -> jax.Array:
+    def decode(self, data: bytes, index: Any) -> Any:
         """Decodes one message: the inverse of `encode`.
 
         Args:
@@ -136,7 +136,7 @@ class TableCoder:
             index: integers [n], the same as for encoding.
 
         Returns:
-            int32 symbols [n].
+            int32 symbols [n]: an array of JAX if the index is one, otherwise of NumPy.
 
         Raises:
             CodingError: if the bytes do not hold exactly these symbols.
@@ -146,7 +146,7 @@ class TableCoder:
             raise ValueError(f"index must be [n], a row for each symbol, got shape {index.shape}.")
         return self._decode([data], index, single=True)
 
-    def decode_batch(self, strings: Sequence[bytes], index: Any) -> jax.Array:
+    def decode_batch(self, strings: Sequence[bytes], index: Any) -> Any:
         """Decodes a batch of messages: the inverse of `encode_batch`.
 
         Args:
@@ -154,7 +154,7 @@ class TableCoder:
             index: integers [streams, n], or [n] for all messages; the same as for encoding.
 
         Returns:
-            int32 symbols [streams, n].
+            int32 symbols [streams, n]: an array of JAX if the index is one, otherwise of NumPy.
 
         Raises:
             CodingError: if the bytes do not hold exactly these symbols.
@@ -164,7 +164,26 @@ class TableCoder:
             raise ValueError(f"index must be [n] or [{len(strings)}, n] for these strings, got shape {index.shape}.")
         return self._decode(strings, index, single=False)
 
-    def _decode(self, strings: Sequence[bytes], index: Any, single: bool) -> jax.Array:
+    @functools.cached_property
+    def _coder(self) -> _in_place.Rans:
+        return _in_place.Rans(self.variant, self.lanes)
+
+    @functools.cached_property
+    def _table(self) -> _in_place.Rows:
+        return self._coder.check(_in_place.rows_of(self.model))
+
+    def _values(self, symbols: np.ndarray) -> np.ndarray:
+        """Symbols with a dtype that the kernel of the model takes."""
+        wide = isinstance(self.model, Bypass) or symbols.dtype not in KERNEL_SYMBOLS
+        return host.ready(symbols, np.int32 if wide else None)
+
+    def _decode(self, strings: Sequence[bytes], index: Any, single: bool) -> Any:
+        if isinstance(index, np.ndarray):
+            state = self._coder.from_strings(strings)
+            n, index = index.shape[-1], _index(index, (len(state.size), index.shape[-1]))
+            left, symbols = _in_place.decode(self._coder, state, self._table, index, n)
+            _check_end(left)
+            return symbols[0] if single else symbols
         states = self._open(strings)
         head, size, status, symbols = _decode(self, states, index, single=single)
         _check_end(dataclasses.replace(states, head=head, size=size, status=status))
@@ -228,6 +247,12 @@ def _decode(coder: TableCoder, states: State, index: jax.Array, single: bool) ->
     index = jnp.broadcast_to(index, (len(states.size), index.shape[-1]))
     states, symbols = jax.vmap(coder.pop)(states, index)
     return states.head, states.size, states.status, symbols[0] if single else symbols
+
+
+def _index(index: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The row of each symbol [streams, n], int32; an axis of length 1 serves all."""
+    rows = np.broadcast_to(index, shape) if index.ndim == 2 else np.broadcast_to(index, shape[-1:])[None]
+    return host.ready(rows, np.int32)
 
 
 def _check_probs(probs: Any, tail: Any, sizes: Any, precision: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.export
 import jax.numpy as jnp
+import numpy as np
 
 from jans import _inputs
 from jans._checks import Shape, brief, check_fit, tuples
@@ -310,6 +311,11 @@ def log_share(model: Model, symbols: jax.Array) -> jax.Array:
     return jnp.log(freq.astype(jnp.float32)) - model.precision * math.log(2)
 
 
+def broadcast(array: Any, shape: Shape) -> Any:
+    """An array, broadcast; by NumPy if it is one of NumPy, so that JAX compiles nothing."""
+    return (np if isinstance(array, np.ndarray) else jnp).broadcast_to(array, shape)
+
+
 def flat_parameters(shape: Shape, symbols: Shape, *arrays: jax.Array) -> tuple[jax.Array, ...]:
     """Parameters whose shapes start with a model's shape,
     as arrays with a leading axis of 1 or all n symbols."""
@@ -319,7 +325,7 @@ def flat_parameters(shape: Shape, symbols: Shape, *arrays: jax.Array) -> tuple[j
     def flat(array):
         if math.prod(shape) == 1:
             return array.reshape(1, *array.shape[rank:])
-        return jnp.broadcast_to(array, (*symbols, *array.shape[rank:])).reshape(n, *array.shape[rank:])
+        return broadcast(array, (*symbols, *array.shape[rank:])).reshape(n, *array.shape[rank:])
 
     return tuple(flat(a) for a in arrays)
 

@@ -100,11 +100,11 @@ def joined(known: int | None, leaf: jax.Array | None) -> Bound:
     return leaf
 
 
-def flat(shape: Shape, symbols: Shape, value: Bound) -> jax.Array:
+def flat(shape: Shape, symbols: Shape, value: Bound) -> Any:
     """A bound as an operand of a kernel."""
     if isinstance(value, int):
-        return jnp.full(1, value, jnp.int32)
-    return _base.flat_parameters(shape, symbols, jnp.broadcast_to(value, shape))[0]
+        return np.full(1, value, np.int32)
+    return _base.flat_parameters(shape, symbols, _base.broadcast(value, shape))[0]
 
 
 def broadcast(bounds: tuple[Bound, ...], *shapes: Shape) -> tuple[Shape, list[Bound]]:

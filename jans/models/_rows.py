@@ -6,6 +6,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jans._checks import Shape, check_fit
 from jans.models import _base
@@ -60,7 +61,8 @@ def flat_rows(cdf: jax.Array, symbols: Shape) -> tuple[jax.Array, jax.Array]:
     table = cdf.reshape(count, cdf.shape[-1])
     if count == 1:
         return table, jnp.zeros(1, jnp.int32)
-    return table, jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32).reshape(shape), symbols).reshape(-1)
+    each = (np if isinstance(cdf, np.ndarray) else jnp).arange(count, dtype=np.int32)
+    return table, _base.broadcast(each.reshape(shape), symbols).reshape(-1)
 
 
 def interval(cdf: jax.Array, index: jax.Array, symbols: jax.Array, precision: int) -> tuple[jax.Array, jax.Array]:

@@ -61,11 +61,7 @@ class Bypass(_base.Model):
         if type(table) is not Table:
             raise TypeError(f"bypass coding is for a jans.models.Table, got {type(table).__name__}.")
         count, n = table.cdf.shape[0], table.cdf.shape[1] - 1
-        if not isinstance(bypass_precision, int | np.integer) or not 1 <= bypass_precision <= MAX_DIGIT_BITS:
-            raise ValueError(
-                f"bypass_precision must be an integer from 1 to {MAX_DIGIT_BITS}, got {bypass_precision!r}."
-            )
-        self.table, self.precision, self.bypass_precision = table, table.precision, int(bypass_precision)
+        self.table, self.precision, self.bypass_precision = table, table.precision, check_digits(bypass_precision)
         self.escape_place = _inputs.rows("sizes", n - 1 if sizes is None else sizes, count)
         self.offset = _inputs.rows("offset", offset, count)
 
@@ -89,8 +85,8 @@ class Bypass(_base.Model):
         last, attributes = (self.escape_place, self.offset), {"bypass_precision": self.bypass_precision}
         if alias is not None and remap is not None:
             return _base.Kernel("bypass_alias", (cdf, index, alias, remap, *last), attributes)
-        guide = jnp.zeros((cdf.shape[0], 0), jnp.uint32) if guide is None else guide
-        return _base.Kernel("bypass", (cdf, index, guide, *last), attributes)
+        table: Any = np.zeros((cdf.shape[0], 0), np.uint32) if guide is None else guide
+        return _base.Kernel("bypass", (cdf, index, table, *last), attributes)
 
     def bits(self, symbols: jax.Array) -> jax.Array:
         """The exact code length of each value in bits (float32); infinite if there is no code."""
@@ -118,6 +114,13 @@ class Bypass(_base.Model):
 
     def locate(self, quantiles: jax.Array) -> jax.Array:
         raise TypeError(_REFUSAL)
+
+
+def check_digits(bypass_precision: Any) -> int:
+    """Returns the bits of a digit, or raises ValueError."""
+    if not isinstance(bypass_precision, int | np.integer) or not 1 <= bypass_precision <= MAX_DIGIT_BITS:
+        raise ValueError(f"bypass_precision must be an integer from 1 to {MAX_DIGIT_BITS}, got {bypass_precision!r}.")
+    return int(bypass_precision)
 
 
 _REFUSAL = (

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import ndtr
 
 from jans._checks import MAX_EDGE, Shape
@@ -65,9 +66,9 @@ class Mixture(SupportModel):
         return self.logits.shape[:-1]
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
-        logits = self.logits
+        logits: Any = self.logits
         if logits.shape[-1] == 1:
-            logits = jnp.zeros((1, 1), jnp.float32)  # its weight is 1
+            logits = np.zeros((1, 1), np.float32)  # its weight is 1
             loc, scale = _base.flat_parameters(self.shape, shape, self.loc, self.scale)
         else:
             logits, loc, scale = _base.flat_parameters(self.shape, shape, logits, self.loc, self.scale)

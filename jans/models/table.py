@@ -13,7 +13,7 @@ from jans.ffi import targets
 from jans.models import _base, _rows
 
 LOOKUPS = ("auto", "search", "guide", "dense", "alias")
-_GUIDED, _ALIASED = (24, 2**16), (31, 2**24)
+GUIDED, _ALIASED = (24, 2**16), (31, 2**24)
 """The largest precision in bits, and the largest number of symbols, for guides and for alias tables."""
 _GUIDE_BYTES = 2**19
 """The largest size in bytes of all guides of a table together:
@@ -56,7 +56,7 @@ class Table(_rows.RowsModel):
             )
         self.precision = check_precision(precision)
         if not isinstance(cdf, jax.core.Tracer):
-            _check_rows(np.asarray(cdf), self.precision)
+            check_rows(np.asarray(cdf), self.precision)
             cdf = np.asarray(cdf).astype(np.uint32)
         self.cdf = jnp.asarray(cdf).astype(jnp.uint32)
         self.index = _check_index(index, len(self.cdf))
@@ -102,11 +102,11 @@ class Table(_rows.RowsModel):
         if lookup not in LOOKUPS:
             raise ValueError(f"lookup must be one of {', '.join(LOOKUPS)}, got {lookup!r}.")
         count, n = self.cdf.shape[0], self.cdf.shape[1] - 1
-        what, (precision, symbols) = ("alias tables", _ALIASED) if lookup == "alias" else ("guides", _GUIDED)
-        fits = self.precision <= precision and n <= symbols
+        what, limits = ("alias tables", _ALIASED) if lookup == "alias" else ("guides", GUIDED)
+        fits = self.precision <= limits[0] and n <= limits[1]
         if lookup not in ("auto", "search") and not fits:
             raise ValueError(
-                f"{what} are for at most {precision} bits of precision and {symbols} symbols, got {self.precision} "
+                f"{what} are for at most {limits[0]} bits of precision and {limits[1]} symbols, got {self.precision} "
                 f"bits and {n} symbols. Use lookup='search'."
             )
         prepared = copy.copy(self)
@@ -116,12 +116,9 @@ class Table(_rows.RowsModel):
         if lookup == "alias":
             (prepared.alias,) = targets.maps.table_alias(self.cdf, precision=self.precision)
             (prepared.remap,) = targets.maps.table_remap(self.cdf, precision=self.precision)
-            # An invalid row has no place 0. Make the whole row invalid, or some of its symbols would still be
-            # coded.
-            bad = prepared.remap[:, -prepared.alias.shape[1] // 2] != 0
-            prepared.cdf = jnp.where(bad[:, None], jnp.uint32(1), self.cdf)
+            prepared.cdf = aliased_cdf(self.cdf, prepared.alias, prepared.remap, jnp)
             return prepared
-        bits = self.precision if lookup == "dense" else _guide_bits(count, n, self.precision)
+        bits = self.precision if lookup == "dense" else guide_bits(count, n, self.precision)
         (prepared.guide,) = targets.maps.table_guide(self.cdf, precision=self.precision, bits=bits)
         return prepared
 
@@ -162,7 +159,7 @@ def _check_index(index: Any, count: int) -> jax.Array:
     return array.astype(jnp.int32)
 
 
-def _guide_bits(count: int, n: int, precision: int) -> int:
+def guide_bits(count: int, n: int, precision: int) -> int:
     """Four entries for each symbol, down to one entry for two symbols
     if a large table would not fit the cache."""
     symbol_bits = max(n - 1, 1).bit_length()
@@ -172,7 +169,15 @@ def _guide_bits(count: int, n: int, precision: int) -> int:
     return min(bits, precision)
 
 
-def _check_rows(cdf: np.ndarray, precision: int) -> None:
+def aliased_cdf(cdf: Any, alias: Any, remap: Any, xp: Any) -> Any:
+    """The rows of alias tables. `xp` is NumPy or `jax.numpy`."""
+    # An invalid row has no place 0. Make the whole row invalid, or some of its symbols would still be coded.
+    bad = remap[:, -alias.shape[1] // 2] != 0
+    return xp.where(bad[:, None], xp.uint32(1), cdf)
+
+
+def check_rows(cdf: np.ndarray, precision: int) -> None:
+    """Raises ValueError if a row does not rise from 0 to 2**precision."""
     wide = cdf.astype(np.int64)
     if precision == 32:
         wide[:, -1] += (wide[:, -1] == 0) << 32

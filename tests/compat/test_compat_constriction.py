@@ -85,15 +85,15 @@ def test_a_cleared_encoder_forgets_what_it_held_back():
     symbols, middle = held_back(20), ours.stream.model.Uniform(2**24)
     fresh, cleared = ours.stream.queue.RangeEncoder(), ours.stream.queue.RangeEncoder()
     cleared.encode(symbols, middle)
-    assert cleared._held > 8
+    assert cleared._format.unpack(cleared._numbers)[3] > 8  # pending words
     cleared.clear()
     for encoder in (fresh, cleared):
         encoder.encode(symbols[::-1], middle)
     assert equal(cleared.get_compressed(), fresh.get_compressed())
 
 
-def test_a_long_message_in_pieces_of_many_lengths():
-    symbols = np.random.default_rng(0).integers(-30, 30, 21845, np.int32)  # one piece of every length up to 4**7
+def test_a_long_message():
+    symbols = np.random.default_rng(0).integers(-30, 30, 21845, np.int32)
     coders = []
     for library in BOTH:
         coder = library.stream.stack.AnsCoder()

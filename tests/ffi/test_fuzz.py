@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import jans
 from jans._variants import CHAIN, RANS
-from jans.ffi import targets
+from jans.ffi import host, targets
 
 EXAMPLES = int(os.environ.get("JANS_FUZZ", 300 if cases.KERNELS else 10))
 LANES = (1, 2, 3, 5, 31, 32, 33)
@@ -343,6 +343,15 @@ def test_nothing_crashes(call):
         status, before = results[result], args[operand]
         assert ((status & ~before & ~KNOWN) == 0).all()
         assert ((status & before) == before).all()
+
+
+@hypothesis.settings(max_examples=EXAMPLES)
+@given(any_call())
+def test_calls_without_xla_give_the_same(call):
+    name, args, params = call
+    aliases = targets.TARGETS[name].aliases
+    ours = host.call(name, *(np.array(a, order="C") if k in aliases else a for k, a in enumerate(args)), **params)
+    assert_same(name, ours, run(name, args, params))
 
 
 @hypothesis.settings(max_examples=cases.examples(40) if cases.KERNELS else 5)

@@ -41,8 +41,7 @@ def finish(encoder: Encoder) -> tuple[int, ...]:
     if size == WRAP - 1:
         return words
     point = (lower + MIN_RANGE - 1) % WRAP
-    words += _settled(pending, point < lower)
-    words += (point >> 32,)
+    words += (*_settled(pending, point < lower), point >> 32) if pending else (point >> 32,)
     return words + (0,) * ((lower + size) % WRAP >> 32 == point >> 32)
 
 

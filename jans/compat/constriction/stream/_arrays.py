@@ -2,13 +2,17 @@
 
 import math
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans.ffi import host
+
 INT32 = np.iinfo(np.int32)
+_INT32, _UINT32 = np.dtype(np.int32), np.dtype(np.uint32)
 ZERO_PROBABILITY = "Tried to encode symbol that has zero probability under the used entropy model."
 
 
@@ -23,6 +27,8 @@ def _array(name: str, value: Any, expected: str, rank: int, *kinds: Any) -> np.n
 
 def words(name: str, value: Any) -> np.ndarray:
     """32-bit words, uint32 [n]."""
+    if type(value) is np.ndarray and value.ndim == 1 and value.dtype == _UINT32:
+        return value
     array = _array(name, value, "a one-dimensional array of uint32", 1, np.integer)
     if array.dtype != np.uint32 and array.size and (array.min() < 0 or array.max() >= 2**32):
         raise ValueError(f"{name} must hold words from 0 to 2**32 - 1, got {array.min()} to {array.max()}.")
@@ -31,11 +37,13 @@ def words(name: str, value: Any) -> np.ndarray:
 
 def symbols(value: Any) -> np.ndarray:
     """Symbols, int32 [n]."""
+    if type(value) is np.ndarray and value.ndim == 1 and value.dtype == _INT32:
+        return host.ready(value)
     array = _array("symbols", value, "an int, or a one-dimensional array of integers", 1, np.integer, np.bool_)
     wide = array.dtype.itemsize >= 4 and array.dtype != np.int32 and array.size > 0
     if wide and (array.min() < INT32.min or array.max() > INT32.max):
         raise KeyError(ZERO_PROBABILITY)
-    return array.astype(np.int32, copy=False)
+    return host.ready(array, np.int32)
 
 
 def parameters(name: str, value: Any) -> np.ndarray:
@@ -54,6 +62,8 @@ def probabilities(value: Any, rank: int) -> np.ndarray:
 
     Half precisions become float32, integers float64.
     """
+    if type(value) is np.ndarray and value.ndim == rank and value.dtype in (np.float32, np.float64):
+        return value
     expected = f"a {'one' if rank == 1 else 'two'}-dimensional array of floats"
     array = _array("probabilities", value, expected, rank, np.floating, np.integer)
     if array.dtype in (np.float32, np.float64):
@@ -95,3 +105,22 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
     return bool(value)
+
+
+def joined(words: np.ndarray, size: int, last: Sequence[int]) -> np.ndarray:
+    """The first `size` words, and some more."""
+    found = np.empty(size + len(last), np.uint32)
+    if size:
+        found[:size] = words[:size]
+    for k, word in enumerate(last, size):
+        found[k] = word
+    return found
+
+
+def significant(number: int) -> list[int]:
+    """The words of a number, least significant first, without leading zeros."""
+    words = []
+    while number:
+        words.append(number & 0xFFFFFFFF)
+        number >>= 32
+    return words

@@ -1,75 +1,163 @@
 """What all coders share: they interpret the arguments of calls, and a call that fails changes nothing."""
 
 import abc
-from typing import Any
+import struct
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from jans.compat.constriction.stream import _arrays, _bound
-from jans.compat.constriction.stream._pieces import pieces
 from jans.compat.constriction.stream._searched import Searched
 from jans.compat.constriction.stream.model import Model
-from jans.models import _base
-from jans.status import BAD_MODEL, BAD_SYMBOL
+from jans.ffi import host
+from jans.status import BAD_MODEL, BAD_SYMBOL, OVERFLOW, SENTENCES
 
 BAD_PARAMETER = (
     "Invalid model parameter: probabilities must not be negative, nor all be zero; locations must be finite; scales "
     "must be positive, and neither subnormal nor infinite; nothing may be NaN."
 )
+_LEAST_ROOM = 16
 
 
-def run(program: Any, *args: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
-    """The results of a compiled program, as NumPy arrays. 64-bit types are on,
-    so parameters may be float64."""
-    with _bound.on_host():
-        return tuple(np.asarray(result) for result in program(*args, **kwargs))
+class Kernels(dict[str, Any]):
+    """The kernels of a coder that encode, or those that decode, by the kind of model.
 
+    They leave the coder as it was if they set a bit of the status that is not `allowed`.
+    """
 
-def check(status: int) -> None:
-    """Raises the error for the bits of a status that concern symbols and models."""
-    if status & BAD_MODEL:
-        raise ValueError(BAD_PARAMETER)
-    if status & BAD_SYMBOL:
-        raise KeyError(_arrays.ZERO_PROBABILITY)
+    def __init__(self, prefix: str, allowed: int = 0, **attributes: int):
+        super().__init__()
+        self._prefix, self._undo, self._attributes = prefix, sum(SENTENCES) & ~allowed, attributes
+
+    def __missing__(self, kind: str) -> Any:
+        kernel = host.kernel(f"{self._prefix}_{kind}", undo=self._undo, precision=_bound.PRECISION, **self._attributes)
+        self[kind] = kernel
+        return kernel
 
 
 class Coder(abc.ABC):
-    """A coder on the host.
+    """A coder in memory that its kernels update.
 
-    `_state` returns its state and `_undo` restores it. Its `Words` may grow or shrink in a call, but not do
-    both.
+    A subclass names the numbers of its state in order, with their format and their layout, and its kernels. The
+    numbers include the status, which comes last, and the size of each array of words.
     """
 
-    @abc.abstractmethod
-    def _state(self) -> Any: ...
+    _format: ClassVar[struct.Struct]
+    _layout: ClassVar[Any]
+    _encoders: ClassVar[Kernels]
+    _decoders: ClassVar[Kernels]
+    __slots__ = ("_arrays", "_numbers", "_words")
+    _numbers: bytearray
+    _words: list[np.ndarray]
 
-    @abc.abstractmethod
-    def clone(self) -> Any: ...
+    def _set(self, numbers: bytes, *words: np.ndarray) -> None:
+        """Sets the numbers, and the arrays of words. The coder keeps the arrays."""
+        self._numbers, self._words = bytearray(numbers), [*words]
+        self._arrays = self._layout(self._numbers, *words)
+
+    def __getstate__(self) -> tuple[bytes, list[np.ndarray]]:
+        return bytes(self._numbers), [words[:n].copy() for words, n in zip(self._words, self._used(), strict=True)]
+
+    def __setstate__(self, state: tuple[bytes, list[np.ndarray]]) -> None:
+        numbers, words = state
+        self._set(numbers, *words)
+
+    def clone(self) -> Any:
+        """An independent copy."""
+        other = object.__new__(type(self))
+        other.__setstate__(self.__getstate__())
+        return other
 
     def __copy__(self) -> Any:
         return self.clone()
 
     @abc.abstractmethod
-    def _undo(self, state: Any) -> None: ...
+    def _used(self) -> tuple[int, ...]:
+        """The number of words in use of each array."""
 
-    def _push(self, model: _base.Model, symbols: np.ndarray) -> None:
-        raise NotImplementedError
+    def _reserve(self, n: int) -> None:
+        """Makes room for the words of n more symbols, which take one word each at most."""
+        for place, used in enumerate(self._used()):
+            words = self._words[place]
+            if words.size < used + n:
+                grown = np.empty(max(_LEAST_ROOM, 2 * (used + n)), np.uint32)
+                grown[: words.size] = words
+                self._words[place] = grown
+        self._arrays = self._layout(self._numbers, *self._words)
 
-    def _pop(self, model: _base.Model, n: int) -> np.ndarray:
-        raise NotImplementedError
+    def _fail(self, status: int) -> NoReturn:
+        """Raises the error for a status that is not clean."""
+        if status & BAD_MODEL:
+            raise ValueError(BAD_PARAMETER)
+        if status & BAD_SYMBOL:
+            raise KeyError(_arrays.ZERO_PROBABILITY)
+        raise AssertionError(f"The coder cannot go on: its status is {status}.")
+
+    def _push(self, known: _bound.Known, symbols: Any) -> None:
+        """Encodes symbols, an int or int32 [n], which count from the model's lowest."""
+        kernel = self._encoders[known.kind]
+        status = kernel(self._arrays, symbols, known.operands)
+        if status & OVERFLOW:
+            self._reserve(1 if isinstance(symbols, int) else symbols.size)
+            status = kernel(self._arrays, symbols, known.operands)
+        if status:
+            self._fail(status)
+
+    def _pop(self, known: _bound.Known) -> int:
+        """Decodes a symbol."""
+        status, symbol = self._decoders[known.kind].one(self._arrays, known.operands)
+        if status & OVERFLOW:
+            self._reserve(1)
+            status, symbol = self._decoders[known.kind].one(self._arrays, known.operands)
+        if status:
+            self._fail(status)
+        return symbol + known.low
+
+    def _pop_all(self, known: _bound.Known, n: int) -> np.ndarray:
+        """Decodes n symbols."""
+        symbols = np.empty(n, np.int32)
+        if n:
+            kernel = self._decoders[known.kind]
+            status = kernel(self._arrays, known.operands, symbols)
+            if status & OVERFLOW:  # as remainders may
+                self._reserve(n)
+                status = kernel(self._arrays, known.operands, symbols)
+            if status:
+                self._fail(status)
+        if known.low:
+            symbols += np.int32(known.low)
+        return symbols
 
     def _quantile(self) -> int:
         """The quantile of the next symbol."""
-        before = self._state()
-        quantile = int(self._pop(_bound.every_quantile(), 1)[0])
-        self._undo(before)
+        before = bytes(self._numbers)
+        quantile = self._pop(_bound.EVERY_QUANTILE)
+        self._numbers[:] = before
         return quantile
 
-    def _encode(self, symbols: Any, model: Model, parameters: tuple[Any, ...], backwards: bool) -> None:
+    def encode(self, symbols: Any, model: Model, *optional_model_params: Any) -> None:
+        """Encodes one or more symbols.
+
+        Args:
+            symbols: an int, or integers [n]. A queue takes the first one first, a stack the last one first.
+            model: a model with all its parameters, or a family of models.
+            optional_model_params: for a family, each missing parameter of n symbols.
+
+        Raises:
+            KeyError: for a symbol outside of the model.
+            ValueError: for parameters of wrong number, length or value.
+            AssertionError: if the remainders of a chain coder are used up.
+        """
+        if type(symbols) is int and not optional_model_params:
+            known = getattr(model, "_known", None)
+            if known is not None and -(2**31) <= (symbol := symbols - known.low) < 2**31:
+                if self._encoders[known.kind](self._arrays, symbol, known.operands):
+                    self._push(known, symbol)
+                return
         _check_model(model)
-        scalar = _arrays.index(symbols)
+        scalar = None if isinstance(symbols, np.ndarray) and symbols.ndim else _arrays.index(symbols)
         if scalar is not None and _arrays.INT32.min <= scalar <= _arrays.INT32.max:
-            if parameters:
+            if optional_model_params:
                 raise ValueError(
                     "To encode a single symbol, use a concrete model, i.e., pass the model parameters directly to the "
                     "constructor of the model and not to the `encode` method of the entropy coder."
@@ -77,17 +165,38 @@ class Coder(abc.ABC):
             flat = np.array([scalar], np.int32)
         else:
             flat = _arrays.symbols(symbols)
-        bound = _bind(model, parameters, flat.size)
-        order = pieces(flat.size, bound.longest)
-        before = self._state()
-        try:
-            for begin, end in reversed(order) if backwards else order:
-                self._push(*bound.to_push(flat, begin, end))
-        except BaseException:
-            self._undo(before)
-            raise
+        bound = _bind(model, optional_model_params, flat.size)
+        if not flat.size:
+            return
+        if isinstance(bound, Searched):
+            bound, flat = bound.to_push(flat)
+        elif bound.low:
+            flat = flat - np.int32(bound.low)
+        if flat.size > 1:
+            self._reserve(flat.size)
+        self._push(bound, flat)
 
-    def _decode(self, model: Model, parameters: tuple[Any, ...]) -> Any:
+    def decode(self, model: Model, *optional_amt_or_model_params: Any) -> Any:
+        """Decodes one or more symbols. A queue starts with the one encoded first, a stack with the one encoded last.
+
+        Args:
+            model: the model that they were encoded with.
+            optional_amt_or_model_params: nothing for a single symbol, the number n of symbols, or parameters
+                of n symbols.
+
+        Returns:
+            An int, or int32 [n].
+
+        Raises:
+            AssertionError: if no encoder with these models can have written the words of a queue, or if the words
+                have ended; a stack only notices the end if it is a chain coder.
+        """
+        if not optional_amt_or_model_params:
+            known = getattr(model, "_known", None)
+            if known is not None:
+                status, symbol = self._decoders[known.kind].one(self._arrays, known.operands)
+                return self._pop(known) if status else symbol + known.low
+        parameters = optional_amt_or_model_params
         _check_model(model)
         n = _arrays.index(parameters[0]) if len(parameters) == 1 else None
         if not parameters or (n is not None and n >= 0):
@@ -95,25 +204,20 @@ class Coder(abc.ABC):
         else:
             bound = _bind(model, parameters, None)
         count = bound.count if bound.count is not None else 1 if n is None else n
-        symbols = np.empty(count, np.int32)
-        before = self._state()
-        try:
-            if isinstance(bound, _bound.Known):
-                for begin, end in pieces(count, bound.longest):
-                    symbols[begin:end] = self._pop(bound.part(begin, end), end - begin)
-                symbols += np.int32(bound.low)
-            elif isinstance(bound, Searched):
-                for k in range(count):
-                    symbols[k] = self._search(bound, k)
-        except BaseException:
-            self._undo(before)
-            raise
+        symbols = self._search_all(bound, count) if isinstance(bound, Searched) else self._pop_all(bound, count)
         return symbols if parameters else int(symbols[0])
 
-    def _search(self, bound: Searched, k: int) -> int:
-        symbol, model = bound.find(self._quantile(), k)
-        self._pop(model, 1)
-        return symbol
+    def _search_all(self, bound: Searched, n: int) -> np.ndarray:
+        before = bytes(self._numbers)
+        symbols = np.empty(n, np.int32)
+        try:
+            for k in range(n):
+                symbols[k], bracket = bound.find(self._quantile(), k)
+                self._pop(bracket)
+        except BaseException:
+            self._numbers[:] = before
+            raise
+        return symbols
 
 
 def _check_model(model: Any) -> None:
@@ -121,6 +225,6 @@ def _check_model(model: Any) -> None:
         raise TypeError(f"model must be one of jans.compat.constriction.stream.model, got {type(model).__name__}.")
 
 
-def _bind(model: Model, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+def _bind(model: Model, parameters: tuple[Any, ...], n: int | None) -> _bound.Known | Searched:
     """The model of n symbols; if n is None, the parameters determine their number."""
     return model._bind(parameters, n) if parameters else model._concrete(1 if n is None else n)

@@ -7,24 +7,29 @@ from typing import Any
 import numpy as np
 
 from jans.compat.constriction.stream import _arrays, _bound
+from jans.compat.constriction.stream._searched import Searched
 
 
 class Model(abc.ABC):
     """The abstract base of all models."""
 
+    _known: _bound.Known | None = None
+    """The model for kernels, once it has been made."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_known"}
+
     @abc.abstractmethod
-    def _concrete(self, n: int) -> _bound.Bound:
+    def _concrete(self, n: int) -> _bound.Known | Searched:
         """The model of n symbols that share all parameters."""
 
     @abc.abstractmethod
-    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Known | Searched:
         """The models of n symbols, or of as many symbols as there are parameters if n is None."""
 
 
 class Parametric(Model):
     """A model with named parameters, some of which may be left open."""
-
-    _known: _bound.Bound | None = None
 
     def _set(self, **parameters: Any) -> None:
         """Sets the parameters in the order of arguments; None leaves a parameter open."""
@@ -33,18 +38,14 @@ class Parametric(Model):
         for name, value in self._fixed.items():
             self._check(name, np.asarray(value))
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Leave out what is made from the parameters: JAX cannot restore float64 while 64-bit types are off.
-        return {name: value for name, value in vars(self).items() if name != "_known"}
-
-    def _concrete(self, n: int) -> _bound.Bound:
+    def _concrete(self, n: int) -> _bound.Known:
         if self._open:
             raise ValueError("No model parameters specified.")
         if self._known is None:
             self._known = self._make({})
         return self._known
 
-    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Known:
         if not self._open:
             raise ValueError("Model parameters were specified but the model is already fully parameterized.")
         if len(parameters) != len(self._open):
@@ -91,17 +92,18 @@ class Integers(Parametric):
     def _convert(self, name: str, value: Any) -> np.ndarray:
         return (_arrays.counts if name in self._whole else _arrays.parameters)(name, value)
 
-    def _operands(self) -> dict[int, np.ndarray]:
-        """Operands that are not parameters, by position."""
-        return {}
+    def _operands(self) -> tuple[np.ndarray, ...]:
+        """The operands after those of the parameters."""
+        return ()
 
     def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
-        place = self._places.index
         fixed = {
-            place(name): np.array([value], np.int32 if name in self._whole else np.float64)
+            name: np.array([value], np.int32 if name in self._whole else np.float64)
             for name, value in self._fixed.items()
         }
-        return _bound.operands(self._kind, fixed | self._operands(), {place(name): v for name, v in arrays.items()})
+        count = len(next(iter(arrays.values()))) if arrays else None
+        values = fixed | arrays
+        return _bound.operands(self._kind, *(values[name] for name in self._places), *self._operands(), count=count)
 
 
 def check_support(low: Any, high: Any) -> tuple[int, int]:
@@ -126,8 +128,8 @@ class Quantized(Integers):
     def _support(self, low: Any, high: Any) -> None:
         self._low, self._high = check_support(low, high)
 
-    def _operands(self) -> dict[int, np.ndarray]:
-        return {2: np.array([self._low], np.int32), 3: np.array([self._high], np.int32)}
+    def _operands(self) -> tuple[np.ndarray, ...]:
+        return np.array([self._low], np.int32), np.array([self._high], np.int32)
 
     def _check(self, name: str, value: np.ndarray) -> None:
         if value.ndim:

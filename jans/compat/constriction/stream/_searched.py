@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from jans.compat.constriction.stream import _arrays, _bound
-from jans.models import _base
 
 Function = Callable[..., Any]
 
@@ -71,7 +70,7 @@ class Leaky:
         return low
 
 
-class Searched(_bound.Bound):
+class Searched:
     """A model of symbols that have a distribution each, or that share one."""
 
     def __init__(self, leaky: list[Leaky] | Leaky, inverse: Function):
@@ -81,13 +80,13 @@ class Searched(_bound.Bound):
     def _of(self, k: int) -> Leaky:
         return self.leaky[k] if isinstance(self.leaky, list) else self.leaky
 
-    def to_push(self, symbols: np.ndarray, begin: int, end: int) -> tuple[_base.Model, np.ndarray]:
-        """The model of symbols begin ... end - 1, and the numbers of these symbols in it."""
-        ends = [self._of(k).interval(symbol) for k, symbol in enumerate(symbols[begin:end].tolist(), begin)]
+    def to_push(self, symbols: np.ndarray) -> tuple[_bound.Known, np.ndarray]:
+        """A model that has the intervals of these symbols, and the numbers of the symbols in it."""
+        ends = [self._of(k).interval(symbol) for k, symbol in enumerate(symbols.tolist())]
         start, after = np.array(ends, np.uint32).reshape(-1, 2).T
-        return _bound.brackets(start, after), np.ones(end - begin, np.int32)
+        return _bound.brackets(start, after), np.ones(symbols.size, np.int32)
 
-    def find(self, quantile: int, k: int) -> tuple[int, _base.Model]:
+    def find(self, quantile: int, k: int) -> tuple[int, _bound.Known]:
         """The value of symbol k from its quantile, and a model that has only its interval."""
         leaky = self._of(k)
         guess = _arrays.real(self.inverse((quantile + 0.5) / _bound.ONE, *leaky.parameters))

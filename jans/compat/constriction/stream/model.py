@@ -11,7 +11,6 @@
 array([2051912079,       1549], dtype=uint32)
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -67,11 +66,6 @@ class Categorical(_parametric.Parametric):
     def _check(self, name: str, value: np.ndarray) -> None:
         if not 2 <= value.shape[-1] <= _bound.ONE:
             raise ValueError(_bound.NOT_NORMALIZABLE)
-        if value.ndim == 1:
-            with np.errstate(over="ignore"):
-                total = value.sum()
-            if not (math.isfinite(total) and (value >= 0).all()):
-                raise ValueError(_bound.NOT_NORMALIZABLE)
 
     def _make(self, arrays: dict[str, np.ndarray]) -> _bound.Known:
         (values,) = (self._fixed | arrays).values()
@@ -203,24 +197,20 @@ class CustomModel(Model):
         self._cdf: Function = cdf
         self._inverse: Function = approximate_inverse_cdf
         self._leaky = self._of(())
-        self._table: _bound.Known | None = None
         self._tabled, self._coded = True, 0
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_table": None}
 
     def _of(self, parameters: tuple[float, ...]) -> Leaky:
         return Leaky(self._cdf, self._low, self._high, parameters)
 
-    def _concrete(self, n: int) -> _bound.Bound:
+    def _concrete(self, n: int) -> _bound.Known | Searched:
         # A table costs no more than searching, once searches have asked for about as many values as a table
         # needs.
         size = self._high - self._low + 1
         self._coded += n
-        if self._table is None and self._tabled and size <= min(4 * self._coded, _MAX_TABLE):
-            self._table = self._tabulated()
-            self._tabled = self._table is not None
-        return Searched(self._leaky, self._inverse) if self._table is None else self._table
+        if self._known is None and self._tabled and size <= min(4 * self._coded, _MAX_TABLE):
+            self._known = self._tabulated()
+            self._tabled = self._known is not None
+        return self._known or Searched(self._leaky, self._inverse)
 
     def _tabulated(self) -> _bound.Known | None:
         """A table of all symbols, or None if a function fails or falls at a symbol
@@ -234,7 +224,7 @@ class CustomModel(Model):
             return None
         return _bound.table(np.array([self._leaky.left(symbol) for symbol in symbols], np.uint32), self._low)
 
-    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> _bound.Bound:
+    def _bind(self, parameters: tuple[Any, ...], n: int | None) -> Searched:
         columns = [_arrays.parameters("a model parameter", value) for value in parameters]
         _parametric.check_lengths([len(column) for column in columns], n)
         return Searched([self._of(row) for row in zip(*(c.tolist() for c in columns), strict=True)], self._inverse)

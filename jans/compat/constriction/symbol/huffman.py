@@ -7,11 +7,10 @@ probability or an infinite one raises ValueError. Trees can be pickled and copie
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.coders import huffman
+from jans.ffi import host
 from jans.reference import spec
 
 __all__ = ["DecoderHuffmanTree", "EncoderHuffmanTree"]
@@ -35,9 +34,8 @@ def _children(probabilities: Any) -> spec.huffman.Children:
     if wrong.any():
         at = int(wrong.argmax())
         raise ValueError(f"probabilities must be finite and not negative; probability {at} is {array[at]}.")
-    with jax.enable_x64(True):
-        tree = huffman.codebook(jnp.asarray(array)).tree
-    return [(first, second) for first, second in np.asarray(tree)[array.size :, 1:].tolist()]
+    _, tree = host.call("huffman_codebook", array)
+    return [(first, second) for first, second in tree[array.size :, 1:].tolist()]
 
 
 class EncoderHuffmanTree:
