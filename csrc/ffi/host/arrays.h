@@ -3,9 +3,7 @@
 #define JANS_FFI_HOST_ARRAYS_H_
 
 #define PY_SSIZE_T_CLEAN
-#ifndef Py_LIMITED_API
-#error "built for the stable ABI; see CMakeLists.txt"
-#endif
+#define Py_LIMITED_API 0x030B0000  // one build for Python 3.11 and all later ones
 #include <Python.h>
 
 #include <vector>
