@@ -19,6 +19,7 @@ from measure import interleaved, laplace, markdown, processor, rates_of, ratios_
 
 import coders
 import constriction
+import host_calls
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -398,6 +399,16 @@ def main() -> None:
             "A Huffman code of 256 symbols, Msym/s (constriction's calls from Python, symbol by symbol)",
             ("bits", "write", "read", "write / peer", "read / peer"),
             symbol_codes.symbol_codes(r),
+        ),
+        (
+            "Calls from Python with arrays of NumPy, through `jans.compat.constriction`, microseconds",
+            ("encode and decode", "constriction", "jans", "jans / constriction"),
+            host_calls.short_messages(r),
+        ),
+        (
+            "`TableCoder`: a message of a new length, about 1000 symbols, encoded and decoded",
+            ("symbols and index", "ms", "MB that stay"),
+            host_calls.new_lengths(),
         ),
         (
             "1000 pushes of 784 symbols in a scan, milliseconds",

@@ -4,6 +4,7 @@ the targets give that stand in for a kernel where there is none.
 CI runs this file with kernels built with sanitizers as well, and with as many calls as JANS_FUZZ says.
 """
 
+import contextlib
 import functools
 import os
 
@@ -12,6 +13,7 @@ import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -352,6 +354,37 @@ def test_calls_without_xla_give_the_same(call):
     aliases = targets.TARGETS[name].aliases
     ours = host.call(name, *(np.array(a, order="C") if k in aliases else a for k, a in enumerate(args)), **params)
     assert_same(name, ours, run(name, args, params))
+
+
+def other_shape(draw, array):
+    """An array with an axis more or less, of another length, or of another dtype."""
+    if array.ndim and draw(st.booleans()):
+        axis, length = draw(st.integers(0, array.ndim - 1)), draw(st.integers(0, 70))
+        return np.resize(array, (*array.shape[:axis], length, *array.shape[axis + 1 :]))
+    if array.ndim and array.size and draw(st.booleans()):
+        return array[0].copy()
+    return draw(
+        st.sampled_from([array[None].copy(), garbage_like(draw, np.empty(array.shape, draw(any_dtype))), array])
+    )
+
+
+any_dtype = st.sampled_from([np.uint8, np.uint16, np.uint32, np.uint64, np.int32, np.float32, np.float64, jnp.bfloat16])
+
+
+@pytest.mark.skipif(not cases.KERNELS, reason="plain JAX has other errors")
+@hypothesis.settings(max_examples=EXAMPLES)
+@given(any_call(), st.data())
+def test_arrays_that_do_not_fit_are_errors(call, data):
+    """Calls without XLA pass any arrays; a kernel checks all shapes and dtypes before it reads or writes."""
+    name, args, params = call
+    aliases = targets.TARGETS[name].aliases
+    arrays = [np.array(a, order="C") for a in (*args, *run(name, args, params)[len(aliases) :])]
+    for _ in range(data.draw(st.integers(1, 3))):
+        k = data.draw(st.integers(0, len(arrays) - 1))
+        arrays[k] = other_shape(data.draw, arrays[k])
+    attributes = {key: int(value) for key, value in params.items() if key not in ("n", "dtype")}
+    with contextlib.suppress(TypeError, ValueError):
+        host.kernel(name, **attributes)(*arrays)
 
 
 @hypothesis.settings(max_examples=cases.examples(40) if cases.KERNELS else 5)
