@@ -135,30 +135,35 @@ class Rans:
         """All streams as bytes."""
         return byte_strings.to_strings(state)
 
-    def from_strings(self, strings: Sequence[bytes]) -> State:
-        """The inverse of `to_strings`."""
-        return byte_strings.read_strings(strings, None, self.lanes, self.variant)
+    def from_strings(self, strings: Sequence[bytes], capacity: int | None = None) -> State:
+        """The inverse of `to_strings`; the capacity is by default the number of words of the longest string."""
+        return byte_strings.read_strings(strings, capacity, self.lanes, self.variant)
 
 
-def encode(coder: Any, items: Sequence[tuple[Any, np.ndarray, np.ndarray]]) -> list[bytes]:
+def encode(
+    coder: Any, items: Sequence[tuple[Any, np.ndarray, np.ndarray]], onto: Sequence[bytes] | None = None
+) -> list[bytes]:
     """Encodes items as one string for each stream; the first item is decoded first.
 
     Args:
         coder: a `Rans`, or another coder with its functions.
         items: tables, symbols [streams, n], and the index of each symbol.
+        onto: a string without words for each stream, onto which the symbols are pushed; by default empty streams.
 
     Raises:
         CodingError: if a symbol has no code in its row.
     """
     bits = sum(table.precision * symbols.shape[1] for table, symbols, _ in items)
-    state = _pushed(coder, items, bits // coder.word_bits + SPARE_WORDS)
+    state = _pushed(coder, items, onto, bits // coder.word_bits + SPARE_WORDS)
     if (state.status & OVERFLOW).any():
-        state = _pushed(coder, items, int(state.size.max()))
+        state = _pushed(coder, items, onto, int(state.size.max()))
     return coder.to_strings(state)
 
 
-def _pushed(coder: Any, items: Sequence[tuple[Any, np.ndarray, np.ndarray]], capacity: int) -> Any:
-    state = coder.empty(len(items[0][1]), capacity)
+def _pushed(
+    coder: Any, items: Sequence[tuple[Any, np.ndarray, np.ndarray]], onto: Sequence[bytes] | None, capacity: int
+) -> Any:
+    state = coder.empty(len(items[0][1]), capacity) if onto is None else coder.from_strings(onto, capacity)
     for table, symbols, index in reversed(items):
         if symbols.size:
             coder.push(state, table, symbols, index)

@@ -381,7 +381,7 @@ def test_refused_calls():
     made = coder()
     with pytest.raises(ValueError, match="there are no tables to code with"):
         TorchANSInterface().encode_with_indexes([0], [0])
-    with pytest.raises(ValueError, match=r"symbols and indexes must have one shape, got \(2,\) and \(1,\)"):
+    with pytest.raises(ValueError, match=r"symbols must have the shape of the indexes, or of freqs .*: \(1,\), got \(2,\)"):
         made.encode_with_indexes([0, 1], [0])
     with pytest.raises(ValueError, match="indexes must be from 0 to 1, or below zero, as there are 2 rows, got 0 to 2"):
         made.encode_with_indexes([0, 1], [0, 2])

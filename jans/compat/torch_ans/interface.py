@@ -1,114 +1,21 @@
-"""The interface of torch_ans 0.4.0, byte for byte, for NumPy and JAX arrays: `docs/torch_ans.md`.
+"""The high-level interface of torch_ans."""
 
->>> import numpy as np
->>> from jans.compat.torch_ans import TorchANSInterface
->>> coder = TorchANSInterface("rans64", freq_precision=12)
->>> coder.init_params(np.array([[8, 4, 4], [1, 1, 14]]), np.array([3, 3]), np.array([-1, 0]))
->>> symbols, indexes = np.array([[-1, 0, 70], [2, 2, 1]]), np.array([[0, 0, 0], [1, 1, 1]])
->>> data = coder.encode_with_indexes(symbols, indexes)
->>> len(data)
-12
->>> coder.decode_with_indexes(data, indexes)
-array([[-1,  0, 70],
-       [ 2,  2,  1]], dtype=int32)
-"""
-
-import dataclasses
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans.coders import tans
 from jans.compat import _tables
-from jans.ffi import host
+from jans.compat.torch_ans import _streams
+from jans.compat.torch_ans._families import FAMILIES, find_rows, integers, table_of
+from jans.compat.torch_ans._tensors import maker, plain
 from jans.formats import _in_place, byte_strings
-from jans.models.bypass import LEFT_OUT, check_digits
-from jans.status import check
+from jans.models.bypass import LEFT_OUT
 
-
-class _TansTable(NamedTuple):
-    """Tables of `jans.tans` for kernels: the operands of push and pop before the index."""
-
-    push: Any
-    pop: Any
-    precision: int
-    attributes: dict[str, int]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Tans:
-    """`jans.tans`: the functions that a batch of streams needs of a coder, like `_in_place.Rans`."""
-
-    precision: int
-    layout_bits: int
-    lanes: int
-    word_bits = 32
-
-    def table(self, rows: _tables.Rows, alias: bool) -> _TansTable:
-        attributes = {"precision": rows.precision, "bypass_precision": check_digits(rows.bypass_precision)}
-        made = host.call("tans_tables", rows.cdf, rows.sizes - 1, precision=rows.precision)
-        codes, states, decoder, escape = (a[None] for a in made)
-        last = escape, rows.offsets[None]
-        push = host.Arrays(codes.reshape(*codes.shape[:2], -1), states, *last)
-        return _TansTable(push, host.Arrays(decoder, *last), rows.precision, attributes)
-
-    def empty(self, streams: int, capacity: int) -> tans.State:
-        heads = np.full((streams, self.lanes), 2**self.precision, np.uint32)
-        words, (sizes, status) = np.empty((streams, capacity), np.uint32), np.zeros((2, streams), np.int32)
-        ones = np.ones(streams, np.uint32)
-        arrays: Any = {"head": heads, "partial_word": ones, "words": words, "size": sizes, "status": status}
-        return tans.State(**arrays, precision=self.precision)
-
-    def push(self, state: tans.State, table: _TansTable, symbols: np.ndarray, index: np.ndarray) -> int:
-        return host.kernel("tans_push", **table.attributes)(*state.arrays(), symbols, table.push, index)
-
-    def pop(self, state: tans.State, table: _TansTable, index: np.ndarray, symbols: np.ndarray) -> int:
-        return host.kernel("tans_pop", **table.attributes)(*state.arrays(), table.pop, index, symbols)
-
-    def to_strings(self, states: tans.State) -> list[bytes]:
-        check(states)
-        ones = (jax.tree.map(operator.itemgetter(k), states) for k in range(len(states.size)))
-        return [tans.to_string(one, self.layout_bits) for one in ones]
-
-    def from_strings(self, strings: Sequence[bytes]) -> tans.State:
-        capacity = max(map(len, strings)) // 4
-        ones = [tans.read_string(one, self.precision, self.lanes, self.layout_bits, capacity) for one in strings]
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *ones)
-
-
-class _Rans(_in_place.Rans):
-    def table(self, rows: _tables.Rows, alias: bool) -> _in_place.Rows:
-        return self.check(rows.prepared(alias))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Family:
-    """The meaning of an `impl`: the largest precision, the allowed interleaves, and the coder."""
-
-    precision: int
-    interleaves: tuple[int, ...]
-    variant: str = ""
-    layout_bits: int = 0
-
-    def coder(self, precision: int, lanes: int) -> _Rans | _Tans:
-        return _Rans(self.variant, lanes) if self.variant else _Tans(precision, self.layout_bits, lanes)
-
-
-# The first name that an `impl` starts with is used. The sizes of states limit the precisions.
-_FAMILIES = {
-    "rans64": _Family(31, (1, 2, 4, 8), variant="rans64_ryg"),
-    "rans32_16": _Family(15, (1, 2, 4, 8, 32), variant="rans32_16"),
-    "rans32": _Family(23, (1, 2, 4, 8), variant="rans32"),
-    "rans_byte": _Family(23, (1, 2, 4, 8), variant="rans32"),
-    "tans32": _Family(15, (1, 2, 4, 8, 32), layout_bits=16),
-    "tans16": _Family(15, (1, 2, 4, 8, 32), layout_bits=8),
-    "tans8": _Family(7, (1, 2, 4, 8, 32), layout_bits=8),
-}
+_NAMES = FAMILIES | {"rans_byte": FAMILIES["rans32"]}
+"""The first name that an `impl` starts with is used."""
 _TAIL_MASS = 1e-10
 """The frequency of the escape symbol, before the frequencies are normalised and quantised."""
 
@@ -123,20 +30,20 @@ def split_merged_bytes(data: bytes, num_bytes_length: int = 4, num_segments: int
     return byte_strings.split(data, num_bytes_length, num_segments)
 
 
-def rans_pmf_to_quantized_cdf(pmf: Any, precision: int) -> np.ndarray:
+def rans_pmf_to_quantized_cdf(pmfs: Any, precision: int = 16) -> Any:
     """Probabilities as cumulative frequencies, by `jans.quantize.nearest`;
     every symbol gets a frequency of at least 1.
 
     Args:
-        pmf: float32 or float64 [..., n].
+        pmfs: float32 or float64 [..., n].
         precision: bits of the frequencies.
 
     Returns:
         int32 [..., n + 1], rising from 0 to 2**precision.
     """
-    values = np.asarray(pmf)
+    values = np.asarray(plain(pmfs))
     if values.dtype not in (np.float32, np.float64) or values.ndim < 1:
-        raise TypeError(f"pmf must be float32 or float64 [..., n], got {values.dtype} of shape {values.shape}.")
+        raise TypeError(f"pmfs must be float32 or float64 [..., n], got {values.dtype} of shape {values.shape}.")
     cdf = _tables.nearest(values, precision, ties="even")
     bad = cdf.reshape(-1, cdf.shape[-1])[:, 0] != 0
     if bad.any():
@@ -144,7 +51,16 @@ def rans_pmf_to_quantized_cdf(pmf: Any, precision: int) -> np.ndarray:
             f"row {int(np.flatnonzero(bad)[0])} is no distribution: a value is negative, infinite or not a number, or "
             f"all are zero with {precision} bits."
         )
-    return cdf.astype(np.int32)
+    return maker(pmfs)(cdf.astype(np.int32))
+
+
+class _Item(NamedTuple):
+    """What a call encodes; `given` are the symbols as the caller passed them."""
+
+    model: Any
+    symbols: np.ndarray
+    rows: np.ndarray
+    given: Any
 
 
 class TorchANSInterface:
@@ -189,10 +105,10 @@ class TorchANSInterface:
         dtype: Any = np.int32,
         device: Any = None,
     ):
-        name = next((name for name in _FAMILIES if impl.startswith(name)), None)
+        name = next((name for name in _NAMES if impl.startswith(name)), None)
         if name is None:
-            raise NotImplementedError(f"impl must begin with one of {', '.join(_FAMILIES)}, got {impl!r}.")
-        family = _FAMILIES[name]
+            raise NotImplementedError(f"impl must begin with one of {', '.join(_NAMES)}, got {impl!r}.")
+        family = _NAMES[name]
         if num_interleaves not in family.interleaves:
             raise NotImplementedError(
                 f"num_interleaves must be one of {family.interleaves} for impl {impl!r}, got {num_interleaves}."
@@ -210,7 +126,7 @@ class TorchANSInterface:
             raise ValueError(f"num_parallel_states must be 1 or more, got {num_parallel_states}.")
         byte_strings.merge([], num_bytes_code_length)  # raises for an invalid number of bytes
         self._coder = family.coder(self.freq_precision, self.num_interleaves)
-        self._queue: list[tuple[Any, np.ndarray, np.ndarray]] = []
+        self._encode_queue: list[_Item] = []
         self._model: Any = None
         self._states: Any = None
 
@@ -235,31 +151,64 @@ class TorchANSInterface:
                 last symbol of a row is the escape symbol for all values outside of the row.
             offsets: integers [K], the value of the first symbol of each row.
         """
-        rows, sizes = _tables.rows("cdfs", cdfs), _tables.integers("cdfs_sizes", cdfs_sizes)
-        firsts = _tables.integers("offsets", offsets)
+        rows, sizes = _tables.rows("cdfs", plain(cdfs)), integers("cdfs_sizes", cdfs_sizes)
+        firsts = integers("offsets", offsets)
         self._model = self._make(rows, sizes, firsts)
         self.cdfs, self.cdfs_sizes, self.offsets = np.array(rows), np.array(sizes), np.array(firsts)
 
     def _make(self, cdfs: np.ndarray, sizes: np.ndarray, offsets: np.ndarray) -> Any:
         digits = self.bypass_precision if self.bypass_coding else None
-        rows = _tables.completed(cdfs, sizes, offsets, self.freq_precision, digits)
-        return self._coder.table(rows, self.alias_sampling)
+        return table_of(self._coder, cdfs, sizes, offsets, self.freq_precision, digits, self.alias_sampling)
 
     def _quantised(self, freqs: Any, num_freqs: Any, offsets: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, their sizes and offsets, from frequencies."""
-        values = np.asarray(freqs)
+        values = np.asarray(plain(freqs))
         if values.ndim != 2 or not values.size:
             raise ValueError(f"freqs must be [rows, symbols] with a row and a symbol or more, got {values.shape}.")
-        sizes = _tables.integers("num_freqs", num_freqs)
+        sizes = integers("num_freqs", num_freqs)
         if sizes.shape != values.shape[:1] or sizes.min() < 1 or sizes.max() > values.shape[1]:
             raise ValueError(
                 f"num_freqs must be {len(values)} numbers from 1 to {values.shape[1]}, one for each row of freqs."
             )
         pmf = _normalised(values, self.bypass_coding)
         cdfs = rans_pmf_to_quantized_cdf(pmf, self.freq_precision)
-        return cdfs, sizes + (2 if self.bypass_coding else 1), _tables.integers("offsets", offsets)
+        return cdfs, sizes + (2 if self.bypass_coding else 1), integers("offsets", offsets)
 
     # ---- encoding ----
+
+    def encode(
+        self,
+        symbols: Any,
+        dist_indexes: Any = None,
+        dist_freqs: Any = None,
+        dist_num_freqs: Any = None,
+        dist_min: Any = None,
+        cache: bool = False,
+    ) -> Any:
+        """Encodes symbols as a stream in an array, each with the row that its index names or with frequencies of
+        its own.
+
+        Args:
+            symbols: integers of any shape.
+            dist_indexes: the indexes of `encode_with_indexes`.
+            dist_freqs, dist_num_freqs, dist_min: instead of indexes, the frequencies, their numbers and the
+                offsets of `encode_with_freqs`.
+            cache: whether to store the symbols until `encode_flush` or `flush`.
+
+        Returns:
+            A `Stream`, or an int32 tensor for a tensor; None with `cache`.
+
+        Raises:
+            CodingError: for a symbol outside of its row, if there is no bypass coding.
+        """
+        strings = self._encode(symbols, self._choose(dist_indexes, dist_freqs, dist_num_freqs, dist_min), cache)
+        return None if strings is None else _streams.like(symbols, strings)
+
+    def encode_flush(self) -> Any:
+        """The stream of all stored symbols, first call decoded first; None if nothing is stored."""
+        given = self._encode_queue[-1].given if self._encode_queue else None
+        strings = self._flush()
+        return _streams.like(given, strings) if strings else None
 
     def encode_with_indexes(self, symbols: Any, indexes: Any, cache: bool = False) -> bytes | None:
         """Encodes symbols, each with the row that its index names.
@@ -275,10 +224,7 @@ class TorchANSInterface:
         Raises:
             CodingError: for a symbol outside of its row, if there is no bypass coding.
         """
-        found, rows = _tables.integers("symbols", symbols), self._rows(indexes)
-        if found.shape != rows.shape:
-            raise ValueError(f"symbols and indexes must have one shape, got {found.shape} and {rows.shape}.")
-        return self._encode((self._model, found, rows), cache)
+        return self._merged(self._encode(symbols, self._choose(indexes), cache))
 
     def encode_with_freqs(
         self, symbols: Any, freqs: Any, num_freqs: Any = None, offsets: Any = None, cache: bool = False
@@ -295,66 +241,100 @@ class TorchANSInterface:
         Returns, Raises:
             As for `encode_with_indexes`.
         """
-        found = _tables.integers("symbols", symbols)
-        model, rows = self._of_each(freqs, num_freqs, offsets)
-        if found.shape != rows.shape:
-            raise ValueError(f"freqs must have the shape of symbols, {found.shape}, and an axis behind.")
-        return self._encode((model, found, rows), cache)
+        return self._merged(self._encode(symbols, self._of_each(freqs, num_freqs, offsets), cache))
 
     def flush(self) -> bytes:
         """The bytes of all stored symbols, first call decoded first; no bytes if nothing is stored."""
-        queue, self._queue = self._queue, []
-        if not queue:
-            return b""
-        last = queue[-1][1]
-        return self._merged(queue, self.num_parallel_states or (len(last) if last.ndim else 1))
+        return self._merged(self._flush()) or b""
 
     def reset_cache(self) -> None:
         """Drops all stored symbols."""
-        self._queue = []
+        self._encode_queue = []
 
-    def _encode(self, item: tuple[Any, np.ndarray, np.ndarray], cache: bool) -> bytes | None:
+    def _encode(self, symbols: Any, chosen: tuple[Any, np.ndarray], cache: bool) -> list[bytes] | None:
+        found, (model, rows) = integers("symbols", symbols), chosen
+        if found.shape != rows.shape:
+            raise ValueError(
+                f"symbols must have the shape of the indexes, or of freqs without its last axis: {rows.shape}, got "
+                f"{found.shape}."
+            )
         if cache:
-            self._queue.append((item[0], np.array(item[1]), np.array(item[2])))
+            self._encode_queue.append(_Item(model, np.array(found), np.array(rows), symbols))
             return None
-        return self._merged([item], self.num_parallel_states or 1)
+        return self._strings([_Item(model, found, rows, symbols)], self.num_parallel_states or 1)
 
-    def _merged(self, queue: Sequence[tuple[Any, np.ndarray, np.ndarray]], streams: int) -> bytes:
-        items = [(model, _spread(found, streams, 0), _spread(rows, streams)) for model, found, rows in queue]
-        strings = _in_place.encode(self._coder, items)
+    def _flush(self) -> list[bytes] | None:
+        queue, self._encode_queue = self._encode_queue, []
+        if not queue:
+            return None
+        last = queue[-1].symbols
+        return self._strings(queue, self.num_parallel_states or (len(last) if last.ndim else 1))
+
+    def _strings(self, queue: Sequence[_Item], streams: int) -> list[bytes]:
+        items = [(item.model, _spread(item.symbols, streams, 0), _spread(item.rows, streams)) for item in queue]
+        return _in_place.encode(self._coder, items)
+
+    def _merged(self, strings: list[bytes] | None) -> bytes | None:
+        if strings is None:
+            return None
         return merge_bytes(strings, self.num_bytes_code_length, self.num_parallel_states)
 
     # ---- decoding ----
+
+    def decode(
+        self,
+        stream: Any,
+        dist_indexes: Any = None,
+        dist_freqs: Any = None,
+        dist_num_freqs: Any = None,
+        dist_min: Any = None,
+    ) -> Any:
+        """Decodes the next symbols of a stream in an array, and takes them off the stream, in place.
+
+        Args:
+            stream: a `Stream`, or an int32 array or tensor [streams, length]. None is the stream of `set_stream`.
+            dist_indexes, dist_freqs, dist_num_freqs, dist_min: as for `encode`.
+
+        Returns:
+            Symbols, int32 of the shape of the indexes, or of dist_freqs without its last axis.
+
+        Raises:
+            CodingError: if the stream cannot hold these symbols. It stays as it was.
+        """
+        model, rows = self._choose(dist_indexes, dist_freqs, dist_num_freqs, dist_min)
+        given = dist_freqs if dist_indexes is None else dist_indexes
+        if stream is None:
+            return self._decode_next(model, rows, given)
+        streams = len(_streams.find_array(stream))
+        if self.num_parallel_states not in (None, streams):
+            raise ValueError(f"stream must have num_parallel_states={self.num_parallel_states} rows, got {streams}.")
+        symbols = _streams.pop(self._coder, stream, model, _spread(rows, streams))
+        return maker(given)(_joined(symbols, rows))
 
     def set_stream(self, encoded: bytes) -> None:
         """Sets the bytes for `decode_stream` and `decode_stream_with_freqs`."""
         self._states = self._open(encoded)
 
-    def decode_with_indexes(self, encoded: bytes, indexes: Any) -> np.ndarray:
+    def decode_with_indexes(self, encoded: bytes, indexes: Any) -> Any:
         """Decodes the first symbols of a message, int32 of the shape of the indexes.
 
         Raises:
             CodingError: if the bytes cannot hold these symbols.
         """
-        rows = self._rows(indexes)
-        return self._decode(self._open(encoded), self._model, rows)[1]
+        return maker(indexes)(self._decode(self._open(encoded), *self._choose(indexes))[1])
 
-    def decode_stream(self, indexes: Any) -> np.ndarray:
+    def decode_stream(self, indexes: Any) -> Any:
         """Decodes the next symbols, int32 of the shape of the indexes."""
-        rows = self._rows(indexes)
-        self._states, symbols = self._decode(self._stream(), self._model, rows)
-        return symbols
+        return self._decode_next(*self._choose(indexes), indexes)
 
-    def decode_with_freqs(self, encoded: bytes, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> np.ndarray:
+    def decode_with_freqs(self, encoded: bytes, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> Any:
         """Decodes the first symbols of a message with these frequencies,
         int32 of their shape without its last axis."""
-        return self._decode(self._open(encoded), *self._of_each(freqs, num_freqs, offsets))[1]
+        return maker(freqs)(self._decode(self._open(encoded), *self._of_each(freqs, num_freqs, offsets))[1])
 
-    def decode_stream_with_freqs(self, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> np.ndarray:
+    def decode_stream_with_freqs(self, freqs: Any, num_freqs: Any = None, offsets: Any = None) -> Any:
         """Decodes the next symbols, each with frequencies of its own."""
-        stream = self._stream()
-        self._states, symbols = self._decode(stream, *self._of_each(freqs, num_freqs, offsets))
-        return symbols
+        return self._decode_next(*self._of_each(freqs, num_freqs, offsets), freqs)
 
     def _open(self, encoded: bytes) -> Any:
         strings = split_merged_bytes(encoded, self.num_bytes_code_length, self.num_parallel_states)
@@ -362,34 +342,39 @@ class TorchANSInterface:
             raise ValueError("there is nothing to decode in no bytes.")
         return self._coder.from_strings(strings)
 
-    def _stream(self) -> Any:
+    def _decode_next(self, model: Any, rows: np.ndarray, given: Any) -> Any:
         if self._states is None:
             raise ValueError("there is nothing to decode from. Give bytes with set_stream.")
-        return self._states
+        self._states, symbols = self._decode(self._states, model, rows)
+        return maker(given)(symbols)
 
     def _decode(self, states: Any, model: Any, rows: np.ndarray) -> tuple[Any, np.ndarray]:
         index = _spread(rows, len(states.size))
         states, symbols = _in_place.decode(self._coder, states, model, index, index.shape[1])
-        return states, symbols.reshape(-1)[: rows.size].reshape(rows.shape)
+        return states, _joined(symbols, rows)
 
     # ---- arguments ----
 
-    def _rows(self, indexes: Any) -> np.ndarray:
-        """The row of each symbol, and -1 for skipped symbols."""
+    def _choose(
+        self, indexes: Any, freqs: Any = None, num_freqs: Any = None, offsets: Any = None
+    ) -> tuple[Any, np.ndarray]:
+        """The tables of indexes or else of frequencies, and the row of each symbol; -1 for skipped symbols."""
+        if indexes is None and freqs is None:
+            raise NotImplementedError("symbols are coded with dist_indexes or dist_freqs. Pass one of them.")
+        if indexes is None:
+            return self._of_each(freqs, num_freqs, offsets)
         if self._model is None:
             raise ValueError("there are no tables to code with. Give some with init_params or set_cdfs.")
-        found = _tables.integers("indexes", indexes)
-        _tables.check_indexes(found, len(self.cdfs), may_leave_out=not self.check_validity)
-        return np.maximum(found, LEFT_OUT) if found.min(initial=0) < LEFT_OUT else found
+        return self._model, find_rows(indexes, len(self.cdfs), may_leave_out=not self.check_validity)
 
     def _of_each(self, freqs: Any, num_freqs: Any, offsets: Any) -> tuple[Any, np.ndarray]:
         """A model with a row for each symbol, and the row indexes."""
-        values = np.asarray(freqs)
+        values = np.asarray(plain(freqs))
         if values.ndim < 1:
             raise ValueError("freqs must have the frequencies of a symbol along its last axis, got a number.")
         shape = values.shape[:-1]
-        counts = np.full(shape, values.shape[-1]) if num_freqs is None else _tables.integers("num_freqs", num_freqs)
-        firsts = np.zeros(shape, np.int32) if offsets is None else _tables.integers("offsets", offsets)
+        counts = np.full(shape, values.shape[-1]) if num_freqs is None else integers("num_freqs", num_freqs)
+        firsts = np.zeros(shape, np.int32) if offsets is None else integers("offsets", offsets)
         for name, each in (("num_freqs", counts), ("offsets", firsts)):
             if each.shape != shape:
                 raise ValueError(f"{name} must have the shape of the symbols, {shape}, got {each.shape}.")
@@ -404,6 +389,11 @@ def _spread(values: np.ndarray, streams: int, filling: int = LEFT_OUT) -> np.nda
     if more := -flat.size % streams:
         flat = np.concatenate([flat, np.full(more, filling, np.int32)])
     return flat.reshape(streams, flat.size // streams)
+
+
+def _joined(symbols: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The inverse of `_spread`, with the shape of the rows."""
+    return symbols.reshape(-1)[: rows.size].reshape(rows.shape)
 
 
 def _normalised(freqs: np.ndarray, tail: bool) -> np.ndarray:
