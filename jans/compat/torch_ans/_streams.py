@@ -10,7 +10,7 @@ import numpy as np
 
 from jans._checks import max_bypass_bits, type_name
 from jans.compat.torch_ans._families import Coder
-from jans.compat.torch_ans._tensors import is_tensor, maker, plain
+from jans.compat.torch_ans._tensors import plain
 from jans.formats import _in_place, byte_strings
 from jans.status import CodingError
 
@@ -60,10 +60,13 @@ class Stream:
         """This stream, whatever device is asked for: all streams are int32 in the memory of the host."""
         return self
 
-    def resize_(self, streams: int, length: int) -> "Stream":
-        """Replaces the array with one of zeros; the old array stays as it is."""
-        self._array = np.zeros((streams, length), np.int32)
-        return self
+    def reserve(self, length: int) -> None:
+        """Makes rows as long as this or longer, in a new array; the old array stays as it is."""
+        streams, now = self.shape
+        if length > now:
+            array = np.zeros((streams, max(length, now * 3 // 2)), np.int32)
+            array[:, :now] = self._array
+            self._array = array
 
     def __len__(self) -> int:
         return len(self._array)
@@ -118,8 +121,8 @@ def _lengths(array: np.ndarray, head_bytes: int = 0, word_bytes: int = 1) -> np.
     if bad.any():
         k = int(np.flatnonzero(bad)[0])
         raise CodingError(
-            f"stream {k} of {len(array)} has {lengths[k]} bytes by its first element, but it must have {head_bytes} bytes "
-            f"of heads, words of {word_bytes} bytes, and at most {room} bytes. It is damaged, or another coder wrote "
+            f"stream {k} of {len(array)} has {lengths[k]} bytes by its first element. It must have {head_bytes} bytes "
+            f"of heads, words of {word_bytes} bytes, and {room} bytes at most: it is damaged, or another coder wrote "
             "it."
         )
     return lengths
@@ -140,12 +143,6 @@ def from_strings(strings: Sequence[bytes]) -> Stream:
     array = np.zeros((len(views), -(-longest // 4) + 1), np.int32)
     _write(array, [0] * len(views), views)
     return Stream(array)
-
-
-def like(value: Any, strings: Sequence[bytes]) -> Any:
-    """As `from_strings`, but a tensor in the memory of the host if `value` is a tensor."""
-    stream = from_strings(strings)
-    return maker(value.cpu())(stream.numpy()) if is_tensor(value) else stream
 
 
 def new(coder: Coder, streams: int, spare_bytes: int) -> Stream:
@@ -200,17 +197,14 @@ def push(coder: Coder, stream: Any, table: Any, symbols: np.ndarray, index: np.n
     if length > MAX_BYTES:
         raise ValueError(f"a stream has at most {MAX_BYTES} bytes, and would have {length}. Use more streams.")
     needed = -(-length // 4) + 1
+    if may_grow and isinstance(stream, Stream):
+        stream.reserve(needed)
+        array = stream.numpy()
     if needed > array.shape[1]:
-        if not may_grow or not hasattr(stream, "resize_"):
-            raise ValueError(
-                f"stream has rows of {array.shape[1]} elements, and these symbols need {needed}. Pass a longer array, "
-                "or a Stream, which grows: rans64_init_stream makes one."
-            )
-        longer = max(needed, array.shape[1] * 3 // 2)
-        old = array.copy()
-        stream.resize_(len(array), longer)
-        array = find_array(stream)
-        array[:, : old.shape[1]], array[:, old.shape[1] :] = old, 0
+        raise ValueError(
+            f"stream has rows of {array.shape[1]} elements, and these symbols need {needed}. Pass a longer array, or a "
+            "Stream, which grows: rans64_init_stream makes one."
+        )
     _replace(coder, array, begins, strings)
 
 

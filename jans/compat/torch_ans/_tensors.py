@@ -17,9 +17,14 @@ def plain(value: Any) -> Any:
     return value.detach().cpu() if is_tensor(value) else value
 
 
+def tensor(array: np.ndarray, device: Any = "cpu") -> Any:
+    """A tensor with a copy of an array; the caller has imported PyTorch."""
+    return sys.modules["torch"].tensor(array, device=device)
+
+
 def maker(value: Any) -> Callable[[np.ndarray], Any]:
     """Returns a function that turns an array into a result of the kind of `value`: a tensor for a tensor, on its
     device; the array itself for anything else."""
     if not is_tensor(value):
         return lambda array: array
-    return lambda array: sys.modules["torch"].tensor(array, device=value.device)
+    return lambda array: tensor(array, value.device)

@@ -10,7 +10,7 @@ import numpy as np
 from jans.compat import _tables
 from jans.compat.torch_ans import _streams
 from jans.compat.torch_ans._families import FAMILIES, find_rows, integers, table_of
-from jans.compat.torch_ans._tensors import maker, plain
+from jans.compat.torch_ans._tensors import is_tensor, maker, plain, tensor
 from jans.formats import _in_place, byte_strings
 from jans.models.bypass import LEFT_OUT
 
@@ -55,12 +55,12 @@ def rans_pmf_to_quantized_cdf(pmfs: Any, precision: int = 16) -> Any:
 
 
 class _Item(NamedTuple):
-    """What a call encodes; `given` are the symbols as the caller passed them."""
+    """What a call encodes, and whether its symbols came as a tensor."""
 
     model: Any
     symbols: np.ndarray
     rows: np.ndarray
-    given: Any
+    as_tensor: bool
 
 
 class TorchANSInterface:
@@ -202,13 +202,13 @@ class TorchANSInterface:
             CodingError: for a symbol outside of its row, if there is no bypass coding.
         """
         strings = self._encode(symbols, self._choose(dist_indexes, dist_freqs, dist_num_freqs, dist_min), cache)
-        return None if strings is None else _streams.like(symbols, strings)
+        return None if strings is None else _stream(strings, is_tensor(symbols))
 
     def encode_flush(self) -> Any:
         """The stream of all stored symbols, first call decoded first; None if nothing is stored."""
-        given = self._encode_queue[-1].given if self._encode_queue else None
+        as_tensor = bool(self._encode_queue) and self._encode_queue[-1].as_tensor
         strings = self._flush()
-        return _streams.like(given, strings) if strings else None
+        return None if strings is None else _stream(strings, as_tensor)
 
     def encode_with_indexes(self, symbols: Any, indexes: Any, cache: bool = False) -> bytes | None:
         """Encodes symbols, each with the row that its index names.
@@ -259,9 +259,9 @@ class TorchANSInterface:
                 f"{found.shape}."
             )
         if cache:
-            self._encode_queue.append(_Item(model, np.array(found), np.array(rows), symbols))
+            self._encode_queue.append(_Item(model, np.array(found), np.array(rows), is_tensor(symbols)))
             return None
-        return self._strings([_Item(model, found, rows, symbols)], self.num_parallel_states or 1)
+        return self._strings([_Item(model, found, rows, is_tensor(symbols))], self.num_parallel_states or 1)
 
     def _flush(self) -> list[bytes] | None:
         queue, self._encode_queue = self._encode_queue, []
@@ -381,6 +381,11 @@ class TorchANSInterface:
         flat = values.reshape(math.prod(shape), values.shape[-1])
         model = self._make(*self._quantised(flat, counts.reshape(-1), firsts.reshape(-1)))
         return model, np.arange(len(flat), dtype=np.int32).reshape(shape)
+
+
+def _stream(strings: Sequence[bytes], as_tensor: bool) -> Any:
+    stream = _streams.from_strings(strings)
+    return tensor(stream.numpy()) if as_tensor else stream
 
 
 def _spread(values: np.ndarray, streams: int, filling: int = LEFT_OUT) -> np.ndarray:
