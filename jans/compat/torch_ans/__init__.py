@@ -25,9 +25,7 @@ array([[-1,  0, 70],
 
 from typing import Any
 
-from jans.compat.torch_ans._functions import (
-    FUNCTIONS,
-)
+from jans.compat.torch_ans import _functions
 from jans.compat.torch_ans._functions import rans_byte_strings_to_stream as rans_byte_strings_to_stream
 from jans.compat.torch_ans._functions import rans_stream_to_byte_strings as rans_stream_to_byte_strings
 from jans.compat.torch_ans._lookups import rans_alias_build_table as rans_alias_build_table
@@ -42,10 +40,10 @@ from jans.compat.torch_ans.interface import split_merged_bytes as split_merged_b
 
 def __getattr__(name: str) -> Any:
     try:
-        return FUNCTIONS[name]
+        return _functions.FUNCTIONS[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}.") from None
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *FUNCTIONS])
+    return sorted([*globals(), *_functions.FUNCTIONS])
