@@ -46,7 +46,7 @@ def filled(family="rans64", symbols=SYMBOLS, indexes=INDEXES, **table):
 # ---- what the package wrote ----
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda v: f"{v['family']}{v['kind']}-i{v['lanes']}")
+@pytest.mark.parametrize("vector", cases.thin(VECTORS, 5), ids=lambda v: f"{v['family']}{v['kind']}-i{v['lanes']}")
 def test_vector(vector):
     init, push, pop = functions(torch_ans, vector)
     sizes, offsets = np.full(generator.ROWS, generator.SYMBOLS + 1), vector["offsets"]
@@ -414,7 +414,7 @@ def test_byte_strings():
             torch_ans.rans_stream_to_byte_strings(stream)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", cases.thin(FAMILIES, 3))
 def test_damaged_streams(family):
     """Every damage is decoded as other symbols or is an error, which leaves the stream as it is."""
     cdfs = torch_ans.tans_build_tables(CDFS, SIZES, 4) if family.startswith("tans") else CDFS
@@ -445,7 +445,7 @@ def test_damaged_streams(family):
             errors += 1
             assert (array == before).all()
     assert errors > 40
-    for cut, match in ((3, "It must have"), (len(stream[0]), "the decoder ran past the end of the message")):
+    for cut, match in ((3, "by its first element"), (len(stream[0]), "the decoder ran past the end of the message")):
         with pytest.raises(jans.CodingError, match=match):
             pop(np.asarray(stream)[:, :cut].copy(), np.zeros((2, 400), int))
 
@@ -453,7 +453,7 @@ def test_damaged_streams(family):
 def test_lengths_that_are_no_words():
     stream = filled()
     stream[1, 0] += 1
-    with pytest.raises(jans.CodingError, match=r"stream 1 of 2 has 9 bytes .* words of 4 bytes"):
+    with pytest.raises(jans.CodingError, match=r"stream 1 of 2 has 9 bytes .* words of 4:"):
         torch_ans.rans64_push(stream, SYMBOLS, INDEXES, **TABLE)
 
 

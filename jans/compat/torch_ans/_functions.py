@@ -1,4 +1,4 @@
-"""The low-level functions of torch_ans: `rans64_init_stream`, `rans64_push`, `rans64_pop` and their relatives."""
+"""The low-level functions of torch_ans, such as `rans64_init_stream`, `rans64_push` and `rans64_pop`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

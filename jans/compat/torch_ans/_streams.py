@@ -121,9 +121,8 @@ def _lengths(array: np.ndarray, head_bytes: int = 0, word_bytes: int = 1) -> np.
     if bad.any():
         k = int(np.flatnonzero(bad)[0])
         raise CodingError(
-            f"stream {k} of {len(array)} has {lengths[k]} bytes by its first element. It must have {head_bytes} bytes "
-            f"of heads, words of {word_bytes} bytes, and {room} bytes at most: it is damaged, or another coder wrote "
-            "it."
+            f"stream {k} of {len(array)} has {lengths[k]} bytes by its first element, which must be from {head_bytes} "
+            f"to {room}, in whole words of {word_bytes}: it is damaged, or another coder wrote it."
         )
     return lengths
 

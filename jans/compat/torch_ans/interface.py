@@ -74,8 +74,8 @@ class TorchANSInterface:
             symbol.
         bypass_precision: bits of each digit of bypass coding, 1 to 16.
         num_parallel_states: number of streams to spread symbols over. The default is one for encoding, and
-            the number of strings for decoding. For `flush` it is the number of rows of the symbols encoded
-            last.
+            the number of strings for decoding. For `flush` and `encode_flush` it is the number of rows of the
+            symbols encoded last.
         num_interleaves: number of states (lanes) of each stream.
         num_bytes_code_length: number of bytes of the length before each stream: 1, 2, 4 or 8.
         inverse_cdf_precision: None, "auto", or 1 to freq_precision; decoding is fast with any of them.
