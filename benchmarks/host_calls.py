@@ -46,7 +46,9 @@ def short_messages(repetitions: int) -> list[tuple[str, ...]]:
             decoder = reader(encoder.get_compressed())
             return [decoder.decode(model) for _ in range(4)]
 
-        def single(model=model, coder=library.stack.AnsCoder()):
+        coder = library.stack.AnsCoder()
+
+        def single(model=model, coder=coder):
             coder.encode_reverse(1, model)
             return coder.decode(model)
 

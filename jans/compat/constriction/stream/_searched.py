@@ -6,6 +6,7 @@ This holds for the n symbols low ... high, with left(low) = 0 and left(high + 1)
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +27,10 @@ class Leaky:
         self.known = {low: 0.0, high + 1: 1.0}
 
     def value(self, symbol: int) -> float:
-        """F at the start of a symbol's bin; 0 and 1 at the ends of the support."""
+        """F at the start of a symbol's bin; 0 and 1 at the ends of the support, and 0 where F is not a number."""
         if symbol not in self.known:
-            self.known[symbol] = _arrays.real(self.cdf(symbol - 0.5, *self.parameters))
+            value = _arrays.real(self.cdf(symbol - 0.5, *self.parameters))
+            self.known[symbol] = 0.0 if math.isnan(value) else value
         return self.known[symbol]
 
     def left(self, symbol: int) -> int:
