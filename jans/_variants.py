@@ -4,6 +4,7 @@ The kernels export their own sizes, and a test compares the two.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -31,7 +32,7 @@ class Variant:
         """The number of uint32 numbers that make up a head."""
         return self.state_bits // 32
 
-    @property
+    @functools.cached_property
     def word(self) -> np.dtype:
         """The dtype of words."""
         return np.dtype(f"uint{self.word_bits}")

@@ -97,12 +97,13 @@ one has 0).
             "jans.check_inside under jax.experimental.checkify."
         )
     status = np.asarray(state.status)
-    dropped = status & OVERFLOW != 0
     stacks = [(np.asarray(size), capacity) for size, capacity in state.usage]
+    # As unsigned numbers, sizes below zero are above every capacity.
+    if not status.any() and all((size.astype(np.uint32) <= capacity).all() for size, capacity in stacks):
+        return state
+    dropped = status & OVERFLOW != 0
     for size, capacity in stacks:
         status = status | np.where((size < 0) | (size > capacity) & ~dropped, BAD_STATE, 0)
-    if not status.any():
-        return state
     at, name = first_fault(status)
     reserve = int(np.broadcast_to(np.asarray(state.reserve), status.shape)[at])
     sizes = [(int(size[at]) + reserve, capacity) for size, capacity in stacks]

@@ -13,6 +13,8 @@ from jans._variants import RansVariant
 from jans.coders._state import CoderState, check_layout, check_one_stream, float_of, joined_heads, log2_heads, pytree
 from jans.reference import spec
 
+_RANKS = {halves: {"head": halves, "tail": 1, "size": 0, "status": 0} for halves in (1, 2)}
+
 
 @pytree("jans.rans.State", static=("variant",))
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -40,7 +42,7 @@ class State(CoderState):
     @property
     def ranks(self) -> Mapping[str, int]:
         """The number of axes of each array in one stream."""
-        return {"head": find_variant(self.variant).halves, "tail": 1, "size": 0, "status": 0}
+        return _RANKS[find_variant(self.variant).halves]
 
     @property
     def lanes(self) -> int:
@@ -62,11 +64,11 @@ class State(CoderState):
         """Whether all heads are within their range."""
         v = find_variant(self.variant)
         x = joined_heads(self.head, v.halves)
-        low = x < np.uint64(v.lower)
+        # Heads below the lower bound wrap, and are then too large.
+        sound = (x - np.uint64(v.lower) <= np.uint64(2**v.top_bits - 1 - v.lower)).all(axis=-1)
         if self.variant == "rans64" and self.lanes == 1:
-            low &= (np.asarray(self.size) > 0)[..., None]
-        high = x >> np.uint64(v.top_bits - 1) > 1
-        return np.logical_not((low | high).any(axis=-1))
+            sound |= (np.asarray(self.size) <= 0) & (x[..., 0] < np.uint64(v.lower))
+        return np.asarray(sound)
 
 
 def find_variant(name: str) -> RansVariant:

@@ -212,8 +212,9 @@ def float_of(xp: Any) -> Any:
 
 def joined_heads(head: Any, halves: int) -> np.ndarray:
     """Concrete heads, [..., lanes, 2] halves or [..., lanes], as uint64 [..., lanes]."""
-    head = np.asarray(head).astype(np.uint64)
-    return head[..., 0] | head[..., 1] << np.uint64(32) if halves == 2 else head
+    if halves == 2:
+        return np.asarray(head).astype("<u4", order="C").view("<u8")[..., 0]
+    return np.asarray(head).astype(np.uint64)
 
 
 def log2_heads(head: Any, halves: int, xp: Any) -> Any:

@@ -421,7 +421,11 @@ def to_string(state: State, word_bits: int = 16) -> bytes:
     """
     _check_word_bits(word_bits)
     check_one_stream(state, State)
-    check(state)
+    return write_string(check(state), word_bits)
+
+
+def write_string(state: State, word_bits: int) -> bytes:
+    """As `to_string`, of a state that has been checked."""
     partial_word = int(state.partial_word)
     count = partial_word.bit_length() - 1
     bits = [*np.asarray(state.words)[: int(state.size)].tolist(), partial_word - (1 << count)]

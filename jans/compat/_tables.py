@@ -134,8 +134,7 @@ def nearest(pmf: np.ndarray, precision: int, ties: str) -> np.ndarray:
 def check_indexes(indexes: np.ndarray, count: int, may_leave_out: bool = False) -> np.ndarray:
     """Returns the indexes, or raises ValueError if one has no row;
     `may_leave_out` allows indexes below zero."""
-    lowest = INT32.min if may_leave_out else 0
-    if indexes.size and (indexes.min() < lowest or indexes.max() >= count):
+    if indexes.size and (indexes.max() >= count or (not may_leave_out and indexes.min() < 0)):
         raise ValueError(
             f"indexes must be from 0 to {count - 1}{', or below zero' if may_leave_out else ''}, as there are {count} "
             f"rows, got {indexes.min()} to {indexes.max()}."

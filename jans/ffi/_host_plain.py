@@ -66,10 +66,14 @@ class Kernel:
                 place[...] = result
         return status & self._undo if self._undo else status
 
-    def one(self, *arrays: Any) -> tuple[int, int]:
-        """The status, and the last result, which is one number."""
+    def run(self, *arrays: Any) -> int:
+        """A call."""
+        return self(*arrays)
+
+    def one(self, *arrays: Any) -> int | None:
+        """The last result, which is one number; None if a bit of the status is set."""
         symbol = np.zeros(1, np.int32)
-        return self(*arrays, symbol), int(symbol[0])
+        return None if self(*arrays, symbol) else int(symbol[0])
 
 
 def set_threads(count: int) -> None:

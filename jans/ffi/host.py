@@ -62,8 +62,9 @@ def kernel(name: str, *, undo: int = 0, **attributes: int) -> Any:
 
     Returns:
         A function of the operands of the target, and then of those results that replace no operand. It updates
-        operands and results in place, and returns the status of all streams together. Its method `one` is for a
-        last result that is one int32: it returns the status and this number.
+        operands and results in place, and returns the status of all streams together. Its method `run` is the same
+        and starts sooner. Its method `one` is for a last result that is one int32: it returns this number, or None if
+        a bit of the status is set.
 
         An argument is an array, an int (an int32 array of length 1), or `Arrays`. Arrays are C-contiguous and
         aligned, and have the dtypes and shapes of the target. Calls from several threads run side by side.

@@ -102,6 +102,16 @@ class Rans:
         """The number of bits of a word."""
         return find_variant(self.variant).word_bits
 
+    @functools.cached_property
+    def _heads(self) -> np.ndarray:
+        """The heads of an empty stream."""
+        v = find_variant(self.variant)
+        return np.tile(empty_head(v, self.lanes), (self.lanes, 1)[: v.halves])
+
+    @functools.cached_property
+    def _word(self) -> np.dtype:
+        return find_variant(self.variant).word
+
     def check(self, table: Rows) -> Rows:
         """Returns a table, or raises ValueError if the variant does not code with its bits."""
         check_bits(self.variant, table.precision)
@@ -110,9 +120,9 @@ class Rans:
 
     def empty(self, streams: int, capacity: int) -> State:
         """Empty streams."""
-        v = find_variant(self.variant)
-        heads = np.tile(empty_head(v, self.lanes), (streams, self.lanes, 1)[: v.halves + 1])
-        tail, (sizes, status) = np.zeros((streams, capacity), v.word), np.zeros((2, streams), np.int32)
+        heads = np.empty((streams, *self._heads.shape), np.uint32)
+        heads[:] = self._heads
+        tail, (sizes, status) = np.zeros((streams, capacity), self._word), np.zeros((2, streams), np.int32)
         arrays: Any = {"head": heads, "tail": tail, "size": sizes, "status": status}
         return State(**arrays, variant=self.variant)
 

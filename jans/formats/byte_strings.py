@@ -26,6 +26,9 @@ __all__ = [
     "to_strings",
 ]
 
+_HALF = np.dtype("<u4")
+"""The dtype of half a head of 64 bits, or of a head of 32."""
+
 
 def to_strings(state: State) -> list[bytes]:
     """The content of a batch of streams, one string for each stream.
@@ -87,28 +90,25 @@ def read_strings(strings: Sequence[Any], capacity: int | None, lanes: int, varia
     v = find_variant(variant)
     word, heads_bytes = v.word_bits // 8, lanes * v.state_bits // 8
     views = views_of(strings)
-    for k, view in enumerate(views):
-        if len(view) < heads_bytes or (len(view) - heads_bytes) % word:
+    lengths = [len(view) - heads_bytes for view in views]
+    for k, length in enumerate(lengths):
+        if length < 0 or length % word:
             raise CodingError(
-                f"string {k} of {len(views)} has {len(view)} bytes: {lanes} heads of variant {variant} take "
+                f"string {k} of {len(views)} has {len(views[k])} bytes: {lanes} heads of variant {variant} take "
                 f"{heads_bytes}, and words {word} each. It is cut short, or was written by another coder."
             )
-    sizes = np.array([(len(view) - heads_bytes) // word for view in views], np.int32)
-    longest = int(sizes.max(initial=0))
+    sizes = [length // word for length in lengths]
+    longest = max(sizes, default=0)
     capacity = longest if capacity is None else capacity
     if capacity < longest:
         raise ValueError(f"capacity must be at least the {longest} words of the longest string, got {capacity}.")
-    tail = np.zeros((len(views), capacity), f"<u{word}")
-    for row, view in zip(tail, views, strict=True):
-        row[: (len(view) - heads_bytes) // word] = np.frombuffer(view, tail.dtype, offset=heads_bytes)
+    tail, little = np.zeros((len(views), capacity), v.word), v.word.newbyteorder("<")
+    for row, view, size in zip(tail, views, sizes, strict=True):
+        row[:size] = np.frombuffer(view, little, offset=heads_bytes)
     shape = (lanes, 2) if v.state_bits == 64 else (lanes,)
-    head = np.frombuffer(b"".join(view[:heads_bytes] for view in views), "<u4").reshape(len(views), *shape)
-    arrays: Any = {
-        "head": head.astype(np.uint32),
-        "tail": tail.astype(tail.dtype.newbyteorder("="), copy=False),
-        "size": sizes,
-        "status": np.zeros(len(views), np.int32),
-    }
+    head = np.frombuffer(b"".join(view[:heads_bytes] for view in views), _HALF).reshape(len(views), *shape)
+    size_of, status = np.array(sizes, np.int32), np.zeros(len(views), np.int32)
+    arrays: Any = {"head": head.astype(np.uint32), "tail": tail, "size": size_of, "status": status}
     state = State(**arrays, variant=variant)
     sound = state.is_sound()
     if not sound.all():

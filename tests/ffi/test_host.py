@@ -37,8 +37,9 @@ def test_numbers_stand_for_arrays_of_length_one():
     _, _, arrays = coder()
     push, pop = (host.kernel(f"rans_{way}_rows", **CODER) for way in ("push", "pop"))
     for symbol in (1, 2):
-        assert push(arrays, symbol, CDF, FIRST) == 0
-    assert [pop.one(arrays, CDF, FIRST) for _ in range(2)] == [(0, 2), (0, 1)]
+        assert push.run(arrays, symbol, CDF, FIRST) == 0
+    assert [pop.one(arrays, CDF, FIRST) for _ in range(2)] == [2, 1]
+    assert pop.one(arrays, np.array([[0, 0]], np.uint32), FIRST) is None  # a row without a symbol
 
 
 @pytest.mark.parametrize(("symbols", "capacity", "status"), [([1, 7, 2], 8, BAD_SYMBOL), ([1] * 99, 1, OVERFLOW)])
@@ -205,3 +206,25 @@ def test_the_number_of_threads_changes_nothing():
 @pytest.mark.parametrize("count", ["0", "-1", "two", ""])
 def test_a_wrong_number_of_threads(count):
     assert f"ImportError: JANS_THREADS is {count!r}" in run("import jans.ffi.host", JANS_THREADS=count).stderr
+
+
+NO_BACKEND = """
+import numpy as np
+from jax._src import xla_bridge
+from jans.compat import compressai, torch_ans
+cdfs = [compressai.pmf_to_quantized_cdf([0.25] * 4, 16)]
+message = compressai.RansEncoder().encode_with_indexes([1, 70, 2], [0] * 3, cdfs, [5], [0])
+assert compressai.RansDecoder().decode_with_indexes(message, [0] * 3, cdfs, [5], [0]) == [1, 70, 2]
+for impl in ("rans64", "tans32"):
+    coder = torch_ans.TorchANSInterface(impl, freq_precision=12)
+    coder.init_params(np.ones((1, 20)), np.array([20]), np.array([0]))
+    symbols = np.array([[3, 90, 1]])
+    assert (coder.decode_with_indexes(coder.encode_with_indexes(symbols, symbols * 0), symbols * 0) == symbols).all()
+print(xla_bridge.backends_are_initialized())
+"""
+
+
+@pytest.mark.skipif(not cases.KERNELS, reason="without kernels, calls go through JAX")
+def test_interfaces_start_no_backend():
+    done = run(NO_BACKEND)
+    assert done.stdout == "False\n", done.stderr

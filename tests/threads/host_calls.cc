@@ -1,5 +1,5 @@
-// Calls of handlers from many threads at once, and from forked children, built with sanitizers. Each call spreads a batch
-// of streams over the threads of csrc/ffi/host, and must give what it gives alone.
+// Calls of handlers from many threads at once, and from forked children, built with sanitizers. Each call spreads a
+// batch of streams over the threads of csrc/ffi/host, and must give what it gives alone.
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -167,6 +167,7 @@ PyObject* CallLayout(PyObject* object, PyObject* args, PyObject*) {
     return nullptr;
   }
   self->buffers.reserve(layout->parts.size());
+  self->readonly.reserve(layout->parts.size());
   for (const Part& part : layout->parts) {
     const Array& from = self->held[part.array + 1];
     auto* data = static_cast<unsigned char*>(bytes.data) + part.offset;

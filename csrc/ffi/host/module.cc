@@ -69,11 +69,11 @@ class Frame {
 
   // False with an error of Python.
   // With a place for a symbol, that is the last result.
-  bool Take(const Kernel& kernel, PyObject* args, int32_t* symbol = nullptr) {
+  bool Take(const Kernel& kernel, PyObject* const* args, Py_ssize_t count, int32_t* symbol = nullptr) {
     updates_ = 0;
     for (Py_ssize_t place : kernel.updates) updates_ |= uint64_t{1} << place;
-    for (Py_ssize_t k = 0; k < PyTuple_Size(args); ++k) {
-      PyObject* arg = PyTuple_GetItem(args, k);
+    for (Py_ssize_t k = 0; k < count; ++k) {
+      PyObject* arg = args[k];
       if (Py_TYPE(arg) == arrays_type) {
         if (!TakeAll(kernel, static_cast<Arrays*>(arg))) return false;
       } else if (PyLong_Check(arg)) {
@@ -98,13 +98,13 @@ class Frame {
   // Whether other threads of Python should run meanwhile: to let them costs as much as a few symbols.
   bool is_long() const { return own_bytes_ > 1024; }
 
- private:
-  static constexpr int kMostOwn = 16;
-
   static bool TooMany() {
     PyErr_SetString(PyExc_TypeError, "jans: too many arrays for a kernel");
     return false;
   }
+
+ private:
+  static constexpr int kMostOwn = 16;
 
   bool Add(const Kernel& kernel, XLA_FFI_Buffer* buffer, bool readonly) {
     if (count_ == 2 * Target::kMost) return TooMany();
@@ -243,25 +243,34 @@ int64_t Run(const Kernel& kernel, Frame& frame) {
   return -1;
 }
 
-PyObject* CallKernel(PyObject* self, PyObject* args, PyObject* kwargs) {
+PyObject* CallFast(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   const Kernel& kernel = *static_cast<Kernel*>(self);
-  if (!IsEmpty(kwargs)) {
-    PyErr_SetString(PyExc_TypeError, "a kernel takes arrays alone");
-    return nullptr;
-  }
   Frame frame;
-  if (!frame.Take(kernel, args)) return nullptr;
+  if (!frame.Take(kernel, args, count)) return nullptr;
   const int64_t status = Run(kernel, frame);
   return status < 0 ? nullptr : PyLong_FromLongLong(status);
 }
 
-PyObject* CallForOne(PyObject* self, PyObject* args) {
+PyObject* CallKernel(PyObject* self, PyObject* args, PyObject* kwargs) {
+  if (!IsEmpty(kwargs)) {
+    PyErr_SetString(PyExc_TypeError, "a kernel takes arrays alone");
+    return nullptr;
+  }
+  PyObject* arrays[2 * Target::kMost];
+  const Py_ssize_t count = PyTuple_Size(args);
+  if (count > 2 * Target::kMost) return Frame::TooMany(), nullptr;
+  for (Py_ssize_t k = 0; k < count; ++k) arrays[k] = PyTuple_GetItem(args, k);
+  return CallFast(self, arrays, count);
+}
+
+PyObject* CallForOne(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   const Kernel& kernel = *static_cast<Kernel*>(self);
   Frame frame;
   int32_t symbol = 0;
-  if (!frame.Take(kernel, args, &symbol)) return nullptr;
+  if (!frame.Take(kernel, args, count, &symbol)) return nullptr;
   const int64_t status = Run(kernel, frame);
-  return status < 0 ? nullptr : Py_BuildValue("Li", static_cast<long long>(status), symbol);
+  if (status < 0) return nullptr;
+  return status == 0 ? PyLong_FromLong(symbol) : Py_NewRef(Py_None);
 }
 
 // ---- the module ----
@@ -276,9 +285,16 @@ PyObject* SetThreadsOf(PyObject*, PyObject* count) {
 PyMethodDef functions[] = {{"set_threads", SetThreadsOf, METH_O, "Sets the number of threads of a call."},
                            {nullptr, nullptr, 0, nullptr}};
 
+template <typename Function>
+PyCFunction Method(Function* function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
 PyMethodDef kernel_methods[] = {
-    {"one", CallForOne, METH_VARARGS,
-     "one(*arrays): as a call whose last result is an int32 array of length 1; returns the status and this number."},
+    {"run", Method(CallFast), METH_FASTCALL, "run(*arrays): the same as a call, and starts sooner."},
+    {"one", Method(CallForOne), METH_FASTCALL,
+     "one(*arrays): a call whose last result is an int32 array of length 1; returns its number, or None if the status "
+     "has a bit."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyType_Slot kernel_slots[] = {

@@ -1,11 +1,9 @@
 """The families of torch_ans: their coders, their precisions, and the tables that they code with."""
 
 import dataclasses
-import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from jans.coders import tans
@@ -70,14 +68,17 @@ class Tans:
     def to_strings(self, states: tans.State) -> list[bytes]:
         """All streams as bytes."""
         check(states)
-        ones = (jax.tree.map(operator.itemgetter(k), states) for k in range(len(states.size)))
-        return [tans.to_string(one, self.layout_bits) for one in ones]
+        ones = (states.replace(*(a[k] for a in states.arrays())) for k in range(len(states.size)))
+        return [tans.write_string(one, self.layout_bits) for one in ones]
 
     def from_strings(self, strings: Sequence[bytes], capacity: int | None = None) -> tans.State:
         """The inverse of `to_strings`."""
         capacity = max(map(len, strings)) // 4 if capacity is None else capacity
         ones = [tans.read_string(one, self.precision, self.lanes, self.layout_bits, capacity) for one in strings]
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *ones)
+        if len(ones) == 1:
+            return ones[0].replace(*(a[None] for a in ones[0].arrays()))
+        arrays: Any = map(np.stack, zip(*(one.arrays() for one in ones), strict=True))
+        return ones[0].replace(*arrays)
 
     def new_row(self) -> np.ndarray:
         """The uint32 numbers behind the length of a new stream of torch_ans, which has no heads yet."""

@@ -48,7 +48,8 @@ def symbols(value: Any) -> np.ndarray:
 
 def parameters(name: str, value: Any) -> np.ndarray:
     """A parameter for every symbol, float64 [n]. The conversion from other floats is exact."""
-    return _array(name, value, "a one-dimensional array of floats", 1, np.floating, np.integer).astype(np.float64)
+    array = _array(name, value, "a one-dimensional array of floats", 1, np.floating, np.integer)
+    return array.astype(np.float64, copy=False)
 
 
 def counts(name: str, value: Any) -> np.ndarray:

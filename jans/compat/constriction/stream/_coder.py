@@ -105,13 +105,8 @@ class Coder(abc.ABC):
 
     def _pop(self, known: _bound.Known) -> int:
         """Decodes a symbol."""
-        status, symbol = self._decoders[known.kind].one(self._arrays, known.operands)
-        if status & OVERFLOW:
-            self._reserve(1)
-            status, symbol = self._decoders[known.kind].one(self._arrays, known.operands)
-        if status:
-            self._fail(status)
-        return symbol + known.low
+        symbol = self._decoders[known.kind].one(self._arrays, known.operands)
+        return int(self._pop_all(known, 1)[0]) if symbol is None else symbol + known.low
 
     def _pop_all(self, known: _bound.Known, n: int) -> np.ndarray:
         """Decodes n symbols."""
@@ -149,11 +144,13 @@ class Coder(abc.ABC):
             AssertionError: if the remainders of a chain coder are used up.
         """
         if type(symbols) is int and not optional_model_params:
-            known = getattr(model, "_known", None)
-            if known is not None and -(2**31) <= (symbol := symbols - known.low) < 2**31:
-                if self._encoders[known.kind](self._arrays, symbol, known.operands):
-                    self._push(known, symbol)
+            try:  # what is tried again below gets the right error there
+                known: Any = model._known
+                if self._encoders[known.kind].run(self._arrays, symbols - known.low, known.operands):
+                    self._push(known, symbols - known.low)
                 return
+            except (AttributeError, OverflowError):
+                pass
         _check_model(model)
         scalar = None if isinstance(symbols, np.ndarray) and symbols.ndim else _arrays.index(symbols)
         if scalar is not None and _arrays.INT32.min <= scalar <= _arrays.INT32.max:
@@ -192,10 +189,12 @@ class Coder(abc.ABC):
                 have ended; a stack only notices the end if it is a chain coder.
         """
         if not optional_amt_or_model_params:
-            known = getattr(model, "_known", None)
-            if known is not None:
-                status, symbol = self._decoders[known.kind].one(self._arrays, known.operands)
-                return self._pop(known) if status else symbol + known.low
+            try:
+                known: Any = model._known
+                symbol = self._decoders[known.kind].one(self._arrays, known.operands)
+                return self._pop(known) if symbol is None else symbol + known.low
+            except AttributeError:
+                pass
         parameters = optional_amt_or_model_params
         _check_model(model)
         n = _arrays.index(parameters[0]) if len(parameters) == 1 else None

@@ -25,6 +25,7 @@ _EVERYTHING = 2**64 - 1
 _MIN_RANGE = 2**32
 _POINT = struct.Struct("=II")
 _ALL_ONES = 2**32 - 1
+_NO_WORDS = np.empty(0, np.uint32)
 
 
 class RangeEncoder(_coder.Coder):
@@ -37,7 +38,7 @@ class RangeEncoder(_coder.Coder):
     _start = _format.pack(0, _EVERYTHING, 0, 0, 0, 0)
 
     def __init__(self) -> None:
-        self._set(self._start, np.empty(16, np.uint32))
+        self._set(self._start, _NO_WORDS)
 
     def _used(self) -> tuple[int]:
         return (self.pos()[0],)  # with room for those that are pending
@@ -97,10 +98,10 @@ class RangeDecoder(_coder.Coder):
         words = _arrays.words("compressed", compressed).copy()
         self._set(self._at(words, 0, 0, _EVERYTHING), words)
 
-    def _at(self, words: np.ndarray, index: int, lower: int, range_: int) -> bytes:
+    def _at(self, words: Any, index: int, lower: int, range_: int) -> bytes:
         """The numbers at a position of a message."""
         if index + 2 <= words.size:
-            high, low = _POINT.unpack_from(words.data, 4 * index)
+            high, low = _POINT.unpack_from(words, 4 * index)
         else:
             high, low = int(words[index]) if index < words.size else 0, 0
         return self._format.pack(high << 32 | low, lower, range_, words.size, index, 0)
@@ -120,11 +121,12 @@ class RangeDecoder(_coder.Coder):
     def _quantile(self) -> int:
         # Reading a quantile takes more bits than its symbol, which may still be a symbol of the message.
         before = bytes(self._numbers)
-        status, quantile = self._decoders[_bound.EVERY_QUANTILE.kind].one(self._arrays, _bound.EVERY_QUANTILE.operands)
+        quantile = np.empty(1, np.int32)
+        status = self._decoders[_bound.EVERY_QUANTILE.kind](self._arrays, _bound.EVERY_QUANTILE.operands, quantile)
         if status & ~UNDERFLOW:
             self._fail(status)
         self._numbers[:] = before
-        return quantile
+        return int(quantile[0])
 
     def seek(self, position: int, state: tuple[int, int]) -> None:
         """Moves to a position of `RangeEncoder.pos`.
