@@ -53,6 +53,15 @@ def check_fit(model: Shape, symbols: Shape) -> None:
         )
 
 
+def common_shape(*shapes: Shape) -> Shape:
+    """The shape that parameters of these shapes broadcast to; raises ValueError if there is none."""
+    try:
+        return jnp.broadcast_shapes(*shapes)
+    except ValueError:
+        given = ", ".join(str(tuple(shape)) for shape in shapes)
+    raise ValueError(f"parameters must have shapes that broadcast to each other, got {given}.")
+
+
 def check_precision(precision: int, symbols: int | None = None) -> int:
     """Returns the precision as an int, or raises ValueError if it is invalid or too small for the symbols."""
     if not isinstance(precision, int | np.integer) or not 1 <= precision <= 32:
@@ -80,10 +89,13 @@ def check_symbols(symbols: Any) -> jax.Array:
 
 def check_dtype(dtype: Any) -> np.dtype:
     """Returns the dtype of symbols to pop; raises TypeError for a dtype that coders do not take."""
-    dtype = np.dtype(dtype)
-    if dtype not in SYMBOLS:
-        raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {dtype}.")
-    return dtype
+    try:
+        found = None if dtype is None else np.dtype(dtype)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found not in SYMBOLS:
+        raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {brief(dtype)}.")
+    return found
 
 
 def tuples(value: Any) -> Any:

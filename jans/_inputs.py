@@ -9,6 +9,7 @@ number. `door` looks first. Traced values pass: their dtype is all that is known
 import functools
 import inspect
 import mmap
+import operator
 import os
 import types
 from collections.abc import Callable
@@ -18,12 +19,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans._checks import SYMBOLS, Shape, brief, type_name
+from jans._checks import SYMBOLS, Shape, brief, check_dtype, type_name
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 Converter = Callable[[str, Any], Any]
 INT32 = np.iinfo(np.int32)
 _READY = frozenset(np.dtype(kind) for kind in SYMBOLS)
+_DTYPES = frozenset((*SYMBOLS, *_READY, *(getattr(jnp, kind.name) for kind in _READY)))
+"""The dtypes of symbols, in the forms that callers pass most often."""
 
 
 def door(**converters: Converter) -> Callable[[_F], _F]:
@@ -83,6 +86,33 @@ def integers(name: str, values: Any) -> Any:
     return array.astype(np.int32)
 
 
+def integers_or_none(name: str, values: Any) -> Any:
+    """As `integers`; None stays."""
+    return None if values is None else integers(name, values)
+
+
+def quantiles(name: str, values: Any) -> Any:
+    """Integers of 32 bits without a sign as an array. Raises TypeError or ValueError for other values."""
+    if _is_jax(values) and jnp.issubdtype(values.dtype, jnp.integer):
+        return values
+    array = _array(name, values, "integers")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name} must be integers, got {_what(array, values)}.")
+    if isinstance(array, np.ndarray) and array.size and not 0 <= array.min() <= array.max() < 2**32:
+        raise ValueError(f"{name} must be from 0 to 2**32 - 1, got {array.min()} to {array.max()}.")
+    return array if isinstance(array, jax.Array) else array.astype(np.uint32)
+
+
+def numbers(name: str, values: Any) -> Any:
+    """Numbers as an array. Raises TypeError for other values."""
+    return values if _is_jax(values) else _array(name, values, "numbers")
+
+
+def arrays(name: str, tree: Any) -> Any:
+    """A pytree of arrays of numbers. Raises TypeError for leaves that are none."""
+    return jax.tree.map(lambda leaf: numbers(name, leaf), tree)
+
+
 def rows(name: str, values: Any, count: int) -> jax.Array:
     """Returns int32 [count], one integer for every row of a table, from one integer or `count` of them."""
     array = jnp.asarray(integers(name, values))
@@ -118,6 +148,49 @@ def reals(name: str, values: Any) -> Any:
     return array
 
 
+def whole(name: str, value: Any) -> int:
+    """An integer that is known when a program is compiled. Raises TypeError for anything else."""
+    if type(value) is int:
+        return value
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(f"{name} must be known when a program is compiled, got a traced value. Pass an int.")
+    try:
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} must be an integer, got {brief(value)}.")
+
+
+def whole_or_none(name: str, value: Any) -> int | None:
+    """As `whole`; None stays."""
+    return None if value is None else whole(name, value)
+
+
+def dtype(name: str, value: Any) -> Any:
+    """A dtype of symbols. Raises TypeError for anything else."""
+    try:
+        if value in _DTYPES:
+            return value
+    except (TypeError, ValueError):  # arrays and others that are no keys
+        pass
+    return check_dtype(value)
+
+
+def flags_or_none(name: str, values: Any) -> Any:
+    """Bools as an array; None stays."""
+    return values if values is None or _is_jax(values) else _array(name, values, "bool")
+
+
+def key(name: str, value: Any) -> jax.Array:
+    """A key of random numbers. Raises TypeError for anything else."""
+    if _is_jax(value):
+        old = value.dtype == np.uint32 and value.ndim == 1
+        if old or jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+            return value
+    raise TypeError(f"{name} must be a key of jax.random, got {brief(value)}. Make one with jax.random.key(0).")
+
+
 def shape(name: str, value: Any) -> Shape | None:
     """A shape as a tuple: one axis may come as an int, and None stays."""
     if value is None or (type(value) is tuple and all(type(size) is int and size >= 0 for size in value)):
@@ -143,6 +216,15 @@ def model(name: str, value: Any) -> Any:
         f"{name} must be a model, such as jans.models.Categorical(probs), got {given}. It comes after the coder and "
         "before the symbols."
     )
+
+
+def codec(name: str, value: Any) -> Any:
+    """A codec: an object with `push` and `pop`. Raises TypeError for anything else."""
+    if not callable(getattr(value, "push", None)) or not callable(getattr(value, "pop", None)):
+        raise TypeError(
+            f"{name} must be a jans.Codec, got {type_name(value)}. A coder makes one: jans.rans.codec(model)."
+        )
+    return value
 
 
 def data(name: str, value: Any) -> memoryview:

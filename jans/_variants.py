@@ -94,7 +94,7 @@ _V = TypeVar("_V", bound=Variant)
 
 def find(variants: Mapping[str, _V], name: str) -> _V:
     """Returns the variant of a name, or raises ValueError for an unknown name."""
-    if name not in variants:
+    if not isinstance(name, str) or name not in variants:
         raise ValueError(f"variant must be one of {', '.join(variants)}, got {name!r}.")
     return variants[name]
 

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
+
 __all__ = [
     "Codec",
     "ancestral",
@@ -326,6 +328,7 @@ def multi_sample(
     return Codec(push, pop)
 
 
+@_inputs.door(codec=_inputs.codec)
 def check_codec(codec: Codec, state: Any, data: Any) -> None:
     """Raises AssertionError unless the codec is a pair of inverses on this state and data.
 

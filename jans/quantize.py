@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import Shape, check_precision
 from jans.ffi import targets
 
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 
+@_inputs.door(probs=_inputs.reals, mask=_inputs.flags_or_none)
 def fast(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of probabilities, by constriction's `fast` rule in the dtype of the input.
 
@@ -49,6 +51,7 @@ def fast(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     return _rows(targets.maps.quantize_probs, "probs", probs, precision, mask, (np.float32, np.float64))
 
 
+@_inputs.door(probs=_inputs.reals, mask=_inputs.flags_or_none)
 def perfect(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of probabilities that cost the fewest bits, by constriction's `perfect` rule.
 
@@ -69,6 +72,7 @@ def perfect(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     return _rows(targets.maps.quantize_perfect, "probs", probs, precision, mask, (np.float32, np.float64))
 
 
+@_inputs.door(logits=_inputs.reals, mask=_inputs.flags_or_none)
 def logits(logits: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     """Cumulative frequencies of a softmax, in integer arithmetic after the first subtraction.
 
@@ -91,6 +95,7 @@ def logits(logits: jax.Array, precision: int, mask: Any = None) -> jax.Array:
 TIES = ("even", "away")
 
 
+@_inputs.door(probs=_inputs.reals, sizes=_inputs.integers_or_none)
 def nearest(probs: jax.Array, precision: int, sizes: Any = None, ties: str = "even") -> jax.Array:
     """Cumulative frequencies of probabilities, by the rule of ryg_rans that CompressAI and torch_ans use.
 
@@ -129,7 +134,7 @@ def nearest(probs: jax.Array, precision: int, sizes: Any = None, ties: str = "ev
 
 def nearest_params(n: int | None, precision: int, ties: str) -> dict[str, int]:
     """The parameters of the kernel of `nearest` for n symbols, if their number is known; raises ValueError."""
-    if ties not in TIES:
+    if not isinstance(ties, str) or ties not in TIES:
         raise ValueError(f"ties must be one of {', '.join(TIES)}, got {ties!r}.")
     precision = check_precision(precision, n)
     if precision == 32:

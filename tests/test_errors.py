@@ -75,10 +75,10 @@ VALUE = {
     "peek": (lambda: rans.peek(STATE, 24, 3), "n must be from 1 to the 2 lanes of the state, got 3"),
     "peek at none": (lambda: rans.peek(STATE, 24, 0), "n must be from 1 to the 2 lanes of the state, got 0"),
     "advance": (
-        lambda: rans.advance(STATE, jnp.zeros(3), jnp.ones(3), 24),
+        lambda: rans.advance(STATE, jnp.zeros(3, jnp.uint32), jnp.ones(3, jnp.uint32), 24),
         r"start and freq must be one axis of at most 2 intervals, .* \(3,\) and \(3,\)",
     ),
-    "advance unalike": (lambda: rans.advance(STATE, jnp.zeros(1), jnp.ones(2), 24), r"\(1,\) and \(2,\)"),
+    "advance unalike": (lambda: rans.advance(STATE, [0], [1, 1], 24), r"\(1,\) and \(2,\)"),
     "words of two axes": (lambda: rans.from_words([[1, 2]]), r"words must be one axis of integers, got int.* \(1, 2\)"),
     "words of floats": (lambda: rans.from_words([1.5]), "words must be one axis of integers, got float64"),
     "words out of range": (

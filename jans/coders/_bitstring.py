@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import type_name
 from jans.coders._state import (
     CoderState,
@@ -116,6 +117,7 @@ class Reader(_Bits):
         return super().is_sound() & (position >= 0) & (position <= np.asarray(self.size))
 
 
+@_inputs.door(capacity=_inputs.whole)
 def queue(capacity: int) -> Queue:
     """An empty queue of bits.
 
@@ -129,6 +131,7 @@ def queue(capacity: int) -> Queue:
     return Queue(jnp.uint32(1), jnp.zeros(capacity, jnp.uint32), jnp.int32(0), jnp.int32(0))
 
 
+@_inputs.door(capacity=_inputs.whole)
 def stack(capacity: int) -> Stack:
     """An empty stack of bits.
 
@@ -163,6 +166,7 @@ def reader(source: Any) -> Reader:
     return Reader(jnp.uint32(1), words, source.size + (length > 0), status, jnp.int32(0))
 
 
+@_inputs.door(capacity=_inputs.whole_or_none)
 def from_words(words: Any, capacity: int | None = None) -> Stack:
     """A stack from its words: the inverse of `to_words`.
 

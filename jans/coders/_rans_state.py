@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import _variants
+from jans import _inputs, _variants
 from jans._variants import RansVariant
 from jans.coders._state import CoderState, check_layout, check_one_stream, float_of, joined_heads, log2_heads, pytree
 from jans.reference import spec
@@ -97,6 +97,7 @@ def check_digits(variant: str, bypass_precision: int) -> None:
         )
 
 
+@_inputs.door(capacity=_inputs.whole, lanes=_inputs.whole)
 def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
     """An empty coder.
 
@@ -121,6 +122,7 @@ def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
     )
 
 
+@_inputs.door(model=_inputs.model, n=_inputs.whole, lanes=_inputs.whole)
 def capacity_for(model: Any, n: int, lanes: int = 1, variant: str = "rans64") -> int:
     """The number of words that always suffices for n symbols of a model.
 
@@ -137,6 +139,7 @@ def capacity_for(model: Any, n: int, lanes: int = 1, variant: str = "rans64") ->
     return -(-n * (model.max_bits + 1) // find_variant(variant).word_bits) + lanes
 
 
+@_inputs.door(key=_inputs.key, n_words=_inputs.whole, capacity=_inputs.whole, lanes=_inputs.whole)
 def random(key: jax.Array, n_words: int, capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
     """A coder that holds random bits, as a start for bits-back coding.
 

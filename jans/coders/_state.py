@@ -238,6 +238,8 @@ def check_layout(lanes: int, capacity: int) -> None:
     """Raises ValueError for numbers of lanes or words that no state can have."""
     if lanes < 1:
         raise ValueError(f"lanes must be at least 1, got {lanes}.")
+    if lanes >= 2**31:
+        raise ValueError(f"lanes must be fewer than 2**31, got {lanes}.")
     if not 0 <= capacity < 2**31:
         raise ValueError(f"capacity must be from 0 to 2**31 - 1 words, got {capacity}.")
 

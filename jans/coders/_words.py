@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans.coders._rans_state import State, check_stream, find_variant, join_heads, split_heads
-from jans.coders._state import check_layout
+from jans.coders._state import check_layout, kind_of
 from jans.ffi import targets
 from jans.reference import spec
 from jans.status import CodingError, check
@@ -37,6 +38,7 @@ def to_words(state: State) -> np.ndarray:
     return np.concatenate([tail, np.array(spec.rans.words(v, coder), tail.dtype)])
 
 
+@_inputs.door(capacity=_inputs.whole_or_none, lanes=_inputs.whole)
 def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant: str = "rans64") -> State:
     """A coder from raw words: the inverse of `to_words`.
 
@@ -82,6 +84,7 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
     return State(jnp.asarray(split_heads(v, heads)), jnp.asarray(padded), jnp.int32(tail.size), jnp.int32(0), variant)
 
 
+@_inputs.door(state=kind_of(State))
 @jax.jit
 def compact(state: State) -> tuple[jax.Array, jax.Array]:
     """Packs the words of a batch of streams one after another, on the device of the batch.

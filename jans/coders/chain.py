@@ -204,6 +204,7 @@ def _heads(
     return head, jnp.maximum(words.shape[0] - jnp.asarray(used, jnp.int32), 0), good
 
 
+@_inputs.door(model=_inputs.model, n=_inputs.whole)
 def capacity_for(model: Any, n: int, variant: str = "chain64") -> int:
     """The number of words of data that pushing n symbols of a model makes, and that popping them takes.
 
@@ -215,6 +216,7 @@ def capacity_for(model: Any, n: int, variant: str = "chain64") -> int:
     return -(-n * model.max_bits // find_variant(variant).word_bits) + 1
 
 
+@_inputs.door(capacity=_inputs.whole_or_none, lanes=_inputs.whole, precision=_inputs.whole_or_none)
 def init(
     words: Any, capacity: int | None = None, lanes: int = 1, variant: str = "chain64", precision: int | None = None
 ) -> State:
@@ -247,6 +249,7 @@ def init(
     return _init(words, True, capacity, lanes, variant, precision)
 
 
+@_inputs.door(capacity=_inputs.whole_or_none, precision=_inputs.whole_or_none)
 def init_compressed(
     words: Any, capacity: int | None = None, variant: str = "chain64", precision: int | None = None
 ) -> State:
@@ -283,6 +286,7 @@ def _init(words: Any, sealed: bool, capacity: int | None, lanes: int, variant: s
     )
 
 
+@_inputs.door(capacity=_inputs.whole, lanes=_inputs.whole, precision=_inputs.whole_or_none)
 def init_remainders(
     words: Any, capacity: int, lanes: int = 1, variant: str = "chain64", precision: int | None = None
 ) -> State:
@@ -326,7 +330,7 @@ def _check(state: State, precision: int) -> dict[str, int]:
     return {"variant": find_variant(state.variant).number, "precision": precision, "max_precision": state.precision}
 
 
-@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape)
+@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape, dtype=_inputs.dtype)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
     state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32

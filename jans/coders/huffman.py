@@ -113,6 +113,7 @@ class ExpGolomb:
         return jnp.where(symbols >= 0, 2 * digits - 1 - self.k, jnp.inf).astype(jnp.float32)
 
 
+@_inputs.door(probs=_inputs.reals)
 @jax.jit
 def codebook(probs: jax.Array) -> Codebook:
     """The Huffman code of probabilities, which need not add up to one.
@@ -219,6 +220,7 @@ def _incomplete(lengths: np.ndarray) -> ValueError:
     )
 
 
+@_inputs.door(max_length=_inputs.whole)
 def limited_lengths(probs: Any, max_length: int) -> np.ndarray:
     """The lengths of the best code whose code words have at most `max_length` bits, int32 [n].
 
@@ -238,7 +240,7 @@ def limited_lengths(probs: Any, max_length: int) -> np.ndarray:
         raise ValueError(f"probs must be one axis of symbols, got shape {weights.shape}.")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise ValueError("probs must be finite and at least 0.")
-    if not isinstance(max_length, int | np.integer) or 2**max_length < n:
+    if max_length < (n - 1).bit_length():
         raise ValueError(f"{n} symbols need a max_length of {(n - 1).bit_length()} bits or more, got {max_length!r}.")
     if n == 1:
         return np.zeros(1, np.int32)
@@ -247,7 +249,7 @@ def limited_lengths(probs: Any, max_length: int) -> np.ndarray:
     # A level has every symbol, and packages: neighbours of the level before, two by two.
     levels, row = [], leaves
     is_leaf = np.ones(n, bool)
-    for _ in range(min(int(max_length), n - 1)):
+    for _ in range(min(max_length, n - 1)):
         levels.append(is_leaf)
         pairs = row[: row.size // 2 * 2].reshape(-1, 2).sum(axis=1)
         merged = np.argsort(np.concatenate([leaves, pairs]), kind="stable")
@@ -259,6 +261,10 @@ def limited_lengths(probs: Any, max_length: int) -> np.ndarray:
         lengths[order[:symbols]] += 1
         taken = 2 * (taken - symbols)
     return lengths
+
+
+def _shape(name: str, value: Any) -> Any:
+    return () if value is None else _inputs.shape(name, value)
 
 
 def _code(name: str, book: Any) -> Any:
@@ -283,6 +289,7 @@ def _operands(book: Any) -> tuple[tuple[jax.Array, ...], dict[str, int]]:
     return (book.codewords, book.tree), {}
 
 
+@_inputs.door(codebook=_code, n=_inputs.whole)
 def capacity_for(codebook: Any, n: int) -> int:
     """The number of words that always suffices for n symbols.
 
@@ -343,7 +350,7 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
     return _write("encode", Queue, queue, codebook, symbols)
 
 
-@_inputs.door(reader=kind_of(Reader), codebook=_code, shape=_inputs.shape)
+@_inputs.door(reader=kind_of(Reader), codebook=_code, shape=_shape, dtype=_inputs.dtype)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def decode(
     reader: Reader, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32
@@ -383,7 +390,7 @@ def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
     return _write("push", Stack, stack, codebook, symbols)
 
 
-@_inputs.door(stack=kind_of(Stack), codebook=_code, shape=_inputs.shape)
+@_inputs.door(stack=kind_of(Stack), codebook=_code, shape=_shape, dtype=_inputs.dtype)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(stack: Stack, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
     """Takes symbols off a stack: the inverse of `push`.

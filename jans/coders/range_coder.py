@@ -195,6 +195,7 @@ def _check(state: Any, kind: type[Encoder] | type[Decoder]) -> None:
     check_one_stream(state, kind, kind.__name__.lower())
 
 
+@_inputs.door(capacity=_inputs.whole)
 def encoder(capacity: int) -> Encoder:
     """An empty encoder.
 
@@ -220,6 +221,7 @@ def encoder(capacity: int) -> Encoder:
     )
 
 
+@_inputs.door(model=_inputs.model, n=_inputs.whole)
 def capacity_for(model: Any, n: int) -> int:
     """The number of words that always suffices for n symbols of a model.
 
@@ -286,6 +288,7 @@ def take_words(encoder: Encoder) -> tuple[Encoder, jax.Array, jax.Array]:
     return dataclasses.replace(encoder, size=encoder.size - count), encoder.words, count
 
 
+@_inputs.door(encoder=kind_of(Encoder))
 @jax.jit
 def finish(encoder: Encoder) -> Decoder:
     """The message, ready to be decoded.
@@ -335,6 +338,15 @@ def _point(decoder: Decoder, index: jax.Array) -> jax.Array:
     return jnp.where(there, decoder.words[jnp.clip(at, 0, capacity - 1)], 0)
 
 
+def _count(size: Any, n: int) -> jax.Array:
+    """A number of words; None means all n."""
+    count = jnp.asarray(n if size is None else size)
+    if count.shape != () or not jnp.issubdtype(count.dtype, jnp.integer):
+        raise TypeError(f"size must be one integer, got {count.dtype} of shape {count.shape}.")
+    return count.astype(jnp.int32)
+
+
+@_inputs.door(size=_inputs.integers_or_none)
 def decoder(words: Any, size: Any = None) -> Decoder:
     """A decoder at the start of a message.
 
@@ -344,14 +356,10 @@ def decoder(words: Any, size: Any = None) -> Decoder:
             `BAD_STATE`.
     """
     array = check_words(words)
-    return _start(array, jnp.int32(array.shape[0]) if size is None else jnp.asarray(size, jnp.int32))
+    return _start(array, _count(size, array.shape[0]))
 
 
-@_inputs.door(
-    decoder=kind_of(Decoder),
-    words=lambda _, words: check_words(words),
-    size=lambda name, size: size if size is None else _inputs.integers(name, size),
-)
+@_inputs.door(decoder=kind_of(Decoder), words=lambda _, words: check_words(words), size=_inputs.integers_or_none)
 @jax.jit
 def feed(decoder: Decoder, words: Any, size: Any = None) -> Decoder:
     """Gives a decoder the next words of its message, so that a long message needs little room.
@@ -373,10 +381,7 @@ def feed(decoder: Decoder, words: Any, size: Any = None) -> Decoder:
     """
     _check(decoder, Decoder)
     capacity, n = decoder.words.shape[0], words.shape[0]
-    count = jnp.asarray(n if size is None else size)
-    if count.shape != () or not jnp.issubdtype(count.dtype, jnp.integer):
-        raise TypeError(f"size must be one integer, got {count.dtype} of shape {count.shape}.")
-    count = count.astype(jnp.int32)
+    count = _count(size, n)
     given = jnp.clip(count, 0, n)
     passed = jnp.clip(decoder.index, 0, capacity)
     left = jnp.clip(decoder.size - passed, 0, capacity - passed)
@@ -411,7 +416,7 @@ def symbols_ready(decoder: Decoder, model: Any) -> jax.Array:
     return jnp.maximum(decoder.size - decoder.index - 2, 0) // words_per_symbol
 
 
-@_inputs.door(decoder=kind_of(Decoder), model=_inputs.model, shape=_inputs.shape)
+@_inputs.door(decoder=kind_of(Decoder), model=_inputs.model, shape=_inputs.shape, dtype=_inputs.dtype)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def decode(
     decoder: Decoder, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32

@@ -96,7 +96,7 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     return dataclasses.replace(state, head=head, tail=tail, size=size, status=status)
 
 
-@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape)
+@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape, dtype=_inputs.dtype)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
     state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
@@ -149,7 +149,7 @@ def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[Sta
     return _stepwise.pop(step, state, model, shape, state.lanes)
 
 
-@_inputs.door(state=kind_of(State))
+@_inputs.door(state=kind_of(State), precision=_inputs.whole, n=_inputs.whole_or_none)
 @functools.partial(jax.jit, static_argnames=("precision", "n"))
 def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
     """The quantiles of the next symbols, uint32 [n] in [0, 2**precision).
@@ -171,7 +171,7 @@ def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
     return low[:n] & jnp.uint32(2 ** coder["precision"] - 1)
 
 
-@_inputs.door(state=kind_of(State))
+@_inputs.door(state=kind_of(State), start=_inputs.quantiles, freq=_inputs.quantiles, precision=_inputs.whole)
 @functools.partial(jax.jit, static_argnames=("precision",))
 def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> State:
     """Takes symbols with known intervals off the coder, after `peek`.

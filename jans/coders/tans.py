@@ -191,6 +191,7 @@ def _check_index(index: Any) -> jax.Array:
     return jnp.asarray(_inputs.integers("index", index), jnp.int32)
 
 
+@_inputs.door(sizes=_inputs.integers_or_none, offset=_inputs.integers_or_none)
 def tables(
     cdf: Any, precision: int | None = None, sizes: Any = None, offset: Any = None, bypass_precision: int | None = None
 ) -> Tables:
@@ -229,6 +230,8 @@ def tables(
         if precision is not None:
             raise TypeError("a table has a precision of its own. Leave out the argument precision.")
         cdf, index, precision = cdf.cdf, cdf.index, cdf.precision
+    else:
+        cdf = _inputs.numbers("cdf", cdf)
     if precision is None:
         raise TypeError("precision is missing: pass the bits of the frequencies of cdf.")
     made = _tables(cdf, _check_precision(precision), sizes, offset, _check_bypass(bypass_precision, sizes))
@@ -257,6 +260,7 @@ def _tables(cdf: Any, precision: int, sizes: Any, offset: Any, bypass_precision:
     return Tables(codes, states, decoder, escape, offset, jnp.int32(0), precision, bypass_precision)
 
 
+@_inputs.door(capacity=_inputs.whole, lanes=_inputs.whole, precision=_inputs.whole)
 def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
     """An empty coder.
 
@@ -281,6 +285,16 @@ def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
     )
 
 
+def _made_tables(name: str, tables: Any) -> Any:
+    if not isinstance(tables, Tables):
+        raise TypeError(
+            f"{name} must be a jans.tans.Tables, got {type_name(tables)}. Make them with jans.tans.tables(cdf, "
+            "precision)."
+        )
+    return tables
+
+
+@_inputs.door(tables=_made_tables, n=_inputs.whole)
 def capacity_for(tables: Tables, n: int) -> int:
     """The number of words that always suffices for n symbols.
 
@@ -291,15 +305,6 @@ def capacity_for(tables: Tables, n: int) -> int:
     digits = tables.bypass_precision
     bits = tables.precision + (0 if digits is None else max_bypass_bits(digits))
     return -(-n * bits // 32) + 1
-
-
-def _made_tables(name: str, tables: Any) -> Any:
-    if not isinstance(tables, Tables):
-        raise TypeError(
-            f"{name} must be a jans.tans.Tables, got {type_name(tables)}. Make them with jans.tans.tables(cdf, "
-            "precision)."
-        )
-    return tables
 
 
 def _check_call(state: Any, tables: Any, shape: Sequence[int]) -> jax.Array:
@@ -353,7 +358,7 @@ def push(state: State, tables: Tables, symbols: jax.Array) -> State:
     return state.replace(*targets.tans.push(*state.arrays(), *operands, **_bits(tables)))
 
 
-@_inputs.door(state=kind_of(State), tables=_made_tables, shape=_inputs.shape)
+@_inputs.door(state=kind_of(State), tables=_made_tables, shape=_inputs.shape, dtype=_inputs.dtype)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def pop(
     state: State, tables: Tables, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
@@ -403,6 +408,7 @@ def _check_word_bits(word_bits: int) -> None:
         raise ValueError(f"word_bits must be 16 (torch_ans' tans32) or 8 (tans16 and tans8), got {word_bits!r}.")
 
 
+@_inputs.door(word_bits=_inputs.whole)
 def to_string(state: State, word_bits: int = 16) -> bytes:
     """The content of one stream as torch_ans writes it.
 
@@ -437,6 +443,13 @@ def write_string(state: State, word_bits: int) -> bytes:
     return ends.tobytes() + data[:whole]
 
 
+@_inputs.door(
+    data=_inputs.data,
+    precision=_inputs.whole,
+    lanes=_inputs.whole,
+    word_bits=_inputs.whole,
+    capacity=_inputs.whole_or_none,
+)
 def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16, capacity: int | None = None) -> State:
     """A coder from bytes: the inverse of `to_string`.
 

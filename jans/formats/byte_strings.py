@@ -15,7 +15,7 @@ import numpy as np
 from jans import _inputs
 from jans._checks import type_name
 from jans.coders._rans_state import State, find_variant
-from jans.coders._state import check_kind
+from jans.coders._state import check_kind, check_layout
 from jans.coders._words import tails
 from jans.status import OVERFLOW, CodingError, check
 
@@ -58,6 +58,7 @@ def with_room(encode: Callable[[int], Any], capacity: int, rounded: Callable[[in
     return states
 
 
+@_inputs.door(capacity=_inputs.whole_or_none, lanes=_inputs.whole)
 def from_strings(
     strings: Sequence[bytes], capacity: int | None = None, lanes: int = 1, variant: str = "rans64_ryg"
 ) -> State:
@@ -80,7 +81,7 @@ def from_strings(
 
 def views_of(strings: Any) -> list[memoryview]:
     """The bytes of each string; raises TypeError for values that are no list of byte strings."""
-    if isinstance(strings, bytes | bytearray | memoryview | str):
+    if isinstance(strings, bytes | bytearray | memoryview | str) or not hasattr(strings, "__len__"):
         raise TypeError(f"strings must be a list of byte strings, one for each stream, got {type_name(strings)}.")
     return [_inputs.data(f"string {k}", string) for k, string in enumerate(strings)]
 
@@ -88,6 +89,7 @@ def views_of(strings: Any) -> list[memoryview]:
 def read_strings(strings: Sequence[Any], capacity: int | None, lanes: int, variant: str) -> State:
     """As `from_strings`, with NumPy arrays that are not on a device yet."""
     v = find_variant(variant)
+    check_layout(lanes, capacity or 0)
     word, heads_bytes = v.word_bits // 8, lanes * v.state_bits // 8
     views = views_of(strings)
     lengths = [len(view) - heads_bytes for view in views]
@@ -119,6 +121,7 @@ def read_strings(strings: Sequence[Any], capacity: int | None, lanes: int, varia
     return state
 
 
+@_inputs.door(length_bytes=_inputs.whole, count=_inputs.whole_or_none)
 def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = None) -> bytes:
     """Joins byte strings, each after its length, little-endian (torch_ans's `merge_bytes`).
 
@@ -133,17 +136,19 @@ def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = N
     [b'abc', b'', b'd']
     """
     _check_lengths(length_bytes, count)
-    if count is not None and len(strings) != count:
-        raise ValueError(f"there must be {count} strings, got {len(strings)}.")
-    longest = max(map(len, strings), default=0)
+    views = views_of(strings)
+    if count is not None and len(views) != count:
+        raise ValueError(f"there must be {count} strings, got {len(views)}.")
+    longest = max(map(len, views), default=0)
     if longest >= 256**length_bytes:
         raise ValueError(f"a string of {longest} bytes has no length of {length_bytes} bytes. Use more length_bytes.")
-    parts = [part for string in strings for part in (len(string).to_bytes(length_bytes, "little"), bytes(string))]
+    parts = [part for string in views for part in (len(string).to_bytes(length_bytes, "little"), bytes(string))]
     if count is not None:
         del parts[-2]
     return b"".join(parts)
 
 
+@_inputs.door(merged=_inputs.data, length_bytes=_inputs.whole, count=_inputs.whole_or_none)
 def split(merged: bytes, length_bytes: int = 4, count: int | None = None) -> list[bytes]:
     """Splits joined byte strings: the inverse of `merge`.
 

@@ -59,6 +59,7 @@ _READ = 2**20
 """The number of bytes to read from a file at once."""
 
 
+@_inputs.door(fingerprint=_inputs.whole)
 def to_bytes(state: Any, fingerprint: int = 0, symbols: int | None = None) -> bytes:
     """A coder, or a batch of coders of any shape, as self-describing bytes.
 
@@ -103,6 +104,7 @@ def to_bytes(state: Any, fingerprint: int = 0, symbols: int | None = None) -> by
     return body + struct.pack("<I", zlib.crc32(body))
 
 
+@_inputs.door(capacity=_inputs.whole_or_none, spare=_inputs.whole, fingerprint=_inputs.whole)
 def from_bytes(
     data: Any, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0, symbols: int | None = None
 ) -> Any:
@@ -136,11 +138,22 @@ def from_bytes(
     return state
 
 
+def _file(verb: str) -> _inputs.Converter:
+    def convert(name, file):
+        if not callable(getattr(file, verb, None)):
+            raise TypeError(f"{name} must be a file that is open for bytes, got {type_name(file)}.")
+        return file
+
+    return convert
+
+
+@_inputs.door(file=_file("write"))
 def write_message(file: Any, state: Any, fingerprint: int = 0, symbols: int | None = None) -> None:
     """Writes the bytes of `to_bytes` to a file that is open for writing bytes. Messages may follow each other."""
     file.write(to_bytes(state, fingerprint, symbols))
 
 
+@_inputs.door(file=_file("read"), capacity=_inputs.whole_or_none, spare=_inputs.whole, fingerprint=_inputs.whole)
 def read_message(
     file: Any, capacity: int | None = None, *, spare: int = 0, fingerprint: int = 0, symbols: int | None = None
 ) -> Any:

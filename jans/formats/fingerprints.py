@@ -39,6 +39,8 @@ def fingerprint(tree: Any) -> int:
 
 def _digest(digest: Any, name: str, tree: Any) -> None:
     """Adds a tree to a digest, in the order of `jax.tree.leaves`."""
+    if isinstance(tree, type):
+        raise TypeError(f"{name or 'tree'} must hold arrays and models, got the class {tree.__name__}. Make one of it.")
     if hasattr(tree, "public_name"):
         settings = "".join(f" {key}={_setting(getattr(tree, key))}" for key in tree.static)
         digest.update(f"{name}={tree.public_name}{settings}\n".encode())

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import Shape
 from jans.models import _base
 from jans.models.table import Table
@@ -115,7 +116,7 @@ class Escape(_base.Composite):
     parts = 2
 
     def __init__(self, model: _base.Model, ends: str):
-        if ends not in ENDS:
+        if not isinstance(ends, str) or ends not in ENDS:
             raise ValueError(f"ends must be one of {', '.join(ENDS)}, got {ends!r}.")
         _ = model.bounds  # raises for a model without bounds
         self.model, self.opened, self.precision = model, ends, model.precision
@@ -154,6 +155,7 @@ class Escape(_base.Composite):
         return jnp.where(self._meets(value)[1], value + distance, value - distance)
 
 
+@_inputs.door(model=_inputs.model)
 def escape(model: _base.Model, ends: str | None = None) -> Escape:
     """A model widened to all int32 symbols, at a small cost for the symbols at the ends of its support.
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import _inputs
-from jans._checks import Shape, check_fit, check_precision
+from jans._checks import Shape, check_fit, check_precision, common_shape
 from jans.ffi import targets
 from jans.models import _base
 
@@ -110,7 +110,7 @@ def flat(shape: Shape, symbols: Shape, value: Bound) -> Any:
 def broadcast(bounds: tuple[Bound, ...], *shapes: Shape) -> tuple[Shape, list[Bound]]:
     """The common shape of the parameters and the array bounds, and the bounds in that shape."""
     arrays = [b for b in bounds if not isinstance(b, int)]
-    shape = jnp.broadcast_shapes(*shapes, *(a.shape for a in arrays))
+    shape = common_shape(*shapes, *(a.shape for a in arrays))
     return shape, [b if isinstance(b, int) else jnp.broadcast_to(b, shape) for b in bounds]
 
 

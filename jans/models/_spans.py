@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import MAX_EDGE, check_fit, check_precision
 from jans.models import _base, _family, _rows
 
@@ -32,9 +33,10 @@ class SpanModel(_base.Model):
     high: int
 
     def set_span(self, low: int, high: int, precision: int) -> None:
+        low, high = _inputs.whole("low", low), _inputs.whole("high", high)
         if not -MAX_EDGE <= low <= high <= MAX_EDGE:
             raise ValueError(f"low <= high must lie within +-{MAX_EDGE}, got {low} and {high}.")
-        self.low, self.high = int(low), int(high)
+        self.low, self.high = low, high
         self.precision = check_precision(precision, self.size)
 
     @property

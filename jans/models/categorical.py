@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jans import quantize
+from jans import _inputs, quantize
 from jans._checks import Shape, check_fit, check_precision
 from jans.models import _base, _family, _rows
 
@@ -53,7 +53,7 @@ class Categorical(_rows.RowsModel):
     ):
         if (probs is None) == (logits is None):
             raise TypeError("Categorical takes either probs or logits.")
-        if rule not in RULES:
+        if not isinstance(rule, str) or rule not in RULES:
             raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}.")
         if probs is None and rule != "fast":
             raise ValueError(
@@ -67,7 +67,11 @@ class Categorical(_rows.RowsModel):
         self.probs: jax.Array | None = None if probs is None else values
         self.logits: jax.Array | None = values if probs is None else None
         self.mask = (
-            None if mask is None else jnp.broadcast_to(quantize.check_mask(mask, name, values.shape), values.shape)
+            None
+            if mask is None
+            else jnp.broadcast_to(
+                quantize.check_mask(_inputs.flags_or_none("mask", mask), name, values.shape), values.shape
+            )
         )
         self.rule = rule
         summed = probs is not None and mask is None and rule != "perfect" and values.shape[-1] > 1

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
 from jans._checks import Shape
 from jans.models import _base, _blocks, _spans
 from jans.status import BAD_MODEL, BAD_SYMBOL
@@ -75,7 +76,8 @@ class Custom(_spans.SpanModel):
         arrays = [jnp.asarray(p) for p in parameters]
         singles = [a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) else a for a in arrays]
         self.cdf = cdf
-        self.ranks = (ranks,) * len(singles) if isinstance(ranks, int) else tuple(ranks)
+        each = np.asarray(_inputs.integers("ranks", ranks))
+        self.ranks = tuple((each.reshape(-1) if each.ndim else np.full(len(singles), each)).tolist())
         if len(self.ranks) != len(singles) or any(
             not 0 <= r <= a.ndim for r, a in zip(self.ranks, singles, strict=True)
         ):

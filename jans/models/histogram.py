@@ -1,6 +1,7 @@
 """Models of integers in a few bins. All symbols of a bin are equally likely."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import quantize
-from jans._checks import Shape
+from jans import _inputs, quantize
+from jans._checks import Shape, check_precision
 from jans.models import _base, _rows, _spans
 
 
@@ -38,15 +39,16 @@ class Histogram(_spans.SpanModel):
 
     def __init__(self, edges: Sequence[int] | np.ndarray, masses: Any, precision: int = _base.DEFAULT_PRECISION):
         self.masses = _base.check_floats("masses", masses)
-        whole = [int(edge) for edge in edges]
-        if len(whole) < 2 or any(a >= b for a, b in itertools.pairwise(whole)) or list(edges) != whole:
+        given = np.asarray(_inputs.numbers("edges", edges)).reshape(-1)
+        whole = [int(edge) for edge in given.tolist() if math.isfinite(edge)]
+        if len(whole) < 2 or any(a >= b for a, b in itertools.pairwise(whole)) or given.tolist() != whole:
             raise ValueError(f"edges must be two or more ascending integers, got {edges}.")
         if self.masses.ndim < 1 or self.masses.shape[-1] != len(whole) - 1:
             raise ValueError(
                 f"{len(whole)} edges make {len(whole) - 1} bins, got masses of shape {self.masses.shape}. Bins are the "
                 "last axis."
             )
-        if precision == 32:
+        if check_precision(precision) == 32:
             raise ValueError("a histogram has at most 31 bits of precision, got 32.")
         self.set_span(whole[0], whole[-1] - 1, precision)
         self.edges = tuple(whole)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
-from jans._checks import Shape, check_precision
+from jans import _inputs
+from jans._checks import Shape, check_precision, common_shape
 from jans.models import _base, _family
 from jans.models.uniform import Uniform
 from jans.reference import tables
@@ -38,7 +39,9 @@ class BinnedGaussian(_family.FamilyModel):
     ends = "high"
 
     def __init__(self, loc: Any, scale: Any, edges: Any, precision: int = _base.DEFAULT_PRECISION):
-        self.loc, self.scale = jnp.broadcast_arrays(_base.check_single("loc", loc), _base.check_single("scale", scale))
+        loc, scale = _base.check_single("loc", loc), _base.check_single("scale", scale)
+        shape = common_shape(loc.shape, scale.shape)
+        self.loc, self.scale = jnp.broadcast_to(loc, shape), jnp.broadcast_to(scale, shape)
         self.edges = _base.check_single("edges", edges)
         if self.edges.ndim != 1 or self.edges.size < 3:
             raise ValueError(f"edges must be one axis of three or more, got shape {self.edges.shape}.")
@@ -83,7 +86,7 @@ class NormalGrid:
     """
 
     def __init__(self, bits: int):
-        max_bits = tables.GRID_BITS - 1
+        bits, max_bits = _inputs.whole("bits", bits), tables.GRID_BITS - 1
         if not 1 <= bits <= max_bits:
             raise ValueError(f"bits must be from 1 to {max_bits}, got {bits}.")
         self.bits = bits

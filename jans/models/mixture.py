@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
-from jans._checks import MAX_EDGE, Shape
+from jans._checks import MAX_EDGE, Shape, common_shape
 from jans.models import _base, _family
 from jans.models.integers import SupportModel
 
@@ -49,16 +49,14 @@ class Mixture(SupportModel):
         high: Any = 255,
         precision: int = _base.DEFAULT_PRECISION,
     ):
-        arrays = jnp.broadcast_arrays(
-            _base.check_single("logits", logits), _base.check_single("loc", loc), _base.check_single("scale", scale)
-        )
-        if arrays[0].ndim < 1 or not 1 <= arrays[0].shape[-1] <= MAX_COMPONENTS:
+        arrays = [_base.check_single(*each) for each in (("logits", logits), ("loc", loc), ("scale", scale))]
+        given = common_shape(*(array.shape for array in arrays))
+        if not given or not 1 <= given[-1] <= MAX_COMPONENTS:
             raise ValueError(
-                f"mixture parameters need 1 to {MAX_COMPONENTS} components along the last axis, got shape "
-                f"{arrays[0].shape}."
+                f"mixture parameters need 1 to {MAX_COMPONENTS} components along the last axis, got shape {given}."
             )
-        shape = self.set_support(low, high, precision, arrays[0].shape[:-1])
-        full = (*shape, arrays[0].shape[-1])
+        shape = self.set_support(low, high, precision, given[:-1])
+        full = (*shape, given[-1])
         self.logits, self.loc, self.scale = (jnp.broadcast_to(a, full) for a in arrays)
 
     @property

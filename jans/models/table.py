@@ -47,7 +47,7 @@ class Table(_rows.RowsModel):
     shared = ("cdf", "guide", "alias", "remap")
 
     def __init__(self, cdf: Any, index: Any = 0, precision: int = _base.DEFAULT_PRECISION):
-        cdf = cdf if isinstance(cdf, jax.Array) else np.asarray(cdf)
+        cdf = _inputs.numbers("cdf", cdf)
         cdf = cdf[None] if cdf.ndim == 1 else cdf
         shape = jnp.shape(cdf)
         if len(shape) != 2 or shape[0] < 1 or shape[1] < 2 or not jnp.issubdtype(jnp.result_type(cdf), jnp.integer):

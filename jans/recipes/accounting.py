@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
+from jans import _inputs
 from jans.codecs import Codec
 from jans.coders._rans_state import State, find_variant
 from jans.coders._state import check_kind, pytree
@@ -145,6 +146,7 @@ class Account:
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize="small")
 
 
+@_inputs.door(codec=_inputs.codec, data=_inputs.arrays)
 def account(codec: Codec, state: State, data: Any) -> tuple[State, Account]:
     """Pushes data and books the bits of every `named` part of the codec.
 
@@ -172,6 +174,7 @@ def account(codec: Codec, state: State, data: Any) -> tuple[State, Account]:
     return after, dataclasses.replace(books, bits=books.bits.squeeze(-2))
 
 
+@_inputs.door(codec=_inputs.codec, data=_inputs.arrays)
 def account_each(codec: Codec, state: State, data: Any) -> tuple[State, Account]:
     """As `account`, for a codec that takes data one by one, with the bits of each datum.
 
@@ -185,6 +188,8 @@ def account_each(codec: Codec, state: State, data: Any) -> tuple[State, Account]
         The state with the data, and the account: bits [streams,] [data] [names].
     """
     batch = _check_batch(state)
+    if any(jnp.ndim(leaf) <= batch for leaf in jax.tree.leaves(data)):
+        raise ValueError(f"data must have {'axes of streams and of data' if batch else 'an axis of data'} in front.")
     widened = lambda tree: tree if batch else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], tree)
     states, all_data = widened(state), widened(data)
     names = _names(codec, _structs(states, 1), _structs(all_data, 2))

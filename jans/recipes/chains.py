@@ -6,7 +6,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jans import _inputs
 from jans.coders import rans
+from jans.coders._state import kind_of
 from jans.models import Uniform
 from jans.status import BAD_DATA, UNDERFLOW
 
@@ -15,6 +17,7 @@ def _byte() -> Uniform:
     return Uniform(256, precision=8)
 
 
+@_inputs.door(n=_inputs.whole, n_bytes=_inputs.whole)
 def fork(state: rans.State, n: int, n_bytes: int) -> rans.State:
     """Makes n coders of one. The new coders start with bytes popped from the stack of the first.
 
@@ -53,6 +56,7 @@ def fork(state: rans.State, n: int, n_bytes: int) -> rans.State:
     return jax.tree.map(lambda first, remaining: jnp.concatenate([first[None], remaining]), state, others)
 
 
+@_inputs.door(states=kind_of(rans.State), n_bytes=_inputs.whole)
 def rejoin(states: rans.State, n_bytes: int) -> rans.State:
     """The coder that `fork` made many of, after everything pushed since is popped again:
     the inverse of `fork`.

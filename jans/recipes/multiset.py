@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jans import _inputs
 from jans.codecs import Codec
 from jans.coders import rans
 from jans.models import Uniform
@@ -34,6 +35,7 @@ class _KnownInterval(Model):
         raise NotImplementedError
 
 
+@_inputs.door(element=_inputs.codec, n=_inputs.whole, precision=_inputs.whole)
 def multiset(element: Codec, n: int, precision: int = DEFAULT_PRECISION) -> Codec:
     """Codes n data without their order, which saves `log2(n!)` bits. It is bits-back coding whose latent is
     the order (Severo et al. 2022, arXiv:2107.09202).

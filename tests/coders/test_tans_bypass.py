@@ -365,9 +365,9 @@ def test_what_pops_from_anything_pushes_back(data):
         ({"bypass_precision": 17}, ValueError, "bypass_precision must be an integer from 1 to 16 bits .*, got 17"),
         ({"bypass_precision": 4.0}, ValueError, "bypass_precision must be an integer from 1 to 16 bits .*, got 4.0"),
         ({"bypass_precision": 4, "sizes": np.ones(3, int)}, ValueError, r"sizes must .* 2 rows, got shape \(3,"),
-        ({"bypass_precision": 4, "sizes": np.ones(2)}, TypeError, "sizes must be integers, got float32"),
+        ({"bypass_precision": 4, "sizes": np.ones(2)}, TypeError, "sizes must be integers, got float64"),
         ({"offset": np.ones((2, 1), int)}, ValueError, r"offset must be one number or one for each of the 2 rows"),
-        ({"offset": 0.5}, TypeError, "offset must be integers, got float32"),
+        ({"offset": 0.5}, TypeError, "offset must be integers, got float64"),
     ],
 )
 def test_errors(arguments, error, message):

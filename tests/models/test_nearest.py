@@ -246,7 +246,7 @@ VALUE = {
 TYPE = {
     "half": (lambda row: quantize.nearest(row.astype(jnp.float16), 8), "probs must be float32 or float64, got float16"),
     "counts": (lambda row: quantize.nearest(jnp.arange(3), 8), "probs must be float32 or float64, got int32"),
-    "sizes": (lambda row: quantize.nearest(row, 8, 2.0), "sizes must be integers, got float32. They say how many"),
+    "sizes": (lambda row: quantize.nearest(row, 8, 2.0), "sizes must be integers, got float64. Round"),
 }
 
 
