@@ -2,8 +2,6 @@
 lengths."""
 
 import itertools
-import pathlib
-import resource
 import time
 from collections.abc import Callable
 
@@ -13,6 +11,7 @@ from measure import interleaved  # isort: skip
 import constriction
 import jax.numpy as jnp
 import numpy as np
+from memory import memory
 
 from jans import TableCoder
 from jans.compat import constriction as ours
@@ -83,10 +82,10 @@ def new_lengths() -> list[tuple[str, ...]]:
     rows = []
     for label, array in (("in arrays of NumPy", np.asarray), ("in arrays of JAX", jnp.asarray)):
         code_lengths(coder, array, range(990, 1000))
-        begin, memory = time.perf_counter(), held()
+        begin, held = time.perf_counter(), memory("VmRSS")
         code_lengths(coder, array, range(1000, 1050))
-        spent, more = time.perf_counter() - begin, held() - memory
-        rows.append((label, f"{1e3 * spent / 50:.2f}", f"{more / 50:.3f}"))
+        spent, more = time.perf_counter() - begin, memory("VmRSS") - held
+        rows.append((label, f"{1e3 * spent / 50:.2f}", f"{more / 50 / 1e6:.3f}"))
     return rows
 
 
@@ -95,9 +94,3 @@ def code_lengths(coder: TableCoder, array: Callable, lengths: range) -> None:
     for n in lengths:
         symbols, index = array(rng.integers(0, 200, n)), array(rng.integers(0, 64, n))
         assert (np.asarray(coder.decode(coder.encode(symbols, index), index)) == np.asarray(symbols)).all()
-
-
-def held() -> float:
-    """The memory of this process, MB."""
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1e6

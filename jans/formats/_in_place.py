@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 
 from jans._checks import KERNEL_SYMBOLS
 from jans.coders._rans_state import State, check_bits, check_digits, empty_head, find_variant
+from jans.coders._state import check_layout
 from jans.ffi import host
 from jans.formats import byte_strings
 from jans.models import Bypass, Kernel, Table
@@ -114,12 +115,12 @@ class Rans:
 
     def check(self, table: Rows) -> Rows:
         """Returns a table, or raises ValueError if the variant does not code with its bits."""
-        check_bits(self.variant, table.precision)
-        check_digits(self.variant, table.attributes.get("bypass_precision", 0))
+        _check(self.variant, table.attributes)
         return table
 
     def empty(self, streams: int, capacity: int) -> State:
-        """Empty streams."""
+        """Empty streams; raises ValueError for lanes or a capacity that no state has."""
+        check_layout(self.lanes, capacity)
         heads = np.empty((streams, *self._heads.shape), np.uint32)
         heads[:] = self._heads
         tail, (sizes, status) = np.zeros((streams, capacity), self._word), np.zeros((2, streams), np.int32)
@@ -148,6 +149,22 @@ class Rans:
     def from_strings(self, strings: Sequence[bytes], capacity: int | None = None) -> State:
         """The inverse of `to_strings`; the capacity is by default the number of words of the longest string."""
         return byte_strings.read_strings(strings, capacity, self.lanes, self.variant)
+
+
+def _check(variant: str, attributes: Mapping[str, int]) -> int:
+    """Returns the number of a variant, or raises ValueError if it does not code with the bits of a kernel."""
+    check_digits(variant, attributes.get("bypass_precision", 0))
+    return check_bits(variant, attributes["precision"])
+
+
+def _takes(dtype: np.dtype, attributes: Mapping[str, int]) -> bool:
+    """Whether a kernel takes symbols of a dtype."""
+    return dtype in KERNEL_SYMBOLS and "bypass_precision" not in attributes
+
+
+def ready_symbols(symbols: np.ndarray, attributes: Mapping[str, int]) -> np.ndarray:
+    """Symbols as a kernel with these attributes takes them."""
+    return host.ready(symbols, None if _takes(symbols.dtype, attributes) else np.int32)
 
 
 def encode(
@@ -219,25 +236,18 @@ class Parts:
         """Symbols [streams, n] from symbol `begin` on, as new streams."""
         state = coder.empty(len(symbols), capacity)
         kind, operands = self._select(_PUSHES, begin, *symbols.shape)
-        bypass = "bypass_precision" in self._attributes
-        wide = host.ready(symbols, np.int32 if bypass or symbols.dtype not in KERNEL_SYMBOLS else None)
-        kernel = host.kernel(
-            f"rans_push_{kind}", variant=check_bits(coder.variant, self._attributes["precision"]), **self._attributes
-        )
+        kernel = host.kernel(f"rans_push_{kind}", variant=_check(coder.variant, self._attributes), **self._attributes)
         if symbols.size:
-            kernel(*state.arrays(), wide, *operands)
+            kernel(*state.arrays(), ready_symbols(symbols, self._attributes), *operands)
         return state
 
     def pop(self, state: State, begin: int, n: int, dtype: np.dtype) -> tuple[State, np.ndarray]:
         """Symbols [streams, n] from symbol `begin` on, and the streams without them."""
         changed: Any = {name: np.array(getattr(state, name)) for name in ("head", "size", "status")}
         left = dataclasses.replace(state, **changed)
-        exact = dtype in KERNEL_SYMBOLS and "bypass_precision" not in self._attributes
-        symbols = np.empty((len(state.size), n), dtype if exact else np.int32)
+        symbols = np.empty((len(state.size), n), dtype if _takes(dtype, self._attributes) else np.int32)
         kind, operands = self._select(_POPS, begin, *symbols.shape)
-        kernel = host.kernel(
-            f"rans_pop_{kind}", variant=check_bits(state.variant, self._attributes["precision"]), **self._attributes
-        )
+        kernel = host.kernel(f"rans_pop_{kind}", variant=_check(state.variant, self._attributes), **self._attributes)
         if symbols.size:
             kernel(*left.arrays(), *operands, symbols)
         return left, symbols.astype(dtype, copy=False)

@@ -5,7 +5,7 @@ least significant byte of a number comes first. A string tells nothing about var
 reader must know them. Use `jans.to_bytes` to keep variant and lanes with the bytes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -81,7 +81,7 @@ def from_strings(
 
 def views_of(strings: Any) -> list[memoryview]:
     """The bytes of each string; raises TypeError for values that are no list of byte strings."""
-    if isinstance(strings, bytes | bytearray | memoryview | str) or not hasattr(strings, "__len__"):
+    if isinstance(strings, bytes | bytearray | memoryview | str) or not isinstance(strings, Iterable):
         raise TypeError(f"strings must be a list of byte strings, one for each stream, got {type_name(strings)}.")
     return [_inputs.data(f"string {k}", string) for k, string in enumerate(strings)]
 

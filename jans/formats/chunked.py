@@ -28,7 +28,7 @@ from jans._checks import Shape, check_dtype, check_fit, check_symbols, type_name
 from jans._variants import RANS
 from jans.coders import rans
 from jans.coders._rans_state import State, find_variant
-from jans.coders._state import check_layout, content_bits, is_empty, pytree
+from jans.coders._state import content_bits, is_empty, pytree
 from jans.formats import _header, _in_place, byte_strings
 from jans.status import CodingError, check
 
@@ -160,7 +160,6 @@ def encode(
     chunk = _default_chunk(n) if chunk is None else operator.index(chunk)
     if not 1 <= chunk <= MAX_CHUNK:
         raise ValueError(f"chunk must be from 1 to {MAX_CHUNK} symbols, got {chunk}.")
-    check_layout(lanes, capacity or 0)
     if variant is None:
         variant = "rans32_16" if model.precision <= find_variant("rans32_16").max_precision else "rans64"
     if capacity is None:
@@ -199,7 +198,7 @@ def _default_chunk(n: int) -> int:
     return min(max(-(-n // TARGET_CHUNKS), MIN_CHUNK), DEFAULT_MAX_CHUNK)
 
 
-@_inputs.door(model=_inputs.model, dtype=_inputs.dtype)
+@_inputs.door(model=_inputs.model)
 def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Message, jax.Array]:
     """Decodes all symbols of a message: the inverse of `encode`. Pure, works under `jit`.
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import _inputs, quantize
-from jans._checks import KERNEL_SYMBOLS, check_symbols
+from jans._checks import check_symbols
 from jans.coders import rans
 from jans.coders._rans_state import State, find_variant
 from jans.coders._state import pytree
@@ -122,7 +122,8 @@ class TableCoder:
         if symbols.ndim != 2:
             raise ValueError(f"symbols must be a batch [streams, n], got shape {symbols.shape}. encode takes one [n].")
         if isinstance(symbols, np.ndarray) and isinstance(index, np.ndarray):
-            return _in_place.encode(self._coder, [(self._table, self._values(symbols), _index(index, symbols.shape))])
+            values = _in_place.ready_symbols(symbols, self._table.attributes)
+            return _in_place.encode(self._coder, [(self._table, values, _index(index, symbols.shape))])
         v = find_variant(self.variant)
         capacity = -(-symbols.shape[-1] * self.model.precision // v.word_bits) + _in_place.SPARE_WORDS
         encode = lambda room: _encode(self, symbols, index, capacity=room)
@@ -171,11 +172,6 @@ class TableCoder:
     @functools.cached_property
     def _table(self) -> _in_place.Rows:
         return self._coder.check(_in_place.rows_of(self.model))
-
-    def _values(self, symbols: np.ndarray) -> np.ndarray:
-        """Symbols with a dtype that the kernel of the model takes."""
-        wide = isinstance(self.model, Bypass) or symbols.dtype not in KERNEL_SYMBOLS
-        return host.ready(symbols, np.int32 if wide else None)
 
     def _decode(self, strings: Sequence[bytes], index: Any, single: bool) -> Any:
         if isinstance(index, np.ndarray):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import _inputs
-from jans._checks import Shape
+from jans._checks import Shape, common_shape
 from jans.models import _base, _blocks, _spans
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
@@ -86,7 +86,7 @@ class Custom(_spans.SpanModel):
                 f"parameters of shapes {[a.shape for a in singles]}."
             )
         cut = [a.ndim - rank for a, rank in zip(singles, self.ranks, strict=True)]
-        shape = jnp.broadcast_shapes(*(a.shape[:c] for a, c in zip(singles, cut, strict=True)))
+        shape = common_shape(*(a.shape[:c] for a, c in zip(singles, cut, strict=True)))
         self.parameters = tuple(jnp.broadcast_to(a, (*shape, *a.shape[c:])) for a, c in zip(singles, cut, strict=True))
 
     @property

@@ -118,6 +118,19 @@ def test_messages_of_any_values(values, chunk):
     np.testing.assert_array_equal(chunked.Reader(jans.to_bytes(message)).read(BYPASS), symbols)
 
 
+@pytest.mark.parametrize(
+    "settings", [{"variant": "rans32_16"}, {"lanes": 0}, {"capacity": -1}, {"lanes": 2**31}], ids=str
+)
+def test_settings_that_no_coder_has(settings):
+    model = models.Bypass(TABLES["guided"], 3, bypass_precision=16)
+    ours, theirs = (
+        outcome(lambda symbols=symbols: chunked.encode(model, symbols, chunk=4, **{"variant": "rans64"} | settings))
+        for symbols in (np.arange(9) % 4, jnp.arange(9) % 4)
+    )
+    assert isinstance(ours, str)
+    assert ours == theirs
+
+
 def test_models_that_are_traced_go_through_xla():
     model, symbols = cases.MODELS["table"].draw(12, (40,))
 

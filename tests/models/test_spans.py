@@ -310,6 +310,11 @@ CAUCHY = functools.partial(models.Custom, cauchy, 0.0, 1.0)
             TypeError,
             "cdf must return a float scalar .* got int32",
         ),
+        (
+            lambda: models.Custom(lambda a, b, x: x, jnp.ones(2), jnp.ones(3), low=0, high=5),
+            ValueError,
+            r"parameters must have shapes that broadcast to each other, got \(2,\), \(3,\)",
+        ),
         (lambda: models.Histogram([0, 3, 3], jnp.ones(2)), ValueError, "edges must be two or more ascending"),
         (lambda: models.Histogram([0, 0.5], jnp.ones(1)), ValueError, "edges must be two or more ascending"),
         (lambda: models.Histogram([0, 1, 2], jnp.ones(3)), ValueError, "3 edges make 2 bins, got masses of shape"),
