@@ -229,6 +229,8 @@ def codec(name: str, value: Any) -> Any:
 
 def data(name: str, value: Any) -> memoryview:
     """Bytes in any form that holds them in memory: bytes, bytearray, memoryview, mmap or an array of uint8."""
+    if type(value) is bytes:
+        return memoryview(value)
     if isinstance(value, np.ndarray | jax.Array):
         if value.dtype != np.uint8 or value.ndim != 1:
             raise TypeError(f"{name} must be bytes, or an array of uint8 with one axis, got {brief(value)}.")

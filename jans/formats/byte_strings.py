@@ -5,7 +5,7 @@ least significant byte of a number comes first. A string tells nothing about var
 reader must know them. Use `jans.to_bytes` to keep variant and lanes with the bytes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -81,7 +81,7 @@ def from_strings(
 
 def views_of(strings: Any) -> list[memoryview]:
     """The bytes of each string; raises TypeError for values that are no list of byte strings."""
-    if isinstance(strings, bytes | bytearray | memoryview | str) or not isinstance(strings, Iterable):
+    if isinstance(strings, bytes | bytearray | memoryview | str) or not hasattr(strings, "__iter__"):
         raise TypeError(f"strings must be a list of byte strings, one for each stream, got {type_name(strings)}.")
     return [_inputs.data(f"string {k}", string) for k, string in enumerate(strings)]
 
@@ -121,7 +121,6 @@ def read_strings(strings: Sequence[Any], capacity: int | None, lanes: int, varia
     return state
 
 
-@_inputs.door(length_bytes=_inputs.whole, count=_inputs.whole_or_none)
 def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = None) -> bytes:
     """Joins byte strings, each after its length, little-endian (torch_ans's `merge_bytes`).
 
@@ -135,47 +134,49 @@ def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = N
     >>> split(merge([b"abc", b"", b"d"], length_bytes=1, count=3), length_bytes=1, count=3)
     [b'abc', b'', b'd']
     """
-    _check_lengths(length_bytes, count)
+    length_bytes, count = _lengths(length_bytes, count)
     views = views_of(strings)
     if count is not None and len(views) != count:
         raise ValueError(f"there must be {count} strings, got {len(views)}.")
     longest = max(map(len, views), default=0)
     if longest >= 256**length_bytes:
         raise ValueError(f"a string of {longest} bytes has no length of {length_bytes} bytes. Use more length_bytes.")
-    parts = [part for string in views for part in (len(string).to_bytes(length_bytes, "little"), bytes(string))]
+    parts = [part for view in views for part in (len(view).to_bytes(length_bytes, "little"), view)]
     if count is not None:
         del parts[-2]
     return b"".join(parts)
 
 
-@_inputs.door(merged=_inputs.data, length_bytes=_inputs.whole, count=_inputs.whole_or_none)
 def split(merged: bytes, length_bytes: int = 4, count: int | None = None) -> list[bytes]:
     """Splits joined byte strings: the inverse of `merge`.
 
     Raises:
         CodingError: if the bytes end within a length or a string.
     """
-    _check_lengths(length_bytes, count)
+    length_bytes, count = _lengths(length_bytes, count)
+    view, at = _inputs.data("merged", merged), 0
     strings: list[bytes] = []
-    at = 0
-    while at < len(merged) if count is None else len(strings) < count - 1:
+    while at < len(view) if count is None else len(strings) < count - 1:
         begin = at + length_bytes
-        end = begin + int.from_bytes(merged[at:begin], "little")
-        if begin > len(merged) or end > len(merged):
+        end = begin + int.from_bytes(view[at:begin], "little")
+        if begin > len(view) or end > len(view):
             raise CodingError(
-                f"these {len(merged)} bytes end within string {len(strings)}, which begins at {at}: they are cut "
+                f"these {len(view)} bytes end within string {len(strings)}, which begins at {at}: they are cut "
                 "short, or were not merged."
             )
-        strings.append(bytes(merged[begin:end]))
+        strings.append(bytes(view[begin:end]))
         at = end
-    return strings if count is None else [*strings, bytes(merged[at:])]
+    return strings if count is None else [*strings, bytes(view[at:])]
 
 
-def _check_lengths(length_bytes: int, count: int | None) -> None:
+def _lengths(length_bytes: Any, count: Any) -> tuple[int, int | None]:
+    """Returns the number of bytes of a length and the number of strings, or raises an error for wrong ones."""
+    length_bytes, count = _inputs.whole("length_bytes", length_bytes), _inputs.whole_or_none("count", count)
     if length_bytes not in (1, 2, 4, 8):
         raise ValueError(f"length_bytes must be 1, 2, 4 or 8, got {length_bytes!r}.")
     if count is not None and count < 1:
         raise ValueError(f"count must be 1 or more, got {count}.")
+    return length_bytes, count
 
 
 def __dir__() -> list[str]:
