@@ -123,17 +123,23 @@ def rows(name: str, values: Any, count: int) -> jax.Array:
     return jnp.broadcast_to(array.astype(jnp.int32), (count,))
 
 
-def row_of(name: str, index: Any, count: int) -> Any:
-    """The row of each symbol, of `count` rows; -1 skips a symbol in bypass coding.
+def row_of(name: str, index: Any, count: int, may_skip: bool) -> Any:
+    """The row of each symbol, of `count` rows; in bypass coding -1 may skip a symbol.
 
     Raises ValueError for another row, if the index is not on a device yet.
     """
     array = integers(name, index)
-    if isinstance(array, np.ndarray) and array.size and not -1 <= array.min() <= array.max() < count:
-        at = tuple(int(i) for i in np.argwhere((array < -1) | (array >= count))[0])
+    first = -1 if may_skip else 0
+    if isinstance(array, np.ndarray) and array.size and not first <= array.min() <= array.max() < count:
+        at = tuple(int(i) for i in np.argwhere((array < first) | (array >= count))[0])
+        skipped = ", or -1 to skip a symbol" if may_skip else ""
+        hint = (
+            " Only bypass coding skips symbols: models.Bypass, or tans.tables with bypass_precision."
+            if array[at] == -1
+            else ""
+        )
         raise ValueError(
-            f"{name} must be a row of the table, from 0 to {count - 1} (in bypass coding also -1, which skips a "
-            f"symbol), got {array[at]}{_position(at)}."
+            f"{name} must be a row of the table, from 0 to {count - 1}{skipped}, got {array[at]}{_position(at)}.{hint}"
         )
     return array
 

@@ -242,16 +242,26 @@ def test_whole_parameters_beyond_32_bits(name):
 
 
 def test_rows_that_a_table_does_not_have():
-    expected = r"index must be a row of the table, from 0 to 1 \(in bypass coding also -1, .*\), got 7 at position 1"
-    for take in (
-        lambda: models.Table(TABLE.cdf, [0, 7], 4),
-        lambda: TABLE.at([0, 7]),
-        lambda: BYPASS.encode([0, 1], [0, 7]),
-        lambda: BYPASS.encode_batch([[0, 1]], [0, 7]),
-        lambda: BYPASS.decode(b"", [0, 7]),
-    ):
-        with pytest.raises(ValueError, match=expected):
-            take()
+    row = "index must be a row of the table, from 0 to 1"
+    tables = tans.tables(TABLE.cdf, 4), tans.tables(TABLE.cdf, 4, bypass_precision=4)
+    takers = {
+        ", got 7 at position 1": [lambda k: models.Table(TABLE.cdf, k, 4), TABLE.at, tables[0].at],
+        ", or -1 to skip a symbol, got 7 at position 1": [
+            BYPASS.model.at,
+            lambda k: BYPASS.encode([0, 1], k),
+            lambda k: BYPASS.encode_batch([[0, 1]], k),
+            lambda k: BYPASS.decode(b"", k),
+            tables[1].at,
+        ],
+    }
+    for rest, calls in takers.items():
+        for take in calls:
+            with pytest.raises(ValueError, match=row + rest):
+                take([0, 7])
+    for take in takers[", got 7 at position 1"]:
+        with pytest.raises(ValueError, match=row + ", got -1 at position 1. Only bypass coding skips symbols: models"):
+            take(np.array([0, -1]))
+    assert BYPASS.decode(BYPASS.encode([1, 1], [0, -1]), [0, -1]).tolist() == [1, 0]
     traced = jax.jit(lambda k: rans.push(rans.init(9), TABLE.at(k), [0, 1]))(jnp.array([0, 7]))
     assert traced.status == jans.status.BAD_MODEL
 

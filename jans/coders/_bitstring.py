@@ -97,6 +97,7 @@ class Reader(_Bits):
     position: jax.Array
 
     made_by = "jans.huffman.reader"
+    reads_queue = True
 
     @property
     def ranks(self) -> Mapping[str, int]:

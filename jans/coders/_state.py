@@ -61,6 +61,8 @@ class CoderState:
     """What errors tell to call for a state of this kind."""
     stacks: ClassVar[Mapping[str, str]] = MappingProxyType({"words": "size"})
     """Maps each field that holds words to the field that counts the words in use."""
+    reads_queue: ClassVar[bool] = False
+    """Whether the state decodes from the front of a message and is empty at its end."""
 
     status: jax.Array
 

@@ -145,6 +145,7 @@ class Decoder(_Interval):
     status: jax.Array
 
     made_by = "jans.range_coder.finish or jans.range_coder.decoder"
+    reads_queue = True
 
     @property
     def ranks(self) -> Mapping[str, int]:

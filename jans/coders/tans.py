@@ -111,7 +111,8 @@ class Tables:
             index: integers of a shape that broadcasts to that of the symbols. In bypass coding -1 skips a
                 symbol.
         """
-        return dataclasses.replace(self, index=_check_index(index))
+        rows = _inputs.row_of("index", index, self.escape.shape[-1], self.bypass_precision is not None)
+        return dataclasses.replace(self, index=jnp.asarray(rows, jnp.int32))
 
 
 @pytree("jans.tans.State", static=("precision",))
@@ -185,10 +186,6 @@ def _check_bypass(bypass_precision: int | None, sizes: Any) -> int | None:
             f"{bypass_precision!r}. torch_ans has 4 by default; None is no bypass coding."
         )
     return int(bypass_precision)
-
-
-def _check_index(index: Any) -> jax.Array:
-    return jnp.asarray(_inputs.integers("index", index), jnp.int32)
 
 
 @_inputs.door(sizes=_inputs.integers_or_none, offset=_inputs.integers_or_none)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from jans import _inputs
 from jans.compat import _tables
 from jans.formats import _in_place
 
@@ -34,7 +35,7 @@ def pmf_to_quantized_cdf(pmf: Any, precision: int) -> list[int]:
         n + 1 ints, rising from 0 to 2**precision, equal to those of `jans.quantize.nearest` with
         `ties="away"`.
     """
-    values = np.asarray(pmf, np.float32)
+    values = np.asarray(_inputs.numbers("pmf", pmf)).astype(np.float32)
     if values.ndim != 1:
         raise ValueError(f"pmf must be one axis of probabilities, got shape {values.shape}.")
     cdf = _tables.nearest(values, precision, ties="away").tolist()
@@ -120,7 +121,7 @@ class RansDecoder:
         Raises:
             CodingError: if the bytes are no message.
         """
-        self._states = _CODER.from_strings([_turned(encoded)])
+        self._states = _CODER.from_strings([_turned(bytes(_inputs.data("encoded", encoded)))])
 
     def decode_stream(self, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> Any:
         """Decodes the next symbols of the message.

@@ -63,23 +63,28 @@ def _setting(value: Any) -> str:
     return f"{named.__module__}.{named.__qualname__}"
 
 
-def check_end(state: Any, start: Any) -> Any:
+def check_end(state: Any, start: Any = None) -> Any:
     """Returns the state after decoding, or raises an error unless it equals the start
     of encoding, bit for bit.
 
-    The end of a stream depends on every symbol before it. If any symbol was decoded with other integers than
+    The end of a stack depends on every symbol before it. If any symbol was decoded with other integers than
     it was encoded with, other bits are left, and `check_end` finds them. This adds nothing to the message.
+
+    A queue ends where its words do. For a decoder or a reader, `check_end` finds that symbols are left, and most
+    errors besides; `docs/determinism.md` says which it cannot find, and what finds them all.
 
     Args:
         state: a coder, or a batch of coders, after the last pop, with concrete arrays.
         start: the state that the encoder's first push began with, made again: `jans.rans.random` with the
-            same key for bits-back coding, otherwise `jans.rans.init`. Its capacity may differ. Caution: an
-            empty `rans64` coder with one lane stays empty however much you pop, so it may end empty after
-            noise too. With it, begin with `jans.rans.random(key, n_words=0, ...)`, which costs 64 bits.
+            same key for bits-back coding, otherwise `jans.rans.init`. Its capacity may differ. Leave it out for
+            a `jans.range_coder.Decoder` or a `jans.huffman.Reader`. Caution: an empty `rans64` coder with one
+            lane stays empty however much you pop, so it may end empty after noise too. With it, begin with
+            `jans.rans.random(key, n_words=0, ...)`, which costs 64 bits.
 
     Raises:
         CodingError: if other bits are left, or the status of a stream is not clean.
         ValueError: if the two coders differ in variant, lanes or batch.
+        TypeError: if the start of a stack is missing, or if a queue has one.
 
     >>> from jans import models, rans
     >>> state = rans.push(rans.init(capacity=8), models.Uniform(10), jnp.arange(7))
@@ -90,9 +95,14 @@ def check_end(state: Any, start: Any) -> Any:
 noise, or were not decoded. Decode as many as were encoded, with the weights, the batch shape and the compiled network \
 of the encoder.
     """
-    for name, coder in (("state", state), ("start", start)):
-        check_kind(coder, CoderState, name)
-        _check_concrete("check_end", coder.status)
+    check_kind(state, CoderState)
+    _check_concrete("check_end", state.status)
+    if state.reads_queue:
+        return _check_end_of_queue(state, start)
+    if start is None:
+        raise TypeError(f"start is missing: pass the {state.public_name} that encoding began with.")
+    check_kind(start, CoderState, "start")
+    _check_concrete("check_end", start.status)
     if _kind(state) != _kind(start):
         raise ValueError(f"start must be as the encoder had it, {_kind(state)} like state, got {_kind(start)}.")
     batch = state.status.ndim
@@ -113,6 +123,19 @@ of the encoder.
         f"{name}decoding left {size} words, encoding began with {began}, and their bits differ: some symbols "
         "are noise, or were not decoded. Decode as many as were encoded, with the weights, the batch shape and the "
         f"compiled network of the encoder.{also and f' Also, {also}'}"
+    )
+
+
+def _check_end_of_queue(state: Any, start: Any) -> Any:
+    if start is not None:
+        raise TypeError(f"a {state.public_name} has no start to compare with. Leave it out: jans.check_end(state).")
+    left = ~np.asarray(state.is_empty_stream())
+    if not left.any() or np.asarray(state.status).any():
+        return check(state)
+    _, name = first_fault(left)
+    raise CodingError(
+        f"{name}the message goes on after the last symbol: symbols are left, or some are noise. Decode as many as were "
+        "encoded, with the weights, the batch shape and the compiled network of the encoder."
     )
 
 

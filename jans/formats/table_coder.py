@@ -186,8 +186,9 @@ class TableCoder:
         return symbols
 
     def _rows(self, index: Any) -> Any:
-        table = self.model.table if isinstance(self.model, Bypass) else self.model
-        return _inputs.row_of("index", index, len(table.cdf))
+        if isinstance(self.model, Bypass):
+            return _inputs.row_of("index", index, len(self.model.table.cdf), may_skip=True)
+        return _inputs.row_of("index", index, len(self.model.cdf), may_skip=False)
 
     def open(self, data: bytes) -> State:
         """A state to pop one message from, step by step; use it with `pop` and `close`."""

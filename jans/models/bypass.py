@@ -11,7 +11,7 @@ import numpy as np
 from jans import _inputs
 from jans._checks import MAX_DIGIT_BITS, Shape, max_bypass_bits
 from jans.models import _base
-from jans.models.table import Table
+from jans.models.table import Table, check_index
 
 LEFT_OUT = -1
 
@@ -34,8 +34,8 @@ class Bypass(_base.Model):
     `jans.models.escape`, which widens any model in a format of this library.
 
     Args:
-        table: the rows, and the index of each symbol's row. An index of -1 skips a symbol: nothing is coded
-            for it, and 0 is popped.
+        table: the rows, and the index of each symbol's row. `at` also takes an index of -1, which skips a
+            symbol: nothing is coded for it, and 0 is popped.
         sizes: integers [K], or one for all rows: the number of ordinary symbols; the escape symbol follows
             them. By default every place except the last is an ordinary symbol. Symbols after the escape
             symbol are never pushed, and popping one sets `BAD_DATA`.
@@ -74,9 +74,14 @@ class Bypass(_base.Model):
         return self.precision + max_bypass_bits(self.bypass_precision)
 
     def at(self, index: Any) -> "Bypass":
-        """This model with other rows for the symbols; it keeps what `prepare` made."""
+        """This model with other rows for the symbols; it keeps what `prepare` made.
+
+        Args:
+            index: integers of the shape of the symbols, 0 ... K - 1, or -1 to skip a symbol.
+        """
         model = copy.copy(self)
-        model.table = self.table.at(index)
+        model.table = copy.copy(self.table)
+        model.table.index = check_index(index, len(self.table.cdf), may_skip=True)
         return model
 
     def stack_kernel(self, shape: Shape) -> _base.Kernel:

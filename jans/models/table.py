@@ -59,7 +59,7 @@ class Table(_rows.RowsModel):
             check_rows(np.asarray(cdf), self.precision)
             cdf = np.asarray(cdf).astype(np.uint32)
         self.cdf = jnp.asarray(cdf).astype(jnp.uint32)
-        self.index = _check_index(index, len(self.cdf))
+        self.index = check_index(index, len(self.cdf), may_skip=False)
         self.guide: jax.Array | None = None
         self.alias: jax.Array | None = None
         self.remap: jax.Array | None = None
@@ -125,7 +125,7 @@ class Table(_rows.RowsModel):
     def at(self, index: Any) -> "Table":
         """This table with other rows for the symbols; it keeps what `prepare` made."""
         table = copy.copy(self)
-        table.index = _check_index(index, len(self.cdf))
+        table.index = check_index(index, len(self.cdf), may_skip=False)
         return table
 
     def kernel(self, shape: Shape) -> _base.Kernel:
@@ -152,8 +152,9 @@ class Table(_rows.RowsModel):
         return self.cdf, _base.flat_parameters(self.shape, shape, self.index)[0]
 
 
-def _check_index(index: Any, count: int) -> jax.Array:
-    array = jnp.asarray(_inputs.row_of("index", index, count))
+def check_index(index: Any, count: int, may_skip: bool) -> jax.Array:
+    """The row of each symbol as int32, or an error."""
+    array = jnp.asarray(_inputs.row_of("index", index, count, may_skip))
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"index must be integers, got {array.dtype}.")
     return array.astype(jnp.int32)

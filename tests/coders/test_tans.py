@@ -291,7 +291,7 @@ def test_symbols_that_no_table_has(lanes, symbol, row, why):
         middle = n // 2
         symbols, index = np.random.default_rng(n).integers(1, 3, n), np.ones(n, np.int32)
         symbols[middle], index[middle] = symbol, row
-        state = tans.push(start, ROWS.at(index), symbols)
+        state = tans.push(start, ROWS.at(jnp.asarray(index)), symbols)
         assert int(state.status) == why
         left, popped = tans.pop(state, ROWS.at(1), (middle,))
         assert popped.tolist() == symbols[:middle].tolist()

@@ -203,8 +203,8 @@ def test_errors_are_of_the_same_kind(call, error, message):
     ("symbols", "error", "message"),
     [
         (4, KeyError, "symbol 4 has no code word in a codebook of 4 symbols"),
-        (-1, OverflowError, r"a symbol is from 0 to 2\*\*64 - 1, got -1"),
-        (1.5, TypeError, "'float' object cannot be interpreted as an integer"),
+        (-1, OverflowError, r"symbol must be from 0 to 2\*\*64 - 1, got -1"),
+        (1.5, TypeError, "symbol must be an integer, got 1.5"),
     ],
 )
 def test_symbols_that_are_none(symbols, error, message):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jans
-from jans import models, rans
+from jans import huffman, models, range_coder, rans
 
 PIXELS, LEVELS, LATENT, HIDDEN, CHAINS, IMAGES = 16, 5, 4, 32, 8, 20
 GRID = models.NormalGrid(bits=8)
@@ -254,6 +254,41 @@ def test_an_end_tells_the_status_too():
         jans.check_end(full, rans.init(0))
     with pytest.raises(jans.CodingError, match="a symbol outside of its model's support"):
         jans.check_end(rans.push(rans.init(2), model, jnp.array([-1])), rans.init(0))
+
+
+QUEUES = {
+    "range_coder": lambda x: range_coder.finish(range_coder.encode(range_coder.encoder(50), models.Uniform(10), x)),
+    "huffman": lambda x: huffman.reader(huffman.encode(huffman.queue(50), CODEBOOK, x)),
+}
+CODEBOOK = huffman.codebook(np.full(10, 0.1))
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_the_end_of_a_queue(name):
+    symbols = jnp.arange(40).reshape(2, 20) % 10
+    readers = jax.vmap(QUEUES[name])(symbols)
+
+    def read(n, reader=readers):
+        step = {
+            "range_coder": lambda d: range_coder.decode(d, models.Uniform(10), (n,))[0],
+            "huffman": lambda r: huffman.decode(r, CODEBOOK, (n,))[0],
+        }[name]
+        return jax.vmap(step)(reader)
+
+    left = read(20)
+    assert jans.check_end(left) is left
+    one = jax.tree.map(lambda done, begun: jnp.stack([done[0], begun[1]]), left, read(5))
+    with pytest.raises(jans.CodingError, match=r"^stream 1 of 2 \(1 at fault\): the message goes on after the last"):
+        jans.check_end(one)
+    with pytest.raises(jans.CodingError, match="ran past the end of the message"):
+        jans.check_end(read(60))
+    with pytest.raises(TypeError, match=rf"a jans\.{name}\.\w+ has no start to compare with. Leave it out"):
+        jans.check_end(left, left)
+
+
+def test_the_end_of_a_stack_needs_its_start():
+    with pytest.raises(TypeError, match=r"start is missing: pass the jans\.rans\.State that encoding began with"):
+        jans.check_end(rans.init(3))
 
 
 def test_a_single_head_that_began_empty_may_end_so_after_noise():

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jans import _inputs
 from jans.compat import _tables
 from jans.compat.torch_ans import _lookups, _streams
 from jans.compat.torch_ans._families import FAMILIES, Coder, find_rows, integers, table_of
@@ -39,7 +40,8 @@ def _prepare(
         if value is None:
             raise TypeError(f"{key} is missing: pass the tables that symbols are coded with.")
     precision = _lookups.check_between("freq_precision", freq_precision, 1, FAMILIES[name].precision)
-    digits = _lookups.check_between("bypass_precision", bypass_precision, 1, 16) if bypass_coding else 0
+    has_digits = _lookups.check_flag("bypass_coding", bypass_coding)
+    digits = _lookups.check_between("bypass_precision", bypass_precision, 1, 16) if has_digits else 0
     rows, sizes = integers("cdfs", cdfs), integers("cdfs_sizes", cdfs_sizes)
     if not name.startswith("tans") and rows.ndim == 2 and sizes.size:
         # Alias tables and inverse CDFs lie behind the rows that they are made of.
@@ -62,7 +64,7 @@ def _make_init(name: str) -> Callable[..., _streams.Stream]:
         """
         streams = _lookups.check_between("size", size, 1, _streams.MAX_BYTES)
         spare = _lookups.check_between("preallocate_size", preallocate_size, 0, _streams.MAX_BYTES)
-        if num_interleaves not in FAMILIES[name].interleaves:
+        if _inputs.whole("num_interleaves", num_interleaves) not in FAMILIES[name].interleaves:
             raise ValueError(f"num_interleaves must be one of {FAMILIES[name].interleaves}, got {num_interleaves!r}.")
         return _streams.new(FAMILIES[name].coder(1, num_interleaves), streams, spare)
 
@@ -100,13 +102,14 @@ def _make_push(name: str, lanes: int, alias: bool) -> Callable[..., None]:
             used_bytes: with 0 or more, a stream that is too short is an error; otherwise it grows.
         """
         found = integers("symbols", symbols)
+        may_grow = _inputs.whole("used_bytes", used_bytes) < 0
         coder, table = _prepare(
             name, lanes, alias, cdfs, cdfs_sizes, offsets, freq_precision, bypass_coding, bypass_precision
         )
         index = _index(indexes, table.row_count)
         if index.shape != found.shape:
             raise ValueError(f"symbols and indexes must have one shape, got {found.shape} and {index.shape}.")
-        _streams.push(coder, stream, table, found, index, may_grow=used_bytes < 0)
+        _streams.push(coder, stream, table, found, index, may_grow=may_grow)
 
     return push
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from jans._checks import brief
 from jans.compat import _tables
 from jans.compat.torch_ans._families import FAMILIES, integers
 from jans.compat.torch_ans._tensors import maker
@@ -19,6 +20,14 @@ def check_between(name: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
         raise ValueError(f"{name} must be an integer from {low} to {high}, got {value!r}.")
     return int(value)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Returns whether a value is true, or raises TypeError for an array."""
+    try:
+        return bool(value)
+    except ValueError:
+        raise TypeError(f"{name} must be True or False, got {brief(value)}.") from None
 
 
 def rans_build_inverse_cdf(cdfs: Any, freq_precision: int = 16, table_precision: int = 16) -> Any:

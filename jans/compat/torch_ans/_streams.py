@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from jans._checks import max_bypass_bits, type_name
+from jans import _inputs
+from jans._checks import brief, max_bypass_bits, type_name
 from jans.compat.torch_ans._families import Coder
 from jans.compat.torch_ans._tensors import plain
 from jans.formats import _in_place, byte_strings
@@ -42,7 +43,11 @@ class Stream:
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or one number of it."""
-        return self.shape if dim is None else self.shape[dim]
+        if dim is None:
+            return self.shape
+        if not isinstance(dim, int) or not -2 <= dim < 2:
+            raise IndexError(f"dim must be -2 to 1, as a batch of streams has two axes, got {brief(dim)}.")
+        return self.shape[dim]
 
     def numpy(self) -> np.ndarray:
         """The array itself, until a push needs a longer one."""
@@ -63,6 +68,7 @@ class Stream:
     def reserve(self, length: int) -> None:
         """Makes rows as long as this or longer, in a new array; the old array stays as it is."""
         streams, now = self.shape
+        length = _inputs.whole("length", length)
         if length > now:
             array = np.zeros((streams, max(length, now * 3 // 2)), np.int32)
             array[:, :now] = self._array

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from jans import _inputs
+from jans._checks import brief
 from jans.compat import _tables
 from jans.compat.torch_ans import _streams
 from jans.compat.torch_ans._families import FAMILIES, find_rows, integers, table_of
+from jans.compat.torch_ans._lookups import check_flag
 from jans.compat.torch_ans._tensors import is_tensor, maker, plain, tensor
 from jans.formats import _in_place, byte_strings
 from jans.models.bypass import LEFT_OUT
@@ -105,22 +108,25 @@ class TorchANSInterface:
         dtype: Any = np.int32,
         device: Any = None,
     ):
+        if not isinstance(impl, str):
+            raise TypeError(f"impl must be a string, got {brief(impl)}.")
         name = next((name for name in _NAMES if impl.startswith(name)), None)
         if name is None:
             raise NotImplementedError(f"impl must begin with one of {', '.join(_NAMES)}, got {impl!r}.")
         family = _NAMES[name]
-        if num_interleaves not in family.interleaves:
+        if _inputs.whole("num_interleaves", num_interleaves) not in family.interleaves:
             raise NotImplementedError(
                 f"num_interleaves must be one of {family.interleaves} for impl {impl!r}, got {num_interleaves}."
             )
-        self.impl, self.alias_sampling = impl, bool(alias_sampling)
-        self.freq_precision = min(freq_precision, family.precision)
-        if alias_sampling and not family.variant:
+        self.impl, self.alias_sampling = impl, check_flag("alias_sampling", alias_sampling)
+        self.freq_precision = min(_inputs.whole("freq_precision", freq_precision), family.precision)
+        if self.alias_sampling and not family.variant:
             raise NotImplementedError(f"alias sampling is for rANS, got impl {impl!r}. Leave alias_sampling=False.")
-        self.bypass_coding, self.bypass_precision = bool(bypass_coding), bypass_precision
-        self.num_parallel_states, self.num_interleaves = num_parallel_states, int(num_interleaves)
+        self.bypass_coding, self.bypass_precision = check_flag("bypass_coding", bypass_coding), bypass_precision
+        self.num_parallel_states = _inputs.whole_or_none("num_parallel_states", num_parallel_states)
+        self.num_interleaves = int(num_interleaves)
         self.num_bytes_code_length = num_bytes_code_length
-        self.check_validity = check_validity
+        self.check_validity = check_flag("check_validity", check_validity)
         _check_lookup(inverse_cdf_precision, self.freq_precision)
         if num_parallel_states is not None and num_parallel_states < 1:
             raise ValueError(f"num_parallel_states must be 1 or more, got {num_parallel_states}.")
@@ -258,7 +264,7 @@ class TorchANSInterface:
                 f"symbols must have the shape of the indexes, or of freqs without its last axis: {rows.shape}, got "
                 f"{found.shape}."
             )
-        if cache:
+        if check_flag("cache", cache):
             self._encode_queue.append(_Item(model, np.array(found), np.array(rows), is_tensor(symbols)))
             return None
         return self._strings([_Item(model, found, rows, is_tensor(symbols))], self.num_parallel_states or 1)
@@ -421,7 +427,8 @@ def _check_lookup(inverse_cdf_precision: Any, freq_precision: int) -> None:
     if isinstance(inverse_cdf_precision, str):
         known = inverse_cdf_precision.strip().lower() == "auto"
     else:
-        known = inverse_cdf_precision is None or 1 <= inverse_cdf_precision <= freq_precision
+        bits = _inputs.whole_or_none("inverse_cdf_precision", inverse_cdf_precision)
+        known = bits is None or 1 <= bits <= freq_precision
     if not known:
         raise ValueError(
             f"inverse_cdf_precision must be None, 'auto' or from 1 to {freq_precision}, got {inverse_cdf_precision!r}."

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from jans.compat.constriction.stream import _arrays, _bound
+from jans.compat.constriction import _arrays
+from jans.compat.constriction.stream import _bound
 from jans.compat.constriction.stream._searched import Searched
 from jans.compat.constriction.stream.model import Model
 from jans.ffi import host

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from jans.compat.constriction.stream import _arrays, _bound
+from jans.compat.constriction import _arrays
+from jans.compat.constriction.stream import _bound
 from jans.compat.constriction.stream._searched import Searched
 
 
@@ -86,8 +87,8 @@ class Integers(Parametric):
     def _set(self, **parameters: Any) -> None:
         self._places = list(parameters)
         fixed = {name: value for name, value in parameters.items() if value is not None}
-        converted = {name: (_arrays.whole if name in self._whole else _arrays.real)(v) for name, v in fixed.items()}
-        super()._set(**(parameters | converted))
+        converters = {name: _arrays.whole if name in self._whole else _arrays.real for name in fixed}
+        super()._set(**(parameters | {name: converters[name](name, value) for name, value in fixed.items()}))
 
     def _convert(self, name: str, value: Any) -> np.ndarray:
         return (_arrays.counts if name in self._whole else _arrays.parameters)(name, value)
@@ -108,7 +109,7 @@ class Integers(Parametric):
 
 def check_support(low: Any, high: Any) -> tuple[int, int]:
     """Returns the first and the last symbol; raises ValueError for fewer than two or too many symbols."""
-    low, high = _arrays.whole(low), _arrays.whole(high)
+    low, high = _arrays.whole("min_symbol_inclusive", low), _arrays.whole("max_symbol_inclusive", high)
     if not low < high:
         raise ValueError(f"the support must have two symbols or more, got {low} ... {high}.")
     if high - low >= _bound.ONE:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from jans.compat.constriction.stream import _arrays, _bound
+from jans.compat.constriction import _arrays
+from jans.compat.constriction.stream import _bound
 
 Function = Callable[..., Any]
 
@@ -29,7 +30,7 @@ class Leaky:
     def value(self, symbol: int) -> float:
         """F at the start of a symbol's bin; 0 and 1 at the ends of the support, and 0 where F is not a number."""
         if symbol not in self.known:
-            value = _arrays.real(self.cdf(symbol - 0.5, *self.parameters))
+            value = _arrays.real("what the cdf returns", self.cdf(symbol - 0.5, *self.parameters))
             self.known[symbol] = 0.0 if math.isnan(value) else value
         return self.known[symbol]
 
@@ -91,7 +92,8 @@ class Searched:
     def find(self, quantile: int, k: int) -> tuple[int, _bound.Known]:
         """The value of symbol k from its quantile, and a model that has only its interval."""
         leaky = self._of(k)
-        guess = _arrays.real(self.inverse((quantile + 0.5) / _bound.ONE, *leaky.parameters))
+        guess = self.inverse((quantile + 0.5) / _bound.ONE, *leaky.parameters)
+        guess = _arrays.real("what the approximate inverse cdf returns", guess)
         symbol = leaky.find(quantile, guess)
         start, end = leaky.interval(symbol)
         return symbol, _bound.brackets(np.array([start]), np.array([end]))

@@ -20,8 +20,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from jans._variants import CHAIN
-from jans.compat.constriction.stream import _arrays, _bound, _coder
-from jans.compat.constriction.stream._arrays import significant
+from jans.compat.constriction import _arrays
+from jans.compat.constriction._arrays import significant
+from jans.compat.constriction.stream import _bound, _coder
 from jans.ffi import host
 from jans.status import BAD_MODEL, BAD_SYMBOL, OUT_OF_REMAINDERS, UNDERFLOW
 

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from jans.compat.constriction.stream import _arrays, _bound, _parametric
+from jans._checks import type_name
+from jans.compat.constriction import _arrays
+from jans.compat.constriction.stream import _bound, _parametric
 from jans.compat.constriction.stream._parametric import Model as Model
 from jans.compat.constriction.stream._searched import Function, Leaky, Searched
 
@@ -82,7 +84,7 @@ class Bernoulli(_parametric.Parametric):
 
     def __init__(self, p: Any = None, perfect: bool | None = None):
         self._perfect = perfect is None or _arrays.flag("perfect", perfect)
-        self._set(p=None if p is None else _arrays.real(p))
+        self._set(p=None if p is None else _arrays.real("p", p))
 
     def _check(self, name: str, value: np.ndarray) -> None:
         if not ((value >= 0) & (value <= 1)).all():
@@ -239,4 +241,6 @@ class ScipyModel(CustomModel):
     """
 
     def __init__(self, scipy_model: Any, min_symbol_inclusive: int, max_symbol_inclusive: int):
+        if not hasattr(scipy_model, "cdf") or not hasattr(scipy_model, "ppf"):
+            raise AttributeError(f"scipy_model must be a distribution of scipy.stats, got {type_name(scipy_model)}.")
         super().__init__(scipy_model.cdf, scipy_model.ppf, min_symbol_inclusive, max_symbol_inclusive)

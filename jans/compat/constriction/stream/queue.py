@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from jans.compat.constriction.stream import _arrays, _bound, _coder
+from jans.compat.constriction import _arrays
+from jans.compat.constriction.stream import _bound, _coder
 from jans.ffi import host
 from jans.reference import spec
 from jans.status import BAD_DATA, BAD_MODEL, BAD_SYMBOL, UNDERFLOW

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from jans._variants import RANS
-from jans.compat.constriction.stream import _arrays, _coder
-from jans.compat.constriction.stream._arrays import significant
+from jans.compat.constriction import _arrays
+from jans.compat.constriction._arrays import significant
+from jans.compat.constriction.stream import _coder
 from jans.ffi import host
 from jans.status import BAD_STATE
 

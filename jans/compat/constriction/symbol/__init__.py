@@ -22,13 +22,13 @@ Second, words may be JAX arrays. Third, coders can be pickled and copied.
 """
 
 import copy
-import operator
 from collections import deque
 from collections.abc import Callable, Iterator, MutableSequence
 from typing import Any
 
 import numpy as np
 
+from jans.compat.constriction import _arrays
 from jans.compat.constriction.symbol import huffman as huffman
 from jans.reference import spec
 
@@ -45,9 +45,7 @@ def _words(compressed: Any) -> list[int]:
 def _codeword(symbol: Any, codebook: Any) -> str:
     if not isinstance(codebook, huffman.EncoderHuffmanTree):
         raise TypeError(f"codebook must be an EncoderHuffmanTree, got {type(codebook).__name__}.")
-    index = operator.index(symbol)
-    if not 0 <= index < 2**64:
-        raise OverflowError(f"a symbol is from 0 to 2**64 - 1, got {index}.")
+    index = _arrays.unsigned("symbol", symbol)
     if index >= len(codebook._codewords):
         raise KeyError(f"symbol {index} has no code word in a codebook of {len(codebook._codewords)} symbols.")
     return codebook._codewords[index]

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jans._checks import brief
 from jans.ffi import host
 
 INT32 = np.iinfo(np.int32)
@@ -80,25 +81,32 @@ def index(value: Any) -> int | None:
         return None
 
 
-def whole(value: Any) -> int:
+def whole(name: str, value: Any) -> int:
     """An integer of 32 bits."""
-    number = operator.index(value)
+    number = index(value)
+    if number is None:
+        raise TypeError(f"{name} must be an integer, got {brief(value)}.")
     if not INT32.min <= number <= INT32.max:
-        raise OverflowError(f"a symbol or a number of symbols must fit int32, got {number}.")
+        raise OverflowError(f"{name} must fit int32, got {number}.")
     return number
 
 
 def unsigned(name: str, value: Any) -> int:
     """An unsigned integer of 64 bits."""
-    number = operator.index(value)
+    number = index(value)
+    if number is None:
+        raise TypeError(f"{name} must be an integer, got {brief(value)}.")
     if not 0 <= number < 2**64:
         raise OverflowError(f"{name} must be from 0 to 2**64 - 1, got {number}.")
     return number
 
 
-def real(value: Any) -> float:
+def real(name: str, value: Any) -> float:
     """A number; unlike `float`, this does not take text."""
-    return math.ldexp(value, 0)
+    try:
+        return math.ldexp(value, 0)
+    except TypeError:
+        raise TypeError(f"{name} must be a number, got {brief(value)}.") from None
 
 
 def flag(name: str, value: Any) -> bool:
