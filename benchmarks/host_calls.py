@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 # Import this before JAX, because it sets the flags of XLA.
-from measure import interleaved  # isort: skip
+from measure import microseconds  # isort: skip
 
 import constriction
 import jax.numpy as jnp
@@ -15,9 +15,6 @@ from memory import memory
 
 from jans import TableCoder
 from jans.compat import constriction as ours
-
-CALLS = 300
-"""The number of calls of one measurement."""
 
 
 def short_messages(repetitions: int) -> list[tuple[str, ...]]:
@@ -55,24 +52,11 @@ def short_messages(repetitions: int) -> list[tuple[str, ...]]:
         assert queue() == [0, 1, 2, 1]
         assert single() == 1
         calls |= {
-            f"AnsCoder, 16 symbols at once, {name}|{label}": often(stack),
-            f"RangeEncoder and RangeDecoder, 4 symbols one at a time, {name}|{label}": often(queue),
-            f"AnsCoder, one symbol, {name}|{label}": often(single),
+            f"AnsCoder, 16 symbols at once, {name}|{label}": stack,
+            f"RangeEncoder and RangeDecoder, 4 symbols one at a time, {name}|{label}": queue,
+            f"AnsCoder, one symbol, {name}|{label}": single,
         }
-    micro = {name: 1e6 * seconds / CALLS for name, seconds in interleaved(calls, repetitions).items()}
-    rows = []
-    for name in dict.fromkeys(call.split("|")[0] for call in calls):
-        peer, mine = micro[f"{name}|peer"], micro[f"{name}|jans"]
-        rows.append((name, f"{peer:.2f}", f"{mine:.2f}", f"{mine / peer:.1f}"))
-    return rows
-
-
-def often(call: Callable[[], object]) -> Callable[[], None]:
-    def calls():
-        for _ in range(CALLS):
-            call()
-
-    return calls
+    return microseconds(calls, repetitions)
 
 
 def new_lengths() -> list[tuple[str, ...]]:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 # Import this before JAX, because it sets the flags of XLA.
 from measure import interleaved, markdown, processor, rates_of, ratios_of  # isort: skip
 
+import interfaces
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -321,9 +322,20 @@ def main() -> None:
         sections.append(markdown(("coder", "one core", "two cores", "ratio"), rows))
         print("\n\n".join(sections[-2:]), flush=True)
     os.sched_setaffinity(0, cores[:1])
+    header = ("message", "the package", "jans", "jans / package")
+    sections += [
+        "## The interface of torch_ans, 64 tables, 12 bits, microseconds",
+        markdown(header, interfaces.torch_ans_messages(args.repetitions)),
+    ]
+    print("\n\n".join(sections[-2:]), flush=True)
     if ans is None:
         print("CompressAI is not installed: without it.")
     else:
+        sections += [
+            "## The interface of CompressAI, lists, microseconds",
+            markdown(header, interfaces.compressai_messages(args.repetitions, ans)),
+        ]
+        print("\n\n".join(sections[-2:]), flush=True)
         rows = [compare_compressai(args.repetitions, m, n) for m, n in ((1, 4096), (1, 2**18), (64, 4096))]
         header = ("messages", "its encode", "its decode", "encode", "decode", "encode / its", "decode / its")
         sections += ["## CompressAI's strings, 64 tables, 16 bits, with bypass coding, Msym/s", markdown(header, rows)]

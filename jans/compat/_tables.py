@@ -15,6 +15,9 @@ from jans.models.bypass import check_digits
 from jans.models.table import check_rows
 
 INT32 = np.iinfo(np.int32)
+_FEW = 1024
+"""Shorter lists become int32 at once, which saves a look at their range. Longer ones are faster as 64-bit integers,
+and unsigned ones fastest."""
 
 
 def integers(name: str, value: Any) -> np.ndarray:
@@ -29,15 +32,16 @@ def integers(name: str, value: Any) -> np.ndarray:
 
 
 def _from_list(value: Any) -> np.ndarray:
-    """A list as an array, several times as fast as NumPy for a list of ints; unsigned ints are fastest."""
+    """A list as an array, several times as fast as NumPy for a list of ints."""
     try:
-        return np.frombuffer(array.array("Q", value), np.uint64)
-    except (OverflowError, TypeError):
-        pass
-    try:
-        return np.frombuffer(struct.pack(f"{len(value)}q", *value), np.int64)
+        if len(value) < _FEW:
+            return np.frombuffer(struct.pack(f"{len(value)}i", *value), np.int32)
+        try:
+            return np.frombuffer(array.array("Q", value), np.uint64)
+        except (OverflowError, TypeError):
+            return np.frombuffer(struct.pack(f"{len(value)}q", *value), np.int64)
     except struct.error:
-        # Lists of lists, numbers of more than 64 bits, or values whose dtype NumPy can name in an error.
+        # Lists of lists, large numbers, or values whose dtype NumPy can name in an error.
         return np.asarray(value)
 
 
@@ -134,7 +138,8 @@ def nearest(pmf: np.ndarray, precision: int, ties: str) -> np.ndarray:
 def check_indexes(indexes: np.ndarray, count: int, may_leave_out: bool = False) -> np.ndarray:
     """Returns the indexes, or raises ValueError if one has no row;
     `may_leave_out` allows indexes below zero."""
-    if indexes.size and (indexes.max() >= count or (not may_leave_out and indexes.min() < 0)):
+    # As unsigned numbers, those below zero are the largest.
+    if indexes.size and (indexes if may_leave_out else indexes.view(np.uint32)).max() >= count:
         raise ValueError(
             f"indexes must be from 0 to {count - 1}{', or below zero' if may_leave_out else ''}, as there are {count} "
             f"rows, got {indexes.min()} to {indexes.max()}."
@@ -171,7 +176,7 @@ def _copy(value: Any) -> Any:
 def _same(value: Any, kept: Any) -> bool:
     if isinstance(value, list | tuple):
         try:
-            return bool(list(value) == kept)
+            return bool((value if type(value) is list else list(value)) == kept)
         except ValueError:  # lists of arrays, which have no truth value; they are converted again
             return False
     return isinstance(kept, np.ndarray) and np.array_equal(value, kept)

@@ -10,18 +10,29 @@
 [-1, 0, 0, 700]
 """
 
-from typing import Any
+import functools
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jans import _inputs
+from jans._variants import RANS
 from jans.compat import _tables
+from jans.ffi import host
 from jans.formats import _in_place
+from jans.status import OVERFLOW, SENTENCES, CodingError, sentence
 
 PRECISION = 16
 DIGIT_BITS = 4
-_CODER = _in_place.Rans("rans64_ryg", 1)
-_HEAD_BYTES, _WORD_BYTES = 8, 4
+_VARIANT = RANS["rans64_ryg"]
+_NUMBERS = struct.Struct("=Qii")
+"""What a stream is apart from its words: its head, the number of its words, and its status."""
+_LAYOUT = host.Layout(("I", 1, 1, 2), 0, ("i", 1), ("i", 1))
+"""How these numbers and the words are the arrays of a batch of one stream."""
+_HEAD = struct.Struct("<Q")
+_WORD = np.dtype("<u4")
 
 
 def pmf_to_quantized_cdf(pmf: Any, precision: int) -> list[int]:
@@ -47,12 +58,32 @@ def pmf_to_quantized_cdf(pmf: Any, precision: int) -> list[int]:
     return cdf
 
 
-def _make_model(cdfs: Any, sizes: Any, offsets: Any) -> Any:
-    rows = _tables.rows("cdfs", cdfs), _tables.integers("cdfs_sizes", sizes), _tables.integers("offsets", offsets)
-    return _tables.completed(*rows, PRECISION, DIGIT_BITS).prepared()
+class _Table(NamedTuple):
+    """The rows of a call, as functions that push and pop: of the arrays of a stream, symbols [1, n] and indexes [1, n].
+
+    They return the status.
+    """
+
+    row_count: int
+    push: Callable[[Any, np.ndarray, np.ndarray], int]
+    pop: Callable[[Any, np.ndarray, np.ndarray], int]
 
 
-_model = _tables.Kept(_make_model)
+def _make_table(cdfs: Any, sizes: Any, offsets: Any) -> _Table:
+    given = _tables.rows("cdfs", cdfs), _tables.integers("cdfs_sizes", sizes), _tables.integers("offsets", offsets)
+    rows = _tables.completed(*given, PRECISION, DIGIT_BITS).prepared()
+    kernel = functools.partial(host.kernel, variant=_VARIANT.number, **rows.attributes)
+    (push_kind, before_push, after_push), (pop_kind, before_pop, after_pop) = rows.push, rows.pop
+    push = kernel(f"rans_push_{push_kind}")
+    pop = kernel(f"rans_pop_{pop_kind}", undo=sum(SENTENCES))  # a pop that fails leaves the stream as it was
+    return _Table(
+        rows.row_count,
+        lambda stream, symbols, index: push(stream, symbols, *before_push, index, *after_push),
+        lambda stream, symbols, index: pop(stream, *before_pop, index, *after_pop, symbols),
+    )
+
+
+_table = _tables.Kept(_make_table)
 
 
 def _places(name: str, value: Any) -> np.ndarray:
@@ -62,15 +93,45 @@ def _places(name: str, value: Any) -> np.ndarray:
     return found[None]
 
 
-def _indexes(value: Any, model: Any) -> np.ndarray:
-    return _tables.check_indexes(_places("indexes", value), model.row_count)
+def _indexes(value: Any, table: _Table) -> np.ndarray:
+    return _tables.check_indexes(_places("indexes", value), table.row_count)
+
+
+_Item = tuple[_Table, np.ndarray, np.ndarray]
+
+
+def _item(symbols: Any, indexes: Any, *table_arguments: Any) -> _Item:
+    """What `_encode` takes, from the arguments of a call."""
+    table = _table(*table_arguments)
+    found, rows = _places("symbols", symbols), _indexes(indexes, table)
+    if found.shape != rows.shape:
+        raise ValueError(f"symbols and indexes must be of one length, got {found.size} and {rows.size}.")
+    return table, found, rows
+
+
+def _encode(items: Sequence[_Item]) -> bytes:
+    """The message of all items; the first symbol of the first item is decoded first."""
+    capacity = sum(symbols.shape[1] for _, symbols, _ in items) * PRECISION // 32 + _in_place.SPARE_WORDS
+    while True:
+        numbers, words = bytearray(_NUMBERS.pack(_VARIANT.lower, 0, 0)), np.empty((1, capacity), np.uint32)
+        stream = _LAYOUT(numbers, words)
+        for table, symbols, rows in reversed(items):
+            if symbols.size:
+                table.push(stream, symbols, rows)
+        head, size, status = _NUMBERS.unpack(numbers)
+        if status == 0:
+            # Messages of CompressAI have the words in the order of reading.
+            return _HEAD.pack(head) + words[0, size - 1 :: -1][:size].astype(_WORD, copy=False).tobytes()
+        if status != OVERFLOW:
+            raise CodingError(sentence(status, size, capacity))
+        capacity = size  # which counts the words without room
 
 
 class BufferedRansEncoder:
     """Encodes the symbols of many calls as one message."""
 
     def __init__(self) -> None:
-        self._items: list[tuple[Any, np.ndarray, np.ndarray]] = []
+        self._items: list[_Item] = []
 
     def encode_with_indexes(self, symbols: Any, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> None:
         """Stores symbols until `flush`.
@@ -83,20 +144,14 @@ class BufferedRansEncoder:
                 is the escape symbol for all values outside of the row.
             offsets: integers [K], the value of the first symbol of each row.
         """
-        model = _model(cdfs, cdfs_sizes, offsets)
-        found = _places("symbols", symbols)
-        rows = _indexes(indexes, model)
-        if found.shape != rows.shape:
-            raise ValueError(f"symbols and indexes must be of one length, got {found.size} and {rows.size}.")
-        self._items.append((model, found, rows))
+        table, found, rows = _item(symbols, indexes, cdfs, cdfs_sizes, offsets)
+        self._items.append((table, found.copy(), rows.copy()))
 
     def flush(self) -> bytes:
         """The message of all calls since the last `flush`;
         the first symbol of the first call is decoded first."""
         items, self._items = self._items, []
-        if not items:
-            items = [(_model([[0, 2**PRECISION]], [2], [0]), np.empty((1, 0), np.int32), np.empty((1, 0), np.int32))]
-        return _turned(_in_place.encode(_CODER, items)[0])
+        return _encode(items)
 
 
 class RansEncoder:
@@ -104,16 +159,14 @@ class RansEncoder:
 
     def encode_with_indexes(self, symbols: Any, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> bytes:
         """The message as bytes. Arguments are those of `BufferedRansEncoder.encode_with_indexes`."""
-        encoder = BufferedRansEncoder()
-        encoder.encode_with_indexes(symbols, indexes, cdfs, cdfs_sizes, offsets)
-        return encoder.flush()
+        return _encode([_item(symbols, indexes, cdfs, cdfs_sizes, offsets)])
 
 
 class RansDecoder:
     """Decodes messages, in one call or step by step."""
 
     def __init__(self) -> None:
-        self._states: Any = None
+        self._stream: Any = None
 
     def set_stream(self, encoded: bytes) -> None:
         """Sets the message for `decode_stream`.
@@ -121,7 +174,20 @@ class RansDecoder:
         Raises:
             CodingError: if the bytes are no message.
         """
-        self._states = _CODER.from_strings([_turned(bytes(_inputs.data("encoded", encoded)))])
+        data = bytes(_inputs.data("encoded", encoded))
+        if len(data) < _HEAD.size or len(data) % _WORD.itemsize:
+            raise CodingError(
+                f"encoded has {len(data)} bytes, and a message has {_HEAD.size} or more, a multiple of "
+                f"{_WORD.itemsize}. It is cut short, or is no message of CompressAI."
+            )
+        (head,) = _HEAD.unpack_from(data)
+        if not _VARIANT.lower <= head < 1 << _VARIANT.top_bits:
+            raise CodingError(
+                "encoded begins with a head out of its range. It is damaged, or no message of CompressAI."
+            )
+        words = np.frombuffer(data, _WORD, offset=_HEAD.size)[None, ::-1].astype(np.uint32, "C")
+        numbers = bytearray(_NUMBERS.pack(head, words.size, 0))
+        self._stream = _LAYOUT(numbers, words)
 
     def decode_stream(self, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> Any:
         """Decodes the next symbols of the message.
@@ -136,11 +202,14 @@ class RansDecoder:
         Raises:
             CodingError: if the message cannot hold these symbols. The decoder then stays where it was.
         """
-        if self._states is None:
+        if self._stream is None:
             raise ValueError("there is no message to decode from. Give one with set_stream.")
-        model = _model(cdfs, cdfs_sizes, offsets)
-        rows = _indexes(indexes, model)
-        self._states, symbols = _in_place.decode(_CODER, self._states, model, rows, rows.size)
+        table = _table(cdfs, cdfs_sizes, offsets)
+        rows = _indexes(indexes, table)
+        symbols = np.empty(rows.shape, np.int32)
+        status = table.pop(self._stream, symbols, rows) if symbols.size else 0
+        if status:
+            raise CodingError(sentence(status, 0, 0))
         return symbols[0].tolist() if isinstance(indexes, list | tuple) else symbols[0]
 
     def decode_with_indexes(self, encoded: bytes, indexes: Any, cdfs: Any, cdfs_sizes: Any, offsets: Any) -> Any:
@@ -148,14 +217,3 @@ class RansDecoder:
         decoder = RansDecoder()
         decoder.set_stream(encoded)
         return decoder.decode_stream(indexes, cdfs, cdfs_sizes, offsets)
-
-
-def _turned(string: bytes) -> bytes:
-    """Reverses the order of the words.
-
-    Messages of CompressAI have them in the order of reading, ours of pushing.
-    """
-    tail = string[_HEAD_BYTES:]
-    if len(tail) % _WORD_BYTES:
-        return string  # cut short; the function that counts heads and words reports it
-    return string[:_HEAD_BYTES] + np.frombuffer(tail, "<u4")[::-1].tobytes()

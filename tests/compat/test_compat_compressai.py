@@ -161,10 +161,17 @@ def test_tables_that_change_are_seen():
     assert code(lists) == code(arrays) not in (before, after)
 
 
+def test_arrays_may_change_after_a_call():
+    encoder, symbols, indexes = ours.BufferedRansEncoder(), np.array([0, 1], np.int32), np.array([0, 1], np.int32)
+    encoder.encode_with_indexes(symbols, indexes, *TABLE)
+    symbols[:], indexes[:] = 9, 0
+    assert encoder.flush() == ours.RansEncoder().encode_with_indexes([0, 1], [0, 1], *TABLE)
+
+
 def test_tables_are_made_once(monkeypatch):
     made = []
-    make = ours._make_model
-    monkeypatch.setattr(ours, "_model", ours._tables.Kept(lambda *table: made.append(1) or make(*table), size=2))
+    make = ours._make_table
+    monkeypatch.setattr(ours, "_table", ours._tables.Kept(lambda *table: made.append(1) or make(*table), size=2))
     arrays = tuple(map(np.array, ([[0, 30000, 60000, 65536]], [4], [0])))
     for table in (TABLE, TABLE, arrays, arrays, TABLE, tuple(list(part) for part in TABLE)):
         ours.RansEncoder().encode_with_indexes([0], [0], *table)
