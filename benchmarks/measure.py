@@ -72,7 +72,8 @@ def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def processor() -> str:
     info = pathlib.Path("/proc/cpuinfo")
     names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
-    return names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
+    name = names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
+    return re.sub(r"\((R|TM)\)", "", name)
 
 
 def result_file(name: str) -> pathlib.Path:
