@@ -34,7 +34,23 @@ Pop = Callable[[Any], tuple[Any, Any]]
 
 
 class Codec(NamedTuple):
-    """`push(state, data) -> state` and its inverse `pop(state) -> (state, data)`."""
+    """A pair of functions on a stack that undo each other.
+
+    Attributes:
+        push: `push(state, data) -> state` puts data on the stack.
+        pop: `pop(state) -> (state, data)` takes them off again.
+
+    A coder makes a codec of a model, for example `jans.rans.codec`. This one codes years:
+
+    >>> from jans import models, rans
+    >>> def push(state, year):
+    ...     return rans.push(state, models.Uniform(100), year - 2000)
+    >>> def pop(state):
+    ...     state, symbol = rans.pop(state, models.Uniform(100))
+    ...     return state, symbol + 2000
+    >>> Codec(push, pop).pop(push(rans.init(capacity=4), jnp.array(2024)))[1]
+    Array(2024, dtype=int32)
+    """
 
     push: Push
     pop: Pop
@@ -46,6 +62,18 @@ def serial(codecs: Sequence[Codec]) -> Codec:
     Args:
         codecs: one codec for each part; data is a tuple of as many parts. Parts are popped in the order of
             the codecs.
+
+    Returns:
+        The codec of the tuple.
+
+    Raises:
+        ValueError: in `push`, if data does not have one part for each codec.
+
+    >>> from jans import models, rans
+    >>> codec = serial([rans.codec(models.Uniform(10)), rans.codec(models.Bernoulli(0.2), shape=(2,))])
+    >>> state = codec.push(rans.init(capacity=4), (jnp.array(7), jnp.array([0, 1])))
+    >>> codec.pop(state)[1]
+    (Array(7, dtype=int32), Array([0, 1], dtype=int32))
     """
 
     def push(state, data):
@@ -69,6 +97,15 @@ def repeat(codec: Codec, n: int) -> Codec:
     Args:
         codec: the codec of one datum.
         n: how many data; the leaves of data have a leading axis of length n.
+
+    Returns:
+        The codec of all n data. The first datum is popped first.
+
+    >>> from jans import models, rans
+    >>> codec = repeat(rans.codec(models.Uniform(10), shape=(2,)), n=3)
+    >>> state = codec.push(rans.init(capacity=4), jnp.array([[1, 2], [3, 4], [5, 6]]))
+    >>> codec.pop(state)[1].tolist()
+    [[1, 2], [3, 4], [5, 6]]
     """
 
     def push(state, data):
@@ -87,6 +124,16 @@ def substack(codec: Codec, view: Callable[[Any], Any], replace: Callable[[Any, A
         codec: a codec whose state is the part.
         view: returns the part of a state.
         replace: `replace(state, part)` returns the state with that part in place of its own.
+
+    Returns:
+        A codec on the whole state, for the same data.
+
+    >>> from jans import models, rans
+    >>> digit = rans.codec(models.Uniform(10))
+    >>> codec = substack(digit, lambda pair: pair[1], lambda pair, part: (pair[0], part))
+    >>> pair = codec.push((rans.init(capacity=4), rans.init(capacity=4)), jnp.array(7))
+    >>> [bool(rans.is_empty(state)) for state in pair], codec.pop(pair)[1]
+    ([True, False], Array(7, dtype=int32))
     """
 
     def push(state, data):
@@ -105,6 +152,18 @@ def ancestral(codecs: Sequence[Callable[..., Codec]]) -> Codec:
     Args:
         codecs: functions. Function k takes parts 0 ... k - 1 and returns the codec of part k; data is a tuple
             with one part for each function.
+
+    Returns:
+        The codec of the tuple.
+
+    Raises:
+        ValueError: in `push`, if data does not have one part for each function.
+
+    >>> from jans import models, rans
+    >>> codec = ancestral([lambda: rans.codec(models.Uniform(10)), lambda k: rans.codec(models.Uniform(k + 1))])
+    >>> state = codec.push(rans.init(capacity=4), (jnp.array(7), jnp.array(3)))  # the second is at most the first
+    >>> codec.pop(state)[1]
+    (Array(7, dtype=int32), Array(3, dtype=int32))
     """
 
     def push(state, data):
@@ -154,6 +213,18 @@ def autoregressive(
         n: how many data; the leaves of data have a leading axis of this length.
         parallel: for models that see all data at once, as transformers do. It takes all previous data and
             returns the parameters of all data, equal to those of `step`. Leaves have a leading axis of length n.
+
+    Returns:
+        The codec of all n data.
+
+    >>> from jans import models, rans
+    >>> codec = autoregressive(
+    ...     step=lambda carry, previous: (carry, previous.astype(float)),  # predicts the same number again
+    ...     codec=lambda loc: rans.codec(models.FixedPointLogistic(loc, 1.0)),
+    ...     start=(), first=jnp.int32(100), n=4,
+    ... )
+    >>> codec.pop(codec.push(rans.init(capacity=8), jnp.array([101, 103, 102, 99])))[1]
+    Array([101, 103, 102,  99], dtype=int32)
     """
 
     # The barriers keep the code around the model from changing how XLA compiles the model.
@@ -185,7 +256,8 @@ def autoregressive(
 
 
 def bits_back(prior: Codec, likelihood: Callable[[Any], Codec], posterior: Callable[[Any], Codec]) -> Codec:
-    """Codes data through a latent variable at the cost of the ELBO (Townsend et al. 2019, arXiv:1901.04866).
+    """Codes data through a latent variable at the cost of the negative ELBO (Townsend et al. 2019,
+    arXiv:1901.04866).
 
         push data x                                pop
 
@@ -193,10 +265,27 @@ def bits_back(prior: Codec, likelihood: Callable[[Any], Codec], posterior: Calla
         push x with likelihood(z)   log p(x|z)     pop  x from likelihood(z)
         push z with prior           log p(z)       pop  z from prior
 
+    A push pops first, so the stack needs initial bits, for example from `jans.rans.random`.
+
     Args:
         prior: codec of the latent.
         likelihood: takes a latent and returns the codec of the data.
         posterior: takes data and returns the codec of the latent.
+
+    Returns:
+        The codec of the data. If there are too few initial bits, popping the latent sets `UNDERFLOW`, as
+        `jans.rans.pop` says.
+
+    >>> from jans import models, rans
+    >>> grid = models.NormalGrid(bits=8)
+    >>> codec = bits_back(
+    ...     prior=rans.codec(grid.prior(), shape=(2,)),
+    ...     likelihood=lambda z: rans.codec(models.FixedPointLogistic(10 * grid.value(z) + 50, 1.0)),
+    ...     posterior=lambda x: rans.codec(grid.posterior((x - 50) / 10, 0.1)),
+    ... )
+    >>> state = codec.push(rans.random(jax.random.key(0), n_words=4, capacity=9), jnp.array([42, 57]))
+    >>> codec.pop(state)[1]
+    Array([42, 57], dtype=int32)
     """
 
     def push(state, data):
@@ -229,6 +318,19 @@ def bit_swap(prior: Codec, layers: Sequence[tuple[Callable[[Any], Codec], Callab
         layers: pairs (likelihood, posterior), from the data up. The likelihood takes the latent of its layer
             and returns the codec of the layer below. The posterior takes the layer below and returns the
             codec of the latent.
+
+    Returns:
+        The codec of the data. A push needs initial bits, as for `bits_back`.
+
+    >>> from jans import models, rans
+    >>> grid = models.NormalGrid(bits=8)
+    >>> pixel = lambda z1: rans.codec(models.FixedPointLogistic(10 * grid.value(z1) + 50, 1.0))
+    >>> latent = lambda loc: rans.codec(grid.posterior(loc, 0.5))
+    >>> near = lambda z: latent(0.8 * grid.value(z))
+    >>> codec = bit_swap(rans.codec(grid.prior()), [(pixel, lambda x: latent((x - 50) / 10)), (near, near)])
+    >>> state = codec.push(rans.random(jax.random.key(0), n_words=4, capacity=9), jnp.array(42))
+    >>> codec.pop(state)[1]
+    Array(42, dtype=int32)
     """
     for likelihood, posterior in reversed(layers):
         prior = bits_back(prior, likelihood, posterior)
@@ -249,6 +351,20 @@ def hierarchical(
         prior: functions; function k takes latents 0 ... k - 1 and returns the codec of latent k.
         likelihood: takes the tuple of all latents and returns the codec of the data.
         posterior: takes data and returns functions like those of the prior.
+
+    Returns:
+        The codec of the data. A push needs initial bits, as for `bits_back`.
+
+    >>> from jans import models, rans
+    >>> grid = models.NormalGrid(bits=8)
+    >>> latent = lambda loc: rans.codec(grid.posterior(loc, 0.5))
+    >>> codec = hierarchical(
+    ...     prior=[lambda: latent(0.0), lambda z1: latent(grid.value(z1))],
+    ...     likelihood=lambda z: rans.codec(models.FixedPointLogistic(10 * grid.value(z[1]) + 50, 1.0)),
+    ...     posterior=lambda x: [lambda: latent((x - 50) / 20), lambda z1: latent((x - 50) / 10)],
+    ... )
+    >>> codec.pop(codec.push(rans.random(jax.random.key(0), n_words=4, capacity=9), jnp.array(42)))[1]
+    Array(42, dtype=int32)
     """
     return bits_back(ancestral(prior), likelihood, lambda data: ancestral(posterior(data)))
 
@@ -263,6 +379,19 @@ def vector_quantised(prior: Codec, likelihood: Callable[[Any], Codec], encode: C
         prior: codec of the latent.
         likelihood: takes a latent and returns the codec of the data.
         encode: takes data and returns the latent.
+
+    Returns:
+        The codec of the data.
+
+    >>> from jans import models, rans
+    >>> book = jnp.array([10.0, 50.0, 90.0])
+    >>> codec = vector_quantised(
+    ...     prior=rans.codec(models.Uniform(3)),
+    ...     likelihood=lambda z: rans.codec(models.FixedPointLogistic(book[z], 2.0)),
+    ...     encode=lambda x: jnp.abs(book - x).argmin(),
+    ... )
+    >>> codec.pop(codec.push(rans.init(capacity=4), jnp.array(52)))[1]
+    Array(52, dtype=int32)
     """
 
     def push(state, data):
@@ -301,6 +430,19 @@ def multi_sample(
             of an index, int32 [], with probabilities proportional to p(x, z_i) / q(z_i | x).
         uniform: codec of an index from 0 to n - 1, all equally likely.
         n: number of samples, at least 1.
+
+    Returns:
+        The codec of the data. A push needs the initial bits of n latents, as for `bits_back`.
+
+    >>> from jans import models, rans
+    >>> table = jnp.array([[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]])  # p(x | z)
+    >>> coin = rans.codec(models.Uniform(2))  # the prior, and a posterior that ignores x
+    >>> codec = multi_sample(
+    ...     coin, lambda z: rans.codec(models.Categorical(table[z])), lambda x: coin,
+    ...     lambda x, z: rans.codec(models.Categorical(table[z, x])), rans.codec(models.Uniform(4)), n=4,
+    ... )
+    >>> codec.pop(codec.push(rans.random(jax.random.key(0), n_words=4, capacity=9), jnp.array(2)))[1]
+    Array(2, dtype=int32)
     """
     one = jnp.arange(n, dtype=jnp.int32)
 
@@ -339,6 +481,9 @@ def check_codec(codec: Codec, state: Any, data: Any) -> None:
         codec: the codec to test.
         state: a coder with a clean status and room for the data.
         data: what to push.
+
+    Raises:
+        AssertionError: if `pop` returns other data or another state.
 
     >>> import jans
     >>> codec = jans.rans.codec(jans.models.Uniform(6), shape=(3,))

@@ -43,6 +43,10 @@ def fast(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
         negative or infinite value, only zeros, or no symbol left by its mask. Every coder refuses a row of
         ones with the status `BAD_MODEL`.
 
+    Raises:
+        TypeError: for another dtype of probs or mask.
+        ValueError: if the precision is out of range or has no room for n symbols, or if the mask does not fit.
+
     >>> fast(jnp.array([1.0, 2.0, 1.0]), 4)
     Array([ 0,  4, 11, 16], dtype=uint32)
     >>> fast(jnp.array([1.0, 2.0, 1.0]), 4, mask=jnp.array([True, False, True]))
@@ -66,6 +70,9 @@ def perfect(probs: jax.Array, precision: int, mask: Any = None) -> jax.Array:
     Returns:
         As for `fast`.
 
+    Raises:
+        TypeError, ValueError: as for `fast`.
+
     >>> perfect(jnp.array([8.0, 1.0, 1.0, 0.0]), 5)
     Array([ 0, 25, 28, 31, 32], dtype=uint32)
     """
@@ -88,6 +95,12 @@ def logits(logits: jax.Array, precision: int, mask: Any = None) -> jax.Array:
 
     Returns:
         As for `fast`. A row is all ones if it has a NaN or plus infinity, or only minus infinities.
+
+    Raises:
+        TypeError, ValueError: as for `fast`.
+
+    >>> logits(jnp.array([0.0, 1.0, -jnp.inf]), 4)
+    Array([ 0,  4, 15, 16], dtype=uint32)
     """
     return _rows(targets.maps.quantize_logits, "logits", logits, precision, mask, (np.float32,))
 
@@ -118,6 +131,10 @@ def nearest(probs: jax.Array, precision: int, sizes: Any = None, ties: str = "ev
         uint32 [..., n + 1], rising from 0 to 2**precision. A row is all ones if it has a NaN, negative or
         infinite value, or if all its values round to zero. It is also all ones if its size is below 1 or
         above n or 2**precision. Every coder refuses a row of ones with the status `BAD_MODEL`.
+
+    Raises:
+        TypeError: for another dtype of probs or sizes.
+        ValueError: if precision or ties are not among those above, or if the shape of sizes does not fit.
 
     >>> nearest(jnp.array([0.5, 0.01, 0.3, 0.19]), 4)
     Array([ 0,  8,  9, 14, 16], dtype=uint32)

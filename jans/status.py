@@ -61,7 +61,15 @@ SENTENCES = {
 
 
 class CodingError(Exception):
-    """Raised for a status that is not clean. The message names the stream, the cause and the remedy."""
+    """Raised for a status that is not clean, and for bytes that cannot be read.
+
+    The message names the cause and the remedy, and the stream if there are several.
+
+    >>> import jans
+    >>> jans.from_bytes(b"something else")
+    Traceback (most recent call last):
+    jans.status.CodingError: these bytes are not from jans: they begin with b'some' and not with b'JANS'.
+    """
 
 
 def sentence(status: int, size: int, capacity: int) -> str:
@@ -76,6 +84,9 @@ def check(state: Any) -> Any:
 
     Args:
         state: a coder, or a batch of coders from `jax.vmap`, with concrete arrays.
+
+    Returns:
+        The same state.
 
     Raises:
         CodingError: if any status bit is set. The message names the first faulty stream, the cause and the
@@ -123,6 +134,12 @@ def first_fault(fault: np.ndarray) -> tuple[tuple[int, ...], str]:
 
 def check_inside(state: Any) -> Any:
     """Does what `check` does, inside `jit`: `jax.experimental.checkify` carries the error out.
+
+    Args:
+        state: a coder, or a batch of coders; its arrays may be traced.
+
+    Returns:
+        The same state.
 
     >>> import jans
     >>> from jax.experimental import checkify

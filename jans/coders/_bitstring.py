@@ -62,6 +62,10 @@ class Queue(_Bits):
         words: uint32 [capacity]; the first `size` are in use, the others are unspecified.
         size: int32 []. Above the capacity, it counts dropped words too.
         status: int32 [], sticky bits of `jans.status`.
+
+    >>> from jans import huffman
+    >>> huffman.queue(capacity=2).partial_word  # no bits below the leading one
+    Array(1, dtype=uint32)
     """
 
     made_by = "jans.huffman.queue"
@@ -75,6 +79,10 @@ class Stack(_Bits):
     Attributes:
         partial_word, words, size, status: as in a `Queue`. The end of the stack is the highest bit of
             `partial_word` below its leading one.
+
+    >>> from jans import huffman
+    >>> huffman.from_words(np.array([0b1011], np.uint32)).partial_word  # three bits
+    Array(11, dtype=uint32)
     """
 
     made_by = "jans.huffman.stack"
@@ -92,6 +100,10 @@ class Reader(_Bits):
         size: int32 [].
         status: int32 [], sticky bits of `jans.status`.
         position: int32 [], the index of the word after the current one.
+
+    >>> from jans import huffman
+    >>> huffman.reader(np.array([20740], np.uint32)).position
+    Array(0, dtype=int32)
     """
 
     position: jax.Array
@@ -125,7 +137,11 @@ def queue(capacity: int) -> Queue:
     Args:
         capacity: number of 32-bit words that there is room for; static.
 
-    >>> queue(capacity=2)
+    Raises:
+        ValueError: if the capacity is out of range.
+
+    >>> from jans import huffman
+    >>> huffman.queue(capacity=2)
     jans.huffman.Queue(words=0 of 2, status=0)
     """
     check_layout(lanes=1, capacity=capacity)
@@ -138,6 +154,13 @@ def stack(capacity: int) -> Stack:
 
     Args:
         capacity: number of 32-bit words that there is room for; static.
+
+    Raises:
+        ValueError: if the capacity is out of range.
+
+    >>> from jans import huffman
+    >>> huffman.stack(capacity=2)
+    jans.huffman.Stack(words=0 of 2, status=0)
     """
     check_layout(lanes=1, capacity=capacity)
     return Stack(jnp.uint32(1), jnp.zeros(capacity, jnp.uint32), jnp.int32(0), jnp.int32(0))
@@ -152,6 +175,14 @@ def reader(source: Any) -> Reader:
 
     Returns:
         The reader, with the status of the queue. The zeros that fill up the last word count as bits.
+
+    Raises:
+        TypeError: if the source is a stack or a reader, or the words are not one axis of uint32.
+
+    >>> from jans import huffman
+    >>> reader = huffman.reader(np.array([20740], np.uint32))
+    >>> huffman.decode(reader, huffman.ExpGolomb(), shape=(4,))[1]
+    Array([3, 7, 0, 1], dtype=int32)
     """
     if isinstance(source, _Bits) and not isinstance(source, Queue):
         raise TypeError(f"a reader reads a queue or its words, got {type_name(source)}.")
@@ -181,6 +212,10 @@ def from_words(words: Any, capacity: int | None = None) -> Stack:
 
     Raises:
         ValueError: if the words do not fit the capacity.
+
+    >>> from jans import huffman
+    >>> huffman.from_words(np.array([20740, 1], np.uint32), capacity=4)
+    jans.huffman.Stack(words=1 of 4, status=0)
     """
     array = check_words(words)
     size = max(array.shape[0] - 1, 0)
@@ -194,15 +229,22 @@ def from_words(words: Any, capacity: int | None = None) -> Stack:
 
 
 def to_words(bits: Queue | Stack) -> np.ndarray:
-    """The bits of one stream as words for other programs: uint32 [n].
+    """The bits of one stream as words for other programs.
 
     Zeros fill up the last word of a queue. The last word of a stack has a one above its bits, so a stack has
     at least one word. These are the words of constriction's `QueueEncoder` and `StackCoder`.
 
+    Args:
+        bits: a queue or a stack, one stream, with concrete arrays.
+
+    Returns:
+        uint32 [n].
+
     Raises:
         CodingError: if the status is not clean.
 
-    >>> to_words(stack(capacity=2))
+    >>> from jans import huffman
+    >>> huffman.to_words(huffman.stack(capacity=2))
     array([1], dtype=uint32)
     """
     if isinstance(bits, Stack):

@@ -28,6 +28,11 @@ class State(CoderState):
         size: int32 []. Above the capacity, it counts dropped words too.
         status: int32 [], sticky bits of `jans.status`.
         variant: name of the state and word sizes, static.
+
+    >>> from jans import rans
+    >>> state = rans.init(capacity=4, lanes=2)
+    >>> state, state.head.shape
+    (jans.rans.State(variant='rans64', lanes=2, tail=0 of 4, status=0), (2, 2))
     """
 
     head: jax.Array
@@ -107,7 +112,11 @@ def init(capacity: int, lanes: int = 1, variant: str = "rans64") -> State:
         lanes: number of interleaved heads; static. 32 is fastest.
         variant: "rans64" (constriction's words), "rans64_ryg", "rans32_16" or "rans32"; see `docs/format.md`.
 
-    >>> init(capacity=4)
+    Raises:
+        ValueError: if the variant is unknown, or lanes or capacity are out of range.
+
+    >>> from jans import rans
+    >>> rans.init(capacity=4)
     jans.rans.State(variant='rans64', tail=0 of 4, status=0)
     """
     v = find_variant(variant)
@@ -131,8 +140,8 @@ def capacity_for(model: Any, n: int, lanes: int = 1, variant: str = "rans64") ->
         n: number of symbols.
         lanes, variant: as for `init`.
 
-    >>> from jans import models
-    >>> capacity_for(models.Uniform(256, precision=8), n=1000, variant="rans32_16")
+    >>> from jans import models, rans
+    >>> rans.capacity_for(models.Uniform(256, precision=8), n=1000, variant="rans32_16")
     564
     """
     # A push at most doubles the number beyond what the bits of its symbol account for.
@@ -145,8 +154,15 @@ def random(key: jax.Array, n_words: int, capacity: int, lanes: int = 1, variant:
 
     Args:
         key: a JAX random key.
-        n_words: number of random words in the tail. The heads are random too.
+        n_words: number of random words in the tail, at most the capacity; static. The heads are random too.
         capacity, lanes, variant: as for `init`.
+
+    Raises:
+        ValueError: as `init`, or if `n_words` is out of range.
+
+    >>> from jans import rans
+    >>> rans.random(jax.random.key(0), n_words=2, capacity=4)
+    jans.rans.State(variant='rans64', tail=2 of 4, status=0)
     """
     v = find_variant(variant)
     check_layout(lanes, capacity)

@@ -177,26 +177,41 @@ def check_one_stream(state: Any, kind: type[CoderState], name: str = "state") ->
 
 
 def is_empty(state: Any) -> jax.Array:
-    """Whether a coder holds nothing: bool, of the shape of the batch.
+    """Whether a coder holds nothing; this is true after you have decoded everything.
 
-    It is true after you have decoded everything.
+    A chain coder is empty if no bits are left for quantiles. A reader or a decoder is empty if its message may
+    have ended; false says that there is more. Any other coder is empty if it holds what a new one holds.
 
     Args:
-        state: a coder, or a batch of coders. A stack coder is empty if it equals a new coder from `init`. A
-            reader or a decoder is empty if its message may have ended; false says that there is more.
+        state: a coder, or a batch of coders.
+
+    Returns:
+        bool, of the shape of the batch.
+
+    >>> from jans import rans
+    >>> rans.is_empty(rans.init(capacity=4))
+    Array(True, dtype=bool)
     """
     _check_has(state, "is_empty_stream")
     return state.is_empty_stream()
 
 
 def content_bits(state: Any) -> jax.Array | np.ndarray:
-    """The information content of a coder in bits, of the shape of the batch.
+    """The information content of a coder in bits.
 
-    It adds the bits of all words and the base-2 logarithm of every head. Outside of `jit` the result is
-    float64. Inside it is float32, and differences of large contents lose their last bits.
+    It adds the bits of all words and the base-2 logarithm of every head.
 
     Args:
         state: a coder, or a batch of coders.
+
+    Returns:
+        Bits, of the shape of the batch. Outside of `jit` they are float64. Inside they are float32, and
+        differences of large contents lose their last bits.
+
+    >>> from jans import models, range_coder
+    >>> encoder = range_coder.encode(range_coder.encoder(capacity=8), models.Uniform(10), jnp.arange(5))
+    >>> round(float(range_coder.content_bits(encoder)), 2)  # 5 * log2(10)
+    16.61
     """
     _check_has(state, "content_of_stream")
     return state.content_of_stream(jnp if isinstance(state.status, jax.core.Tracer) else np)

@@ -16,18 +16,24 @@ from jans.status import CodingError, check
 
 
 def to_words(state: State) -> np.ndarray:
-    """The content of one stream as raw words for other programs: the tail, then every head,
-    least significant word first.
+    """The content of one stream as raw words for other programs.
 
-    A single `rans64` head is written up to its last significant word. The result is then what constriction's
+    The words of the tail come first, then every head, least significant word first. A single `rans64` head is
+    written up to its last significant word. The result is then what constriction's
     `AnsCoder.get_compressed()` returns. All other heads are written in full. The words do not tell variant,
     lanes or model; use `jans.to_bytes` to keep variant and lanes.
+
+    Args:
+        state: one stream, with concrete arrays.
+
+    Returns:
+        Unsigned integers [n] of the variant's word size.
 
     Raises:
         CodingError: if the status of the state is not clean.
 
     >>> from jans import models, rans
-    >>> to_words(rans.push(rans.init(capacity=8), models.Uniform(1000), jnp.arange(5)))
+    >>> rans.to_words(rans.push(rans.init(capacity=8), models.Uniform(1000), jnp.arange(5)))
     array([453001139,  15637127], dtype=uint32)
     """
     check_stream(state)
@@ -50,6 +56,11 @@ def from_words(words: Any, capacity: int | None = None, lanes: int = 1, variant:
     Raises:
         CodingError: if such a coder cannot have written the words.
         ValueError: if the words are not integers of this size, or do not fit the capacity.
+
+    >>> from jans import models, rans
+    >>> state = rans.from_words(np.array([453001139, 15637127], np.uint32))
+    >>> rans.pop(state, models.Uniform(1000), shape=(5,))[1]
+    Array([0, 1, 2, 3, 4], dtype=int32)
     """
     v = find_variant(variant)
     array = np.asarray(words)
@@ -99,10 +110,13 @@ def compact(state: State) -> tuple[jax.Array, jax.Array]:
         ends: int32 [streams], the position in `words` at which each stream ends. A stream that overflowed has
             `capacity` words.
 
+    Raises:
+        ValueError: if the state is not a batch with one axis, or has too many words.
+
     >>> from jans import models, rans
     >>> push = jax.vmap(lambda x: rans.push(rans.init(8, 2, "rans32"), models.Uniform(100, precision=16), x))
     >>> states = push(jnp.arange(15).reshape(3, 5))
-    >>> words, ends = compact(states)
+    >>> words, ends = rans.compact(states)
     >>> ends, words[: ends[-1]]
     (Array([3, 6, 9], dtype=int32), Array([ 83, 196, 101,  30, 143,  61, 233,  90,  20], dtype=uint8))
     """

@@ -14,35 +14,22 @@ One state is one stream; use `jax.vmap` for batches. (Bamler 2022, arXiv:2201.01
 constriction's `ChainCoder`.)
 """
 
-import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jans import _inputs, _variants
+from jans import _inputs
 from jans._checks import check_dtype, check_fit, check_precision, check_symbols
 from jans._variants import ChainVariant
 from jans.codecs import Codec
 from jans.coders import _composites
-from jans.coders._state import (
-    CoderState,
-    bits_below_one,
-    check_layout,
-    check_one_stream,
-    check_words,
-    content_bits,
-    float_of,
-    is_empty,
-    joined_heads,
-    kind_of,
-    log2_heads,
-    pytree,
-)
+from jans.coders._chain_state import State, find_variant
+from jans.coders._state import check_layout, check_one_stream, check_words, content_bits, is_empty, kind_of
 from jans.ffi import targets
 from jans.status import BAD_MODEL, BAD_STATE, SENTENCES, CodingError, check
 
@@ -62,81 +49,6 @@ __all__ = [
     "to_data",
     "to_remainders",
 ]
-
-
-@pytree("jans.chain.State", static=("variant", "precision"))
-@dataclasses.dataclass(frozen=True, repr=False)
-class State(CoderState):
-    """The state of a chain coder: an immutable pytree, one stream.
-
-    Attributes:
-        partial_word: uint32 [], the bits of the current word that were not taken yet, below a leading one.
-        compressed: words [capacity], uint32 or uint16, that quantiles come from; the first `compressed_size`
-            are in use.
-        compressed_size: int32 [].
-        head: uint32 [lanes, 2], low half first, or uint32 [lanes]: the top of the remainders.
-        remainders: words [capacity] below the head; the first `remainders_size` are in use.
-        remainders_size: int32 [].
-        status: int32 [], sticky bits of `jans.status`.
-        variant: name of the state and word sizes, static.
-        precision: the largest number of bits of a quantile, static.
-    """
-
-    partial_word: jax.Array
-    compressed: jax.Array
-    compressed_size: jax.Array
-    head: jax.Array
-    remainders: jax.Array
-    remainders_size: jax.Array
-    status: jax.Array
-    variant: str
-    precision: int
-
-    stacks = {"compressed": "compressed_size", "remainders": "remainders_size"}  # noqa: RUF012
-    made_by = "jans.chain.init"
-
-    @property
-    def ranks(self) -> Mapping[str, int]:
-        """The number of axes of each array in one stream."""
-        return {
-            "partial_word": 0,
-            "compressed": 1,
-            "compressed_size": 0,
-            "head": find_variant(self.variant).halves,
-            "remainders": 1,
-            "remainders_size": 0,
-            "status": 0,
-        }
-
-    @property
-    def lanes(self) -> int:
-        """The number of interleaved heads."""
-        return self.head.shape[-find_variant(self.variant).halves]
-
-    def is_empty_stream(self) -> jax.Array:
-        """Whether no bits are left for quantiles."""
-        return (self.compressed_size == 0) & (self.partial_word == 1)
-
-    def content_of_stream(self, xp: Any) -> Any:
-        """The bits that quantiles come from, plus those of the remainders."""
-        v = find_variant(self.variant)
-        words = xp.asarray(self.compressed_size) + xp.asarray(self.remainders_size)
-        bits = v.word_bits * words.astype(float_of(xp)) + bits_below_one(self.partial_word, xp)
-        return bits + log2_heads(self.head, v.halves, xp)
-
-    def is_sound(self) -> np.ndarray:
-        """Whether the heads and the partial word are within their ranges."""
-        v = find_variant(self.variant)
-        x = joined_heads(self.head, v.halves)
-        above = x >> np.uint64(v.lower_bits(self.precision))
-        heads = ((above >= 1) & (above < 2**v.word_bits)).all(axis=-1)
-        partial = np.asarray(self.partial_word, np.int64)
-        return heads & (partial >= 1) & (partial < 2**v.word_bits)
-
-
-def find_variant(name: str) -> ChainVariant:
-    """Returns the sizes of a variant, or raises ValueError for an unknown name."""
-    return _variants.find(_variants.CHAIN, name)
 
 
 def _find(variant: str, precision: int | None) -> tuple[ChainVariant, int]:
@@ -212,6 +124,10 @@ def capacity_for(model: Any, n: int, variant: str = "chain64") -> int:
         model: the model of the symbols; its `precision` counts, and the `max_bits` of a composite.
         n: number of symbols.
         variant: as for `init`.
+
+    >>> from jans import chain, models
+    >>> chain.capacity_for(models.Uniform(256, precision=8), n=1000)
+    251
     """
     return -(-n * model.max_bits // find_variant(variant).word_bits) + 1
 
@@ -236,14 +152,15 @@ def init(
         The coder. If one head has too few words, its status is `BAD_STATE`.
 
     Raises:
-        ValueError: when there are fewer words than lanes.
+        TypeError: if the words are not one axis of the variant's word size.
+        ValueError: if there are fewer words than lanes.
 
-    >>> from jans import models
-    >>> state = init(np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32))
-    >>> state, symbols = pop(state, models.Uniform(10), shape=(4,))
+    >>> from jans import chain, models
+    >>> state = chain.init(np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32))
+    >>> state, symbols = chain.pop(state, models.Uniform(10), shape=(4,))
     >>> symbols
     Array([0, 6, 8, 3], dtype=int32)
-    >>> push(state, models.Uniform(10), symbols).compressed_size
+    >>> chain.push(state, models.Uniform(10), symbols).compressed_size
     Array(3, dtype=int32)
     """
     return _init(words, True, capacity, lanes, variant, precision)
@@ -263,6 +180,14 @@ def init_compressed(
 
     Returns:
         The coder. A last word of zero, or too few words, set `BAD_STATE`.
+
+    Raises:
+        TypeError: if the words are not one axis of the variant's word size.
+
+    >>> from jans import chain, models
+    >>> words = np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32)
+    >>> chain.pop(chain.init_compressed(words), models.Uniform(10), shape=(2,))[1]
+    Array([0, 6], dtype=int32)
     """
     return _init(words, False, capacity, 1, variant, precision)
 
@@ -300,6 +225,16 @@ def init_remainders(
 
     Returns:
         The coder. Words that `to_remainders` cannot have written set `BAD_STATE`.
+
+    Raises:
+        TypeError: if the words are not one axis of the variant's word size.
+
+    >>> from jans import chain, models
+    >>> words = np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32)
+    >>> state, symbols = chain.pop(chain.init(words), models.Uniform(10), shape=(4,))
+    >>> state = chain.init_remainders(chain.to_remainders(state).suffix, capacity=3)
+    >>> chain.push(state, models.Uniform(10), symbols)
+    jans.chain.State(variant='chain64', precision=24, compressed=3 of 3, remainders=0 of 5, status=0)
     """
     v, precision = _find(variant, precision)
     array = check_words(words, v.word)
@@ -339,9 +274,24 @@ def pop(
 
     Each takes as many bits as its model's precision, and depends on no other symbol.
 
-    Args, returns:
-        As for `jans.rans.pop`. Popping more symbols than there are bits sets `UNDERFLOW`. An invalid model
-        sets `BAD_MODEL`, gives symbol 0 and loses the bits.
+    Args:
+        state: the coder, one stream.
+        model: a model of at most the coder's precision.
+        shape: shape of the symbols, to which the model's shape must broadcast; by default the model's shape.
+        dtype: dtype of the symbols, one that `push` takes. Symbols that do not fit it wrap around.
+
+    Returns:
+        The coder without the bits of the symbols, and the symbols. Popping more symbols than there are bits
+        sets `UNDERFLOW`. Remainders above their capacity set `OVERFLOW`. An invalid model sets `BAD_MODEL`,
+        gives symbol 0 and loses the bits.
+
+    Raises:
+        ValueError: if the model does not fit the shape or the coder, or the state is a batch.
+
+    >>> from jans import chain, models
+    >>> words = np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32)
+    >>> chain.pop(chain.init(words), models.Uniform(10), shape=(4,))[1]
+    Array([0, 6, 8, 3], dtype=int32)
     """
     shape = model.shape if shape is None else shape
     coder = _check(state, model.precision)
@@ -378,8 +328,25 @@ def pop(
 def push(state: State, model: Any, symbols: jax.Array) -> State:
     """Puts symbols on the coder: the inverse of `pop`. The remainders choose the quantiles.
 
-    Args, returns:
-        As for `jans.rans.push`. `push` sets `OUT_OF_REMAINDERS` if the remainders are used up.
+    Args:
+        state: the coder, one stream.
+        model: a model of at most the coder's precision, whose shape broadcasts to that of the symbols.
+        symbols: integers that fit int32, or bools, of any shape; coded in row-major order. Traced symbols are
+            uint8, int8, uint16, int16 or int32.
+
+    Returns:
+        The coder with the symbols on it. `push` sets `OUT_OF_REMAINDERS` if the remainders are used up, and
+        `OVERFLOW` if there is no room for the bits. A symbol without an interval is left out and sets
+        `BAD_SYMBOL` or `BAD_MODEL`.
+
+    Raises:
+        ValueError: if the model does not fit the symbols or the coder, or the state is a batch.
+
+    >>> from jans import chain, models
+    >>> words = np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32)
+    >>> state, symbols = chain.pop(chain.init(words), models.Uniform(10), shape=(4,))
+    >>> chain.push(state, models.Uniform(10), symbols)
+    jans.chain.State(variant='chain64', precision=24, compressed=3 of 4, remainders=0 of 4, status=0)
     """
     coder = _check(state, model.precision)
     symbols = check_symbols(symbols)
@@ -398,11 +365,15 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
 
 
 class Words(NamedTuple):
-    """The words of a coder, uint32 or uint16. `np.concatenate(words)` joins them to one message.
+    """The words of a coder, uint32 or uint16; `np.concatenate(words)` joins them to one message.
 
     Attributes:
         prefix: [m], the words that the coder did not touch.
         suffix: [n], the words that the coder made.
+
+    >>> from jans import chain
+    >>> chain.to_data(chain.init(np.arange(4, dtype=np.uint32)))
+    Words(prefix=array([], dtype=uint32), suffix=array([0, 1, 2, 3], dtype=uint32))
     """
 
     prefix: np.ndarray
@@ -437,8 +408,20 @@ def to_remainders(state: State) -> Words:
     The suffix alone is enough to push on (see `init_remainders`). The data that pushing makes then follow the
     prefix. A single head is written up to its last significant word, several heads are written in full.
 
+    Args:
+        state: one stream, with concrete arrays.
+
+    Returns:
+        The leftover data as prefix, and the remainders as suffix.
+
     Raises:
-        CodingError: if the status of the state is not clean.
+        CodingError: if the status is not clean, or a number of the state is out of range.
+
+    >>> from jans import chain, models
+    >>> words = np.array([0x80D14131, 0xDDA97C6C, 0x5017A640, 0x01170A3E], np.uint32)
+    >>> state, symbols = chain.pop(chain.init(words), models.Uniform(10), shape=(2,))
+    >>> [part.tolist() for part in chain.to_remainders(state)]
+    [[2161197361], [1812583246, 644275286, 658, 86237]]
     """
     compressed, remainders, heads = _host_words(state)
     v = find_variant(state.variant)
@@ -449,14 +432,22 @@ def to_remainders(state: State) -> Words:
 
 
 def to_data(state: State) -> Words:
-    """The words after pushing everything that was popped from a coder of `init`:
-    the leftover remainders, and the data.
+    """The words after pushing everything that was popped: the inverse of `init`.
 
-    This is the inverse of `init`.
+    Args:
+        state: one stream, with concrete arrays.
+
+    Returns:
+        The leftover remainders as prefix, and the data as suffix.
 
     Raises:
         CodingError: if the status is not clean, or the coder does not hold a whole number of words below its
             sentinel bit.
+
+    >>> from jans import chain, models
+    >>> state, symbols = chain.pop(chain.init(np.arange(4, dtype=np.uint32)), models.Uniform(10), shape=(3,))
+    >>> chain.to_data(chain.push(state, models.Uniform(10), symbols)).suffix
+    array([0, 1, 2, 3], dtype=uint32)
     """
     compressed, remainders, heads = _host_words(state)
     _check_whole(state, all(words[-1] == 1 for words in heads))
@@ -469,9 +460,19 @@ def to_data(state: State) -> Words:
 def to_compressed(state: State) -> Words:
     """As `to_data`, for a coder of `init_compressed`: there is no sentinel bit to take off.
 
+    Args:
+        state: one stream of one lane, with concrete arrays.
+
+    Returns:
+        The leftover remainders as prefix, and the compressed words as suffix.
+
     Raises:
         CodingError: if the status is not clean, or the coder does not hold a whole number of words.
         ValueError: for a coder of several lanes, which `init_compressed` cannot have made.
+
+    >>> from jans import chain
+    >>> chain.to_compressed(chain.init_compressed(np.arange(4, dtype=np.uint32))).suffix
+    array([0, 1, 2, 3], dtype=uint32)
     """
     compressed, remainders, heads = _host_words(state)
     if len(heads) > 1:
@@ -490,7 +491,21 @@ def _check_whole(state: State, sealed: bool) -> None:
 
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
-    """A model as a codec: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
+    """A model as a codec, which `jans.bits_back` and other functions combine.
+
+    Args:
+        model: the model of the symbols.
+        shape, dtype: as for `pop`.
+
+    Returns:
+        The codec: `push(state, symbols)` returns a state, `pop(state)` a state and symbols.
+
+    >>> from jans import chain, models
+    >>> codec = chain.codec(models.Uniform(10), shape=(3,))
+    >>> state, symbols = codec.pop(chain.init(np.arange(4, dtype=np.uint32)))
+    >>> chain.to_data(codec.push(state, symbols)).suffix
+    array([0, 1, 2, 3], dtype=uint32)
+    """
     shape = _inputs.shape("shape", shape)
     return Codec(
         push=lambda state, symbols: push(state, model, symbols),

@@ -64,6 +64,11 @@ class Codebook:
         tree: int32 [2 n - 1, 3]: a row for every node, symbols first, the root last. A row holds 2 times the
             parent, plus 1 for the second child of the parent (0 for the root), and the two children (-1 for a
             symbol).
+
+    >>> from jans import huffman
+    >>> code = huffman.codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
+    >>> code, code.bits(jnp.array([2, 3]))
+    (jans.huffman.Codebook(codewords=uint32[4, 2], tree=int32[7, 3]), Array([1., 3.], dtype=float32))
     """
 
     codewords: jax.Array
@@ -75,7 +80,11 @@ class Codebook:
         return self.codewords[..., 1].astype(jnp.int32)
 
     def bits(self, symbols: jax.Array) -> jax.Array:
-        """The cost of symbols in bits: float32, infinite for symbols without a code word."""
+        """The cost of symbols in bits: float32, infinite for symbols without a code word.
+
+        Args:
+            symbols: integers of any shape.
+        """
         symbols = jnp.asarray(_inputs.integers("symbols", symbols), jnp.int32)
         _operands(self)
         lengths = self.lengths
@@ -96,7 +105,9 @@ class ExpGolomb:
     Args:
         k: order, 0 to 30; static. 0 is ue(v) of H.264, and constriction's `ExpGolomb`.
 
-    >>> to_words(encode(queue(capacity=1), ExpGolomb(), jnp.array([3, 7, 0, 1])))  # 00100 0001000 1 010
+    >>> from jans import huffman
+    >>> queue = huffman.encode(huffman.queue(capacity=1), huffman.ExpGolomb(), jnp.array([3, 7, 0, 1]))
+    >>> huffman.to_words(queue)  # 00100 0001000 1 010
     array([20740], dtype=uint32)
     """
 
@@ -107,7 +118,11 @@ class ExpGolomb:
             raise ValueError(f"k must be an integer from 0 to 30, got {self.k!r}.")
 
     def bits(self, symbols: jax.Array) -> jax.Array:
-        """The cost of symbols in bits: float32, infinite for negative symbols."""
+        """The cost of symbols in bits: float32, infinite for negative symbols.
+
+        Args:
+            symbols: integers of any shape.
+        """
         symbols = jnp.asarray(_inputs.integers("symbols", symbols), jnp.int32)
         digits = 32 - jax.lax.clz(symbols.astype(jnp.uint32) + jnp.uint32(2**self.k)).astype(jnp.int32)
         return jnp.where(symbols >= 0, 2 * digits - 1 - self.k, jnp.inf).astype(jnp.float32)
@@ -131,11 +146,16 @@ def codebook(probs: jax.Array) -> Codebook:
         The code, equal to constriction's for the same dtype. A NaN, negative or infinite probability gives a
         code that sets `BAD_MODEL` when it is used.
 
-    >>> code = codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
+    Raises:
+        TypeError: if an array of probabilities does not hold floats.
+        ValueError: if they are not one axis of 1 to 2**29 symbols.
+
+    >>> from jans import huffman
+    >>> code = huffman.codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
     >>> code.lengths
     Array([2, 3, 1, 3], dtype=int32)
-    >>> state = encode(queue(capacity=2), code, jnp.array([1, 3, 2, 3, 0, 1]))
-    >>> to_words(state), float(content_bits(state))
+    >>> queue = huffman.encode(huffman.queue(capacity=2), code, jnp.array([1, 3, 2, 3, 0, 1]))
+    >>> huffman.to_words(queue), float(huffman.content_bits(queue))
     (array([30111], dtype=uint32), 15.0)
     """
     probs = jnp.asarray(probs)
@@ -166,7 +186,8 @@ def codebook_from_lengths(lengths: Any) -> Codebook:
     Raises:
         ValueError: if no code has these lengths, or if some strings of bits would have no symbol.
 
-    >>> code = codebook_from_lengths([2, 3, 1, 3])
+    >>> from jans import huffman
+    >>> code = huffman.codebook_from_lengths([2, 3, 1, 3])
     >>> [f"{w:0{n}b}"[::-1] for w, n in code.codewords.tolist()]
     ['10', '110', '0', '111']
     """
@@ -231,7 +252,11 @@ def limited_lengths(probs: Any, max_length: int) -> np.ndarray:
         probs: floats or integers [n], concrete, finite and at least 0; they need not sum to 1.
         max_length: the largest number of bits, at least log2(n).
 
-    >>> limited_lengths([100, 10, 5, 2, 1, 1], max_length=4)
+    Raises:
+        ValueError: if a probability is invalid, or `max_length` is too small.
+
+    >>> from jans import huffman
+    >>> huffman.limited_lengths([100, 10, 5, 2, 1, 1], max_length=4)
     array([1, 2, 4, 4, 4, 4], dtype=int32)
     """
     weights = np.asarray(_inputs.reals("probs", probs)).astype(np.float64)
@@ -291,11 +316,15 @@ def _operands(book: Any) -> tuple[tuple[jax.Array, ...], dict[str, int]]:
 
 @_inputs.door(codebook=_code, n=_inputs.whole)
 def capacity_for(codebook: Any, n: int) -> int:
-    """The number of words that always suffices for n symbols.
+    """The number of 32-bit words that always suffices for n symbols.
 
     Args:
         codebook: a `Codebook` with concrete arrays, or an `ExpGolomb`.
         n: number of symbols.
+
+    >>> from jans import huffman
+    >>> huffman.capacity_for(huffman.codebook(jnp.array([0.3, 0.2, 0.4, 0.1])), n=1000)
+    95
     """
     _operands(codebook)
     longest = 63 - codebook.k if isinstance(codebook, ExpGolomb) else int(np.asarray(codebook.lengths).max(initial=0))
@@ -346,6 +375,14 @@ def encode(queue: Queue, codebook: Any, symbols: jax.Array) -> Queue:
         The queue with the symbols. Words above the capacity are dropped and counted, and set `OVERFLOW`. A
         symbol without a code word is left out and sets `BAD_SYMBOL`. It sets `BAD_MODEL` if the codebook is
         damaged or its probabilities were invalid.
+
+    Raises:
+        ValueError: if the queue or the codebook is a batch.
+
+    >>> from jans import huffman
+    >>> code = huffman.codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
+    >>> huffman.to_words(huffman.encode(huffman.queue(capacity=1), code, jnp.array([1, 3, 2])))
+    array([31], dtype=uint32)
     """
     return _write("encode", Queue, queue, codebook, symbols)
 
@@ -368,9 +405,13 @@ def decode(
         zeros. An invalid codebook sets `BAD_MODEL`, and bits that are no code word of an `ExpGolomb` set
         `BAD_DATA`. In both cases the symbol is 0 and no bits are taken.
 
-    >>> code = ExpGolomb(2)
-    >>> state = reader(encode(queue(capacity=1), code, jnp.array([3, 1, 4, 1, 5])))
-    >>> decode(state, code, (5,))[1]
+    Raises:
+        ValueError: if the reader or the codebook is a batch.
+
+    >>> from jans import huffman
+    >>> code = huffman.ExpGolomb(2)
+    >>> queue = huffman.encode(huffman.queue(capacity=1), code, jnp.array([3, 1, 4, 1, 5]))
+    >>> huffman.decode(huffman.reader(queue), code, shape=(5,))[1]
     Array([3, 1, 4, 1, 5], dtype=int32)
     """
     check_stream(reader, Reader)
@@ -384,8 +425,22 @@ def decode(
 def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
     """Puts symbols on a stack, last one first, so that `pop` returns them in reading order.
 
-    Args, returns:
-        As for `encode`.
+    Args:
+        stack: one stream.
+        codebook: a `Codebook` or an `ExpGolomb`.
+        symbols: integers that fit int32, or bools, of any shape, in reading order. Traced symbols are uint8,
+            int8, uint16, int16 or int32.
+
+    Returns:
+        The stack with the symbols. The status is set as by `encode`.
+
+    Raises:
+        ValueError: if the stack or the codebook is a batch.
+
+    >>> from jans import huffman
+    >>> code = huffman.codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
+    >>> huffman.to_words(huffman.push(huffman.stack(capacity=1), code, jnp.array([1, 3, 2])))
+    array([252], dtype=uint32)
     """
     return _write("push", Stack, stack, codebook, symbols)
 
@@ -395,12 +450,22 @@ def push(stack: Stack, codebook: Any, symbols: jax.Array) -> Stack:
 def pop(stack: Stack, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = jnp.int32) -> tuple[Stack, jax.Array]:
     """Takes symbols off a stack: the inverse of `push`.
 
-    Args, returns:
-        As for `decode`.
+    Args:
+        stack: one stream.
+        codebook: the code that the symbols were pushed with.
+        shape: shape of the symbols; by default one symbol.
+        dtype: dtype of the symbols, one that `push` takes. Symbols that do not fit it wrap around.
 
-    >>> code = codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
-    >>> state = push(stack(capacity=2), code, jnp.array([1, 3, 2, 3, 0, 1]))
-    >>> pop(state, code, (6,))[1]
+    Returns:
+        The stack without the symbols, and the symbols. The status is set as by `decode`.
+
+    Raises:
+        ValueError: if the stack or the codebook is a batch.
+
+    >>> from jans import huffman
+    >>> code = huffman.codebook(jnp.array([0.3, 0.2, 0.4, 0.1]))
+    >>> stack = huffman.push(huffman.stack(capacity=2), code, jnp.array([1, 3, 2, 3, 0, 1]))
+    >>> huffman.pop(stack, code, shape=(6,))[1]
     Array([1, 3, 2, 3, 0, 1], dtype=int32)
     """
     check_stream(stack, Stack)
@@ -410,9 +475,20 @@ def pop(stack: Stack, codebook: Any, shape: tuple[int, ...] = (), dtype: Any = j
 
 
 def codec(codebook: Any, shape: Sequence[int] = (), dtype: Any = jnp.int32) -> Codec:
-    """A code as a codec of a stack: `push(state, symbols)` and `pop(state)`.
+    """A code as a codec of a stack, which `jans.serial` and other functions combine.
 
-    `shape` and `dtype` are those of `pop`.
+    Args:
+        codebook: a `Codebook` or an `ExpGolomb`.
+        shape, dtype: as for `pop`.
+
+    Returns:
+        The codec: `push(state, symbols)` returns a state, `pop(state)` a state and symbols.
+
+    >>> from jans import huffman
+    >>> codec = huffman.codec(huffman.ExpGolomb(2), shape=(3,))
+    >>> state = codec.push(huffman.stack(capacity=1), jnp.array([3, 1, 4]))
+    >>> codec.pop(state)[1]
+    Array([3, 1, 4], dtype=int32)
     """
     shape = _inputs.shape("shape", shape) or ()
     return Codec(

@@ -14,7 +14,6 @@ constriction's `RangeEncoder`.)
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -24,17 +23,8 @@ import numpy as np
 from jans import _inputs
 from jans._checks import check_dtype, check_fit, check_symbols, type_name
 from jans.coders import _composites, _stepwise
-from jans.coders._state import (
-    CoderState,
-    check_layout,
-    check_one_stream,
-    check_words,
-    content_bits,
-    float_of,
-    is_empty,
-    kind_of,
-    pytree,
-)
+from jans.coders._range_state import Decoder, Encoder, Position
+from jans.coders._state import check_layout, check_one_stream, check_words, content_bits, is_empty, kind_of
 from jans.ffi import targets
 from jans.status import BAD_STATE, OVERFLOW, UNDERFLOW, check
 
@@ -59,139 +49,6 @@ __all__ = [
 ]
 
 
-class _Interval(CoderState):
-    """What encoder and decoder have in common."""
-
-    range: jax.Array
-
-    def width_bits(self, xp: Any) -> Any:
-        """The base-2 logarithm of the range, from 32 to 64 bits."""
-        halves = xp.asarray(self.range).astype(float_of(xp))
-        return xp.log2(xp.maximum(halves[..., 0] + halves[..., 1] * 2.0**32, 1))
-
-    def is_whole(self) -> jax.Array:
-        """Whether the range is that of a message without symbols."""
-        return (self.range == jnp.uint32(2**32 - 1)).all(axis=-1)
-
-
-@pytree("jans.range_coder.Encoder")
-@dataclasses.dataclass(frozen=True, repr=False)
-class Encoder(_Interval):
-    """A message that is being encoded: an immutable pytree, one stream.
-
-    Attributes:
-        lower, range: uint32 [2], low half first: the interval.
-        words: uint32 [capacity], words that no carry can change; the first `size` are in use.
-        size: int32 []. Above the capacity, it counts dropped words too.
-        pending_words: int32 [], the number of words that a carry may still change.
-        pending_first: uint32 [], the first pending word; all bits of the others are ones.
-        status: int32 [], sticky bits of `jans.status`.
-    """
-
-    lower: jax.Array
-    range: jax.Array
-    words: jax.Array
-    size: jax.Array
-    pending_words: jax.Array
-    pending_first: jax.Array
-    status: jax.Array
-
-    made_by = "jans.range_coder.encoder"
-
-    @property
-    def ranks(self) -> Mapping[str, int]:
-        """The number of axes of each array in one stream."""
-        return {"lower": 1, "range": 1, "words": 1, "size": 0, "pending_words": 0, "pending_first": 0, "status": 0}
-
-    @property
-    def reserve(self) -> jax.Array:
-        """int32 []: how many more words `finish` may need room for."""
-        return self.pending_words + 2
-
-    def is_empty_stream(self) -> jax.Array:
-        """Whether no symbol was encoded."""
-        return (self.size == 0) & (self.pending_words == 0) & self.is_whole()
-
-    def content_of_stream(self, xp: Any) -> Any:
-        """The bits of all encoded symbols."""
-        words = xp.asarray(self.size) + xp.asarray(self.pending_words)
-        return 32 * words.astype(float_of(xp)) + 64 - self.width_bits(xp)
-
-    def is_sound(self) -> np.ndarray:
-        """Whether the range and the number of pending words are within their ranges."""
-        return (np.asarray(self.range)[..., 1] != 0) & (np.asarray(self.pending_words) >= 0)
-
-
-@pytree("jans.range_coder.Decoder")
-@dataclasses.dataclass(frozen=True, repr=False)
-class Decoder(_Interval):
-    """A message that is being decoded: an immutable pytree, one stream.
-
-    Attributes:
-        point: uint32 [2], low half first: word `index + 1`, then word `index`.
-        lower, range: uint32 [2], low half first: the interval.
-        words: uint32 [capacity], the message; the first `size` are in use.
-        size: int32 [].
-        index: int32 [], the number of words before the point.
-        status: int32 [], sticky bits of `jans.status`.
-    """
-
-    point: jax.Array
-    lower: jax.Array
-    range: jax.Array
-    words: jax.Array
-    size: jax.Array
-    index: jax.Array
-    status: jax.Array
-
-    made_by = "jans.range_coder.finish or jans.range_coder.decoder"
-    reads_queue = True
-
-    @property
-    def ranks(self) -> Mapping[str, int]:
-        """The number of axes of each array in one stream."""
-        return {"point": 1, "lower": 1, "range": 1, "words": 1, "size": 0, "index": 0, "status": 0}
-
-    def is_empty_stream(self) -> jax.Array:
-        """Whether the message may have ended. False means that there are certainly more symbols."""
-        low, high = (self.point[..., k] - self.lower[..., k] for k in (0, 1))
-        high = high - (self.point[..., 0] < self.lower[..., 0])
-        near = (high < 2) & ~((high == 1) & (low == jnp.uint32(2**32 - 1)))
-        return (self.index + 2 >= self.size) & (self.is_whole() | near)
-
-    def content_of_stream(self, xp: Any) -> Any:
-        """The bits of the symbols that are left, plus those of the end of the message."""
-        words = xp.asarray(self.size) - xp.asarray(self.index)
-        return xp.maximum(32 * words.astype(float_of(xp)) - 64 + self.width_bits(xp), 0)
-
-    def is_sound(self) -> np.ndarray:
-        """Whether a decoder of this message can have the range and the point."""
-        index, size = np.asarray(self.index), np.asarray(self.size)
-        words = np.asarray(self.words)
-        sound = (np.asarray(self.range)[..., 1] != 0) & (index >= 0) & (index <= size)
-        for half in (0, 1):
-            at = index.astype(np.int64) + 1 - half
-            padded = np.concatenate([words, np.zeros((*words.shape[:-1], 1), words.dtype)], axis=-1)
-            place = np.where(at < size, np.clip(at, 0, words.shape[-1]), words.shape[-1])
-            sound &= np.take_along_axis(padded, place[..., None], axis=-1)[..., 0] == np.asarray(self.point)[..., half]
-        return sound
-
-
-@pytree("jans.range_coder.Position")
-@dataclasses.dataclass(frozen=True)
-class Position:
-    """A position between two symbols of a message.
-
-    Attributes:
-        index: int32 [], the number of words before it.
-        lower, range: uint32 [2], low half first: the interval.
-    """
-
-    index: jax.Array
-    lower: jax.Array
-    range: jax.Array
-
-
 def _check(state: Any, kind: type[Encoder] | type[Decoder]) -> None:
     check_one_stream(state, kind, kind.__name__.lower())
 
@@ -204,9 +61,12 @@ def encoder(capacity: int) -> Encoder:
         capacity: number of words of the message, static. n symbols of b bits need about n * b / 32 words,
             plus two.
 
-    >>> from jans import models
-    >>> state = encode(encoder(8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
-    >>> state, symbols = decode(finish(state), models.Uniform(10), shape=(5,))
+    Raises:
+        ValueError: if the capacity is out of range.
+
+    >>> from jans import models, range_coder
+    >>> encoder = range_coder.encode(range_coder.encoder(8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
+    >>> decoder, symbols = range_coder.decode(range_coder.finish(encoder), models.Uniform(10), shape=(5,))
     >>> symbols
     Array([3, 1, 4, 1, 5], dtype=int32)
     """
@@ -224,11 +84,15 @@ def encoder(capacity: int) -> Encoder:
 
 @_inputs.door(model=_inputs.model, n=_inputs.whole)
 def capacity_for(model: Any, n: int) -> int:
-    """The number of words that always suffices for n symbols of a model.
+    """The number of 32-bit words that always suffices for n symbols of a model.
 
     Args:
         model: the model of the symbols; its `precision` counts, and the `max_bits` of a composite.
         n: number of symbols.
+
+    >>> from jans import models, range_coder
+    >>> range_coder.capacity_for(models.Uniform(256, precision=8), n=1000)
+    284
     """
     # The scale is rounded down to an integer, which costs less than one bit per symbol.
     return -(-n * (model.max_bits + 1) // 32) + 2
@@ -249,6 +113,14 @@ def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
     Returns:
         The encoder. Words above the capacity are counted and set `OVERFLOW`. A symbol without an interval is
         left out and sets `BAD_SYMBOL` or `BAD_MODEL`.
+
+    Raises:
+        ValueError: if the model does not fit the symbols, or the encoder is a batch.
+
+    >>> from jans import models, range_coder
+    >>> encoder = range_coder.encode(range_coder.encoder(8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
+    >>> range_coder.to_words(encoder)
+    array([1349263466], dtype=uint32)
     """
     _check(encoder, Encoder)
     symbols = check_symbols(symbols).astype(jnp.int32)
@@ -276,12 +148,21 @@ def take_words(encoder: Encoder) -> tuple[Encoder, jax.Array, jax.Array]:
     The message is the words of all calls, one behind the other, and then `to_words` of the encoder. Pending
     words stay in the encoder.
 
+    Args:
+        encoder: one stream.
+
     Returns:
         The encoder without these words, with all its room again; an array of words, uint32 [capacity]; and
         the number of them that are next in the message, int32 []. From now on, `position` and `content_bits`
         count from this cut. To get a position in the whole message, add the number of all words that you took
         before to its `index`. The status is kept. An encoder that overflowed gives no words and keeps its
         own, so that `jans.check` can name a capacity that is enough.
+
+    >>> from jans import models, range_coder
+    >>> encoder = range_coder.encode(range_coder.encoder(capacity=8), models.Uniform(10), jnp.arange(20) % 10)
+    >>> encoder, words, count = range_coder.take_words(encoder)
+    >>> words.shape, count
+    ((8,), Array(1, dtype=int32))
     """
     _check(encoder, Encoder)
     complete = (encoder.size >= 0) & (encoder.size <= encoder.words.shape[0])
@@ -297,9 +178,17 @@ def finish(encoder: Encoder) -> Decoder:
     The encoder is a value, so you may continue to encode with it afterwards. `to_words` returns the words of
     a message.
 
+    Args:
+        encoder: one stream.
+
     Returns:
         The decoder at the start of the message. Words above the capacity set `OVERFLOW`; the size then says
-        how many words are needed.
+        how many words are needed. An encoder whose numbers are out of range sets `BAD_STATE`.
+
+    >>> from jans import models, range_coder
+    >>> encoder = range_coder.encode(range_coder.encoder(8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
+    >>> range_coder.finish(encoder)
+    jans.range_coder.Decoder(words=1 of 8, status=0)
     """
     _check(encoder, Encoder)
     capacity = encoder.words.shape[0]
@@ -355,6 +244,14 @@ def decoder(words: Any, size: Any = None) -> Decoder:
         words: uint32 [n], first word first, as returned by `to_words` or constriction's `get_compressed`.
         size: int32 [], the number of words in the message; by default all. A size below 0 or above n sets
             `BAD_STATE`.
+
+    Raises:
+        TypeError: if the words are not one axis of uint32.
+
+    >>> from jans import models, range_coder
+    >>> decoder = range_coder.decoder(np.array([1349263466], np.uint32))
+    >>> range_coder.decode(decoder, models.Uniform(10), shape=(5,))[1]
+    Array([3, 1, 4, 1, 5], dtype=int32)
     """
     array = check_words(words)
     return _start(array, _count(size, array.shape[0]))
@@ -379,6 +276,12 @@ def feed(decoder: Decoder, words: Any, size: Any = None) -> Decoder:
         the sum of `decoder.index` before each call. Words above the capacity are dropped and set `OVERFLOW`.
         If symbols were decoded before their words were there, `UNDERFLOW` is set. `feed` cannot tell this
         from a `seek` to a place whose words are missing, so feed these words before you seek.
+
+    >>> from jans import models, range_coder
+    >>> decoder = range_coder.decoder(np.zeros(4, np.uint32), size=0)
+    >>> decoder = range_coder.feed(decoder, np.array([1349263466], np.uint32))
+    >>> range_coder.decode(decoder, models.Uniform(10), shape=(5,))[1]
+    Array([3, 1, 4, 1, 5], dtype=int32)
     """
     _check(decoder, Decoder)
     capacity, n = decoder.words.shape[0], words.shape[0]
@@ -403,7 +306,7 @@ def feed(decoder: Decoder, words: Any, size: Any = None) -> Decoder:
 
 @_inputs.door(decoder=kind_of(Decoder), model=_inputs.model)
 def symbols_ready(decoder: Decoder, model: Any) -> jax.Array:
-    """The number of symbols that can be decoded before more words are there: int32, of the shape of the batch.
+    """The number of symbols that can be decoded before more words are there.
 
     An interval takes at most one word. If m words follow the two words of the point, you can decode m
     intervals. A symbol has one interval, or several if the model is a composite, such as `models.escape`.
@@ -411,6 +314,13 @@ def symbols_ready(decoder: Decoder, model: Any) -> jax.Array:
     Args:
         decoder: one stream, or a batch of streams.
         model: the model of the symbols.
+
+    Returns:
+        int32, of the shape of the batch.
+
+    >>> from jans import models, range_coder
+    >>> range_coder.symbols_ready(range_coder.decoder(np.arange(6, dtype=np.uint32)), models.Uniform(10))
+    Array(4, dtype=int32)
     """
     # The bits of a symbol, and less than one bit that is lost in rounding.
     words_per_symbol = -(-(model.max_bits + 1) // 32) if model.parts else 1
@@ -434,6 +344,14 @@ def decode(
         The decoder after the symbols, and the symbols. Words that no encoder with these models can have
         written set `BAD_DATA`, if the decoder can tell. Decoding more symbols than the message has words for
         sets `UNDERFLOW`. An invalid model sets `BAD_MODEL` and gives symbol 0.
+
+    Raises:
+        ValueError: if the model does not fit the shape, or the decoder is a batch.
+
+    >>> from jans import models, range_coder
+    >>> encoder = range_coder.encode(range_coder.encoder(8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
+    >>> range_coder.decode(range_coder.finish(encoder), models.Uniform(10), shape=(2,))[1]
+    Array([3, 1], dtype=int32)
     """
     _check(decoder, Decoder)
     shape = model.shape if shape is None else shape
@@ -472,7 +390,16 @@ def _decode_by_steps(
 
 
 def position(state: Encoder | Decoder) -> Position:
-    """The current position between two symbols, for `seek`, counted from the first word that the state holds."""
+    """The current position between two symbols, for `seek`.
+
+    Args:
+        state: an encoder or a decoder. The position counts from the first word that it holds.
+
+    >>> from jans import models, range_coder
+    >>> encoder = range_coder.encode(range_coder.encoder(capacity=8), models.Uniform(10), jnp.arange(20) % 10)
+    >>> range_coder.position(encoder)
+    jans.range_coder.Position(index=2, lower=uint32[2], range=uint32[2])
+    """
     if isinstance(state, Decoder):
         return Position(state.index, state.lower, state.range)
     _check(state, Encoder)
@@ -512,6 +439,16 @@ def seek(decoder: Decoder, position: Position) -> Decoder:
     Returns:
         The decoder at that position. A position outside of the message sets `BAD_STATE`. The status keeps its
         bits: a decoder that read past the end still says so after it moves back.
+
+    Raises:
+        ValueError: if the numbers of the position are not integers of its shapes.
+
+    >>> from jans import models, range_coder
+    >>> model, encoder = models.Uniform(10), range_coder.encoder(capacity=8)
+    >>> encoder = range_coder.encode(encoder, model, jnp.array([3, 1, 4]))
+    >>> decoder = range_coder.finish(range_coder.encode(encoder, model, jnp.array([1, 5])))
+    >>> range_coder.decode(range_coder.seek(decoder, range_coder.position(encoder)), model, shape=(2,))[1]
+    Array([1, 5], dtype=int32)
     """
     _check(decoder, Decoder)
     return _seek(decoder, _check_position(position))
@@ -531,13 +468,22 @@ def _seek(decoder: Decoder, position: Position) -> Decoder:
 
 
 def to_words(state: Encoder | Decoder) -> np.ndarray:
-    """The words of a message, uint32 [n], equal to those of constriction's `RangeEncoder.get_compressed`.
+    """The words of a message, equal to those of constriction's `RangeEncoder.get_compressed`.
 
     Args:
-        state: an encoder (its message is finished first), or a decoder at any position.
+        state: an encoder (its message is finished first), or a decoder at any position; one stream, with
+            concrete arrays.
+
+    Returns:
+        uint32 [n].
 
     Raises:
         CodingError: if the status is not clean.
+
+    >>> from jans import models, range_coder
+    >>> encoder = range_coder.encode(range_coder.encoder(8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
+    >>> range_coder.to_words(encoder)
+    array([1349263466], dtype=uint32)
     """
     message = finish(state) if isinstance(state, Encoder) else state
     _check(message, Decoder)

@@ -71,9 +71,12 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
         words. A symbol without an interval is left out and sets `BAD_SYMBOL` or `BAD_MODEL`. `jans.check`
         turns the status into an error.
 
-    >>> from jans import models
-    >>> state = push(init(capacity=8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
-    >>> state, symbols = pop(state, models.Uniform(10), shape=(5,))
+    Raises:
+        ValueError: if the model does not fit the symbols or the variant, or the state is a batch.
+
+    >>> from jans import models, rans
+    >>> state = rans.push(rans.init(capacity=8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
+    >>> state, symbols = rans.pop(state, models.Uniform(10), shape=(5,))
     >>> symbols
     Array([3, 1, 4, 1, 5], dtype=int32)
     """
@@ -115,6 +118,14 @@ def pop(
         lane: like constriction's coder it ends at zero, stays empty, and does not report underflow.
         `jans.from_bytes(data, symbols=n)` notices a wrong number of symbols for every coder. An invalid model
         sets `BAD_MODEL` and gives symbol 0.
+
+    Raises:
+        ValueError: if the model does not fit the shape or the variant, or the state is a batch.
+
+    >>> from jans import models, rans
+    >>> state = rans.push(rans.init(capacity=8), models.Uniform(10), jnp.array([3, 1, 4, 1, 5]))
+    >>> rans.pop(state, models.Uniform(10), shape=(2,))[1]
+    Array([3, 1], dtype=int32)
     """
     shape = model.shape if shape is None else shape
     arrays = check_stream(state)
@@ -152,15 +163,26 @@ def _pop_by_steps(state: State, model: Any, shape: tuple[int, ...]) -> tuple[Sta
 @_inputs.door(state=kind_of(State), precision=_inputs.whole, n=_inputs.whole_or_none)
 @functools.partial(jax.jit, static_argnames=("precision", "n"))
 def peek(state: State, precision: int, n: int | None = None) -> jax.Array:
-    """The quantiles of the next symbols, uint32 [n] in [0, 2**precision).
+    """The quantiles of the next symbols, which stay on the coder.
 
     The next symbol of a lane is the one whose interval contains the lane's quantile; `advance` then takes it
     off.
 
     Args:
         state: the coder, one stream.
-        precision: bits of the quantiles.
-        n: number of lanes, from the first one on; by default all.
+        precision: bits of the quantiles, static.
+        n: number of lanes, from the first one on, static; by default all.
+
+    Returns:
+        uint32 [n], in [0, 2**precision).
+
+    Raises:
+        ValueError: if n is out of range, or the precision does not fit the variant.
+
+    >>> from jans import models, rans
+    >>> state = rans.push(rans.init(8, lanes=2), models.Uniform(16, precision=4), jnp.array([3, 1, 4, 1]))
+    >>> rans.peek(state, precision=4)
+    Array([3, 1], dtype=uint32)
     """
     head, *_ = check_stream(state)
     coder = _coder(state, precision)
@@ -181,7 +203,20 @@ def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> 
         start, freq: uint32 [n], with n at most the number of lanes: the intervals that contain
             `peek(state, precision, n)`. An interval that does not contain its quantile sets `BAD_MODEL`, and
             its symbol stays on the coder.
-        precision: bits of the intervals.
+        precision: bits of the intervals, static.
+
+    Returns:
+        The coder without the symbols. Reading from an empty tail sets `UNDERFLOW`, as in `pop`.
+
+    Raises:
+        ValueError: if the intervals do not fit the lanes, or the precision does not fit the variant.
+
+    >>> from jans import models, rans
+    >>> model = models.Uniform(16, precision=4)
+    >>> state = rans.push(rans.init(capacity=8, lanes=2), model, jnp.array([3, 1, 4, 1]))
+    >>> state = rans.advance(state, *model.interval(jnp.array([3, 1])), precision=4)
+    >>> rans.peek(state, precision=4)
+    Array([4, 1], dtype=uint32)
     """
     arrays = check_stream(state)
     coder = _coder(state, precision)
@@ -196,7 +231,21 @@ def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> 
 
 
 def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
-    """A model as a codec: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
+    """A model as a codec, which `jans.bits_back` and other functions combine.
+
+    Args:
+        model: the model of the symbols.
+        shape, dtype: as for `pop`.
+
+    Returns:
+        The codec: `push(state, symbols)` returns a state, `pop(state)` a state and symbols.
+
+    >>> from jans import models, rans
+    >>> codec = rans.codec(models.Uniform(6), shape=(3,))
+    >>> state = codec.push(rans.init(capacity=4), jnp.array([5, 0, 2]))
+    >>> codec.pop(state)[1]
+    Array([5, 0, 2], dtype=int32)
+    """
     shape = _inputs.shape("shape", shape)
     return Codec(
         push=lambda state, symbols: push(state, model, symbols),

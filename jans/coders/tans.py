@@ -12,10 +12,9 @@ Bypass coding takes any int32. A value outside of its row's alphabet is coded as
 the last symbol of the row, and digits.
 """
 
-import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -33,18 +32,8 @@ from jans._checks import (
     type_name,
 )
 from jans.codecs import Codec
-from jans.coders._state import (
-    CoderState,
-    bits_below_one,
-    check_layout,
-    check_one_stream,
-    content_bits,
-    float_of,
-    is_empty,
-    kind_of,
-    log2_heads,
-    pytree,
-)
+from jans.coders._state import check_layout, check_one_stream, content_bits, is_empty, kind_of
+from jans.coders._tans_state import State, Tables
 from jans.ffi import targets
 from jans.status import CodingError, check
 
@@ -65,102 +54,6 @@ __all__ = [
 
 MAX_PRECISION = 15
 MAX_SYMBOLS = 2**16
-
-
-@pytree("jans.tans.Tables", static=("precision", "bypass_precision"))
-@dataclasses.dataclass(frozen=True)
-class Tables:
-    """K tables of n symbols and L = 2**precision states, for push and pop: an immutable pytree,
-    made by `tables`.
-
-    Attributes:
-        codes: uint32 [K, n, 2], two numbers for every symbol. The first one, added to a head, gives the
-            number of bits that leave the head (above bit 16). The second one, added to the remaining bits of
-            the head, gives an index into `states`. The top bit marks symbols without states; together with
-            the next bit it marks the escape symbol.
-        states: uint16 [K, L], the heads after a push, minus L.
-        decoder: uint32 [K, L], for every head (minus L). The lower half is the symbol, and the upper half is
-            the remaining number of the previous head. For the escape symbol, the lower half is that number
-            alone.
-        escape: int32 [K], the index of the escape symbol, or n without bypass coding; -1 for an invalid row.
-        offset: int32 [K], the value of the first symbol; length 0 if all offsets are 0.
-        index: int32, of a shape that broadcasts to that of the symbols: the table for each symbol, 0 ... K -
-            1.
-        precision: bits of the frequencies, static.
-        bypass_precision: bits of a digit, or None without bypass coding; static.
-    """
-
-    codes: jax.Array
-    states: jax.Array
-    decoder: jax.Array
-    escape: jax.Array
-    offset: jax.Array
-    index: jax.Array
-    precision: int
-    bypass_precision: int | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the symbols; () if all symbols share a table."""
-        return self.index.shape
-
-    def at(self, index: Any) -> "Tables":
-        """These tables, with other rows for the symbols.
-
-        Args:
-            index: integers of a shape that broadcasts to that of the symbols. In bypass coding -1 skips a
-                symbol.
-        """
-        rows = _inputs.row_of("index", index, self.escape.shape[-1], self.bypass_precision is not None)
-        return dataclasses.replace(self, index=jnp.asarray(rows, jnp.int32))
-
-
-@pytree("jans.tans.State", static=("precision",))
-@dataclasses.dataclass(frozen=True, repr=False)
-class State(CoderState):
-    """The state of a coder: an immutable pytree, one stream.
-
-    Attributes:
-        head: uint32 [lanes], each from 2**precision to 2**(precision + 1) - 1.
-        partial_word: uint32 [], the bits that do not fill a word yet, below a leading one.
-        words: uint32 [capacity], first bit lowest; the first `size` are in use, the others are unspecified.
-        size: int32 []. Above the capacity, it counts dropped words too.
-        status: int32 [], sticky bits of `jans.status`.
-        precision: bits of the frequencies of the tables, static.
-    """
-
-    head: jax.Array
-    partial_word: jax.Array
-    words: jax.Array
-    size: jax.Array
-    status: jax.Array
-    precision: int
-
-    made_by = "jans.tans.init"
-
-    @property
-    def ranks(self) -> Mapping[str, int]:
-        """The number of axes of each array in one stream."""
-        return {"head": 1, "partial_word": 0, "words": 1, "size": 0, "status": 0}
-
-    @property
-    def lanes(self) -> int:
-        """The number of interleaved heads."""
-        return self.head.shape[-1]
-
-    def is_empty_stream(self) -> jax.Array:
-        """Whether the stream equals a new coder from `init`."""
-        return (self.size == 0) & (self.partial_word == 1) & (self.head == 2**self.precision).all(axis=-1)
-
-    def content_of_stream(self, xp: Any) -> Any:
-        """The bits of words and partial word, plus the base-2 logarithm of every head."""
-        bits = 32 * xp.asarray(self.size).astype(float_of(xp)) + bits_below_one(self.partial_word, xp)
-        return bits + log2_heads(self.head, 1, xp)
-
-    def is_sound(self) -> np.ndarray:
-        """Whether the heads and the partial word are within their ranges."""
-        heads = np.asarray(self.head) >> np.uint32(self.precision) == 1
-        return heads.all(axis=-1) & (np.asarray(self.partial_word) != 0)
 
 
 def _check_precision(precision: int) -> int:
@@ -213,13 +106,17 @@ def tables(
         rows. A row is invalid if it does not rise from 0 to 2**precision, or if its size is outside of 0 ...
         n - 1. An invalid row sets `BAD_MODEL` when it is used.
 
-    >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4)
-    >>> state = push(init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
-    >>> pop(state, table, shape=(5,))[1]
+    Raises:
+        ValueError: if the shape of `cdf` or a number of bits is out of range.
+
+    >>> from jans import tans
+    >>> table = tans.tables(jnp.array([0, 3, 10, 16]), precision=4)
+    >>> state = tans.push(tans.init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
+    >>> tans.pop(state, table, shape=(5,))[1]
     Array([1, 0, 2, 1, 1], dtype=int32)
-    >>> table = tables(jnp.array([0, 3, 10, 16]), precision=4, offset=-1, bypass_precision=4)
-    >>> state = push(init(capacity=5, precision=4), table, jnp.array([-1, 0, 1, 0, -70000]))
-    >>> pop(state, table, shape=(5,))[1]
+    >>> table = tans.tables(jnp.array([0, 3, 10, 16]), precision=4, offset=-1, bypass_precision=4)
+    >>> state = tans.push(tans.init(capacity=5, precision=4), table, jnp.array([-1, 0, 1, 0, -70000]))
+    >>> tans.pop(state, table, shape=(5,))[1]
     Array([    -1,      0,      1,      0, -70000], dtype=int32)
     """
     index: Any = 0
@@ -265,9 +162,13 @@ def init(capacity: int, lanes: int = 1, precision: int = 12) -> State:
         capacity: number of 32-bit words that there is room for; static. n symbols of b bits need about n * b
             / 32.
         lanes: number of interleaved heads; static. 8 and 32 are fast.
-        precision: precision of the tables in bits; static.
+        precision: precision of the tables in bits, 1 to 15; static.
 
-    >>> init(capacity=2, precision=4)
+    Raises:
+        ValueError: if the capacity, the lanes or the precision are out of range.
+
+    >>> from jans import tans
+    >>> tans.init(capacity=2, precision=4)
     jans.tans.State(precision=4, words=0 of 2, status=0)
     """
     check_layout(lanes, capacity)
@@ -293,11 +194,15 @@ def _made_tables(name: str, tables: Any) -> Any:
 
 @_inputs.door(tables=_made_tables, n=_inputs.whole)
 def capacity_for(tables: Tables, n: int) -> int:
-    """The number of words that always suffices for n symbols.
+    """The number of 32-bit words that always suffices for n symbols.
 
     Args:
         tables: the tables of the symbols.
         n: number of symbols.
+
+    >>> from jans import tans
+    >>> tans.capacity_for(tans.tables(jnp.array([0, 3, 10, 16]), precision=4), n=1000)
+    126
     """
     digits = tables.bypass_precision
     bits = tables.precision + (0 if digits is None else max_bypass_bits(digits))
@@ -345,6 +250,15 @@ def push(state: State, tables: Tables, symbols: jax.Array) -> State:
         In bypass coding the same happens to a symbol that needs the escape symbol if its row gives the escape
         symbol probability zero. An index out of range or an invalid row sets `BAD_MODEL`. A head out of its
         range is replaced and sets `BAD_STATE`.
+
+    Raises:
+        ValueError: if the tables do not fit the symbols or the state, or the state is a batch.
+
+    >>> from jans import tans
+    >>> table = tans.tables(jnp.array([0, 3, 10, 16]), precision=4)
+    >>> state = tans.push(tans.init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
+    >>> round(float(tans.content_bits(state) - tans.content_bits(tans.init(capacity=2, precision=4))), 1)
+    7.3
     """
     symbols = check_symbols(symbols)
     rows = _check_call(state, tables, symbols.shape)
@@ -375,6 +289,15 @@ def pop(
         coding an index of -1 gives symbol 0, takes no bits and sets nothing. Bits that no push of an int32
         can have written set `BAD_DATA` and give symbol 0; among them are some digits of bypass coding, and
         entries after the escape symbol.
+
+    Raises:
+        ValueError: if the tables do not fit the shape or the state, or the state is a batch.
+
+    >>> from jans import tans
+    >>> table = tans.tables(jnp.array([0, 3, 10, 16]), precision=4)
+    >>> state = tans.push(tans.init(capacity=2, precision=4), table, jnp.array([1, 0, 2, 1, 1]))
+    >>> tans.pop(state, table, shape=(2,))[1]
+    Array([1, 0], dtype=int32)
     """
     dtype = check_dtype(dtype)
     shape = tables.shape if shape is None else shape
@@ -389,7 +312,21 @@ def pop(
 
 
 def codec(tables: Tables, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
-    """Tables as a codec: `push(state, symbols)` and `pop(state)`. `shape` and `dtype` are those of `pop`."""
+    """Tables as a codec, which `jans.serial` and other functions combine.
+
+    Args:
+        tables: the tables of the symbols.
+        shape, dtype: as for `pop`.
+
+    Returns:
+        The codec: `push(state, symbols)` returns a state, `pop(state)` a state and symbols.
+
+    >>> from jans import tans
+    >>> codec = tans.codec(tans.tables(jnp.array([0, 3, 10, 16]), precision=4), shape=(3,))
+    >>> state = codec.push(tans.init(capacity=2, precision=4), jnp.array([1, 0, 2]))
+    >>> codec.pop(state)[1]
+    Array([1, 0, 2], dtype=int32)
+    """
     shape = _inputs.shape("shape", shape)
     return Codec(
         push=lambda state, symbols: push(state, tables, symbols),
@@ -419,7 +356,8 @@ def to_string(state: State, word_bits: int = 16) -> bytes:
     Raises:
         CodingError: if the status is not clean.
 
-    >>> to_string(init(capacity=0, precision=4)).hex(" ", 4)
+    >>> from jans import tans
+    >>> tans.to_string(tans.init(capacity=0, precision=4)).hex(" ", 4)
     '10000000 00000000 00000000'
     """
     _check_word_bits(word_bits)
@@ -458,6 +396,10 @@ def from_string(data: bytes, precision: int, lanes: int = 1, word_bits: int = 16
     Raises:
         CodingError: if such a coder cannot have written the bytes.
         ValueError: if the words do not fit the capacity.
+
+    >>> from jans import tans
+    >>> tans.from_string(bytes.fromhex("10000000 00000000 00000000"), precision=4, capacity=2)
+    jans.tans.State(precision=4, words=0 of 2, status=0)
     """
     return jax.tree.map(jnp.asarray, read_string(data, precision, lanes, word_bits, capacity))
 

@@ -34,10 +34,20 @@ def to_strings(state: State) -> list[bytes]:
     """The content of a batch of streams, one string for each stream.
 
     Args:
-        state: [streams], with concrete arrays.
+        state: `jans.rans.State` [streams], with concrete arrays.
+
+    Returns:
+        A list of byte strings: the heads of a stream, then its words.
 
     Raises:
         CodingError: if the status of any stream is not clean.
+        ValueError: if there is not exactly one axis of streams.
+
+    >>> from jans import models, rans
+    >>> empty = rans.init(capacity=8, variant="rans64_ryg")
+    >>> states = jax.vmap(lambda symbols: rans.push(empty, models.Uniform(10), symbols))(jnp.arange(6).reshape(2, 3))
+    >>> [len(string) for string in to_strings(states)]
+    [8, 8]
     """
     check_kind(state, State)
     if state.size.ndim != 1:
@@ -75,6 +85,13 @@ def from_strings(
     Raises:
         CodingError: if a string is cut short, ends with part of a word, or has a head that is out of range.
         ValueError: if the longest string does not fit the capacity.
+
+    >>> from jans import models, rans
+    >>> empty = rans.init(capacity=8, variant="rans64_ryg")
+    >>> states = jax.vmap(lambda symbols: rans.push(empty, models.Uniform(10), symbols))(jnp.arange(6).reshape(2, 3))
+    >>> states = from_strings(to_strings(states), variant="rans64_ryg")
+    >>> jax.vmap(lambda state: rans.pop(state, models.Uniform(10), shape=(3,)))(states)[1].tolist()
+    [[0, 1, 2], [3, 4, 5]]
     """
     return jax.tree.map(jnp.asarray, read_strings(strings, capacity, lanes, variant))
 
@@ -129,6 +146,12 @@ def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = N
         length_bytes: number of bytes of each length: 1, 2, 4 or 8.
         count: the number of strings, if the reader knows it; the last string then has no length in front.
 
+    Returns:
+        The joined bytes.
+
+    Raises:
+        ValueError: if a length does not fit `length_bytes`, or if there are not `count` strings.
+
     >>> split(merge([b"abc", b"", b"d"]))
     [b'abc', b'', b'd']
     >>> split(merge([b"abc", b"", b"d"], length_bytes=1, count=3), length_bytes=1, count=3)
@@ -150,8 +173,18 @@ def merge(strings: Sequence[bytes], length_bytes: int = 4, count: int | None = N
 def split(merged: bytes, length_bytes: int = 4, count: int | None = None) -> list[bytes]:
     """Splits joined byte strings: the inverse of `merge`.
 
+    Args:
+        merged: the joined bytes.
+        length_bytes, count: the same as for `merge`.
+
+    Returns:
+        A list of byte strings.
+
     Raises:
         CodingError: if the bytes end within a length or a string.
+
+    >>> split(b"\\x03abc\\x01d", length_bytes=1)
+    [b'abc', b'd']
     """
     length_bytes, count = _lengths(length_bytes, count)
     view, at = _inputs.data("merged", merged), 0

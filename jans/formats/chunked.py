@@ -62,6 +62,11 @@ class Message:
         remainder: one more stream with the remaining symbols, or None if the last chunk is full.
         shape: shape of the symbols, static.
         chunk: number of symbols in a chunk, static.
+
+    >>> from jans import models
+    >>> message = encode(models.Uniform(10), jnp.arange(1000) % 10, chunk=300)
+    >>> message.shape, message.chunk, message.status
+    ((1000,), 300, Array([0, 0, 0, 0], dtype=int32))
     """
 
     chunks: State
@@ -140,8 +145,11 @@ def encode(
             the number needed.
 
     Returns:
-        The message, in arrays of NumPy if the symbols are. `jans.check` and `jans.to_bytes` turn its status
-        into an error.
+        The message, in arrays of NumPy if the symbols are. Its streams have the status bits of
+        `jans.rans.push`; `jans.check` and `jans.to_bytes` turn them into an error.
+
+    Raises:
+        ValueError: if chunk is out of range, or if the symbols do not fit the model.
 
     Symbols of NumPy with a model in the memory of the host are coded there without a compiled program.
 
@@ -210,6 +218,16 @@ def decode(message: Message, model: Any, dtype: Any = jnp.int32) -> tuple[Messag
     Returns:
         The message without the symbols, and the symbols, in arrays of NumPy if those of the message are. Pass
         the message to `jans.check`. Its streams must be empty (`is_empty`).
+
+    Raises:
+        TypeError: if `message` is something else.
+        ValueError: if the model does not fit the shape of the symbols.
+
+    >>> from jans import models
+    >>> message = encode(models.Uniform(10), jnp.arange(1000) % 10, chunk=300)
+    >>> message, symbols = decode(message, models.Uniform(10))
+    >>> symbols[:12]
+    Array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1], dtype=int32)
     """
     if not isinstance(message, Message):
         raise TypeError(f"message must be a jans.chunked.Message, got {type_name(message)}.")

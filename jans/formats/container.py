@@ -74,7 +74,8 @@ def to_bytes(state: Any, fingerprint: int = 0, symbols: int | None = None) -> by
     Raises:
         CodingError: if the status of any stream is not clean; no bytes are written then.
         TypeError: if `state` is something else.
-        ValueError: if a `jans.chunked.Message` has another number of symbols.
+        ValueError: if fingerprint or symbols is out of range, or if a `jans.chunked.Message` has another
+            number of symbols.
 
     >>> import jans
     >>> data = to_bytes(jans.rans.push(jans.rans.init(capacity=8), jans.models.Uniform(10), jnp.arange(7)))
@@ -118,11 +119,21 @@ def from_bytes(
         symbols: the number of symbols that you are about to decode from each stream, or from the whole of a
             `jans.chunked.Message`. Bytes without such a number skip the comparison.
 
+    Returns:
+        The state with its batch, or a `jans.chunked.Message`.
+
     Raises:
         CodingError: if the bytes are foreign, of a later version, cut short, damaged or made up, if they were
             written with models of another fingerprint, or if they hold another number of symbols. Each cause
             has its own message.
-        ValueError: if the words do not fit the capacity.
+        ValueError: if the words do not fit the capacity, or if a `jans.chunked.Message` gets a capacity or
+            spare words.
+
+    >>> from jans import models
+    >>> state = rans.push(rans.init(capacity=8), models.Uniform(10), jnp.arange(7))
+    >>> state = from_bytes(to_bytes(state, symbols=7), symbols=7)
+    >>> rans.pop(state, models.Uniform(10), shape=(7,))[1]
+    Array([0, 1, 2, 3, 4, 5, 6], dtype=int32)
     """
     data = _inputs.contents("data", data)
     header, _ = _header.read(data, fingerprint, symbols)
@@ -149,7 +160,22 @@ def _file(verb: str) -> _inputs.Converter:
 
 @_inputs.door(file=_file("write"))
 def write_message(file: Any, state: Any, fingerprint: int = 0, symbols: int | None = None) -> None:
-    """Writes the bytes of `to_bytes` to a file that is open for writing bytes. Messages may follow each other."""
+    """Writes the bytes of `to_bytes` to a file. Messages may follow each other.
+
+    Args:
+        file: a file that is open for writing bytes.
+        state, fingerprint, symbols: as for `to_bytes`.
+
+    Raises:
+        CodingError, TypeError, ValueError: as for `to_bytes`; nothing is written then.
+
+    >>> from jans import models
+    >>> file = io.BytesIO()
+    >>> for n in (5, 7):
+    ...     write_message(file, rans.push(rans.init(capacity=8), models.Uniform(10), jnp.arange(n)))
+    >>> len(file.getvalue())
+    72
+    """
     file.write(to_bytes(state, fingerprint, symbols))
 
 

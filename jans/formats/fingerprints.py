@@ -25,6 +25,9 @@ def fingerprint(tree: Any) -> int:
             shapes and bits of the leaves. For models and coders it also covers the class and the static
             fields, such as the precision. It ignores words of a coder that are not in use.
 
+    Returns:
+        An int from 0 to 2**64 - 1.
+
     Raises:
         TypeError: for leaves that are neither arrays nor numbers, and inside `jit`, where arrays have no
             values.

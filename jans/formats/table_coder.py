@@ -75,6 +75,10 @@ class TableCoder:
             precision: bits of the frequencies; CompressAI uses 16.
             bypass_precision, variant, lanes: as for `models.Bypass` and `jans.rans.init`.
 
+        Raises:
+            ValueError: if a row of concrete probabilities is no distribution, or has too many symbols for the
+                precision.
+
         >>> probs = jnp.array([[0.2, 0.5, 0.2], [0.7, 0.2, 0.0]])
         >>> coder = TableCoder.from_probs(probs, tail=0.1, sizes=jnp.array([3, 2]), offset=-1)
         >>> coder.model.table.cdf
@@ -100,6 +104,9 @@ class TableCoder:
             symbols: integers [n].
             index: integers of a shape that broadcasts to that of the symbols: the row of each symbol.
 
+        Returns:
+            The byte string: heads, then words.
+
         Raises:
             CodingError: if a symbol or an index is not in the tables.
         """
@@ -114,6 +121,9 @@ class TableCoder:
         Args:
             symbols: integers [streams, n].
             index: integers of a shape that broadcasts to that of the symbols: the row of each symbol.
+
+        Returns:
+            A list of byte strings, one for each stream.
 
         Raises:
             CodingError: if a symbol or an index is not in the tables.
@@ -191,7 +201,14 @@ class TableCoder:
         return _inputs.row_of("index", index, len(self.model.cdf), may_skip=False)
 
     def open(self, data: bytes) -> State:
-        """A state to pop one message from, step by step; use it with `pop` and `close`."""
+        """A state to pop one message from, step by step; use it with `pop` and `close`.
+
+        Args:
+            data: the bytes of one message.
+
+        Raises:
+            CodingError: if the bytes are cut short, or begin with a head that is out of range.
+        """
         return jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), self._open([data]))
 
     def pop(self, state: State, index: jax.Array) -> tuple[State, jax.Array]:
@@ -200,6 +217,13 @@ class TableCoder:
         Use it for models that depend on the symbols decoded before. Pure, works under `jit` and `scan`. If
         `encode` had all symbols in one call, every step except the last must pop a multiple of `lanes`
         symbols.
+
+        Args:
+            state: from `open` or `pop`.
+            index: integers of the shape of the symbols, the row of each.
+
+        Returns:
+            The state without the symbols, and the symbols. The status bits are those of `jans.rans.pop`.
         """
         return rans.pop(state, self.model.at(index))
 
@@ -213,7 +237,16 @@ class TableCoder:
 
     def push(self, state: State, symbols: jax.Array, index: jax.Array) -> State:
         """Puts symbols on a state, in front of the symbols pushed before:
-        push the last step of a message first."""
+        push the last step of a message first.
+
+        Args:
+            state: from `init` or `push`.
+            symbols: integers.
+            index: integers of the shape of the symbols, the row of each.
+
+        Returns:
+            The state with the symbols. The status bits are those of `jans.rans.push`.
+        """
         return rans.push(state, self.model.at(index), symbols)
 
     def init(self, capacity: int) -> State:
@@ -221,7 +254,11 @@ class TableCoder:
         return rans.init(capacity, self.lanes, self.variant)
 
     def finish(self, state: State) -> bytes:
-        """The pushed message as bytes, equal to those of `encode`."""
+        """The pushed message as bytes, equal to those of `encode`.
+
+        Raises:
+            CodingError: if the status of the state is not clean.
+        """
         return byte_strings.to_strings(jax.tree.map(lambda leaf: leaf[None], state))[0]
 
     def _open(self, strings: Sequence[bytes]) -> State:

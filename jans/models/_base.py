@@ -23,8 +23,14 @@ DEFAULT_PRECISION = 24
 class Kernel(NamedTuple):
     """The view that a coder's kernel has of a model.
 
-    `kind` names the kernel. The operands are arrays with a leading axis of 1 or all n symbols, and the
-    attributes are static numbers.
+    Attributes:
+        kind: the name of the kernel.
+        operands: arrays with a leading axis of 1 or all n symbols.
+        attributes: static numbers by name.
+
+    >>> import jans
+    >>> jans.models.Uniform(10).kernel(shape=(5,))
+    Kernel(kind='uniform', operands=(Array([10], dtype=int32),), attributes=mappingproxy({}))
     """
 
     kind: str
@@ -44,6 +50,27 @@ class Model(abc.ABC):
     `shared` the leaves whose shape does not start with the shape of the model. Set all attributes in
     `__init__`, and define `shape`, `interval`, `locate` and `log_prob`. This is enough for all coders.
     Override `kernel` only if a kernel of this library can search the model.
+
+    >>> from jans import rans, status
+    >>> class Bits(Model):  # 1 has `ones` of the 2**precision quantiles, 0 has the others
+    ...     leaves = ("ones",)
+    ...     def __init__(self, ones, precision=8):
+    ...         self.ones, self.precision = ones, precision
+    ...     @property
+    ...     def shape(self):
+    ...         return self.ones.shape
+    ...     def interval(self, symbols):
+    ...         zeros = 2**self.precision - self.ones
+    ...         start, freq = jnp.where(symbols == 0, 0, zeros), jnp.where(symbols == 0, zeros, self.ones)
+    ...         inside = (symbols == 0) | (symbols == 1)
+    ...         return jnp.where(inside, start, status.BAD_SYMBOL), jnp.where(inside, freq, 0)
+    ...     def locate(self, quantiles):
+    ...         return (quantiles >= 2**self.precision - self.ones).astype(jnp.int32)
+    ...     def log_prob(self, symbols):
+    ...         return jnp.log(self.interval(symbols)[1] / 2**self.precision)
+    >>> model = Bits(jnp.array([16, 128], jnp.uint32))
+    >>> rans.pop(rans.push(rans.init(capacity=4), model, jnp.array([0, 1])), model)[1]
+    Array([0, 1], dtype=int32)
     """
 
     leaves: ClassVar[tuple[str, ...]] = ()
@@ -127,25 +154,31 @@ class Model(abc.ABC):
             symbols: integers, of a shape that `shape` broadcasts to.
 
         Returns:
-            start, freq: uint32 arrays of the shape of the symbols. A symbol without an interval has freq 0,
-                and its
-            start is a status bit with the reason: `BAD_SYMBOL` outside of the support, `BAD_MODEL` for
-                invalid
-            parameters.
+            start and freq, uint32 arrays of the shape of the symbols. A symbol without an interval has freq
+            0, and its start is a status bit with the reason: `BAD_SYMBOL` outside of the support, `BAD_MODEL`
+            for invalid parameters.
         """
 
     @abc.abstractmethod
     def locate(self, quantiles: jax.Array) -> jax.Array:
-        """The symbols (int32) whose intervals contain `quantiles` (uint32), of the shape of the quantiles.
+        """The symbols whose intervals contain quantiles.
 
-        The model's shape must broadcast to that of the quantiles.
+        Args:
+            quantiles: uint32 in [0, 2**precision), of a shape that `shape` broadcasts to.
+
+        Returns:
+            int32 symbols of the shape of the quantiles.
         """
 
     @abc.abstractmethod
     def log_prob(self, symbols: jax.Array) -> jax.Array:
         """The log of the coded probability in nats, smoothed so that it is differentiable in the parameters.
 
-        It equals `-bits(symbols) * log(2)` up to rounding.
+        Args:
+            symbols: integers, of a shape that `shape` broadcasts to.
+
+        Returns:
+            Floats of the shape of the symbols, equal to `-bits(symbols) * log(2)` up to rounding.
         """
 
     def kernel(self, shape: Shape) -> Kernel | None:
@@ -187,6 +220,9 @@ class Model(abc.ABC):
 
         It is infinite outside of the support. Its derivative in the parameters is that of `log_prob`.
 
+        Args:
+            symbols: integers, of a shape that `shape` broadcasts to.
+
         >>> import jans
         >>> jans.models.Uniform(8).bits(jax.numpy.array([0, 7, 8]))
         Array([ 3.,  3., inf], dtype=float32)
@@ -199,6 +235,18 @@ class Composite(Model):
 
     A subclass defines the number of `parts`, and `split`, `join` and `part`; coders do the rest. A symbol has
     no single `interval`, so `interval` and `locate` raise TypeError.
+
+    >>> from jans import models, rans
+    >>> class Digits(Composite):  # 0 ... 99 as two digits
+    ...     static, shape, precision, parts = (), (), 24, 2
+    ...     def part(self, k, values):
+    ...         return models.Uniform(10)
+    ...     def split(self, symbols):
+    ...         return symbols // 10, symbols % 10
+    ...     def join(self, values):
+    ...         return 10 * values[0] + values[1]
+    >>> rans.pop(rans.push(rans.init(capacity=4), Digits(), jnp.array([42, 7])), Digits(), shape=(2,))[1]
+    Array([42,  7], dtype=int32)
     """
 
     @abc.abstractmethod

@@ -169,6 +169,10 @@ def escape(model: _base.Model, ends: str | None = None) -> Escape:
             models that count their symbols from 0, so that 0 costs nothing more, and "both" for models on a
             range of integers.
 
+    Raises:
+        TypeError: if the model has no `bounds`.
+        ValueError: if `ends` is something else.
+
     >>> from jans import models
     >>> model = models.escape(models.Categorical(jnp.array([0.5, 0.25, 0.25]), precision=16))
     >>> jnp.round(model.bits(jnp.array([0, 2, 3, 1000])), 2)

@@ -1,6 +1,7 @@
 """What models in closed form share. Kernels compute their intervals and search them."""
 
 import abc
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -52,10 +53,12 @@ def locate(family: str, operands: tuple[jax.Array, ...], quantiles: jax.Array, p
 
 
 def documented(text: str) -> Callable[[type], type]:
-    """A decorator that appends to the docstring of a class what its whole family has in common."""
+    """A decorator that puts what a whole family has in common into the docstring of a class,
+    before its example."""
 
     def extend(cls):
-        cls.__doc__ = f"{cls.__doc__}\n\n    {text.strip()}\n    "
+        summary, mark, example = inspect.cleandoc(cls.__doc__).partition(">>>")
+        cls.__doc__ = f"{summary.strip()}\n\n{inspect.cleandoc(text)}\n\n{mark}{example}"
         return cls
 
     return extend

@@ -55,6 +55,11 @@ class Custom(_spans.SpanModel):
             parameters or one for each. Use 1 for the components of a mixture.
         precision: bits of the frequencies.
 
+    Raises:
+        ValueError: if the support has no symbol, leaves +-2**22, or has more than 2**precision symbols, or if
+            ranks do not fit the parameters.
+        TypeError: when the model is used, if the cdf does not return a float scalar.
+
     >>> model = Custom(lambda scale, x: 1 - 2.0 ** (-jnp.maximum(x, 0) / scale), 2.0, low=0, high=4, precision=8)
     >>> model.interval(jnp.arange(5))
     (Array([  0,  40, 103, 148, 180], dtype=uint32), Array([40, 63, 45, 32, 76], dtype=uint32))

@@ -29,6 +29,9 @@ class Histogram(_spans.SpanModel):
             NaN, negative, infinite or only zero masses set `BAD_MODEL`.
         precision: bits of the frequencies, at most 31, with 2**precision at least the number of symbols.
 
+    Raises:
+        ValueError: if edges do not ascend, are not as many as the bins need, or span too many symbols.
+
     >>> model = Histogram([0, 1, 3, 103], jnp.array([0.5, 0.25, 0.25]), precision=12)
     >>> model.interval(jnp.array([0, 1, 2, 3, 102]))
     (Array([   0, 1997, 2497, 2997, 4086], dtype=uint32), Array([1997,  500,  500,   11,   10], dtype=uint32))

@@ -131,7 +131,11 @@ class Gaussian(LocationScale):
 
 @_family.documented(RULE)
 class Laplace(LocationScale):
-    """A Laplace distribution on integers: F(z) = exp(z) / 2 for z <= 0, F(-z) = 1 - F(z)."""
+    """A Laplace distribution on integers: F(z) = exp(z) / 2 for z <= 0, F(-z) = 1 - F(z).
+
+    >>> Laplace(0.3, 1.0, low=-1, high=1, precision=8).interval(jnp.arange(-1, 2))
+    (Array([  0,  57, 151], dtype=uint32), Array([ 57,  94, 105], dtype=uint32))
+    """
 
     family = "laplace"
 
@@ -143,7 +147,11 @@ class Laplace(LocationScale):
 
 @_family.documented(RULE)
 class Logistic(LocationScale):
-    """A logistic distribution on integers: F(z) = 1 / (1 + exp(-z))."""
+    """A logistic distribution on integers: F(z) = 1 / (1 + exp(-z)).
+
+    >>> Logistic(0.3, 1.0, low=-1, high=1, precision=8).interval(jnp.arange(-1, 2))
+    (Array([  0,  79, 141], dtype=uint32), Array([ 79,  62, 115], dtype=uint32))
+    """
 
     family = "logistic"
     cdf = staticmethod(jax.nn.sigmoid)
@@ -151,7 +159,11 @@ class Logistic(LocationScale):
 
 @_family.documented(RULE)
 class Cauchy(LocationScale):
-    """A Cauchy distribution on integers: F(z) = atan(z) / pi + 1/2."""
+    """A Cauchy distribution on integers: F(z) = atan(z) / pi + 1/2.
+
+    >>> Cauchy(0.3, 1.0, low=-1, high=1, precision=8).interval(jnp.arange(-1, 2))
+    (Array([  0,  73, 144], dtype=uint32), Array([ 73,  71, 112], dtype=uint32))
+    """
 
     family = "cauchy"
 

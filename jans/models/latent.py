@@ -28,6 +28,9 @@ class BinnedGaussian(_family.FamilyModel):
             infinity.
         precision: bits of the frequencies.
 
+    Raises:
+        ValueError: if concrete edges fall or hold NaN, or if there are fewer than three.
+
     >>> model = BinnedGaussian(0.0, 1.0, jnp.array([-jnp.inf, 0.0, jnp.inf]), precision=8)
     >>> model.interval(jnp.arange(2))
     (Array([  0, 128], dtype=uint32), Array([128, 128], dtype=uint32))
@@ -80,6 +83,13 @@ class NormalGrid:
     Coding a bin with the prior costs exactly `bits` bits. Edges and centres are multiples of 2**-16, the same
     on every machine.
 
+    Args:
+        bits: from 1 to 13.
+
+    Attributes:
+        edges: float32 [2**bits + 1], for `BinnedGaussian`.
+        centres: float32 [2**bits], the value of each bin.
+
     >>> grid = NormalGrid(bits=2)
     >>> grid.centres
     Array([-1.1503448 , -0.31863403,  0.31863403,  1.1503448 ], dtype=float32)
@@ -99,9 +109,17 @@ class NormalGrid:
         return Uniform(2**self.bits, precision=self.bits)
 
     def posterior(self, loc: Any, scale: Any, precision: int = _base.DEFAULT_PRECISION) -> BinnedGaussian:
-        """Gaussians on this grid, one for each latent."""
+        """Gaussians on this grid, one for each latent.
+
+        Args:
+            loc, scale, precision: as for `BinnedGaussian`.
+        """
         return BinnedGaussian(loc, scale, self.edges, precision)
 
     def value(self, symbols: jax.Array) -> jax.Array:
-        """The centres (float32) of bins."""
+        """The centres (float32) of bins.
+
+        Args:
+            symbols: integers from 0 to 2**bits - 1, of any shape.
+        """
         return self.centres[symbols]

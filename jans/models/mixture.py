@@ -93,7 +93,12 @@ class LogisticMixture(Mixture):
 
 @_family.documented(RULE)
 class GaussianMixture(Mixture):
-    """Mixtures of Gaussians on integers."""
+    """Mixtures of Gaussians on integers.
+
+    >>> model = GaussianMixture(jnp.zeros(2), jnp.array([2.0, 7.0]), jnp.ones(2), low=0, high=9, precision=16)
+    >>> model.bits(jnp.array([2, 7, 4])).round(1)  # two components: at 2 and at 7
+    Array([2.4, 2.4, 4.9], dtype=float32)
+    """
 
     family = "gaussian_mixture"
     cdf = staticmethod(ndtr)
@@ -113,7 +118,7 @@ class FixedPointGaussian(GaussianMixture):
 
     Args:
         loc, scale: floats that broadcast to the shape of the symbols, in units of the symbols; taken as
-            float32.
+            float32. NaN, infinite or non-positive ones set `BAD_MODEL`.
         low, high, precision: as for `GaussianMixture`.
 
     >>> model = FixedPointGaussian(jnp.array([0.0, 7.5]), jnp.array([1.0, 3.0]), low=-20, high=20, precision=16)
@@ -130,6 +135,10 @@ class FixedPointLogistic(LogisticMixture):
 
     Args:
         loc, scale, low, high, precision: as for `FixedPointGaussian`.
+
+    >>> model = FixedPointLogistic(jnp.array([0.0, 7.5]), jnp.array([1.0, 3.0]), low=-20, high=20, precision=16)
+    >>> model.interval(jnp.array([0, 9]))
+    (Array([24747, 38184], dtype=uint32), Array([16041,  5121], dtype=uint32))
     """
 
     def __init__(self, loc: Any, scale: Any, low: Any = 0, high: Any = 255, precision: int = _base.DEFAULT_PRECISION):

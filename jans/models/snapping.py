@@ -41,6 +41,9 @@ def snap(values: Any, bits: int = 8) -> jax.Array:
     Returns:
         float32 of the same shape. Its derivative is that of the values: it passes straight through.
 
+    Raises:
+        ValueError: if bits is not an integer from 0 to 16.
+
     >>> snap(jnp.array([0.3, -1.26, 7.0]), bits=2)
     Array([ 0.25, -1.25,  7.  ], dtype=float32)
     """
@@ -53,6 +56,9 @@ def snap_margin(values: Any, bits: int = 8) -> jax.Array:
 
     The smallest margin of all coded values is the largest difference that the outputs of two machines may
     have.
+
+    Args:
+        values, bits: as for `snap`.
 
     Returns:
         float32 of the same shape, from 0 on an edge to 2**-(bits + 1) on the grid; NaN for values that are

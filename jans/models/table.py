@@ -123,7 +123,11 @@ class Table(_rows.RowsModel):
         return prepared
 
     def at(self, index: Any) -> "Table":
-        """This table with other rows for the symbols; it keeps what `prepare` made."""
+        """This table with other rows for the symbols; it keeps what `prepare` made.
+
+        Args:
+            index: integers of the shape of the symbols, 0 ... K - 1.
+        """
         table = copy.copy(self)
         table.index = check_index(index, len(self.cdf), may_skip=False)
         return table

@@ -37,6 +37,9 @@ def fork(state: rans.State, n: int, n_bytes: int) -> rans.State:
         streams that start with its bytes. If the stack runs empty, the first stream has the status
         `UNDERFLOW`.
 
+    Raises:
+        ValueError: if n is below 1, or n_bytes below 0.
+
     >>> state = rans.random(jax.random.key(0), n_words=6, capacity=20)
     >>> streams = fork(state, n=3, n_bytes=8)
     >>> [round(float(b)) for b in rans.content_bits(streams)]
@@ -68,6 +71,17 @@ def rejoin(states: rans.State, n_bytes: int) -> rans.State:
     Returns:
         One stream. A stream that does not hold exactly n_bytes bytes sets `BAD_DATA`: it was not encoded this
         way, or it was decoded with another model. This finds a wrong symbol anywhere in a chain.
+
+    Raises:
+        ValueError: if states do not have exactly one axis of streams, or n_bytes is below 0.
+
+    >>> from jans import models
+    >>> streams = fork(rans.random(jax.random.key(0), n_words=6, capacity=20), n=3, n_bytes=8)
+    >>> int(rejoin(streams, n_bytes=8).status)
+    0
+    >>> streams = jax.vmap(lambda state: rans.push(state, models.Uniform(10), 7))(streams)
+    >>> int(rejoin(streams, n_bytes=8).status) == BAD_DATA  # a digit is left on each stream
+    True
     """
     if states.size.ndim != 1:
         raise ValueError(f"states must be one axis of streams, as fork gives them, got shape {states.size.shape}.")

@@ -38,6 +38,22 @@ def coupled_multi_sample(
         n: number of samples, at least 1.
         precision: bits for the position within an interval, about 8 more than p, and at most the maximum of
             the coder's variant.
+
+    Returns:
+        The codec of the data. A push needs initial bits, as for `jans.bits_back`.
+
+    Raises:
+        ValueError: in `push` and `pop`, if the posterior has more than 30 bits of precision.
+
+    >>> from jans import models
+    >>> table = jnp.array([[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]])  # p(x | z)
+    >>> coin = models.Uniform(2)  # the prior, and a posterior that ignores x
+    >>> codec = coupled_multi_sample(
+    ...     rans.codec(coin), lambda z: rans.codec(models.Categorical(table[z])), lambda x: coin,
+    ...     lambda x, z: rans.codec(models.Categorical(table[z, x])), n=4,
+    ... )
+    >>> codec.pop(codec.push(rans.random(jax.random.key(0), n_words=4, capacity=9), jnp.array(2)))[1]
+    Array(2, dtype=int32)
     """
 
     def inferred(data):

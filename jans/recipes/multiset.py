@@ -54,7 +54,13 @@ def multiset(element: Codec, n: int, precision: int = DEFAULT_PRECISION) -> Code
         precision: bits of the choices, somewhat more than log2(n), and at most the maximum of the coder's
             variant.
 
-    `pop` returns the data in ascending order, compared number by number. In this order `push` undoes `pop`.
+    Returns:
+        The codec of the n data. Its `pop` returns them in ascending order, compared number by number. In this
+        order `push` undoes `pop`. A push needs initial bits, as for `jans.bits_back`.
+
+    Raises:
+        ValueError: if n is below 1.
+        TypeError: in `push` and `pop`, if data are not integers.
 
     >>> from jans import models
     >>> digits = multiset(rans.codec(models.Uniform(10)), n=5)
