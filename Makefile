@@ -1,9 +1,10 @@
 # Examples and tests need Python, pip and a C++17 compiler; all else goes into a virtual environment of its own.
+SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
-SOURCES := pyproject.toml CMakeLists.txt $(shell find jans csrc -name '*.py' -o -name '*.h' -o -name '*.inc' -o -name '*.cc' -o -name '*.cu')
+SOURCES := pyproject.toml $(shell find CMakeLists.txt jans csrc -name '*.py' -o -name '*.npy' -o -name '*.h' -o -name '*.inc' -o -name '*.cc' -o -name '*.cu' -o -name 'CMakeLists.txt')
 
 # What the build is about to compile, and about how long that takes on two cores; CMakeLists.txt decides as this does.
 GPU := $(shell test -n "$$JANS_CUDA" || nvidia-smi --query-gpu=name --format=csv,noheader 2> /dev/null | head -n 1)
@@ -12,10 +13,13 @@ ifeq ($(JANS_CUDA),1)
 else ifneq ($(and $(GPU),$(shell command -v nvcc)),)
   KERNELS := CPU kernels and CUDA kernels for the $(GPU), about 10 minutes (JANS_CUDA=0 leaves them out)
 else
-  KERNELS := CPU kernels, about two minutes on two cores (JANS_CUDA=1 adds those for GPUs)
+  KERNELS := CPU kernels, about a minute on two cores (JANS_CUDA=1 adds those for GPUs)
 endif
 
-.PHONY: demo hyperprior lossless language test test-all lint bench bench-scaling bench-memory bench-tables neon gpu clean
+.PHONY: hello docs demo hyperprior lossless language test test-all lint bench bench-scaling bench-memory bench-tables neon gpu clean
+
+hello: $(VENV)/jans
+	$(VENV)/bin/python -m jans
 
 demo: $(VENV)/has-examples
 	$(VENV)/bin/python examples/mnist.py $(ARGS)
@@ -28,6 +32,10 @@ lossless: $(VENV)/has-photos
 
 language: $(VENV)/has-text
 	$(VENV)/bin/python examples/language.py $(ARGS)
+
+docs: $(VENV)/has-docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build
+	@echo "The site is in build/site: open build/site/index.html, or run $(VENV)/bin/python -m http.server -d build/site"
 
 test: $(VENV)/has-test
 	$(VENV)/bin/pytest -n 2 $(ARGS)
@@ -64,18 +72,25 @@ neon:
 gpu:
 	$(PYTHON) benchmarks/gpu.py $(ARGS)
 
-# Built once for all that is installed beside it.
-$(VENV)/wheel: $(SOURCES)
+# Built once for all environments. The lines shown are what pip downloads and what the compiler has done.
+build/wheel: $(SOURCES)
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	rm -rf $@
+	@rm -rf $@ && mkdir -p build
 	@echo "Compiling jans: $(KERNELS)."
-	$(VENV)/bin/python -m pip wheel -q --no-deps -w $@ .
-	$(VENV)/bin/python -m pip install -q --no-deps --force-reinstall $@/jans-*.whl
-	touch $@
+	@set -o pipefail; $(VENV)/bin/python -m pip wheel -v --no-deps -w $@ . 2>&1 | tee build/wheel.log | \
+	  sed -un -e 's|^ *Downloading [^ ]*/|  downloading |p' -e 's|^ *\(\[[0-9]*/[0-9]*\]\) .*/\([^/]*\)$$|  \1 \2|p' || \
+	  { tail -n 60 build/wheel.log; exit 1; }
+	@touch $@
 
-$(VENV)/has-%: $(VENV)/wheel
-	$(VENV)/bin/python -m pip install -q "$$(ls $(VENV)/wheel/jans-*.whl)[$*]"
-	touch $@
+$(VENV)/jans: build/wheel
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q --force-reinstall --no-deps build/wheel/jans-*.whl
+	$(VENV)/bin/python -m pip install build/wheel/jans-*.whl
+	@touch $@
+
+$(VENV)/has-%: $(VENV)/jans
+	$(VENV)/bin/python -m pip install "$$(ls build/wheel/jans-*.whl)[$*]"
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist out

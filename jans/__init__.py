@@ -4,6 +4,7 @@ Coders are values, `push` and `pop` are pure functions, and the inner loops are 
 """
 
 from jans import models, quantize, status
+from jans._version import __version__ as __version__
 from jans.codecs import (
     Codec,
     ancestral,

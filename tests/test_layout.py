@@ -15,6 +15,7 @@ PACKAGE = ROOT / "jans"
 
 # Each room may import from those before it, and from files of its own.
 ROOMS = [
+    "_version",
     "_checks",
     "_inputs",
     "_variants",
@@ -30,6 +31,7 @@ ROOMS = [
     "recipes",
     "compat",
     "__init__",
+    "__main__",
 ]
 # Those that stand side by side: coders and models meet in integers, codecs know neither.
 STRANGERS = {

@@ -15,8 +15,12 @@ import jax
 import jax.export
 from jax.extend import backend
 
+from jans._version import __version__
+
 LIBRARIES = {"cpu": "libjans_cpu.so", "cuda": "libjans_cuda.so"}
 FFI_NAMES = {"cpu": "cpu", "cuda": "CUDA"}
+PLUGINS = "jans.kernels"
+"""The entry points of packages that have the kernels of a platform."""
 SWITCH = "JANS_KERNELS"
 """The value 0 of this environment variable turns the kernels off. All platforms then use plain JAX."""
 SIMD = "JANS_SIMD"
@@ -66,7 +70,24 @@ def _open(path: pathlib.Path) -> dict[str, int]:
 
 
 def _path(platform: str) -> pathlib.Path:
-    return pathlib.Path(__file__).parent / LIBRARIES[platform]
+    """The library of a platform, which need not be there: in this package, or in one that has it alone."""
+    own = pathlib.Path(__file__).parent / LIBRARIES[platform]
+    if own.exists():
+        return own
+    for entry in importlib.metadata.entry_points(group=PLUGINS, name=platform):
+        plugin = entry.load()
+        check_plugin(entry.value.replace("_", "-"), plugin.__version__)
+        return plugin.LIBRARY
+    return own
+
+
+def check_plugin(name: str, version: str) -> None:
+    """Raises ImportError for kernels of another version of this library."""
+    if version != __version__:
+        raise ImportError(
+            f"{name} {version} has the kernels of jans {version}, and this is jans {__version__}. Install both in one "
+            f"version, for example with `pip install --upgrade jans {name}`; {SWITCH}=0 runs without kernels."
+        )
 
 
 @functools.cache
@@ -107,7 +128,11 @@ def simd() -> str:
 
 
 def devices() -> dict[str, int]:
-    """The number of kernels for each platform of this process; 0 if the platform uses plain JAX."""
+    """The number of kernels for each platform of this process; 0 if the platform uses plain JAX.
+
+    >>> devices()
+    {'cpu': ...}
+    """
     return {
         platform: len(targets(_library_platform(platform))) if _library_platform(platform) in LIBRARIES else 0
         for platform in sorted(backend.backends())
@@ -120,6 +145,12 @@ def export_checks() -> list[jax.export.DisabledSafetyCheck]:
 
     JAX cannot know that a custom call keeps its meaning from version to version. For the kernels of this
     library, the byte format and the tests guarantee it.
+
+    >>> from jans import models, rans
+    >>> encode = jax.jit(lambda symbols: rans.push(rans.init(capacity=8), models.Uniform(10), symbols))
+    >>> program = jax.export.export(encode, disabled_checks=export_checks())(jax.numpy.arange(7))
+    >>> rans.pop(program.call(jax.numpy.arange(7)), models.Uniform(10), shape=(7,))[1]
+    Array([0, 1, 2, 3, 4, 5, 6], dtype=int32)
     """
     names = sorted(frozenset().union(*(targets(p) for p in LIBRARIES)))
     return [jax.export.DisabledSafetyCheck.custom_call(name) for name in names]

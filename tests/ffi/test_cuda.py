@@ -39,10 +39,6 @@ def run(*command, **environment):
     return done.stdout + done.stderr
 
 
-def library(platform):
-    return pathlib.Path(registry.__file__).parent / registry.LIBRARIES[platform]
-
-
 # ---- the sources of the kernels, on the host ----
 
 
@@ -162,8 +158,8 @@ print("lowered", *sorted(names))
 
 
 def test_the_library_loads_registers_and_lowers():
-    if not library("cuda").exists():
-        assert os.environ.get("JANS_CUDA") != "1", "JANS_CUDA=1, but libjans_cuda.so was not installed: install again"
-        pytest.skip("jans was installed without CUDA kernels; JANS_CUDA=1 adds them")
+    if not registry._path("cuda").exists():
+        assert os.environ.get("JANS_CUDA") != "1", "JANS_CUDA=1, but libjans_cuda.so is not installed: install again"
+        pytest.skip("jans is installed without CUDA kernels; JANS_CUDA=1 adds them")
     output = run(sys.executable, "-P", "-c", LOWER, TESTS, TESTS / "ffi", JAX_PLATFORMS="cpu")
     assert f"lowered {' '.join(sorted(targets.TARGETS.keys() - CPU_ONLY))}" in output

@@ -1,12 +1,14 @@
 """Opening the libraries: what is registered, and what a user reads when they do not fit."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
 import cases
 import jax
 import pytest
+from places import ROOT
 
 import jans
 from jans.ffi import registry, targets
@@ -46,6 +48,47 @@ def test_narrower_registers_on_demand(most):
 def test_unknown_registers_are_an_error():
     result = run("import jans; jans.devices()", JANS_SIMD="sse9")
     assert f"JANS_SIMD is 'sse9'; known are {', '.join(registry.SIMD_NAMES)}." in result.stderr
+
+
+def plugin(folder, version):
+    """A package whose entry point brings kernels; here they are those of the CPU."""
+    package, about = folder / "jans_cuda13", folder / f"jans_cuda13-{version}.dist-info"
+    package.mkdir()
+    about.mkdir()
+    library = pathlib.Path(registry.__file__).parent / registry.LIBRARIES["cpu"]
+    source = ["import importlib.metadata, pathlib", '__version__ = importlib.metadata.version("jans-cuda13")']
+    source.append(f'LIBRARY = pathlib.Path("{library}")')
+    (package / "__init__.py").write_text("\n".join(source))
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: jans-cuda13\nVersion: {version}\n")
+    (about / "entry_points.txt").write_text("[jans.kernels]\ncuda = jans_cuda13\n")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+
+
+PRINT = "from jans.ffi import registry; print(len(registry.targets('cuda')), len(registry.targets('cpu')))"
+
+
+@pytest.mark.skipif(not cases.KERNELS, reason="there are no libraries to open without kernels")
+def test_a_package_of_its_own_brings_the_kernels_of_a_platform(tmp_path):
+    result = run(PRINT, **plugin(tmp_path, jans.__version__))
+    cuda, cpu = result.stdout.split()
+    assert cuda == cpu != "0", result.stderr
+
+
+@pytest.mark.skipif(not cases.KERNELS, reason="there are no libraries to open without kernels")
+def test_kernels_of_another_version_are_an_error(tmp_path):
+    result = run(PRINT, **plugin(tmp_path, "0.0.1"))
+    expected = f"ImportError: jans-cuda13 0.0.1 has the kernels of jans 0.0.1, and this is jans {jans.__version__}. "
+    assert expected + "Install both in one version" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["cuda12", "cuda13"])
+def test_packages_of_kernels_are_alike(name):
+    folder = ROOT / "packaging" / name
+    other = ROOT / "packaging" / "cuda13"
+    for part in ("pyproject.toml", f"jans_{name}/__init__.py"):
+        mine = (folder / part).read_text()
+        assert mine.replace(name[4:], "13") == (other / part.replace(name, "cuda13")).read_text()
+    assert f'cuda = "jans_{name}"' in (folder / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("built", [(0, 99), (1, 0)])
