@@ -3,17 +3,29 @@
 python tests/pages.py docs/tutorial.md docs/pictures    # in that folder, where the page's pictures are then
 """
 
+import contextlib
+import doctest
+import io
 import os
 import pathlib
 import re
 import sys
 
+BLOCK = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
 
 def run(path: pathlib.Path) -> None:
-    """Executes the Python blocks of a page, one after the other, in one namespace."""
+    """Executes the Python blocks of a page, one after the other, in one namespace.
+
+    A block of text right behind one is what it prints; "..." stands for anything.
+    """
     namespace: dict = {}
-    for block in re.findall(r"^```python\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
-        exec(compile(block, str(path), "exec"), namespace)
+    for block, expected in BLOCK.findall(path.read_text()):
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(block, str(path), "exec"), namespace)
+        if not doctest.OutputChecker().check_output(expected, printed.getvalue(), FLAGS):
+            raise AssertionError(f"{path.name} says that it prints\n{expected}\nbut it prints\n{printed.getvalue()}")
 
 
 if __name__ == "__main__":
