@@ -238,21 +238,25 @@ def autoregressive(
             _, parameters = jax.lax.scan(guarded, start, previous, length=n)
         else:
             parameters = jax.lax.optimization_barrier(parallel(jax.lax.optimization_barrier(previous)))
-        return jax.lax.scan(
-            lambda s, part: (codec(part[0]).push(s, part[1]), None), state, (parameters, data), length=n, reverse=True
-        )[0]
+        one = lambda s, part: (_made("codec", codec(part[0])).push(s, part[1]), None)
+        return jax.lax.scan(one, state, (parameters, data), length=n, reverse=True)[0]
 
     def pop(state):
         def one(before, _):
             state, carry, previous = before
             carry, parameters = guarded(carry, previous)
-            state, datum = codec(parameters).pop(state)
+            state, datum = _made("codec", codec(parameters)).pop(state)
             return (state, carry, datum), datum
 
         (state, _, _), data = jax.lax.scan(one, (state, start, jax.tree.map(jnp.asarray, first)), length=n)
         return state, data
 
     return Codec(push, pop)
+
+
+def _made(name: str, codec: Any) -> Codec:
+    """What a function of a user returned, or an error if it is no codec."""
+    return _inputs.codec(f"what {name} returns", codec)
 
 
 def bits_back(prior: Codec, likelihood: Callable[[Any], Codec], posterior: Callable[[Any], Codec]) -> Codec:
@@ -289,14 +293,14 @@ def bits_back(prior: Codec, likelihood: Callable[[Any], Codec], posterior: Calla
     """
 
     def push(state, data):
-        state, latent = posterior(data).pop(state)
-        state = likelihood(latent).push(state, data)
+        state, latent = _made("posterior", posterior(data)).pop(state)
+        state = _made("likelihood", likelihood(latent)).push(state, data)
         return prior.push(state, latent)
 
     def pop(state):
         state, latent = prior.pop(state)
-        state, data = likelihood(latent).pop(state)
-        return posterior(data).push(state, latent), data
+        state, data = _made("likelihood", likelihood(latent)).pop(state)
+        return _made("posterior", posterior(data)).push(state, latent), data
 
     return Codec(push, pop)
 

@@ -38,8 +38,8 @@ SENTENCES = {
         "with the same models, or start bits-back coding with more initial words (jans.rans.random)."
     ),
     BAD_SYMBOL: (
-        "a symbol outside of its model's support, or of probability zero, was pushed and left out. Check symbols "
-        "against model.interval before pushing."
+        "a symbol outside of its model's support, or of probability zero, was pushed and left out. Keep symbols inside "
+        "of the support, or widen the model with jans.models.escape."
     ),
     BAD_MODEL: (
         "the parameters of a model are invalid: NaN, infinite, negative or all zero, a table that does not rise from 0 "

@@ -15,6 +15,7 @@ from jans.reference import spec
 EVEN = models.Uniform(10)
 STATE = rans.init(4, lanes=2)
 FIVE = jnp.arange(5)
+LATENT = rans.codec(models.Uniform(4), ())
 
 
 class Halves(models.Model):
@@ -238,7 +239,15 @@ TYPE = {
     ),
     "fingerprint of a key": (
         lambda: jans.fingerprint(jax.random.key(0)),
-        "got PRNGKeyArray at ''. Leave it out, or take jax.random.key_data",
+        "got PRNGKeyArray at ''. Pass jax.random.key_data of it",
+    ),
+    "fingerprint of bytes": (
+        lambda: jans.fingerprint({"header": b"{}"}),
+        r"got bytes at 'header'. Pass np.frombuffer\(data, np.uint8\)",
+    ),
+    "a model instead of a codec": (
+        lambda: jans.bits_back(LATENT, lambda _: models.Uniform(4), lambda _: LATENT).push(STATE, FIVE[0]),
+        r"what likelihood returns must be a jans\.Codec, got jans\.models.*Uniform. A coder makes one: jans\.rans",
     ),
     "fingerprint of a large number": (lambda: jans.fingerprint(2**70), "arrays or numbers, got int at ''"),
     "an abstract model": (lambda: models.Model(), "abstract"),

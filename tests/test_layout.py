@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pathlib
+import re
 import sys
 
 import pytest
@@ -92,6 +93,15 @@ def test_nothing_but_jax_and_numpy_is_imported(path):
     for name in imports(path):
         top = name.split(".")[0]
         assert top in ALLOWED | {"jans"} or top in sys.stdlib_module_names, f"{path} imports {name}"
+
+
+def test_kernels_need_the_standard_library_alone():
+    """Nothing that is of one operating system: `pthread.h` is POSIX, and the registers are of processors."""
+    allowed = {"Python.h", "pthread.h", "immintrin.h", "arm_neon.h", "cuda_runtime.h", "cuda_runtime_api.h"}
+    for path in (ROOT / "csrc").rglob("*"):
+        if path.suffix in (".h", ".cc", ".cu"):
+            found = re.findall(r"#include <([^>]+)>", path.read_text())
+            assert not [name for name in found if "." in name and name not in allowed], path
 
 
 def test_the_package_itself_defines_nothing_but_what_is_public():

@@ -10,19 +10,22 @@ import griffe
 EXAMPLE = re.compile(r"^( *)>>> .*\n(?:\1(?!\s*$).*\n?)*(?:\n\1>>> .*\n(?:\1(?!\s*$).*\n?)*)*", re.MULTILINE)
 
 
-class Docstrings(griffe.Extension):
-    """Takes docstrings from the running program, which completes some, and marks examples as code."""
+NAMES = re.compile(r"^ +(?:\w+, )+\w+(?=: )", re.MULTILINE)
+"""Several attributes with one description; what follows a space would be taken for a type."""
 
-    def on_class_instance(self, *, cls: griffe.Class, **_: Any) -> None:
-        """Completes the docstring of a class."""
-        found = getattr(importlib.import_module(cls.module.path), cls.name, None)
-        if cls.docstring and found is not None and cls.parent is cls.module:
-            cls.docstring.value = inspect.getdoc(found) or ""
+
+class Docstrings(griffe.Extension):
+    """Takes docstrings of classes from the running program, which completes some, and marks examples as code."""
 
     def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Marks the examples of an object."""
-        if obj.docstring:
-            obj.docstring.value = EXAMPLE.sub(fenced, obj.docstring.value + "\n").rstrip()
+        """Changes the docstring of an object that was just read."""
+        if not obj.docstring:
+            return
+        text = obj.docstring.value
+        if obj.is_class and obj.parent is obj.module:
+            text = inspect.getdoc(getattr(importlib.import_module(obj.module.path), obj.name, None)) or text
+        text = NAMES.sub(lambda names: names[0].replace(", ", ",\N{NO-BREAK SPACE}"), text)
+        obj.docstring.value = EXAMPLE.sub(fenced, text + "\n").rstrip()
 
 
 def fenced(match: re.Match) -> str:

@@ -162,8 +162,12 @@ def _numbers(name: str, leaf: Any) -> np.ndarray:
     key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
     array = np.asarray(None if key else leaf)
     if not (jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool):
+        remedy = "Leave it out"
+        if key:
+            remedy = "Pass jax.random.key_data of it"
+        elif isinstance(leaf, bytes | bytearray | memoryview):
+            remedy = "Pass np.frombuffer(data, np.uint8)"
         raise TypeError(
-            f"the leaves of tree must be arrays or numbers, got {type(leaf).__name__} at {name!r}. Leave it out, or "
-            "take jax.random.key_data of a random key."
+            f"the leaves of tree must be arrays or numbers, got {type(leaf).__name__} at {name!r}. {remedy}."
         )
     return array
