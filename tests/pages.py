@@ -6,6 +6,7 @@ python tests/pages.py docs/tutorial.md docs/pictures    # in that folder, where 
 import contextlib
 import doctest
 import io
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,16 @@ import sys
 
 BLOCK = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def run_notebook(path: pathlib.Path) -> None:
+    """Executes the code of a notebook, without the lines for the shell of IPython."""
+    namespace: dict = {}
+    for cell in json.loads(path.read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            lines = "".join(cell["source"]).splitlines()
+            block = "\n".join(re.sub(r"^( *)[%!].*", r"\1pass", line) for line in lines)
+            exec(compile(block, str(path), "exec"), namespace)
 
 
 def run(path: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import json
 import pkgutil
 import re
 
@@ -12,6 +13,7 @@ from places import ROOT
 import jans
 
 MODULES = ["jans", *(m.name for m in pkgutil.walk_packages(jans.__path__, "jans.") if ".lib" not in m.name)]
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CODED = ["rans", "chain", "range_coder", "tans", "huffman", "models", "quantize", "chunked", "byte_strings", "status"]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
@@ -28,6 +30,25 @@ def test_pages(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     pages.run(path)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    pages.run_notebook(path)
+
+
+def test_notebooks_are_small_and_whole():
+    assert len(NOTEBOOKS) == 3
+    for path in NOTEBOOKS:
+        book = json.loads(path.read_text())
+        assert book["nbformat"] == 4
+        assert path.stat().st_size < 300_000
+        links = re.findall(r"\]\((?!https?:)([^)#]+)", "".join("".join(cell["source"]) for cell in book["cells"]))
+        assert links
+        assert all((path.parent / link).exists() for link in links), path
 
 
 def test_what_a_page_prints_is_compared(tmp_path):

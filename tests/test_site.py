@@ -26,7 +26,14 @@ from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 PAGES = ["index", "install", "choose", "tutorial", "rans", "models", "gallery", "design", "reference/index"]
-PAGES += ["reference/rans", "reference/models", "reference/codecs", "examples/index", "examples/mnist.py"]
+PAGES += [
+    "notebooks/bits_back_with_flax",
+    "reference/rans",
+    "reference/models",
+    "reference/codecs",
+    "examples/index",
+    "examples/mnist.py",
+]
 SIZES = {"wide": (1400, 1000), "narrow": (400, 900)}
 FLAGS = ["headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
 FLAGS += ["disable-component-update", "disable-sync"]

@@ -5,6 +5,7 @@ programs as code.
 """
 
 import functools
+import json
 import os
 import pathlib
 import re
@@ -26,7 +27,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages += [ROOT / name for name in DOCUMENTS]
     linked = {target for page in pages for target in targets(page)}
     for path in sorted({*linked, *pages}):
-        if files.get_file_from_path(site_path(path)):
+        if path.suffix == ".ipynb":
+            files.remove(files.get_file_from_path(path.relative_to(ROOT / "docs").as_posix()))
+        elif files.get_file_from_path(site_path(path)):
             continue
         if path.suffix in (".md", ".png"):
             files.append(File.generated(config, site_path(path), abs_src_path=str(path)))
@@ -72,16 +75,35 @@ def site_path(path: pathlib.Path) -> str:
     if path == ROOT / "README.md":
         return "index.md"
     if (ROOT / "docs") in path.parents:
-        return path.relative_to(ROOT / "docs").as_posix()
+        name = path.relative_to(ROOT / "docs").as_posix()
+        return name.replace(".ipynb", ".md")
     name = path.relative_to(ROOT).as_posix()
     if path.is_dir():
         return f"{name}/README.md" if (path / "README.md").exists() else f"{name}/index.md"
     return name if path.suffix in (".md", ".png") else f"{name}.md"
 
 
+def notebook(book: dict) -> str:
+    """The cells of a notebook as a page, with the text that they print and the pictures that they draw."""
+    parts = []
+    for cell in book["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", []):
+            shown = output.get("data", {})
+            text = "".join(output.get("text", shown.get("text/plain", "")))
+            if "image/png" in shown:
+                parts.append(f"![picture](data:image/png;base64,{''.join(shown['image/png']).replace(chr(10), '')})")
+            elif text:
+                parts.append(f"```text\n{text.rstrip()}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
 def listing(path: pathlib.Path) -> str:
     """A page for a program, or for a folder without a page of its own."""
     name = path.relative_to(ROOT).as_posix()
+    if path.suffix == ".ipynb":
+        return notebook(json.loads(path.read_text()))
     if path.is_dir():
         parts = "".join(f"- `{part.name}`\n" for part in sorted(path.iterdir()) if not part.name.startswith((".", "_")))
         return f"# `{name}`\n\n{parts}"
