@@ -61,7 +61,8 @@ def plugin(folder, version):
     (package / "__init__.py").write_text("\n".join(source))
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: jans-cuda13\nVersion: {version}\n")
     (about / "entry_points.txt").write_text("[jans.kernels]\ncuda = jans_cuda13\n")
-    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+    others = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), *([others] if others else [])])}
 
 
 PRINT = "from jans.ffi import registry; print(len(registry.targets('cuda')), len(registry.targets('cpu')))"
