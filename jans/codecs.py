@@ -255,8 +255,8 @@ def autoregressive(
 
 
 def _made(name: str, codec: Any) -> Codec:
-    """What a function of a user returned, or an error if it is no codec."""
-    return _inputs.codec(f"what {name} returns", codec)
+    """What a function of a user returned, or an error if it is no codec, such as a model."""
+    return codec if isinstance(codec, Codec) else _inputs.codec(f"what {name} returns", codec)
 
 
 def bits_back(prior: Codec, likelihood: Callable[[Any], Codec], posterior: Callable[[Any], Codec]) -> Codec:
