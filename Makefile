@@ -19,7 +19,7 @@ endif
 .PHONY: hello docs demo hyperprior lossless language test test-all lint bench bench-scaling bench-memory bench-tables neon gpu clean
 
 hello: $(VENV)/jans
-	$(VENV)/bin/python -m jans
+	$(VENV)/bin/python -P -m jans
 
 demo: $(VENV)/has-examples
 	$(VENV)/bin/python examples/mnist.py $(ARGS)

@@ -18,7 +18,7 @@ PHOTOGRAPH = np.load(hello.PHOTOGRAPH)
 
 
 def test_every_model_decodes_and_better_models_take_fewer_bytes():
-    program = [sys.executable, "-W", "error", "-m", "jans"]
+    program = [sys.executable, "-P", "-W", "error", "-m", "jans"]
     lines = subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()
     assert lines[0].startswith(f"jans {jans.__version__}, jax ")
     assert re.fullmatch(r"\d+ kernels on the CPU.*, with \w+ registers", lines[1])

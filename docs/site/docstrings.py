@@ -2,10 +2,13 @@
 
 import importlib
 import inspect
+import os
 import re
 from typing import Any
 
 import griffe
+
+os.environ["JANS_KERNELS"] = "0"  # the sources are enough
 
 EXAMPLE = re.compile(r"^( *)>>> .*\n(?:\1(?!\s*$).*\n?)*(?:\n\1>>> .*\n(?:\1(?!\s*$).*\n?)*)*", re.MULTILINE)
 

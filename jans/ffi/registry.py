@@ -100,7 +100,8 @@ def handlers(platform: str) -> dict[str, int]:
         if platform == "cpu":
             raise ImportError(
                 f"The kernel library {path.name} is missing from {path.parent}. Install jans with "
-                f"`pip install .`, which builds it, or set {SWITCH}=0 to run without kernels."
+                f"`pip install .`, which builds it, or set {SWITCH}=0 to run without kernels. If it is installed, and "
+                "this folder has the sources, start Python in another folder or with `python -P`."
             )
         return {}
     if SIMD in os.environ and os.environ[SIMD] not in SIMD_NAMES:
