@@ -77,7 +77,7 @@ def pythons() -> list[str]:
 
 
 def attempt(chosen: list[str]) -> None:
-    """The oldest jax on the first Python, and the newest jax on all others and on the last one."""
+    """The oldest jax on the first Python, and the newest on the others."""
     for number, python in enumerate(chosen):
         oldest = number == 0
         with tempfile.TemporaryDirectory() as folder:

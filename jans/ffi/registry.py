@@ -93,9 +93,9 @@ def check_plugin(name: str, version: str) -> None:
 @functools.cache
 def handlers(platform: str) -> dict[str, int]:
     """The kernels registered for "cpu" or "cuda": the addresses of their handlers by name."""
-    path = _path(platform)
     if os.environ.get(SWITCH) == "0":
         return {}
+    path = _path(platform)
     if not path.exists():
         if platform == "cpu":
             raise ImportError(

@@ -82,6 +82,12 @@ def test_kernels_of_another_version_are_an_error(tmp_path):
     assert expected + "Install both in one version" in result.stderr
 
 
+def test_the_switch_leaves_packages_of_kernels_alone(tmp_path):
+    """As the error of another version promises."""
+    result = run(PRINT, **plugin(tmp_path, "0.0.1"), JANS_KERNELS="0")
+    assert result.stdout.split() == ["0", "0"], result.stderr
+
+
 @pytest.mark.parametrize("name", ["cuda12", "cuda13"])
 def test_packages_of_kernels_are_alike(name):
     folder = ROOT / "packaging" / name

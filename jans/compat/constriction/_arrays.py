@@ -81,11 +81,16 @@ def index(value: Any) -> int | None:
         return None
 
 
-def whole(name: str, value: Any) -> int:
-    """An integer of 32 bits."""
+def _integer(name: str, value: Any) -> int:
     number = index(value)
     if number is None:
         raise TypeError(f"{name} must be an integer, got {brief(value)}.")
+    return number
+
+
+def whole(name: str, value: Any) -> int:
+    """An integer of 32 bits."""
+    number = _integer(name, value)
     if not INT32.min <= number <= INT32.max:
         raise OverflowError(f"{name} must fit int32, got {number}.")
     return number
@@ -93,9 +98,7 @@ def whole(name: str, value: Any) -> int:
 
 def unsigned(name: str, value: Any) -> int:
     """An unsigned integer of 64 bits."""
-    number = index(value)
-    if number is None:
-        raise TypeError(f"{name} must be an integer, got {brief(value)}.")
+    number = _integer(name, value)
     if not 0 <= number < 2**64:
         raise OverflowError(f"{name} must be from 0 to 2**64 - 1, got {number}.")
     return number
