@@ -3,6 +3,7 @@
 python packaging/wheel.py build           # the source distribution, and the wheel from it, in dist
 python packaging/wheel.py audit           # what they contain, what they need, and how large they are
 python packaging/wheel.py try [PYTHON ..] # install, import, README, golden messages; by default every Python at hand
+python packaging/wheel.py pythons         # every Python at hand, the newest last
 
 `pip install --group release` brings the tools.
 """
@@ -104,11 +105,13 @@ def attempt(chosen: list[str]) -> None:
 def main() -> None:
     """One of the steps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["build", "audit", "try"])
+    parser.add_argument("step", choices=["build", "audit", "try", "pythons"])
     parser.add_argument("pythons", nargs="*", help="for `try`")
     args = parser.parse_args()
     if args.step == "try":
         attempt(args.pythons or pythons())
+    elif args.step == "pythons":
+        print(*pythons(), sep="\n")
     else:
         {"build": build, "audit": audit}[args.step]()
 
