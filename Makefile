@@ -72,24 +72,31 @@ neon:
 gpu:
 	$(PYTHON) benchmarks/gpu.py $(ARGS)
 
-# Built once for all environments. The lines shown are what pip downloads and what the compiler has done.
-build/wheel: $(SOURCES)
-	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+# With uv, which needs seconds where pip needs a minute; an environment gets its own if there is none.
+UV := $(or $(shell command -v uv),$(VENV)/bin/uv)
+INSTALL = $(UV) pip install --python $(VENV)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/bin/uv: | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q uv
+
+# Built once for all environments. The lines shown are what is downloaded and what the compiler has done.
+build/wheel: $(SOURCES) | $(UV) $(VENV)/bin/python
 	@rm -rf $@ && mkdir -p build
 	@echo "Compiling jans: $(KERNELS)."
-	@set -o pipefail; $(VENV)/bin/python -m pip wheel -v --no-deps -w $@ . 2>&1 | tee build/wheel.log | \
-	  sed -un -e 's|^ *Downloading [^ ]*/|  downloading |p' -e 's|^ *\(\[[0-9]*/[0-9]*\]\) .*/\([^/]*\)$$|  \1 \2|p' || \
+	@set -o pipefail; $(UV) build --wheel --python $(VENV)/bin/python -o $@ 2>&1 | tee build/wheel.log | \
+	  sed -un -e 's|^ *Downloading \(.*\)|  downloading \1|p' -e 's|^ *\(\[[0-9]*/[0-9]*\]\) .*/\([^/]*\)$$|  \1 \2|p' || \
 	  { tail -n 60 build/wheel.log; exit 1; }
 	@touch $@
 
-$(VENV)/jans: build/wheel
-	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -q --force-reinstall --no-deps build/wheel/jans-*.whl
-	$(VENV)/bin/python -m pip install build/wheel/jans-*.whl
+$(VENV)/jans: build/wheel | $(UV) $(VENV)/bin/python
+	$(INSTALL) --reinstall-package jans build/wheel/jans-*.whl
 	@touch $@
 
 $(VENV)/has-%: $(VENV)/jans
-	$(VENV)/bin/python -m pip install "$$(ls build/wheel/jans-*.whl)[$*]"
+	$(INSTALL) "$$(ls build/wheel/jans-*.whl)[$*]"
 	@touch $@
 
 clean:

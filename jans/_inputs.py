@@ -12,7 +12,7 @@ import mmap
 import operator
 import os
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import jax
@@ -231,6 +231,26 @@ def codec(name: str, value: Any) -> Any:
             f"{name} must be a jans.Codec, got {type_name(value)}. A coder makes one: jans.rans.codec(model)."
         )
     return value
+
+
+def makes_codec(name: str, function: Any) -> Callable[..., Any]:
+    """A function that returns a codec. What it returns is looked at in every call."""
+    if not callable(function):
+        hint = " `lambda *_: codec` always returns the same one." if hasattr(function, "push") else ""
+        raise TypeError(f"{name} must be a function that returns a jans.Codec, got {type_name(function)}.{hint}")
+    return lambda *args: codec(f"what {name} returns", function(*args))
+
+
+def each(convert: Converter) -> Converter:
+    """The converter of a sequence, each element of which `convert` converts."""
+
+    def every(name: str, values: Any) -> tuple[Any, ...]:
+        # A codec is a tuple too.
+        if not isinstance(values, Iterable) or hasattr(values, "push"):
+            raise TypeError(f"{name} must be a sequence, got {type_name(values)}.")
+        return tuple(convert(f"{name}[{place}]", value) for place, value in enumerate(values))
+
+    return every
 
 
 def data(name: str, value: Any) -> memoryview:

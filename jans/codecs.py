@@ -56,6 +56,7 @@ class Codec(NamedTuple):
     pop: Pop
 
 
+@_inputs.door(codecs=_inputs.each(_inputs.codec))
 def serial(codecs: Sequence[Codec]) -> Codec:
     """Codes several parts in turn, each with its own codec.
 
@@ -91,6 +92,7 @@ def serial(codecs: Sequence[Codec]) -> Codec:
     return Codec(push, pop)
 
 
+@_inputs.door(codec=_inputs.codec)
 def repeat(codec: Codec, n: int) -> Codec:
     """Codes n data with the same codec, as a `jax.lax.scan`.
 
@@ -117,6 +119,7 @@ def repeat(codec: Codec, n: int) -> Codec:
     return Codec(push, pop)
 
 
+@_inputs.door(codec=_inputs.codec)
 def substack(codec: Codec, view: Callable[[Any], Any], replace: Callable[[Any, Any], Any]) -> Codec:
     """Applies a codec to a part of the state.
 
@@ -146,6 +149,7 @@ def substack(codec: Codec, view: Callable[[Any], Any], replace: Callable[[Any, A
     return Codec(push, pop)
 
 
+@_inputs.door(codecs=_inputs.each(_inputs.makes_codec))
 def ancestral(codecs: Sequence[Callable[..., Codec]]) -> Codec:
     """Codes parts in turn, each with a codec that depends on the parts before it.
 
@@ -183,6 +187,7 @@ def ancestral(codecs: Sequence[Callable[..., Codec]]) -> Codec:
     return Codec(push, pop)
 
 
+@_inputs.door(codec=_inputs.makes_codec)
 def autoregressive(
     step: Callable[[Any, Any], tuple[Any, Any]],
     codec: Callable[[Any], Codec],
@@ -238,14 +243,14 @@ def autoregressive(
             _, parameters = jax.lax.scan(guarded, start, previous, length=n)
         else:
             parameters = jax.lax.optimization_barrier(parallel(jax.lax.optimization_barrier(previous)))
-        one = lambda s, part: (_made("codec", codec(part[0])).push(s, part[1]), None)
+        one = lambda s, part: (codec(part[0]).push(s, part[1]), None)
         return jax.lax.scan(one, state, (parameters, data), length=n, reverse=True)[0]
 
     def pop(state):
         def one(before, _):
             state, carry, previous = before
             carry, parameters = guarded(carry, previous)
-            state, datum = _made("codec", codec(parameters)).pop(state)
+            state, datum = codec(parameters).pop(state)
             return (state, carry, datum), datum
 
         (state, _, _), data = jax.lax.scan(one, (state, start, jax.tree.map(jnp.asarray, first)), length=n)
@@ -254,11 +259,7 @@ def autoregressive(
     return Codec(push, pop)
 
 
-def _made(name: str, codec: Any) -> Codec:
-    """What a function of a user returned, or an error if it is no codec, such as a model."""
-    return codec if isinstance(codec, Codec) else _inputs.codec(f"what {name} returns", codec)
-
-
+@_inputs.door(prior=_inputs.codec, likelihood=_inputs.makes_codec, posterior=_inputs.makes_codec)
 def bits_back(prior: Codec, likelihood: Callable[[Any], Codec], posterior: Callable[[Any], Codec]) -> Codec:
     """Codes data through a latent variable at the cost of the negative ELBO (Townsend et al. 2019,
     arXiv:1901.04866).
@@ -293,18 +294,19 @@ def bits_back(prior: Codec, likelihood: Callable[[Any], Codec], posterior: Calla
     """
 
     def push(state, data):
-        state, latent = _made("posterior", posterior(data)).pop(state)
-        state = _made("likelihood", likelihood(latent)).push(state, data)
+        state, latent = posterior(data).pop(state)
+        state = likelihood(latent).push(state, data)
         return prior.push(state, latent)
 
     def pop(state):
         state, latent = prior.pop(state)
-        state, data = _made("likelihood", likelihood(latent)).pop(state)
-        return _made("posterior", posterior(data)).push(state, latent), data
+        state, data = likelihood(latent).pop(state)
+        return posterior(data).push(state, latent), data
 
     return Codec(push, pop)
 
 
+@_inputs.door(prior=_inputs.codec)
 def bit_swap(prior: Codec, layers: Sequence[tuple[Callable[[Any], Codec], Callable[[Any], Codec]]]) -> Codec:
     """Codes data through a Markov chain of latents with the initial bits of one layer (Kingma et al. 2019,
     arXiv:1905.06845).
@@ -341,6 +343,7 @@ def bit_swap(prior: Codec, layers: Sequence[tuple[Callable[[Any], Codec], Callab
     return prior
 
 
+@_inputs.door(prior=_inputs.each(_inputs.makes_codec))
 def hierarchical(
     prior: Sequence[Callable[..., Codec]],
     likelihood: Callable[[tuple[Any, ...]], Codec],
@@ -373,6 +376,7 @@ def hierarchical(
     return bits_back(ancestral(prior), likelihood, lambda data: ancestral(posterior(data)))
 
 
+@_inputs.door(prior=_inputs.codec, likelihood=_inputs.makes_codec)
 def vector_quantised(prior: Codec, likelihood: Callable[[Any], Codec], encode: Callable[[Any], Any]) -> Codec:
     """Codes data with a latent that the data determine, as in models with vector quantisation (van den Oord
     et al. 2017, arXiv:1711.00937).
@@ -409,6 +413,13 @@ def vector_quantised(prior: Codec, likelihood: Callable[[Any], Codec], encode: C
     return Codec(push, pop)
 
 
+@_inputs.door(
+    prior=_inputs.codec,
+    likelihood=_inputs.makes_codec,
+    posterior=_inputs.makes_codec,
+    choice=_inputs.makes_codec,
+    uniform=_inputs.codec,
+)
 def multi_sample(
     prior: Codec,
     likelihood: Callable[[Any], Codec],

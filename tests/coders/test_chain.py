@@ -247,7 +247,7 @@ def test_symbols_of_no_or_several_axes():
 def test_more_symbols_than_bits():
     state, _ = chain.pop(chain.init(DATA), models.Uniform(7), shape=(5,))
     assert int(state.status) == status.UNDERFLOW
-    with pytest.raises(jans.CodingError, match="the decoder ran past the end of the message"):
+    with pytest.raises(jans.CodingError, match="a pop ran past the end of the message"):
         jans.check(state)
 
 

@@ -383,7 +383,7 @@ def test_reading_past_the_end():
         assert symbols[:3].tolist() == MESSAGE[:3].tolist()
         assert symbols[-3:].tolist() == [zeros] * 3
         assert (int(huffman.content_bits(state)), int(state.status)) == (0, status.UNDERFLOW)
-        with pytest.raises(jans.CodingError, match="the decoder ran past the end of the message"):
+        with pytest.raises(jans.CodingError, match="a pop ran past the end of the message"):
             jans.check(state)
         state, symbols = take(start, ExpGolomb(20), (9,))
         assert (int(state.status), int(huffman.content_bits(state))) == (status.UNDERFLOW, 0)

@@ -412,7 +412,7 @@ def test_more_symbols_than_words():
     message = range_coder.finish(range_coder.encode(range_coder.encoder(9), models.Uniform(7), jnp.arange(7)))
     left, _ = range_coder.decode(message, models.Uniform(7), shape=(99,))
     assert int(left.status) & status.UNDERFLOW
-    with pytest.raises(jans.CodingError, match="the decoder ran past the end of the message"):
+    with pytest.raises(jans.CodingError, match="a pop ran past the end of the message"):
         jans.check(left)
 
 

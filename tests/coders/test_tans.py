@@ -331,7 +331,7 @@ def test_reading_past_the_end():
         assert popped[:9].tolist() == MESSAGE.tolist()
         assert int(left.status) == (status.UNDERFLOW if n > 10 else int(left.status))
         assert (int(left.size), int(left.partial_word)) == (0, 1)
-    with pytest.raises(jans.CodingError, match="the decoder ran past the end of the message"):
+    with pytest.raises(jans.CodingError, match="a pop ran past the end of the message"):
         jans.check(left)
 
 

@@ -220,7 +220,7 @@ def test_refused_bytes():
         with pytest.raises(jans.CodingError):
             decoder.set_stream(data)
     data = ours.RansEncoder().encode_with_indexes([0, 1], [0, 0], *TABLE)
-    with pytest.raises(jans.CodingError, match="the decoder ran past the end of the message"):
+    with pytest.raises(jans.CodingError, match="a pop ran past the end of the message"):
         decoder.decode_with_indexes(data, [0] * 40, *TABLE)
     with pytest.raises(ValueError, match="indexes must be from 0 to 1"):
         decoder.decode_with_indexes(data, [5], *TABLE)

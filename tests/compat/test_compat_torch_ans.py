@@ -423,7 +423,7 @@ def test_damaged_bytes(impl):
         made.decode_with_indexes(data[:-3], indexes)
     with pytest.raises(jans.CodingError):
         made.decode_with_indexes(merge_bytes([data[4:7]]), indexes)
-    with pytest.raises(jans.CodingError, match="the decoder ran past the end of the message"):
+    with pytest.raises(jans.CodingError, match="a pop ran past the end of the message"):
         made.decode_with_indexes(data, np.tile(indexes, 100))
     random = np.random.default_rng(0)
     for _ in range(20):

@@ -445,7 +445,7 @@ def test_damaged_streams(family):
             errors += 1
             assert (array == before).all()
     assert errors > 40
-    for cut, match in ((3, "by its first element"), (len(stream[0]), "the decoder ran past the end of the message")):
+    for cut, match in ((3, "by its first element"), (len(stream[0]), "a pop ran past the end of the message")):
         with pytest.raises(jans.CodingError, match=match):
             pop(np.asarray(stream)[:, :cut].copy(), np.zeros((2, 400), int))
 
@@ -528,6 +528,6 @@ def test_refused_streams_of_the_interface():
         coder(num_parallel_states=2).decode(stream, dist_indexes=INDEXES)
     with pytest.raises(ValueError, match="indexes must be from 0 to 1, as there are 2 rows, got -1"):
         coder(check_validity=True).decode(stream, dist_indexes=INDEXES)
-    with pytest.raises(jans.CodingError, match="the decoder ran past the end of the message"):
+    with pytest.raises(jans.CodingError, match="a pop ran past the end of the message"):
         made.decode(stream, dist_indexes=np.zeros(400, int))
     assert made.decode(stream, dist_indexes=INDEXES).tolist() == decoded(SYMBOLS, INDEXES)
