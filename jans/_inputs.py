@@ -234,11 +234,19 @@ def codec(name: str, value: Any) -> Any:
 
 
 def makes_codec(name: str, function: Any) -> Callable[..., Any]:
-    """A function that returns a codec. What it returns is looked at in every call."""
+    """A function that returns a codec, or the one direction of a codec that a caller needs.
+
+    What it returns is looked at in every call.
+    """
     if not callable(function):
         hint = " `lambda *_: codec` always returns the same one." if hasattr(function, "push") else ""
         raise TypeError(f"{name} must be a function that returns a jans.Codec, got {type_name(function)}.{hint}")
-    return lambda *args: codec(f"what {name} returns", function(*args))
+
+    def checked(*args: Any) -> Any:
+        made = function(*args)
+        return made if hasattr(made, "push") and hasattr(made, "pop") else codec(f"what {name} returns", made)
+
+    return checked
 
 
 def each(convert: Converter) -> Converter:

@@ -406,3 +406,10 @@ def test_check_codec_ignores_words_beyond_the_size(state):
         return rans.State(s.head, scratched, s.size, s.status, s.variant), again
 
     jans.check_codec(jans.Codec(PRIOR.push, pop), state, data)
+
+
+def test_functions_may_return_one_direction():
+    """What only measures needs no pop."""
+    measure = jans.Codec(lambda bits, part: bits + 1.0, None)
+    codec = jans.autoregressive(lambda carry, previous: (carry, previous), lambda _: measure, (), jnp.int32(0), n=5)
+    assert codec.push(jnp.float32(0), jnp.arange(5)) == 5
