@@ -5,6 +5,7 @@ Coders are values, `push` and `pop` are pure functions, and the inner loops are 
 
 from jans import models, quantize, status
 from jans._version import __version__ as __version__
+from jans.archive.packing import Archive, open, pack, unpack
 from jans.codecs import (
     Codec,
     ancestral,
@@ -34,6 +35,7 @@ from jans.status import CodingError, check, check_inside
 
 __all__ = [
     "Account",
+    "Archive",
     "Codec",
     "CodingError",
     "TableCoder",
@@ -63,6 +65,8 @@ __all__ = [
     "multi_sample",
     "multiset",
     "named",
+    "open",
+    "pack",
     "quantize",
     "range_coder",
     "rans",
@@ -74,6 +78,7 @@ __all__ = [
     "substack",
     "tans",
     "to_bytes",
+    "unpack",
     "vector_quantised",
     "write_message",
 ]

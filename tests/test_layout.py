@@ -29,6 +29,7 @@ ROOMS = [
     "models",
     "coders",
     "formats",
+    "archive",
     "recipes",
     "compat",
     "__init__",

@@ -40,11 +40,18 @@
   X(tans_push)              \
   X(tans_pop)
 
-// Made once for a model: a GPU has plain JAX for them.
+// Made once for a model, or for the memory of the host: a GPU has plain JAX for them.
 #define JANS_CPU_TARGETS(X) \
   X(table_alias)            \
   X(table_remap)            \
-  X(quantize_perfect)
+  X(quantize_perfect)       \
+  X(bytes_split)            \
+  X(bytes_merge)            \
+  X(fields_split)           \
+  X(fields_merge)           \
+  X(tops_split)             \
+  X(tops_merge)             \
+  X(count)
 
 // Models in closed form: X(name, its arguments in operands/families.h).
 #define JANS_FAMILIES(X)                          \

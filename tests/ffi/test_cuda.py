@@ -21,6 +21,7 @@ HANDLERS = sorted(ROOT.glob("csrc/ffi/cuda/*.cu"), key=lambda path: -path.stat()
 SOURCES = [*HANDLERS, *KERNELS]
 APART = {ROOT / "csrc" / "ffi" / "cuda" / "kinds.cu"}
 CPU_ONLY = {"table_alias", "table_remap", "quantize_perfect"}
+CPU_ONLY |= {"bytes_split", "bytes_merge", "fields_split", "fields_merge", "tops_split", "tops_merge", "count"}
 HOST = [os.environ.get("CXX", "g++"), "-std=c++17", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
 HOST += ["-Wno-unknown-pragmas", f"-I{EMULATION}"]
 SANITIZE = ["-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

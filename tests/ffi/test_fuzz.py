@@ -73,6 +73,35 @@ def parameters(draw, batch, *core, dtype=np.float32):
     return draw(garbage((*shared, *core), dtype))
 
 
+def any_fields_call(draw, name, batch):
+    dtype = draw(st.sampled_from([np.uint8, np.uint16, np.uint32]))
+    bits = 8 * np.dtype(dtype).itemsize
+    exponent = draw(st.integers(1, min(bits - 1, 11)))
+    mantissa = bits - 1 - exponent
+    most = 8 if name.startswith("fields") else min(8, 16 - exponent)
+    params = {"exponent": exponent, "mantissa": mantissa, "top": draw(st.integers(0, min(mantissa, most)))}
+    if name.startswith("tops"):
+        n, length = draw(st.integers(0, 99)), mantissa - params["top"] + 1
+        if name == "tops_split":
+            codes = parameters(draw, batch, 2 ** (exponent + params["top"]), dtype=np.uint8)
+            return (draw(garbage((*batch, n), dtype)), codes), params
+        tables = (
+            parameters(draw, batch, 256, dtype=np.uint16),
+            parameters(draw, batch, -(-n * length // 8), dtype=np.uint8),
+        )
+        return (draw(garbage((*batch, n), np.uint8)), *tables), params | {"dtype": np.dtype(dtype)}
+    shape = draw(st.integers(0, 9)), draw(st.integers(1, 20))
+    some = draw(st.sampled_from([0, 24]))  # scales that fit, or any
+    lengths = [draw(st.sampled_from([1, length])) for length in shape]
+    scales = [parameters(draw, batch, length, dtype=np.int32) >> some for length in lengths]
+    if name == "fields_split":
+        params["phases"] = draw(st.integers(0, 3))
+        return (draw(garbage((*batch, *shape), dtype)), *scales), params
+    n, length = shape[0] * shape[1], mantissa - params["top"] + 1
+    rest = parameters(draw, batch, -(-n * length // 8), dtype=np.uint8)
+    return (draw(garbage((*batch, n), np.uint8)), *scales, rest), params | {"n": shape[1], "dtype": np.dtype(dtype)}
+
+
 @st.composite
 def any_call(draw, names=tuple(TARGETS)):
     """The name of one of these targets, and operands and parameters that fit it in shape, and in nothing else."""
@@ -105,6 +134,15 @@ def any_call(draw, names=tuple(TARGETS)):
             st.sampled_from([operand(streams, dtype=np.int32), np.cumsum(operand(streams, dtype=np.uint8) % 23, -1)])
         )
         return name, (rows, ends.astype(np.int32)), {"dtype": np.dtype(dtype)}
+    if name in ("bytes_split", "bytes_merge"):
+        core = n, draw(st.sampled_from([1, 2, 4, 8]))
+        words = draw(garbage((*batch, *(core if name == "bytes_split" else core[::-1])), np.uint8))
+        return name, (words,), {"rotate": draw(st.integers(0, 1))}
+    if name.startswith(("fields", "tops")):
+        return name, *any_fields_call(draw, name, batch)
+    if name == "count":
+        index = draw(st.sampled_from([operand(each, dtype=np.int32), operand(each, dtype=np.uint8).astype(np.int32)]))
+        return name, (draw(garbage((*batch, n), np.uint8)), index), {"rows": size}
     if name in ("table_alias", "table_remap"):
         precision = min(precision, 12)
         return name, (any_rows(draw, batch, size, precision),), {"precision": precision}

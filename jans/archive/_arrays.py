@@ -1,0 +1,262 @@
+"""Arrays as bytes: which methods there are, and which one serves an array."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jans.archive import _planes, _ranked, _scaled, _symbols
+from jans.archive._wire import Reader, Writer, damaged
+
+RAW, CONSTANT, PLANES, RANKED, SCALED, SPARSE, STEPS = range(7)
+
+DTYPES: tuple[Any, ...] = (
+    *(np.dtype(name) for name in ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")),
+    *(np.dtype(name) for name in ("float16", "float32", "float64", "complex64", "complex128")),
+    *(np.dtype(getattr(jnp, name)) for name in ("bfloat16", "int4", "uint4", "float8_e4m3fn", "float8_e5m2")),
+    *(np.dtype(getattr(jnp, name)) for name in ("float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e4m3b11fnuz")),
+)
+"""The dtypes of arrays. Their places here are their numbers in the format."""
+_LAYOUTS = {
+    "float16": (5, 10), "float32": (8, 23), "float64": (11, 52), "complex64": (8, 23), "complex128": (11, 52),
+    "bfloat16": (8, 7), "float8_e4m3fn": (4, 3), "float8_e5m2": (5, 2), "float8_e4m3fnuz": (4, 3),
+    "float8_e5m2fnuz": (5, 2), "float8_e4m3b11fnuz": (4, 3),
+}  # fmt: skip
+_FEW = 64
+"""The most bytes of an array that is kept as it is without looking at it."""
+_RUN, _RUNS = 2048, 64
+"""A sample of an array has so many runs, each of so many words."""
+_SPARSE = 8
+"""Arrays of which one in so many elements is zero are looked at as sparse ones."""
+
+
+class Kind(NamedTuple):
+    """What the elements of a dtype are.
+
+    Attributes:
+        parts: how many words an element has: 2 for complex numbers.
+        word: the unsigned dtype of a word.
+        layout: the bits of a float; None for integers.
+    """
+
+    parts: int
+    word: np.dtype
+    layout: _scaled.Layout | None
+
+
+def kind_of(dtype: np.dtype) -> Kind:
+    """The kind of a dtype of `DTYPES`."""
+    parts = 2 if dtype.kind == "c" else 1
+    layout = _LAYOUTS.get(dtype.name)
+    word = np.dtype(f"u{dtype.itemsize // parts}")
+    return Kind(parts, word, None if layout is None else _scaled.Layout(*layout))
+
+
+class Packed(NamedTuple):
+    """An array as bytes.
+
+    Attributes:
+        method: one of the numbers above.
+        head: what all blocks need.
+        blocks: the bytes of each block.
+    """
+
+    method: int
+    head: bytes
+    blocks: list[Any]
+
+
+def pack(array: np.ndarray, small: bool) -> Packed:
+    """An array of one of `DTYPES` as bytes; `small` looks longer for fewer of them."""
+    kind = kind_of(array.dtype)
+    flat = np.ascontiguousarray(array).reshape(-1)
+    words = flat.view(kind.word)
+    if words.nbytes > _FEW:
+        shape = (*array.shape, kind.parts) if kind.parts > 1 else array.shape
+        found = _pack_words(words, shape, kind, small)
+        if found is not None and sum(map(len, found.blocks)) + len(found.head) < words.nbytes:
+            return found
+    return Packed(RAW, b"", [words[block].view(np.uint8).data for block in _symbols.blocks(len(words))])
+
+
+def _pack_words(words: np.ndarray, shape: tuple[int, ...], kind: Kind, small: bool) -> Packed | None:
+    if words[0] == words[len(words) // 2] == words[-1] and (words == words[0]).all():
+        return Packed(CONSTANT, words[:1].tobytes(), [])
+    choices: list[tuple[float, int, Any]] = []
+    some = _sample(words)
+    if words.itemsize > 1 and len(some) - np.count_nonzero(some) > len(some) // _SPARSE:
+        return _pack_sparse(words, kind, small)
+    share, floats = len(words) / len(some), kind.layout is not None
+
+    def consider(method: int, found: tuple[Any, float] | None, share: float) -> None:
+        if found is not None:
+            choices.append((found[1] * share, method, found[0]))
+
+    consider(PLANES, _planes.plan(some, floats, given=small), share)
+    if kind.layout is not None and kind.layout.mantissa <= 23:
+        consider(RANKED, _ranked.plan(some, kind.layout), share)
+        if small:
+            consider(SCALED, _scaled.plan(words, _sizes(words, kind).reshape(shape), kind.layout), 1)
+    if not floats and small:
+        consider(STEPS, _planes.plan(_steps(some), rotate=False, given=True), share)
+    _, method, best = min(choices, key=lambda choice: choice[0])
+    # What a sample has shown to be best, for all words.
+    if method == PLANES:
+        best, _ = _planes.plan(words, floats, given=small)
+    elif method == STEPS:
+        best, _ = _planes.plan(_steps(words), rotate=False, given=True)
+    writer = Writer()
+    best.write(writer)
+    if method in (RANKED, SCALED):
+        blocks = [best.encode(words[block], block) for block in best.blocks(len(words))]
+    else:
+        change: Callable[[np.ndarray], np.ndarray] = _steps if method == STEPS else lambda part: part
+        blocks = [best.encode(change(words[block])) for block in _symbols.blocks(len(words))]
+    return Packed(method, bytes(writer.data), blocks)
+
+
+def _sample(words: np.ndarray) -> np.ndarray:
+    """Some of the words, in runs of neighbours."""
+    runs = len(words) // _RUN
+    if runs <= 2 * _RUNS:
+        return words
+    chosen = np.linspace(0, runs - 1, _RUNS).astype(int)
+    return words[: runs * _RUN].reshape(runs, _RUN)[chosen].ravel()
+
+
+def _sizes(words: np.ndarray, kind: Kind) -> np.ndarray:
+    """The absolute values of floats of any layout, float32."""
+    if kind.layout == (8, 7):
+        return ((words & 0x7FFF).astype(np.uint32) << 16).view(np.float32)
+    with np.errstate(all="ignore"):
+        return np.abs(words.view(_element(kind))).astype(np.float32)
+
+
+def _steps(words: np.ndarray) -> np.ndarray:
+    """The differences of neighbours, modulo the size of a word; the sign is the lowest bit."""
+    bits = 8 * words.itemsize
+    steps = np.diff(words, prepend=words.dtype.type(0))
+    return steps << 1 ^ (0 - (steps >> (bits - 1))).astype(words.dtype)
+
+
+def _sums(steps: np.ndarray) -> np.ndarray:
+    """The inverse of `_steps`."""
+    return np.cumsum(steps >> 1 ^ (0 - (steps & 1)).astype(steps.dtype), dtype=steps.dtype)
+
+
+def _pack_sparse(words: np.ndarray, kind: Kind, small: bool) -> Packed:
+    there = words != 0
+    writer = Writer()
+    _planes.write_all(writer, np.packbits(there, bitorder="little"))
+    rest = words[there]
+    writer.number(len(rest))
+    write(writer, pack(rest.view(_element(kind)), small))
+    return Packed(SPARSE, bytes(writer.data), [])
+
+
+def _element(kind: Kind) -> np.dtype:
+    """A dtype of one word with this layout."""
+    if kind.layout is None:
+        return kind.word
+    return next(d for d in DTYPES if d.kind != "c" and _LAYOUTS.get(d.name) == tuple(kind.layout))
+
+
+def write(writer: Writer, packed: Packed) -> None:
+    """Writes an array within other bytes."""
+    writer.number(packed.method).sized(packed.head).number(len(packed.blocks))
+    for block in packed.blocks:
+        writer.sized(block)
+
+
+def read(reader: Reader, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    """The inverse of `write`."""
+    method, head = reader.number(STEPS), reader.sized()
+    blocks = [reader.sized() for _ in range(reader.number(reader.left))]
+    unpacked = Unpacked(method, head, dtype, shape)
+    unpacked.check_blocks(len(blocks))
+    return unpacked.array(blocks.__getitem__)
+
+
+class Unpacked:
+    """An array that can be read, in parts or as a whole. Raises CodingError where nobody has written the bytes."""
+
+    def __init__(self, method: int, head: memoryview, dtype: np.dtype, shape: tuple[int, ...]):
+        self.dtype, self.shape, self.method = dtype, shape, method
+        self._kind, self._n = kind_of(dtype), math.prod(shape) * kind_of(dtype).parts
+        kind, reader = self._kind, Reader(head)
+        self._coder: Any = None
+        if method in (PLANES, STEPS):
+            self._coder = _planes.Planes.read(reader, kind.word.itemsize, method == PLANES and kind.layout is not None)
+        elif method in (RANKED, SCALED):
+            if kind.layout is None or kind.layout.mantissa > 23:
+                raise damaged("exponents of what are no floats")
+            read = _ranked.Ranked.read if method == RANKED else functools.partial(_scaled.Scaled.read, n=self._n)
+            self._coder = read(reader, kind.layout)
+        elif method == CONSTANT:
+            self._coder = np.frombuffer(reader.take(kind.word.itemsize), kind.word)
+        elif method == SPARSE:
+            self._coder = reader.take(reader.left)
+        reader.close()
+
+    @property
+    def blocks(self) -> list[slice]:
+        """The parts of the words that are coded one by one."""
+        if self.method in (CONSTANT, SPARSE):
+            return []
+        return self._coder.blocks(self._n) if self.method == SCALED else _symbols.blocks(self._n)
+
+    def check_blocks(self, count: int) -> None:
+        """Raises CodingError if the array has another number of blocks."""
+        if count != len(self.blocks):
+            raise damaged(f"{count} blocks of an array that has {len(self.blocks)}")
+
+    def array(self, block: Callable[[int], memoryview]) -> np.ndarray:
+        """The whole array; `block` gives the bytes of a block."""
+        return self.words(block, 0, self._n).view(self.dtype).reshape(self.shape)
+
+    def words(self, block: Callable[[int], memoryview], begin: int, end: int) -> np.ndarray:
+        """The words from one place to another."""
+        kind = self._kind
+        if self.method == CONSTANT:
+            return np.full(end - begin, self._coder[0], kind.word)
+        if self.method == SPARSE:
+            return self._sparse()[begin:end]
+        words = np.empty(end - begin, kind.word)
+        for k, place in enumerate(self.blocks):
+            first, last = max(begin, place.start), min(end, place.stop)
+            if first < last:
+                into = words[first - begin : last - begin]
+                if len(into) == place.stop - place.start:
+                    self._block(block(k), place, into)
+                else:
+                    part = np.empty(place.stop - place.start, kind.word)
+                    self._block(block(k), place, part)
+                    into[:] = part[first - place.start : last - place.start]
+        return words
+
+    def _block(self, data: memoryview, place: slice, words: np.ndarray) -> None:
+        if self.method == RAW:
+            reader = Reader(data)
+            words[:] = np.frombuffer(reader.take(words.nbytes), words.dtype)
+            reader.close()
+        elif self.method in (RANKED, SCALED):
+            self._coder.decode(data, place, words)
+        else:
+            self._coder.decode(data, words)
+            if self.method == STEPS:
+                words[:] = _sums(words)
+
+    def _sparse(self) -> np.ndarray:
+        reader = Reader(self._coder)
+        mask = _planes.read_all(reader, -(-self._n // 8), np.dtype(np.uint8))
+        there = np.unpackbits(mask, count=self._n, bitorder="little").astype(bool)
+        count = reader.number(self._n)
+        if count != np.count_nonzero(there):
+            raise damaged("the elements of a sparse array are not those of its mask")
+        words = np.zeros(self._n, self._kind.word)
+        words[there] = read(reader, _element(self._kind), (count,)).view(self._kind.word)
+        reader.close()
+        return words

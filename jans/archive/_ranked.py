@@ -1,0 +1,113 @@
+"""Floats whose exponent is coded together with the highest bits of the mantissa; the other bits are kept as they are.
+
+The most frequent of these tops have symbols from 1 on, in their order. The others share symbol 0, and follow.
+"""
+
+import numpy as np
+
+from jans.archive import _planes, _symbols
+from jans.archive._wire import Reader, Writer, damaged
+from jans.ffi import host
+
+TOP = 2
+"""How many bits of the mantissa are coded with the exponent, at most."""
+PRECISION = 12
+_MOST = 255
+"""The most tops that have symbols of their own."""
+
+
+class Ranked:
+    """Tops, and a table of their symbols.
+
+    Attributes:
+        layout: the numbers of bits of the exponent and the mantissa.
+        top: how many bits of the mantissa are coded.
+        tops: those with symbols of their own, uint16, in order.
+    """
+
+    def __init__(self, layout: tuple[int, int], top: int, tops: np.ndarray, table: _symbols.Table):
+        self.layout, self.top, self.tops, self.table = layout, top, tops, table
+        exponent, mantissa = layout
+        self.rest = mantissa - top + 1
+        self._fields = {"exponent": exponent, "mantissa": mantissa, "top": top}
+        self._codes = np.zeros(2 ** (exponent + top), np.uint8)
+        self._codes[tops] = 1 + np.arange(len(tops))
+        self._tops = np.zeros(256, np.uint16)
+        self._tops[1 : 1 + len(tops)] = tops
+        self._coder = _symbols.Coder(table)
+
+    def write(self, writer: Writer) -> None:
+        """Writes everything but the floats."""
+        writer.number(self.top).number(len(self.tops))
+        before = -1
+        for top in self.tops.tolist():
+            writer.number(top - before - 1)
+            before = top
+        self.table.write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader, layout: tuple[int, int]) -> "Ranked":
+        """The inverse of `write`."""
+        top = reader.number(min(TOP, layout[1]))
+        tops, before, limit = [], -1, 2 ** (layout[0] + top)
+        for _ in range(reader.number(_MOST)):
+            before += 1 + reader.number(limit)
+            tops.append(before)
+        if before >= limit:
+            raise damaged("a float has more bits than its exponent")
+        return cls(layout, top, np.array(tops, np.uint16), _symbols.Table.read(reader, 1, PRECISION))
+
+    def blocks(self, n: int) -> list[slice]:
+        """The parts of n floats that are coded one by one."""
+        return _symbols.blocks(n)
+
+    def encode(self, words: np.ndarray, block: slice) -> bytes:
+        """A block of unsigned words [n]."""
+        symbols, rest = host.call("tops_split", words, self._codes, **self._fields)
+        coded, writer = self._coder.encode(symbols), Writer()
+        if not symbols.all():
+            write_tops(writer, words[symbols == 0], self.rest)
+        return b"".join([Writer().number(len(coded)).data, coded, rest.data, writer.data])
+
+    def decode(self, data: memoryview, block: slice, words: np.ndarray) -> None:
+        """The inverse of `encode`, into unsigned words [n]."""
+        reader, n = Reader(data), len(words)
+        symbols = np.empty(n, np.uint8)
+        self._coder.decode(reader.sized(), symbols)
+        rest = np.frombuffer(reader.take(-(-n * self.rest // 8)), np.uint8)
+        host.kernel("tops_merge", **self._fields)(symbols, self._tops, rest, words)
+        if not symbols.all():
+            read_tops(reader, words, symbols == 0, self.rest, self.layout[0] + self.top)
+        reader.close()
+
+
+def write_tops(writer: Writer, words: np.ndarray, rest: int) -> None:
+    """Writes the tops of words, all but `rest` bits and the sign."""
+    mask = 2 ** (8 * words.itemsize - rest) - 1
+    _planes.write_all(writer, (words >> (rest - 1) & mask).astype(np.uint16))
+
+
+def read_tops(reader: Reader, words: np.ndarray, chosen: np.ndarray, rest: int, bits: int) -> None:
+    """Reads the tops of some words, which have zeros there."""
+    tops = _planes.read_all(reader, int(np.count_nonzero(chosen)), np.dtype(np.uint16))
+    if (tops >> bits).any():
+        raise damaged("a float has more bits than its exponent")
+    words[chosen] |= tops.astype(words.dtype) << (rest - 1)
+
+
+def plan(some: np.ndarray, layout: tuple[int, int]) -> tuple[Ranked, float]:
+    """The tops and the table of floats like these few, unsigned words [n], and about how many bits they have."""
+    exponent, mantissa = layout
+    top = min(TOP, mantissa)
+    found = some >> (mantissa - top) & 2 ** (exponent + top) - 1
+    counts = np.bincount(found, minlength=2 ** (exponent + top))
+    tops = np.sort(np.argsort(-counts, kind="stable")[: min(_MOST, np.count_nonzero(counts))])
+    # Tops that the few floats do not have share a symbol.
+    symbols = np.zeros((1, _symbols.SYMBOLS), np.int64)
+    symbols[0, 1 : 1 + len(tops)] = counts[tops]
+    symbols[0, 0] = 1 + counts.sum() - counts[tops].sum()
+    table = _symbols.fit(symbols, PRECISION)
+    ranked, writer = Ranked(layout, top, tops.astype(np.uint16), table), Writer()
+    ranked.write(writer)
+    rest = 8 * len(writer.data) + len(some) * ranked.rest + 8 * int(symbols[0, 0] - 1)
+    return ranked, table.bits(symbols) + rest

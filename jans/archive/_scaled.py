@@ -1,0 +1,209 @@
+"""Floats whose size is foreseen: each has a scale, the product of one for its row and one for its column.
+
+The scales travel in front. What is foreseen are the exponent and the highest bits of the mantissa: their distance to
+the scale is coded, with one table, or with eight, by the part of an octave that the scale has. The other bits are
+nearly uniform, and are kept as they are. csrc/core/fields.h defines it bit by bit.
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from jans.archive import _planes, _ranked, _symbols
+from jans.archive._wire import Reader, Writer, damaged
+from jans.ffi import host
+
+PHASES = (0, 3)
+"""The logarithms of how many tables there may be."""
+_MIDDLE = 96
+"""The symbol of a float that is as large as its scale: those of larger ones are above it."""
+_LARGEST = 2**20
+"""Scales have smaller values."""
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+class Layout(NamedTuple):
+    """The bits of a float: of its exponent, and of its mantissa."""
+
+    exponent: int
+    mantissa: int
+
+
+class Scaled:
+    """Scales and tables of floats.
+
+    Attributes:
+        scales: int32, in eighths of an octave: those of the axes of the array, in two or three groups. The last group
+            are the columns.
+        top: how many bits of the mantissa are coded.
+        rest: how many bits of a float are not coded.
+        phases: the logarithm of the number of tables.
+    """
+
+    def __init__(self, layout: Layout, top: int, scales: list[np.ndarray], phases: int, table: _symbols.Table):
+        self.layout, self.top, self.scales, self.phases, self.table = layout, top, scales, phases, table
+        self.rest = layout.mantissa - top + 1
+        self._fields = {"exponent": layout.exponent, "mantissa": layout.mantissa, "top": top}
+        self._coder = _symbols.Coder(table)
+        self.rows, *others, self.columns = scales
+        for scale in others:
+            self.rows = (self.rows[:, None] + scale).ravel()
+
+    def write(self, writer: Writer) -> None:
+        """Writes everything but the floats."""
+        writer.number(len(self.scales))
+        for scale in self.scales:
+            least = int(scale.min())
+            writer.number(len(scale)).signed(least)
+            _planes.write_all(writer, (scale - least).astype(np.uint16))
+        writer.number(self.top).number(self.phases)
+        self.table.write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader, layout: Layout, n: int) -> "Scaled":
+        """The inverse of `write`, for n floats."""
+        scales = []
+        for _ in range(reader.number(3)):
+            length, least = reader.number(n), reader.signed(_LARGEST)
+            scales.append(_planes.read_all(reader, length, np.dtype(np.uint16)).astype(np.int32) + least)
+        lengths = [len(scale) for scale in scales]
+        if len(lengths) < 2 or math.prod(lengths) != n:
+            raise damaged("the scales are not those of the floats")
+        top, phases = reader.number(min(_ranked.TOP, layout.mantissa)), reader.number(3)
+        return cls(layout, top, scales, phases, _symbols.Table.read(reader, 2**phases, _precision(phases)))
+
+    def blocks(self, n: int) -> list[slice]:
+        """The parts of n floats that are coded one by one: whole rows."""
+        width = len(self.columns)
+        return _symbols.blocks(n, max(width, _symbols.BLOCK // max(width, 1) * width))
+
+    def encode(self, words: np.ndarray, block: slice) -> bytes:
+        """A block of words [n]."""
+        symbols, index, rest = self.take_apart(words, block)
+        coded = self._coder.encode(symbols, index if self.phases else None)
+        writer = Writer()
+        if not symbols.all():
+            _ranked.write_tops(writer, words[symbols == 0], self.rest)
+        return b"".join([Writer().number(len(coded)).data, coded, rest.data, writer.data])
+
+    def decode(self, data: memoryview, block: slice, words: np.ndarray) -> None:
+        """The inverse of `encode`, into unsigned words [n]."""
+        reader, n = Reader(data), len(words)
+        rows, width = self._place(block)
+        symbols, index = np.empty(n, np.uint8), None
+        if self.phases:
+            index = ((rows[:, None] + self.columns & 7) >> (3 - self.phases)).astype(np.int32, copy=False)
+            index = np.broadcast_to(index, (n // width, width)).ravel()
+        self._coder.decode(reader.sized(), symbols, index)
+        rest = np.frombuffer(reader.take(-(-n * self.rest // 8)), np.uint8)
+        host.kernel("fields_merge", **self._fields)(symbols, rows, self.columns, rest, words.reshape(-1, width))
+        if not symbols.all():
+            _ranked.read_tops(reader, words, symbols == 0, self.rest, self.layout.exponent + self.top)
+        reader.close()
+
+    def take_apart(self, words: np.ndarray, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Symbols, the table of each, and the packed rest of a block of words [n]."""
+        rows, width = self._place(block)
+        matrix = words.reshape(-1, width)
+        return host.call(  # type: ignore[return-value]
+            "fields_split", matrix, rows, self.columns, **self._fields, phases=self.phases
+        )
+
+    def _place(self, block: slice) -> tuple[np.ndarray, int]:
+        """The scales of the rows of a block, and how many columns it has."""
+        width = len(self.columns)
+        return self.rows[block.start // width : block.stop // width], width
+
+
+def _precision(phases: int) -> int:
+    return 14 if phases else 12
+
+
+# ---- the scales of an array ----
+
+
+def plan(words: np.ndarray, values: np.ndarray, layout: Layout) -> tuple[Scaled, float] | None:
+    """Scales for floats, and about how many bits they then have; None if the array has no rows and columns.
+
+    Args:
+        words: the floats [n] as unsigned integers.
+        values: their absolute values, float32 in the shape of the array.
+    """
+    shape, top = _merged(values.shape), min(_ranked.TOP, layout.mantissa)
+    if len(shape) < 2:
+        return None
+    largest = float(values.max())
+    if not math.isfinite(largest):
+        values = np.nan_to_num(values, nan=0, posinf=0)
+        largest = float(values.max())
+    largest = max(largest, _TINY)
+    # Of a float of this size: its exponent as it is written, less what the symbol in the middle has.
+    base = math.log2(largest) + 2 ** (layout.exponent - 1) - 1 - (_MIDDLE >> top)
+    values = values * np.float32(1 / largest)
+    best = None
+    for lengths in _groupings(shape):
+        scales = _scales(values.reshape(lengths))
+        scales[0] += round(8 * base)
+        found = _measured(words, layout, top, scales, PHASES)
+        if best is None or found[1] < best[1]:
+            best = found
+    return best
+
+
+def _merged(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without axes of length 1, of at most three axes: the shortest neighbours become one."""
+    axes = [length for length in shape if length > 1]
+    while len(axes) > 3:
+        products = [a * b for a, b in itertools.pairwise(axes)]
+        k = products.index(min(products))
+        axes[k : k + 2] = [products[k]]
+    return tuple(axes)
+
+
+def _groupings(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    if len(shape) == 2:
+        return [shape]
+    first, second, third = shape
+    return [shape, (first * second, third), (first, second * third)]
+
+
+def _scales(values: np.ndarray) -> list[np.ndarray]:
+    """The scales of each axis, whose products are about the means of values (Adafactor's estimate, Shazeer and Stern
+    2018, arXiv:1804.04235, on absolute values, and repeated)."""
+    *leading, columns = values.shape
+    matrix, factors = values.reshape(-1, columns), [np.ones(length, np.float32) for length in values.shape]
+    for _ in range(2):
+        rows = np.maximum(matrix @ (1 / factors[-1]) / columns, _TINY)
+        if len(leading) == 2:
+            rows = rows.reshape(leading)
+            for _ in range(2):
+                factors[0] = (rows / factors[1]).mean(1)
+                factors[1] = (rows / factors[0][:, None]).mean(0)
+            rows = (factors[0][:, None] * factors[1]).ravel()
+        else:
+            factors[0] = rows
+        factors[-1] = np.maximum((1 / rows) @ matrix / len(rows), _TINY)
+    return [np.rint(8 * np.log2(factor)).astype(np.int32) for factor in factors]
+
+
+def _measured(
+    words: np.ndarray, layout: Layout, top: int, scales: list[np.ndarray], choices: tuple[int, ...]
+) -> tuple[Scaled, float]:
+    """The best number of tables for these scales, and the bits of all floats."""
+    most = choices[-1]
+    counts = np.zeros((2**most, 256), np.int64)
+    draft = Scaled(layout, top, scales, most, _symbols.fit(counts, _precision(most)))
+    for block in draft.blocks(len(words)):
+        symbols, index, _ = draft.take_apart(words[block], block)
+        counts += _symbols.count(symbols, index if most else None, len(counts))
+    found = []
+    for phases in choices:
+        fewer = counts.reshape(2**phases, -1, 256).sum(1)
+        table = _symbols.fit(fewer, _precision(phases))
+        scaled, writer = Scaled(layout, top, scales, phases, table), Writer()
+        scaled.write(writer)
+        bits = table.bits(fewer) + 8 * len(writer.data) + words.size * draft.rest
+        found.append((scaled, bits + 8 * int(counts[:, 0].sum())))
+    return min(found, key=lambda pair: pair[1])

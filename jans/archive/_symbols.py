@@ -1,0 +1,175 @@
+"""Bytes coded with tables that travel in front of them: what all methods of arrays are built on.
+
+Symbols are uint8 [n], in blocks that are coded one by one. Each symbol may have an index, the row of the table that
+it is coded with.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jans._variants import RANS
+from jans.archive._wire import Reader, Writer, damaged
+from jans.ffi import host
+from jans.models.table import GUIDED, guide_bits
+
+VARIANT = "rans32_16"
+_EMPTY = 2**16
+"""An empty head."""
+_SPARE = 256
+"""Room for more words than symbols have at most."""
+SYMBOLS = 256
+BLOCK = 2**18
+"""The number of symbols in a block; the last one may have fewer."""
+_FIRST = np.zeros((1, 1), np.int32)
+"""The index of symbols that all have the first row."""
+
+
+class Table(NamedTuple):
+    """Frequencies of symbols.
+
+    Attributes:
+        frequencies: int64 [rows, 256], and 2**precision in each row together.
+        precision: the number of bits.
+    """
+
+    frequencies: np.ndarray
+    precision: int
+
+    def write(self, writer: Writer) -> None:
+        """A row is a list of runs of symbols that have a frequency, each with the number of those before it that
+        have none."""
+        for row in self.frequencies:
+            edges = np.flatnonzero(np.diff(np.concatenate([[0], row > 0, [0]])))
+            writer.number(len(edges) // 2)
+            end = 0
+            for begin, stop in edges.reshape(-1, 2).tolist():
+                writer.number(begin - end).number(stop - begin - 1)
+                for frequency in row[begin:stop].tolist():
+                    writer.number(frequency - 1)
+                end = stop
+
+    @classmethod
+    def read(cls, reader: Reader, rows: int, precision: int) -> "Table":
+        """The inverse of `write`."""
+        frequencies = np.zeros((rows, SYMBOLS), np.int64)
+        for row in frequencies:
+            at = 0
+            for _ in range(reader.number(SYMBOLS)):
+                at += reader.number(SYMBOLS)
+                stop = at + 1 + reader.number(SYMBOLS)
+                if stop > SYMBOLS:
+                    raise damaged("a table has more than 256 symbols")
+                for symbol in range(at, stop):
+                    row[symbol] = 1 + reader.number(2**precision)
+                at = stop
+            if row.sum() != 2**precision:
+                raise damaged(f"the frequencies of a table are {row.sum()} together and not {2**precision}")
+        return cls(frequencies, precision)
+
+    def bits(self, counts: np.ndarray) -> float:
+        """The bits of symbols with these counts [rows, 256], without the table."""
+        with np.errstate(divide="ignore"):
+            lengths = self.precision - np.log2(self.frequencies)
+        return float((counts * np.where(counts > 0, lengths, 0)).sum())
+
+    @property
+    def own_bits(self) -> int:
+        """The bits of the table."""
+        writer = Writer()
+        self.write(writer)
+        return 8 * len(writer.data)
+
+    def cdf(self) -> np.ndarray:
+        """The cumulative frequencies, uint32 [rows, 257]."""
+        cdf = np.zeros((len(self.frequencies), SYMBOLS + 1), np.uint32)
+        cdf[:, 1:] = self.frequencies.cumsum(1)
+        return cdf
+
+
+def count(symbols: np.ndarray, index: np.ndarray | None = None, rows: int = 1) -> np.ndarray:
+    """How often each symbol has each index, int64 [rows, 256]."""
+    where = np.zeros(1, np.int32) if index is None else index
+    (counts,) = host.call("count", symbols, where, rows=rows)
+    return counts.astype(np.int64)
+
+
+def fit(counts: np.ndarray, precision: int) -> Table:
+    """The table of counts [rows, 256]. Every symbol that was counted has a frequency."""
+    total = 2**precision
+    frequencies = np.zeros(counts.shape, np.int64)
+    for row, result in zip(counts, frequencies, strict=True):
+        if not row.any():
+            result[0] = total
+            continue
+        ideal = row * (total / row.sum())
+        result[:] = np.where(row > 0, np.maximum(1, np.floor(ideal)), 0)
+        # Where one more, or one fewer, changes the length of the message least.
+        while (missing := total - int(result.sum())) != 0:
+            step = 1 if missing > 0 else -1
+            may = (result > 0) if step > 0 else (result > 1)
+            gain = np.where(may, row * np.log1p(step / np.maximum(result, 1.5)), -np.inf)
+            some = np.argsort(-gain, kind="stable")[: min(abs(missing), int(may.sum()))]
+            result[some[: max(1, len(some) // 2)]] += step
+    return Table(frequencies, precision)
+
+
+def _lanes(n: int) -> int:
+    return 64 if n >= 2**14 else 32 if n >= 2**11 else 4 if n >= 2**8 else 1
+
+
+def blocks(n: int, length: int = BLOCK) -> list[slice]:
+    """The parts of n symbols."""
+    return [slice(at, min(at + length, n)) for at in range(0, n, length)]
+
+
+class Coder:
+    """Codes blocks with a table. Calls of `decode` from several threads run side by side."""
+
+    def __init__(self, table: Table):
+        cdf, precision = table.cdf(), table.precision
+        guide = np.zeros((len(cdf), 0), np.uint32)
+        if precision <= GUIDED[0] and GUIDED[1] >= SYMBOLS:
+            bits = guide_bits(len(cdf), SYMBOLS, precision)
+            (guide,) = host.call("table_guide", cdf, precision=precision, bits=bits)
+        self._operands = cdf[None], guide[None]
+        numbers = {"variant": RANS[VARIANT].number, "precision": precision}
+        self._push = host.kernel("rans_push_table", **numbers)
+        self._pop = host.kernel("rans_pop_table", **numbers)
+        self._precision = precision
+        self._tail = np.zeros((1, 0), np.uint16)
+
+    def encode(self, symbols: np.ndarray, index: np.ndarray | None = None) -> bytes:
+        """One block: the heads, and the words below them."""
+        lanes, capacity = _lanes(len(symbols)), self._precision * len(symbols) // 16 + _SPARE
+        if self._tail.size < capacity:
+            self._tail = np.zeros((1, capacity), np.uint16)
+        head = np.full((1, lanes), _EMPTY, np.uint32)
+        size, status = np.zeros((2, 1), np.int32)
+        cdf, guide = self._operands
+        if self._push(head, self._tail, size, status, symbols[None], cdf, _index(index), guide):
+            raise AssertionError("a symbol has no frequency, or a block is longer than its symbols")
+        return head.tobytes() + self._tail[0, : size[0]].tobytes()
+
+    def decode(self, data: memoryview, symbols: np.ndarray, index: np.ndarray | None = None) -> None:
+        """The inverse of `encode`, into symbols, uint8 [n].
+
+        Raises:
+            CodingError: if the bytes do not hold exactly these symbols.
+        """
+        lanes = _lanes(len(symbols))
+        if len(data) < 4 * lanes or len(data) % 2:
+            raise damaged("a block has no heads, or half a word")
+        head = np.frombuffer(data[: 4 * lanes], np.uint32).reshape(1, -1).copy()
+        tail = np.frombuffer(data[4 * lanes :], np.uint16).reshape(1, -1)
+        size, status = np.full(1, tail.size, np.int32), np.zeros(1, np.int32)
+        cdf, guide = self._operands
+        tail = host.ready(tail) if tail.size else np.zeros((1, 0), np.uint16)  # an empty one may not be aligned
+        if self._pop(head, tail, size, status, cdf, _index(index), guide, symbols[None]):
+            raise damaged("a block ends before its last symbol")
+        if size[0] or not (head == _EMPTY).all():
+            raise damaged("a block goes on after its last symbol")
+
+
+def _index(index: np.ndarray | None) -> np.ndarray:
+    return _FIRST if index is None else index[None]
