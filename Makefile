@@ -16,7 +16,7 @@ else
   KERNELS := CPU kernels, about a minute on two cores (JANS_CUDA=1 adds those for GPUs)
 endif
 
-.PHONY: hello docs demo hyperprior lossless language test test-all lint bench bench-scaling bench-memory bench-tables neon gpu clean
+.PHONY: hello docs demo hyperprior lossless language test test-all lint bench bench-scaling bench-memory bench-tables bench-arrays neon gpu clean
 
 hello: $(VENV)/jans
 	$(VENV)/bin/python -P -m jans
@@ -63,6 +63,9 @@ bench-memory: $(VENV)/has-bench
 # PyTorch in its build for CPUs is enough; install that first where its default build is too large.
 bench-tables: $(VENV)/has-bench-tables
 	$(VENV)/bin/python benchmarks/tables.py $(ARGS)
+
+bench-arrays: $(VENV)/has-bench-arrays
+	$(VENV)/bin/python benchmarks/arrays.py $(ARGS)
 
 # With a compiler for AArch64 and qemu, as packages of the system.
 neon:

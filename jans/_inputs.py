@@ -249,6 +249,13 @@ def makes_codec(name: str, function: Any) -> Callable[..., Any]:
     return checked
 
 
+def class_(name: str, value: Any) -> type:
+    """A class. Raises TypeError for anything else."""
+    if not isinstance(value, type):
+        raise TypeError(f"{name} must be a class, got {type_name(value)}.")
+    return value
+
+
 def each(convert: Converter) -> Converter:
     """The converter of a sequence, each element of which `convert` converts."""
 

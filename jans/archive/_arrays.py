@@ -27,7 +27,7 @@ _LAYOUTS = {
 }  # fmt: skip
 _FEW = 64
 """The most bytes of an array that is kept as it is without looking at it."""
-_RUN, _RUNS = 2048, 64
+_RUN, _RUNS = 2048, 48
 """A sample of an array has so many runs, each of so many words."""
 _SPARSE = 8
 """Arrays of which one in so many elements is zero are looked at as sparse ones."""

@@ -65,8 +65,7 @@ class Ranked:
         """A block of unsigned words [n]."""
         symbols, rest = host.call("tops_split", words, self._codes, **self._fields)
         coded, writer = self._coder.encode(symbols), Writer()
-        if not symbols.all():
-            write_tops(writer, words[symbols == 0], self.rest)
+        write_tops(writer, words, symbols, self.rest)
         return b"".join([Writer().number(len(coded)).data, coded, rest.data, writer.data])
 
     def decode(self, data: memoryview, block: slice, words: np.ndarray) -> None:
@@ -76,23 +75,26 @@ class Ranked:
         self._coder.decode(reader.sized(), symbols)
         rest = np.frombuffer(reader.take(-(-n * self.rest // 8)), np.uint8)
         host.kernel("tops_merge", **self._fields)(symbols, self._tops, rest, words)
-        if not symbols.all():
-            read_tops(reader, words, symbols == 0, self.rest, self.layout[0] + self.top)
+        read_tops(reader, words, symbols, self.rest, self.layout[0] + self.top)
         reader.close()
 
 
-def write_tops(writer: Writer, words: np.ndarray, rest: int) -> None:
-    """Writes the tops of words, all but `rest` bits and the sign."""
-    mask = 2 ** (8 * words.itemsize - rest) - 1
-    _planes.write_all(writer, (words >> (rest - 1) & mask).astype(np.uint16))
+def write_tops(writer: Writer, words: np.ndarray, symbols: np.ndarray, rest: int) -> None:
+    """Writes the tops, all but `rest` bits and the sign, of the words that have symbol 0, if there are any."""
+    (chosen,) = (symbols == 0).nonzero()
+    if chosen.size:
+        mask = 2 ** (8 * words.itemsize - rest) - 1
+        _planes.write_all(writer, (words[chosen] >> (rest - 1) & mask).astype(np.uint16))
 
 
-def read_tops(reader: Reader, words: np.ndarray, chosen: np.ndarray, rest: int, bits: int) -> None:
-    """Reads the tops of some words, which have zeros there."""
-    tops = _planes.read_all(reader, int(np.count_nonzero(chosen)), np.dtype(np.uint16))
-    if (tops >> bits).any():
-        raise damaged("a float has more bits than its exponent")
-    words[chosen] |= tops.astype(words.dtype) << (rest - 1)
+def read_tops(reader: Reader, words: np.ndarray, symbols: np.ndarray, rest: int, bits: int) -> None:
+    """The inverse of `write_tops`, for words whose tops are still zeros."""
+    (chosen,) = (symbols == 0).nonzero()
+    if chosen.size:
+        tops = _planes.read_all(reader, len(chosen), np.dtype(np.uint16))
+        if (tops >> bits).any():
+            raise damaged("a float has more bits than its exponent")
+        words[chosen] |= tops.astype(words.dtype) << (rest - 1)
 
 
 def plan(some: np.ndarray, layout: tuple[int, int]) -> tuple[Ranked, float]:

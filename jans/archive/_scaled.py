@@ -19,6 +19,8 @@ PHASES = (0, 3)
 """The logarithms of how many tables there may be."""
 _MIDDLE = 96
 """The symbol of a float that is as large as its scale: those of larger ones are above it."""
+_SOME = 3
+"""How many blocks are looked at to choose between scales."""
 _LARGEST = 2**20
 """Scales have smaller values."""
 _TINY = float(np.finfo(np.float32).tiny)
@@ -84,8 +86,7 @@ class Scaled:
         symbols, index, rest = self.take_apart(words, block)
         coded = self._coder.encode(symbols, index if self.phases else None)
         writer = Writer()
-        if not symbols.all():
-            _ranked.write_tops(writer, words[symbols == 0], self.rest)
+        _ranked.write_tops(writer, words, symbols, self.rest)
         return b"".join([Writer().number(len(coded)).data, coded, rest.data, writer.data])
 
     def decode(self, data: memoryview, block: slice, words: np.ndarray) -> None:
@@ -99,8 +100,7 @@ class Scaled:
         self._coder.decode(reader.sized(), symbols, index)
         rest = np.frombuffer(reader.take(-(-n * self.rest // 8)), np.uint8)
         host.kernel("fields_merge", **self._fields)(symbols, rows, self.columns, rest, words.reshape(-1, width))
-        if not symbols.all():
-            _ranked.read_tops(reader, words, symbols == 0, self.rest, self.layout.exponent + self.top)
+        _ranked.read_tops(reader, words, symbols, self.rest, self.layout.exponent + self.top)
         reader.close()
 
     def take_apart(self, words: np.ndarray, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -142,14 +142,14 @@ def plan(words: np.ndarray, values: np.ndarray, layout: Layout) -> tuple[Scaled,
     # Of a float of this size: its exponent as it is written, less what the symbol in the middle has.
     base = math.log2(largest) + 2 ** (layout.exponent - 1) - 1 - (_MIDDLE >> top)
     values = values * np.float32(1 / largest)
-    best = None
-    for lengths in _groupings(shape):
-        scales = _scales(values.reshape(lengths))
+    choices = [_scales(values.reshape(lengths)) for lengths in _groupings(shape)]
+    for scales in choices:
         scales[0] += round(8 * base)
-        found = _measured(words, layout, top, scales, PHASES)
-        if best is None or found[1] < best[1]:
-            best = found
-    return best
+    some = (
+        [_measured(words, layout, top, scales, PHASES, _SOME) for scales in choices] if len(choices) > 1 else [(0, 0)]
+    )
+    best = min(range(len(choices)), key=lambda k: some[k][1])
+    return _measured(words, layout, top, choices[best], PHASES)
 
 
 def _merged(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -189,21 +189,22 @@ def _scales(values: np.ndarray) -> list[np.ndarray]:
 
 
 def _measured(
-    words: np.ndarray, layout: Layout, top: int, scales: list[np.ndarray], choices: tuple[int, ...]
+    words: np.ndarray, layout: Layout, top: int, scales: list[np.ndarray], choices: tuple[int, ...], some: int = 0
 ) -> tuple[Scaled, float]:
-    """The best number of tables for these scales, and the bits of all floats."""
+    """The best number of tables for these scales, and about the bits of all floats, from all blocks or from some."""
     most = choices[-1]
     counts = np.zeros((2**most, 256), np.int64)
     draft = Scaled(layout, top, scales, most, _symbols.fit(counts, _precision(most)))
-    for block in draft.blocks(len(words)):
+    blocks = draft.blocks(len(words))
+    for block in blocks[:: -(-len(blocks) // some) if some else 1]:
         symbols, index, _ = draft.take_apart(words[block], block)
         counts += _symbols.count(symbols, index if most else None, len(counts))
+    share, side = words.size / counts.sum(), Writer()
+    draft.write(side)
     found = []
     for phases in choices:
         fewer = counts.reshape(2**phases, -1, 256).sum(1)
         table = _symbols.fit(fewer, _precision(phases))
-        scaled, writer = Scaled(layout, top, scales, phases, table), Writer()
-        scaled.write(writer)
-        bits = table.bits(fewer) + 8 * len(writer.data) + words.size * draft.rest
-        found.append((scaled, bits + 8 * int(counts[:, 0].sum())))
+        bits = share * (table.bits(fewer) + 8 * int(counts[:, 0].sum())) + words.size * draft.rest
+        found.append((Scaled(layout, top, scales, phases, table), bits + table.own_bits + 8 * len(side.data)))
     return min(found, key=lambda pair: pair[1])

@@ -75,10 +75,10 @@ class Table(NamedTuple):
 
     @property
     def own_bits(self) -> int:
-        """The bits of the table."""
-        writer = Writer()
-        self.write(writer)
-        return 8 * len(writer.data)
+        """About the bits of the table."""
+        there = self.frequencies > 0
+        runs = np.count_nonzero(there[:, 1:] > there[:, :-1]) + len(there)
+        return 8 * int(np.count_nonzero(there) + np.count_nonzero(self.frequencies > 128) + 2 * runs)
 
     def cdf(self) -> np.ndarray:
         """The cumulative frequencies, uint32 [rows, 257]."""
@@ -97,21 +97,28 @@ def count(symbols: np.ndarray, index: np.ndarray | None = None, rows: int = 1) -
 def fit(counts: np.ndarray, precision: int) -> Table:
     """The table of counts [rows, 256]. Every symbol that was counted has a frequency."""
     total = 2**precision
-    frequencies = np.zeros(counts.shape, np.int64)
-    for row, result in zip(counts, frequencies, strict=True):
-        if not row.any():
-            result[0] = total
-            continue
-        ideal = row * (total / row.sum())
-        result[:] = np.where(row > 0, np.maximum(1, np.floor(ideal)), 0)
-        # Where one more, or one fewer, changes the length of the message least.
-        while (missing := total - int(result.sum())) != 0:
-            step = 1 if missing > 0 else -1
-            may = (result > 0) if step > 0 else (result > 1)
-            gain = np.where(may, row * np.log1p(step / np.maximum(result, 1.5)), -np.inf)
-            some = np.argsort(-gain, kind="stable")[: min(abs(missing), int(may.sum()))]
-            result[some[: max(1, len(some) // 2)]] += step
+    counts = counts.astype(np.float64)
+    counts[~counts.any(1), 0] = 1
+    ideal = counts * (total / counts.sum(1, keepdims=True))
+    frequencies = np.where(counts > 0, np.maximum(1, np.floor(ideal)), 0).astype(np.int64)
+    missing = total - frequencies.sum(1)
+    # One more for those whose messages become shorter by the most: each symbol lacks less than one.
+    gain = np.where(counts > 0, counts * np.log1p(1 / np.maximum(frequencies, 1)), -1)
+    order = np.argsort(-gain, axis=1, kind="stable")
+    np.put_along_axis(gain, order, np.arange(SYMBOLS)[None], axis=1)
+    frequencies += gain < missing[:, None]
+    for k in np.flatnonzero(missing < 0):
+        _take(frequencies[k], counts[k], -int(missing[k]))
     return Table(frequencies, precision)
+
+
+def _take(row: np.ndarray, counts: np.ndarray, surplus: int) -> None:
+    """Takes from a row of frequencies what it has too many of, where messages become longer by the least."""
+    while surplus > 0:
+        loss = np.where(row > 1, counts * -np.log1p(-1 / np.maximum(row, 2)), np.inf)
+        chosen = np.argsort(loss, kind="stable")[: max(1, min(surplus, int((row > 1).sum()) // 2))]
+        row[chosen] -= 1
+        surplus -= len(chosen)
 
 
 def _lanes(n: int) -> int:

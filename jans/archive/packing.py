@@ -64,7 +64,7 @@ def pack(tree: Any, level: str = "fast") -> bytes:
     >>> sorted(unpack(data)), len(data) < 24_000
     (['kernel', 'steps'], True)
     """
-    if level not in LEVELS:
+    if not isinstance(level, str) or level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}.")
     payload: list[Any] = []
 
@@ -259,6 +259,7 @@ class Archive(Mapping):
         )
 
 
+@_inputs.door(types=_inputs.each(_inputs.class_), limit=_inputs.whole_or_none)
 def unpack(data: Any, *, like: Any = None, types: Iterable[type] = (), limit: int | None = None) -> Any:
     """The tree that `pack` was given, with arrays of NumPy.
 

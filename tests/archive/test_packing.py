@@ -62,7 +62,7 @@ def bits(dtype, shape, seed=0):
     """Words of random bits."""
     size = math.prod(shape) * dtype.itemsize
     data = np.random.default_rng(seed).integers(0, 256, size, np.uint8)
-    return (data % 2 if dtype == bool else data).view(dtype).reshape(shape)
+    return (data % 2 if dtype.kind == "b" else data).view(dtype).reshape(shape)
 
 
 # ---- arrays ----
@@ -72,7 +72,7 @@ def bits(dtype, shape, seed=0):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_bit_pattern(dtype, level):
     """All of 8 and 16 bits, and a million of the others; as they come, and with more of one kind than of others."""
-    if dtype.itemsize <= 2 and dtype != bool:
+    if dtype.itemsize <= 2 and dtype.kind != "b":
         every = np.arange(256**dtype.itemsize, dtype=f"u{dtype.itemsize}")
         words = np.concatenate([every, np.repeat(every[3:90], 700)]).view(dtype)
     else:
@@ -424,7 +424,9 @@ def golden_trees():
     rows = (bell.reshape(60, 50) * 2.0 ** np.arange(50)).astype(jnp.bfloat16)
     return {
         "floats": bell[:900],
+        "ranked": (words >> 9 & 0x801F | 0x3F80).astype(np.uint16)[:700].view(jnp.bfloat16),
         "rows": rows[:30],
+        "given": ((words >> 30) * 296 + (words >> 24 & 15)).astype(np.uint16)[:2000],
         "sparse": np.where(words % 16 == 0, bell, 0).astype(np.float32)[:1000],
         "steps": np.arange(0, 700, 3, dtype=np.int32),
         "bytes": (words >> 28).astype(np.uint8)[:400],

@@ -153,7 +153,8 @@ class Packer {
  public:
   Packer(uint8_t* out, int64_t size, int bits) : out_(out), end_(out + size), bits_(bits) {}
 
-  void Put(const uint32_t* numbers, int64_t n) {
+  template <typename Number>
+  void Put(const Number* numbers, int64_t n) {
     int64_t i = 0;
     if (bits_ <= 8) {
       for (; i < n && filled_ != 0; ++i) PutOne(numbers[i]);
@@ -200,10 +201,11 @@ class Unpacker {
  public:
   Unpacker(const uint8_t* in, int64_t size, int bits) : in_(in), end_(in + size), bits_(bits) {}
 
-  void Take(uint32_t* numbers, int64_t n) {
+  template <typename Number>
+  void Take(Number* numbers, int64_t n) {
     int64_t i = 0;
     if (bits_ <= 8) {
-      for (; i < n && filled_ != 0; ++i) numbers[i] = TakeOne();
+      for (; i < n && filled_ != 0; ++i) numbers[i] = static_cast<Number>(TakeOne());
       uint8_t narrow[kChunk];
       const int64_t first = i;
       for (; i + 8 <= n && end_ - in_ >= 8; i += 8) {
@@ -218,7 +220,7 @@ class Unpacker {
       }
       for (int64_t k = first; k < i; ++k) numbers[k] = narrow[k];
     }
-    for (; i < n; ++i) numbers[i] = TakeOne();
+    for (; i < n; ++i) numbers[i] = static_cast<Number>(TakeOne());
   }
 
  private:
@@ -319,6 +321,10 @@ ffi::Error FieldsMerge(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer rows, 
 
 // ---- tops of floats, by the order of a table ----
 
+// The narrowest numbers that loops have in registers.
+template <typename T>
+using Wide = std::conditional_t<sizeof(T) <= 2, uint16_t, uint32_t>;
+
 // Words [n], their symbols, and their packed rest.
 template <typename T>
 struct Tops {
@@ -356,13 +362,18 @@ ffi::Error TopsSplit(ffi::ThreadPool pool, AnyBuffer words, AnyBuffer codes, Out
     return OnCpu{pool}.ForEach(tops.batch.streams, StreamGrain(count), [&](int64_t b) {
       Packer packer(tops.rest.At(b), tops.rest.core[0], fields.rest_bits());
       InChunks(count, [&](int64_t first, int64_t n) {
-        const Fields own = fields;
+        using W = Wide<T>;
         const T* in = tops.words.At(b) + first;
         const uint8_t* table = code.At(b);
         uint8_t* out = tops.symbols.At(b) + first;
-        uint32_t found[kChunk], rests[kChunk];
-        for (int64_t i = 0; i < n; ++i) found[i] = own.Top(in[i]);
-        for (int64_t i = 0; i < n; ++i) rests[i] = own.Rest(in[i]);
+        const int low = mantissa - top, sign = exponent + mantissa;
+        const W tops_mask = static_cast<W>((uint32_t{1} << (exponent + top)) - 1);
+        const W low_mask = static_cast<W>((uint32_t{1} << low) - 1);
+        W found[kChunk], rests[kChunk];
+        for (int64_t i = 0; i < n; ++i) found[i] = static_cast<W>(in[i] >> low) & tops_mask;
+        for (int64_t i = 0; i < n; ++i) {
+          rests[i] = static_cast<W>(static_cast<W>((in[i] & low_mask) << 1) | static_cast<W>(in[i] >> sign));
+        }
         for (int64_t i = 0; i < n; ++i) out[i] = table[found[i]];
         packer.Put(rests, n);
       });
@@ -383,19 +394,20 @@ ffi::Error TopsMerge(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer tops_in,
     if (table.core[0] != 256) return Invalid("there must be 256 tops");
     const int64_t count = tops.words.core[0];
     return OnCpu{pool}.ForEach(tops.batch.streams, StreamGrain(count), [&](int64_t b) {
-      uint32_t placed[256];  // where a word has them
+      using W = Wide<T>;
+      W placed[256];  // where a word has them
       const uint32_t mask = (uint32_t{1} << (exponent + top)) - 1;
-      for (int s = 0; s < 256; ++s) placed[s] = (table.At(b)[s] & mask) << (mantissa - top);
+      for (int s = 0; s < 256; ++s) placed[s] = static_cast<W>((table.At(b)[s] & mask) << (mantissa - top));
       Unpacker unpacker(tops.rest.At(b), tops.rest.core[0], fields.rest_bits());
       InChunks(count, [&](int64_t first, int64_t n) {
         const uint8_t* in = tops.symbols.At(b) + first;
         T* out = tops.words.At(b) + first;
         const int sign = exponent + mantissa;
-        uint32_t found[kChunk], rests[kChunk];
+        W found[kChunk], rests[kChunk];
         unpacker.Take(rests, n);
         for (int64_t i = 0; i < n; ++i) found[i] = placed[in[i]];
         for (int64_t i = 0; i < n; ++i) {
-          out[i] = static_cast<T>(found[i] | rests[i] >> 1 | (rests[i] & 1) << sign);
+          out[i] = static_cast<T>(found[i] | static_cast<W>(rests[i] >> 1) | static_cast<W>(rests[i] << sign));
         }
       });
     });
