@@ -152,7 +152,7 @@ CALLS = [
     Call(jans.rejoin, {"states": BATCH, "n_bytes": 1}),
     Call(jans.from_bytes, {"data": DATA, **READ}),
     Call(jans.multiset, {"element": CODEC, "n": 3, "precision": 24}),
-    Call(jans.open, {"data": jans.pack(PROBS)}),
+    Call(jans.open, {"data": jans.pack(PROBS), "limit": 99}),
     Call(jans.pack, {"tree": {"a": PROBS}, "level": "fast"}),
     Call(jans.unpack, {"data": jans.pack({"a": PROBS}), "like": {"a": PROBS}, "types": (), "limit": 99}),
     Call(jans.read_message, {"file": io.BytesIO(DATA), **READ}),

@@ -111,7 +111,7 @@ def _pack_words(words: np.ndarray, shape: tuple[int, ...], kind: Kind, small: bo
     writer = Writer()
     best.write(writer)
     if method in (RANKED, SCALED):
-        blocks = [best.encode(words[block], block) for block in best.blocks(len(words))]
+        blocks = [best.encode(words[block], block) for block in _symbols.blocks(len(words), best.block)]
     else:
         change: Callable[[np.ndarray], np.ndarray] = _steps if method == STEPS else lambda part: part
         blocks = [best.encode(change(words[block])) for block in _symbols.blocks(len(words))]
@@ -201,17 +201,16 @@ class Unpacked:
             self._coder = reader.take(reader.left)
         reader.close()
 
-    @property
-    def blocks(self) -> list[slice]:
-        """The parts of the words that are coded one by one."""
-        if self.method in (CONSTANT, SPARSE):
-            return []
-        return self._coder.blocks(self._n) if self.method == SCALED else _symbols.blocks(self._n)
-
     def check_blocks(self, count: int) -> None:
         """Raises CodingError if the array has another number of blocks."""
-        if count != len(self.blocks):
-            raise damaged(f"{count} blocks of an array that has {len(self.blocks)}")
+        expected = 0 if self.method in (CONSTANT, SPARSE) else -(-self._n // self._length)
+        if count != expected:
+            raise damaged(f"{count} blocks of an array that has {expected}")
+
+    @property
+    def _length(self) -> int:
+        """How many words are coded together."""
+        return self._coder.block if self.method == SCALED else _symbols.BLOCK
 
     def array(self, block: Callable[[int], memoryview]) -> np.ndarray:
         """The whole array; `block` gives the bytes of a block."""
@@ -225,7 +224,7 @@ class Unpacked:
         if self.method == SPARSE:
             return self._sparse()[begin:end]
         words = np.empty(end - begin, kind.word)
-        for k, place in enumerate(self.blocks):
+        for k, place in enumerate(_symbols.blocks(self._n, self._length)):
             first, last = max(begin, place.start), min(end, place.stop)
             if first < last:
                 into = words[first - begin : last - begin]

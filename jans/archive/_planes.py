@@ -125,7 +125,10 @@ def read_all(reader: Reader, n: int, dtype: np.dtype) -> np.ndarray:
     """The inverse of `write_all`."""
     if not reader.number(1):
         return np.frombuffer(reader.take(n * dtype.itemsize), dtype)
-    planes, words = Planes.read(reader, dtype.itemsize, rotate=False), np.empty(n, dtype)
+    planes = Planes.read(reader, dtype.itemsize, rotate=False)
+    if -(-n // _symbols.BLOCK) > reader.left:
+        raise damaged(f"{n} words in {reader.left} bytes")
+    words = np.empty(n, dtype)
     for block in _symbols.blocks(n):
         planes.decode(reader.sized(), words[block])
     return words

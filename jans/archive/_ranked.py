@@ -57,9 +57,7 @@ class Ranked:
             raise damaged("a float has more bits than its exponent")
         return cls(layout, top, np.array(tops, np.uint16), _symbols.Table.read(reader, 1, PRECISION))
 
-    def blocks(self, n: int) -> list[slice]:
-        """The parts of n floats that are coded one by one."""
-        return _symbols.blocks(n)
+    block = _symbols.BLOCK
 
     def encode(self, words: np.ndarray, block: slice) -> bytes:
         """A block of unsigned words [n]."""

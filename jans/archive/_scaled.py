@@ -76,10 +76,11 @@ class Scaled:
         top, phases = reader.number(min(_ranked.TOP, layout.mantissa)), reader.number(3)
         return cls(layout, top, scales, phases, _symbols.Table.read(reader, 2**phases, _precision(phases)))
 
-    def blocks(self, n: int) -> list[slice]:
-        """The parts of n floats that are coded one by one: whole rows."""
-        width = len(self.columns)
-        return _symbols.blocks(n, max(width, _symbols.BLOCK // max(width, 1) * width))
+    @property
+    def block(self) -> int:
+        """How many floats are coded together: whole rows."""
+        width = max(len(self.columns), 1)
+        return max(width, _symbols.BLOCK // width * width)
 
     def encode(self, words: np.ndarray, block: slice) -> bytes:
         """A block of words [n]."""
@@ -195,7 +196,7 @@ def _measured(
     most = choices[-1]
     counts = np.zeros((2**most, 256), np.int64)
     draft = Scaled(layout, top, scales, most, _symbols.fit(counts, _precision(most)))
-    blocks = draft.blocks(len(words))
+    blocks = _symbols.blocks(len(words), draft.block)
     for block in blocks[:: -(-len(blocks) // some) if some else 1]:
         symbols, index, _ = draft.take_apart(words[block], block)
         counts += _symbols.count(symbols, index if most else None, len(counts))

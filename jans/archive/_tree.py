@@ -71,6 +71,8 @@ def _array(leaf: Any, path: tuple[str, ...]) -> np.ndarray | None:
         raise TypeError(f"tree has a key at {_show(path)}. Pack jax.random.key_data of it.")
     if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
         raise ValueError(f"the array at {_show(path)} has parts in other processes. Pack its addressable shards.")
+    if isinstance(leaf, np.ma.MaskedArray):
+        raise TypeError(f"tree has a masked array at {_show(path)}. Pack its data and its mask.")
     array = np.asarray(leaf)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype not in _arrays.DTYPES:

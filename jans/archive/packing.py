@@ -1,9 +1,8 @@
 """Arrays and trees of arrays as bytes that need nothing else to be read; docs/format.md specifies them."""
 
-import io
 import math
-import mmap
 import os
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -22,6 +21,10 @@ LEVELS = ("fast", "small")
 _MAX_RANK = 32
 _CHECKSUM = 4
 """The number of bytes of a checksum."""
+_FRONT = len(MAGIC) + 1 + 10
+"""The most bytes in front of the header."""
+_PADDING, _MOST = 2**12, 2**30
+"""By default, arrays may have so many bytes for each byte of an archive, and so many more."""
 
 
 class _Everything(Mapping):
@@ -90,6 +93,34 @@ def _sum(data: Any) -> bytes:
     return zlib.crc32(data).to_bytes(_CHECKSUM, "little")
 
 
+class _Memory:
+    """Bytes in memory."""
+
+    def __init__(self, data: memoryview):
+        self._data, self.size = data, len(data)
+
+    def read(self, place: int, length: int) -> memoryview:
+        """The bytes from a place on, or as many as there are."""
+        return self._data[place : place + length]
+
+
+class _File:
+    """A file, which is read where it is needed: a mapped one would end the process if another one cuts it."""
+
+    def __init__(self, path: Any):
+        self._descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._descriptor)
+        self.size = os.fstat(self._descriptor).st_size
+
+    def read(self, place: int, length: int) -> memoryview:
+        """The bytes from a place on, or as many as there are."""
+        parts, missing = [], min(length, max(0, self.size - place))
+        while missing and (part := os.pread(self._descriptor, missing, place)):
+            parts.append(part)
+            place, missing = place + len(part), missing - len(part)
+        return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+
+
 class Leaf:
     """An array of an `Archive`, of which nothing has been read yet.
 
@@ -100,9 +131,9 @@ class Leaf:
         stored: how many bytes of the archive it takes.
     """
 
-    def __init__(self, data: memoryview, place: int, dtype: np.dtype, shape: tuple[int, ...], method: int, parts: Any):
+    def __init__(self, source: Any, place: int, dtype: np.dtype, shape: tuple[int, ...], method: int, parts: Any):
         self.shape, self.dtype, self._method = shape, dtype, method
-        self._data, self._parts = data, []
+        self._source, self._parts = source, []
         for length, checksum in parts:
             self._parts.append((place, length, checksum))
             place += length
@@ -123,7 +154,7 @@ class Leaf:
     def __getitem__(self, index: Any) -> np.ndarray:
         """Rows, or everything: an index or a slice of the first axis reads only the blocks that have it."""
         first, *others = index if isinstance(index, tuple) else (index,)
-        if self.shape and first is not Ellipsis and isinstance(first, int | np.integer | slice):
+        if self.shape and isinstance(first, int | np.integer | slice) and not isinstance(first, bool):
             rows, length = first, self.shape[0]
             if isinstance(rows, slice):
                 begin, end, step = rows.indices(length)
@@ -157,10 +188,8 @@ class Leaf:
 
     def _part(self, k: int) -> memoryview:
         place, length, checksum = self._parts[k]
-        part = self._data[place : place + length]
-        if len(part) < length:
-            raise CodingError(f"these bytes are cut short: {place + length} are needed, {len(self._data)} are there.")
-        if _sum(part) != checksum:
+        part = self._source.read(place, length)
+        if len(part) < length or _sum(part) != checksum:
             raise CodingError("these bytes are damaged: a checksum does not match. Fetch them again.")
         return part
 
@@ -179,24 +208,37 @@ class Archive(Mapping):
     array([2, 3])
     """
 
-    def __init__(self, data: Any):
-        self._data = memoryview(data)
-        reader = Reader(self._data)
-        if bytes(self._data[: len(MAGIC)]) != MAGIC[: len(self._data)] or len(self._data) < len(MAGIC):
+    def __init__(self, source: Any, limit: int | None):
+        self._source, front = source, source.read(0, _FRONT)
+        if bytes(front[: len(MAGIC)]) != MAGIC:
             raise CodingError(
-                f"these bytes are not from jans.pack: they begin with {bytes(self._data[:4])!r} and not with {MAGIC!r}."
+                f"these bytes are not from jans.pack: they begin with {bytes(front[:4])!r} and not with {MAGIC!r}."
             )
+        reader = Reader(front)
         reader.take(len(MAGIC))
         version = reader.number()
         if version != VERSION:
             raise CodingError(f"these bytes have version {version}; this jans reads version {VERSION}. Update jans.")
-        self._header = reader.sized()
+        length = reader.number()
+        self._start = reader.at + length + _CHECKSUM
+        reader = Reader(source.read(reader.at, length + _CHECKSUM))
+        self._header = reader.take(length)
         if _sum(self._header) != bytes(reader.take(_CHECKSUM)):
             raise CodingError("these bytes are damaged: the checksum of the header does not match. Fetch them again.")
-        self._start = reader.at
-        self._leaves = {
-            "/".join(path): leaf for path, leaf in _tree.leaves(self._tree(lambda leaf: leaf, _Everything()))
-        }
+        self._leaves: dict[str, Any] = {}
+        self._twice = set()
+        for path, leaf in _tree.leaves(self._tree(lambda leaf: leaf, _Everything())):
+            name = "/".join(path)
+            if name in self._leaves:
+                self._twice.add(name)
+            self._leaves[name] = leaf
+        total = sum(leaf.nbytes for leaf in self._leaves.values() if isinstance(leaf, Leaf))
+        most = _PADDING * source.size + _MOST if limit is None else limit
+        if total > most:
+            raise CodingError(
+                f"these bytes hold arrays of {total} bytes, more than the limit of {most}. Pass limit={total} if you "
+                "trust them."
+            )
 
     def _tree(self, get: Any, types: Mapping[str, Any]) -> Any:
         """The tree with `get(leaf)` in place of each array."""
@@ -211,21 +253,23 @@ class Archive(Mapping):
             method = reader.number(_arrays.STEPS)
             count = 1 + reader.number(reader.left)
             parts = [(reader.number(), bytes(reader.take(_CHECKSUM))) for _ in range(count)]
-            leaf = Leaf(self._data, place, dtype, shape, method, parts)
+            leaf = Leaf(self._source, place, dtype, shape, method, parts)
             place += leaf.stored
             return get(leaf)
 
         tree = _tree.read(reader, read, types)
         reader.close()
-        if place != len(self._data):
-            what = "cut short" if place > len(self._data) else "longer than they should be"
-            raise CodingError(f"these bytes are {what}: {place} are needed, {len(self._data)} are there.")
+        if place != self._source.size:
+            what = "cut short" if place > self._source.size else "longer than they should be"
+            raise CodingError(f"these bytes are {what}: {place} are needed, {self._source.size} are there.")
         return tree
 
     def __getitem__(self, path: str) -> Any:
         if path not in self._leaves:
             known = ", ".join(map(repr, list(self._leaves)[:8]))
             raise KeyError(f"there is no leaf {path!r}. There are {known}{', ...' if len(self._leaves) > 8 else ''}.")
+        if path in self._twice:
+            raise KeyError(f"there are several leaves {path!r}, because keys have a slash. Use unpack.")
         return self._leaves[path]
 
     def __iter__(self) -> Iterator[str]:
@@ -235,28 +279,30 @@ class Archive(Mapping):
         return len(self._leaves)
 
     def __repr__(self) -> str:
-        return f"Archive({len(self)} leaves, {len(self._data)} bytes)"
+        return f"Archive({len(self)} leaves, {self._source.size} bytes)"
 
-    def tree(self, *, like: Any = None, types: Iterable[type] = (), limit: int | None = None) -> Any:
+    def tree(self, *, like: Any = None, types: Iterable[type] = ()) -> Any:
         """All of it; see `unpack`."""
-        total = sum(leaf.nbytes for leaf in self._leaves.values() if isinstance(leaf, Leaf))
-        if limit is not None and total > limit:
-            raise CodingError(f"these bytes hold arrays of {total} bytes, more than the limit of {limit}.")
         if like is None:
             return self._tree(lambda leaf: leaf[...], {kind.__qualname__: kind for kind in types})
         pairs, structure = jax.tree_util.tree_flatten_with_path(like)
-        names = [jax.tree_util.keystr(keys, simple=True, separator="/") for keys, _ in pairs]
-        missing = [name for name in names if name not in self._leaves]
-        if missing:
-            raise CodingError(f"these bytes have no leaf {missing[0]!r}, which like has. Pass a tree that was packed.")
-        found = [self[name] for name in names]
-        for name, leaf, (_, other) in zip(names, found, pairs, strict=True):
-            shape = np.shape(other)
-            if isinstance(leaf, Leaf) and leaf.shape != shape:
-                raise CodingError(f"the array at {name!r} has shape {leaf.shape}, and {shape} in like.")
-        return jax.tree_util.tree_unflatten(
-            structure, [leaf[...] if isinstance(leaf, Leaf) else leaf for leaf in found]
-        )
+        wanted = {jax.tree_util.keystr(keys, simple=True, separator="/"): part for keys, part in pairs}
+        there = {name for name, leaf in self._leaves.items() if leaf is not None}
+        if self._twice or len(wanted) < len(pairs):
+            raise CodingError("several leaves have the same path, because keys have a slash. Unpack without like.")
+        if wanted.keys() - there:
+            name = min(wanted.keys() - there)
+            raise CodingError(f"these bytes have no leaf {name!r}, but like has one. Pass a tree like the packed one.")
+        if there - wanted.keys():
+            name = min(there - wanted.keys())
+            raise CodingError(f"like has no leaf {name!r}, but these bytes have one. Pass a tree like the packed one.")
+        found = []
+        for name, part in wanted.items():
+            leaf = self._leaves[name]
+            if isinstance(leaf, Leaf) and leaf.shape != np.shape(part):
+                raise CodingError(f"the array at {name!r} has shape {leaf.shape}, and {np.shape(part)} in like.")
+            found.append(leaf[...] if isinstance(leaf, Leaf) else leaf)
+        return jax.tree_util.tree_unflatten(structure, found)
 
 
 @_inputs.door(types=_inputs.each(_inputs.class_), limit=_inputs.whole_or_none)
@@ -267,7 +313,7 @@ def unpack(data: Any, *, like: Any = None, types: Iterable[type] = (), limit: in
         data: the bytes, in any form that holds them in memory, or the path of a file that has them.
         like: a tree of the same structure, whose arrays are replaced. It brings back containers of any class.
         types: the classes of the named tuples and dataclasses in the tree.
-        limit: the most bytes of all arrays together; without it, a short file may hold arrays as long as memory.
+        limit: the most bytes of all arrays together; by default 1 GiB, and 4096 for each byte of the data.
 
     Raises:
         CodingError: for bytes that are foreign, damaged, cut short or of a later version; for objects of classes that
@@ -276,14 +322,15 @@ def unpack(data: Any, *, like: Any = None, types: Iterable[type] = (), limit: in
     >>> unpack(pack([np.arange(3, dtype=np.uint8), "names"]))
     [array([0, 1, 2], dtype=uint8), 'names']
     """
-    return open(data).tree(like=like, types=types, limit=limit)
+    return open(data, limit=limit).tree(like=like, types=types)
 
 
-def open(data: Any) -> Archive:
+@_inputs.door(limit=_inputs.whole_or_none)
+def open(data: Any, *, limit: int | None = None) -> Archive:
     """Opens a packed tree, to read single arrays or parts of them.
 
     Args:
-        data: as for `unpack`. A file is mapped into memory, so only what is read is loaded.
+        data, limit: as for `unpack`. Of a file, only what is needed is read.
 
     Returns:
         A mapping from paths such as "layer/kernel" to leaves.
@@ -298,10 +345,5 @@ def open(data: Any) -> Archive:
     ((2, 8), 3)
     """
     if isinstance(data, str | os.PathLike):
-        with io.open(data, "rb") as file:  # noqa: UP020 - `open` is ours
-            if os.fstat(file.fileno()).st_size == 0:
-                return Archive(b"")
-            return Archive(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    if isinstance(data, Archive):
-        return data
-    return Archive(_inputs.data("data", data))
+        return Archive(_File(data), limit)
+    return Archive(_Memory(_inputs.data("data", data)), limit)

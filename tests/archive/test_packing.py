@@ -4,6 +4,7 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 import math
 import os
@@ -244,10 +245,12 @@ def test_like():
     found = jans.unpack(data, like=blank)
     assert jax.tree.structure(found) == jax.tree.structure(state)
     assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(state), strict=True))
-    with pytest.raises(jans.CodingError, match="no leaf 'other', which like has"):
+    with pytest.raises(jans.CodingError, match="these bytes have no leaf 'other', but like has one"):
         jans.unpack(data, like={"other": 1})
     with pytest.raises(jans.CodingError, match=r"has shape \(3, 5\), and \(4,\) in like"):
         jans.unpack(jans.pack({"kernel": np.zeros((3, 5))}), like={"kernel": np.zeros(4)})
+    with pytest.raises(jans.CodingError, match="like has no leaf 'bias', but these bytes have one"):
+        jans.unpack(jans.pack({"kernel": 1, "bias": 2, "none": None}), like={"kernel": 1})
 
 
 # ---- parts ----
@@ -293,6 +296,27 @@ def test_a_part_reads_only_its_blocks():
         leaf[3990:]
 
 
+def test_paths_that_are_not_unique():
+    tree = {"a/b": 1, "a": {"b": 2}, "c": 3}
+    archive = jans.open(jans.pack(tree))
+    assert archive["c"] == 3
+    assert archive.tree() == tree
+    with pytest.raises(KeyError, match="there are several leaves 'a/b', because keys have a slash"):
+        archive["a/b"]
+    with pytest.raises(jans.CodingError, match="several leaves have the same path, because keys have a slash"):
+        archive.tree(like=tree)
+
+
+def test_a_file_that_becomes_shorter(tmp_path):
+    """Another program may cut a file while it is open."""
+    path = tmp_path / "weights.jans"
+    path.write_bytes(jans.pack(bits(np.dtype(np.uint8), (10**6,))))
+    leaf = jans.open(path)[""]
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(jans.CodingError, match="damaged: a checksum does not match"):
+        leaf[...]
+
+
 # ---- errors ----
 
 
@@ -316,6 +340,7 @@ ERRORS = {
     "a level": (lambda: jans.pack(1, "tiny"), ValueError, "level must be one of fast, small, got 'tiny'"),
     "too deep": (lambda: jans.pack(deep(200)), ValueError, "more than 100 containers in each other, at '0/0/0/0'"),
     "a long integer": (lambda: jans.pack([1 << 5000]), ValueError, "an integer of 5001 bits at '0'"),
+    "masked": (lambda: jans.pack([np.ma.zeros(3)]), TypeError, "a masked array at '0'. Pack its data and its mask"),
     "traced": (lambda: jax.jit(jans.pack)(jnp.ones(3)), TypeError, "a traced array at ''. Pack outside of jit"),
     "foreign": (lambda: jans.unpack(b"PK\3\4 and more"), jans.CodingError, "not from jans.pack: they begin with b'PK"),
     "nothing": (lambda: jans.unpack(b""), jans.CodingError, "not from jans.pack"),
@@ -329,7 +354,12 @@ ERRORS = {
     "a limit": (
         lambda: jans.unpack(jans.pack(np.zeros(10**9, np.int8)), limit=10**6),
         jans.CodingError,
-        "arrays of 1000000000 bytes, more than the limit of 1000000",
+        "arrays of 1000000000 bytes, more than the limit of 1000000. Pass limit=1000000000 if",
+    ),
+    "a short file": (
+        lambda: jans.open(jans.pack([np.zeros(2**20)] * 160)),
+        jans.CodingError,
+        "arrays of 1342177280 bytes, more than the limit of 10[78]",
     ),
 }
 
@@ -380,6 +410,16 @@ def test_made_up_blocks_do_no_harm(name, small, data):
     except jans.CodingError:
         return
     assert (found.dtype, found.shape) == (array.dtype, shape)
+
+
+@pytest.mark.parametrize("method", range(7))
+@pytest.mark.parametrize("length", [2**30, 2**50])
+def test_long_arrays_of_nothing(method, length):
+    """Much is claimed, and nothing is there: an error before much memory is taken."""
+    heads = (b"", b"\0" * 9, b"\2\1\0\0\1" * 3, b"\xff" * 7 + b"\0" * 9)
+    for head, dtype in itertools.product(heads, (np.dtype(np.uint16), np.dtype(jnp.bfloat16))):
+        with pytest.raises(jans.CodingError):
+            _arrays.Unpacked(method, memoryview(head), dtype, (length,)).check_blocks(1)
 
 
 @hypothesis.settings(max_examples=5 * EXAMPLES)
