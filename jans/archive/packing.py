@@ -52,7 +52,7 @@ def pack(tree: Any, level: str = "fast") -> bytes:
         tree: arrays of NumPy or JAX, of integers, bools, floats (also bfloat16 and those of 8 bits) or complex
             numbers; None, numbers, strings and bytes; and lists, tuples, dicts with keys that are strings or integers,
             named tuples, dataclasses, and all other containers that JAX knows.
-        level: "fast", or "small", which takes about ten times as long and finds more: scales of rows and columns of
+        level: "fast", or "small", which takes several times as long and finds more: scales of rows and columns of
             floats, bytes that depend on each other, and differences of neighbouring integers.
 
     Returns:
