@@ -136,14 +136,15 @@ def _sizes(words: np.ndarray, kind: Kind) -> np.ndarray:
 
 
 def _steps(words: np.ndarray) -> np.ndarray:
-    """The differences of neighbours, modulo the size of a word; the sign is the lowest bit."""
+    """The differences of neighbours in blocks, modulo the size of a word; the sign is the lowest bit."""
     bits = 8 * words.itemsize
     steps = np.diff(words, prepend=words.dtype.type(0))
+    steps[:: _symbols.BLOCK] = words[:: _symbols.BLOCK]
     return steps << 1 ^ (0 - (steps >> (bits - 1))).astype(words.dtype)
 
 
 def _sums(steps: np.ndarray) -> np.ndarray:
-    """The inverse of `_steps`."""
+    """The inverse of `_steps`, for one block."""
     return np.cumsum(steps >> 1 ^ (0 - (steps & 1)).astype(steps.dtype), dtype=steps.dtype)
 
 
@@ -174,6 +175,8 @@ def write(writer: Writer, packed: Packed) -> None:
 def read(reader: Reader, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
     """The inverse of `write`."""
     method, head = reader.number(STEPS), reader.sized()
+    if method == SPARSE:
+        raise damaged("a sparse array within a sparse array")
     blocks = [reader.sized() for _ in range(reader.number(reader.left))]
     unpacked = Unpacked(method, head, dtype, shape)
     unpacked.check_blocks(len(blocks))

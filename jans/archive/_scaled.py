@@ -66,12 +66,14 @@ class Scaled:
     @classmethod
     def read(cls, reader: Reader, layout: Layout, n: int) -> "Scaled":
         """The inverse of `write`, for n floats."""
-        scales = []
+        scales, left = [], n
         for _ in range(reader.number(3)):
             length, least = reader.number(n), reader.signed(_LARGEST)
+            if length == 0 or left % length:
+                raise damaged("the scales are not those of the floats")
+            left //= length
             scales.append(_planes.read_all(reader, length, np.dtype(np.uint16)).astype(np.int32) + least)
-        lengths = [len(scale) for scale in scales]
-        if len(lengths) < 2 or math.prod(lengths) != n:
+        if len(scales) < 2 or left != 1:
             raise damaged("the scales are not those of the floats")
         top, phases = reader.number(min(_ranked.TOP, layout.mantissa)), reader.number(3)
         return cls(layout, top, scales, phases, _symbols.Table.read(reader, 2**phases, _precision(phases)))
@@ -176,17 +178,22 @@ def _scales(values: np.ndarray) -> list[np.ndarray]:
     *leading, columns = values.shape
     matrix, factors = values.reshape(-1, columns), [np.ones(length, np.float32) for length in values.shape]
     for _ in range(2):
-        rows = np.maximum(matrix @ (1 / factors[-1]) / columns, _TINY)
+        rows = _within(matrix @ (1 / factors[-1]) / columns)
         if len(leading) == 2:
             rows = rows.reshape(leading)
             for _ in range(2):
-                factors[0] = (rows / factors[1]).mean(1)
-                factors[1] = (rows / factors[0][:, None]).mean(0)
-            rows = (factors[0][:, None] * factors[1]).ravel()
+                factors[0] = _within((rows / factors[1]).mean(1))
+                factors[1] = _within((rows / factors[0][:, None]).mean(0))
+            rows = _within((factors[0][:, None] * factors[1]).ravel())
         else:
             factors[0] = rows
-        factors[-1] = np.maximum((1 / rows) @ matrix / len(rows), _TINY)
+        factors[-1] = _within((1 / rows) @ matrix / len(rows))
     return [np.rint(8 * np.log2(factor)).astype(np.int32) for factor in factors]
+
+
+def _within(factors: np.ndarray) -> np.ndarray:
+    """Factors that are neither too small nor too large to divide by them, and to sum what is divided."""
+    return np.clip(factors, np.float32(2.0**-60), np.float32(2.0**60))
 
 
 def _measured(

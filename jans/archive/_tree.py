@@ -20,6 +20,8 @@ DEEPEST = 100
 """The most containers in each other."""
 _MOST_BITS = 4096
 """Integers have fewer bits."""
+_KEY_BITS = 64
+"""Integers that are keys have at most so many: longer ones may all have the same hash."""
 
 
 def write(writer: Writer, tree: Any, put: Callable[[Writer, np.ndarray], None], path: tuple[str, ...] = ()) -> None:
@@ -51,6 +53,8 @@ def write(writer: Writer, tree: Any, put: Callable[[Writer, np.ndarray], None], 
             write(writer, child, put, (*path, str(k)))
     elif type(tree) is dict:
         writer.number(DICT).number(len(tree))
+        if len(set(map(str, tree))) < len(tree):
+            raise ValueError(f"the dict at {_show(path)} has an integer and its digits as keys. Rename one of them.")
         for key, child in tree.items():
             _key(writer, key, path)
             write(writer, child, put, (*path, str(key)))
@@ -86,7 +90,10 @@ def _children(tree: Any, path: tuple[str, ...]) -> dict[str, Any]:
         return dict(zip(tree._fields, tree, strict=True))
     pairs = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda part: part is not tree)[0]
     if all(keys for keys, _ in pairs):
-        return {jax.tree_util.keystr(keys, simple=True, separator="/"): part for keys, part in pairs}
+        children = {jax.tree_util.keystr(keys, simple=True): part for keys, part in pairs}
+        if len(children) < len(pairs):
+            raise ValueError(f"{type_name(tree)} at {_show(path)} has parts of one name. Rename one of them.")
+        return children
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         return {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree)}
     raise TypeError(
@@ -98,10 +105,12 @@ def _children(tree: Any, path: tuple[str, ...]) -> dict[str, Any]:
 def _key(writer: Writer, key: Any, path: tuple[str, ...]) -> None:
     if type(key) is str:
         writer.number(TEXT).text(key)
-    elif type(key) is int:
+    elif type(key) is int and key.bit_length() <= _KEY_BITS:
         writer.number(INT).signed(key)
     else:
-        raise TypeError(f"the keys of a dict must be strings or integers, got {key!r} at {_show(path)}.")
+        raise TypeError(
+            f"the keys of a dict must be strings or integers of 64 bits, got {type_name(key)} at {_show(path)}."
+        )
 
 
 def _show(path: Sequence[str]) -> str:
@@ -135,11 +144,13 @@ def read(
     if kind in (LIST, TUPLE):
         children = [read(reader, get, types, (*path, str(k))) for k in range(count)]
         return children if kind == LIST else tuple(children)
-    found = {}
+    found: dict[Any, Any] = {}
+    names: set[str] = set()
     for _ in range(count):
         key = reader.text() if kind == NAMED else _read_key(reader)
-        if key in found:
-            raise damaged(f"the name {key!r} twice in one container")
+        if str(key) in names:
+            raise damaged("a name twice in one container")
+        names.add(str(key))
         found[key] = read(reader, get, types, (*path, str(key)))
     return found if kind == DICT else _build(name, found, types, path)
 
@@ -148,7 +159,7 @@ def _read_key(reader: Reader) -> Any:
     kind = reader.number(TEXT)
     if kind not in (TEXT, INT):
         raise damaged("a key that is no string and no integer")
-    return reader.text() if kind == TEXT else reader.signed(1 << _MOST_BITS)
+    return reader.text() if kind == TEXT else reader.signed(1 << _KEY_BITS)
 
 
 def _build(name: str, children: dict[str, Any], types: Mapping[str, type], path: tuple[str, ...]) -> Any:
@@ -157,13 +168,26 @@ def _build(name: str, children: dict[str, Any], types: Mapping[str, type], path:
             f"these bytes have an object of the class {name!r} at {_show(path)}. Pass types=[{name.split('.')[-1]}], "
             "or a tree of the same structure as like=."
         )
-    try:
-        return types[name](**children)
-    except TypeError as error:
+    cls = types[name]
+    if cls is dict:
+        return children
+    fields = getattr(cls, "_fields", ())
+    if dataclasses.is_dataclass(cls):
+        fields = tuple(field.name for field in dataclasses.fields(cls) if field.init)
+    if set(fields) != set(children):
         raise CodingError(
-            f"the class {name} cannot be made of {', '.join(children) or 'nothing'}: {error}. Pass a tree of the same "
-            "structure as like=."
-        ) from error
+            f"the class {name} has the fields {', '.join(fields) or 'of no named tuple and no dataclass'}, and "
+            f"{', '.join(children) or 'nothing'} was packed. Pass a tree of the same structure as like=."
+        )
+    try:
+        return cls(**children)
+    except Exception as error:
+        raise CodingError(f"the class {name} refuses what was packed: {error}") from error
+
+
+def name_of(path: Sequence[str]) -> str:
+    """A path as one string, with "~1" for a slash in a key, and "~0" for a tilde (RFC 6901)."""
+    return "/".join(key.replace("~", "~0").replace("/", "~1") for key in path)
 
 
 def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

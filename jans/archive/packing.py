@@ -72,6 +72,8 @@ def pack(tree: Any, level: str = "fast") -> bytes:
     payload: list[Any] = []
 
     def put(writer: Writer, array: np.ndarray) -> None:
+        if array.ndim > _MAX_RANK:
+            raise ValueError(f"tree has an array of {array.ndim} axes; {_MAX_RANK} are the most. Reshape it.")
         packed = _arrays.pack(array, level == "small")
         writer.number(_arrays.DTYPES.index(array.dtype)).number(array.ndim)
         for length in array.shape:
@@ -153,7 +155,7 @@ class Leaf:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Rows, or everything: an index or a slice of the first axis reads only the blocks that have it."""
-        first, *others = index if isinstance(index, tuple) else (index,)
+        first, *others = index if isinstance(index, tuple) and index else (index,)
         if self.shape and isinstance(first, int | np.integer | slice) and not isinstance(first, bool):
             rows, length = first, self.shape[0]
             if isinstance(rows, slice):
@@ -198,7 +200,7 @@ class Archive(Mapping):
     """A packed tree whose arrays are read one by one: the result of `jans.open`.
 
     A mapping from paths, such as "layer/kernel", to leaves: a `Leaf` for an array, and all other leaves as they are.
-    The path of an array alone is "".
+    The path of an array alone is "". A slash in a key is "~1" in a path, and a tilde "~0".
 
     >>> import jans
     >>> archive = jans.open(jans.pack({"kernel": np.arange(6).reshape(3, 2), "steps": [10, 20]}))
@@ -226,14 +228,16 @@ class Archive(Mapping):
         if _sum(self._header) != bytes(reader.take(_CHECKSUM)):
             raise CodingError("these bytes are damaged: the checksum of the header does not match. Fetch them again.")
         self._leaves: dict[str, Any] = {}
-        self._twice = set()
+        letters, longest = 0, 2**20 + 64 * len(self._header)
         for path, leaf in _tree.leaves(self._tree(lambda leaf: leaf, _Everything())):
-            name = "/".join(path)
-            if name in self._leaves:
-                self._twice.add(name)
-            self._leaves[name] = leaf
+            letters += sum(map(len, path))
+            if letters > longest:
+                raise damaged(f"paths of more than {longest} letters")
+            self._leaves[_tree.name_of(path)] = leaf
         total = sum(leaf.nbytes for leaf in self._leaves.values() if isinstance(leaf, Leaf))
         most = _PADDING * source.size + _MOST if limit is None else limit
+        if most < 0:
+            raise ValueError(f"limit must be 0 or more, got {limit}.")
         if total > most:
             raise CodingError(
                 f"these bytes hold arrays of {total} bytes, more than the limit of {most}. Pass limit={total} if you "
@@ -248,7 +252,7 @@ class Archive(Mapping):
             nonlocal place
             dtype = _arrays.DTYPES[reader.number(len(_arrays.DTYPES) - 1)]
             shape = tuple(reader.number() for _ in range(reader.number(_MAX_RANK)))
-            if math.prod(shape) * dtype.itemsize >= 2**62:
+            if math.prod(max(length, 1) for length in shape) * dtype.itemsize >= 2**62:
                 raise damaged(f"an array of shape {shape}")
             method = reader.number(_arrays.STEPS)
             count = 1 + reader.number(reader.left)
@@ -268,8 +272,6 @@ class Archive(Mapping):
         if path not in self._leaves:
             known = ", ".join(map(repr, list(self._leaves)[:8]))
             raise KeyError(f"there is no leaf {path!r}. There are {known}{', ...' if len(self._leaves) > 8 else ''}.")
-        if path in self._twice:
-            raise KeyError(f"there are several leaves {path!r}, because keys have a slash. Use unpack.")
         return self._leaves[path]
 
     def __iter__(self) -> Iterator[str]:
@@ -283,13 +285,14 @@ class Archive(Mapping):
 
     def tree(self, *, like: Any = None, types: Iterable[type] = ()) -> Any:
         """All of it; see `unpack`."""
+        types = _inputs.each(_inputs.class_)("types", types)
         if like is None:
             return self._tree(lambda leaf: leaf[...], {kind.__qualname__: kind for kind in types})
         pairs, structure = jax.tree_util.tree_flatten_with_path(like)
-        wanted = {jax.tree_util.keystr(keys, simple=True, separator="/"): part for keys, part in pairs}
+        wanted = {
+            _tree.name_of([jax.tree_util.keystr((key,), simple=True) for key in keys]): part for keys, part in pairs
+        }
         there = {name for name, leaf in self._leaves.items() if leaf is not None}
-        if self._twice or len(wanted) < len(pairs):
-            raise CodingError("several leaves have the same path, because keys have a slash. Unpack without like.")
         if wanted.keys() - there:
             name = min(wanted.keys() - there)
             raise CodingError(f"these bytes have no leaf {name!r}, but like has one. Pass a tree like the packed one.")
@@ -299,13 +302,15 @@ class Archive(Mapping):
         found = []
         for name, part in wanted.items():
             leaf = self._leaves[name]
-            if isinstance(leaf, Leaf) and leaf.shape != np.shape(part):
-                raise CodingError(f"the array at {name!r} has shape {leaf.shape}, and {np.shape(part)} in like.")
-            found.append(leaf[...] if isinstance(leaf, Leaf) else leaf)
+            shape = leaf.shape if isinstance(leaf, Leaf) else ()
+            if shape != np.shape(part):
+                raise CodingError(f"what is packed at {name!r} has shape {shape}, and {np.shape(part)} in like.")
+            value = leaf[...] if isinstance(leaf, Leaf) else leaf
+            found.append(value[()] if isinstance(part, np.generic) and isinstance(value, np.ndarray) else value)
         return jax.tree_util.tree_unflatten(structure, found)
 
 
-@_inputs.door(types=_inputs.each(_inputs.class_), limit=_inputs.whole_or_none)
+@_inputs.door(limit=_inputs.whole_or_none)
 def unpack(data: Any, *, like: Any = None, types: Iterable[type] = (), limit: int | None = None) -> Any:
     """The tree that `pack` was given, with arrays of NumPy.
 
