@@ -227,16 +227,17 @@ class Unpacked:
         if self.method == SPARSE:
             return self._sparse()[begin:end]
         words = np.empty(end - begin, kind.word)
-        for k, place in enumerate(_symbols.blocks(self._n, self._length)):
+        length = self._length
+        for k in range(begin // length, -(-end // length)):
+            place = slice(k * length, min((k + 1) * length, self._n))
             first, last = max(begin, place.start), min(end, place.stop)
-            if first < last:
-                into = words[first - begin : last - begin]
-                if len(into) == place.stop - place.start:
-                    self._block(block(k), place, into)
-                else:
-                    part = np.empty(place.stop - place.start, kind.word)
-                    self._block(block(k), place, part)
-                    into[:] = part[first - place.start : last - place.start]
+            into = words[first - begin : last - begin]
+            if len(into) == place.stop - place.start:
+                self._block(block(k), place, into)
+            else:
+                part = np.empty(place.stop - place.start, kind.word)
+                self._block(block(k), place, part)
+                into[:] = part[first - place.start : last - place.start]
         return words
 
     def _block(self, data: memoryview, place: slice, words: np.ndarray) -> None:

@@ -4,6 +4,7 @@ The words of floats are rotated first, so that the sign is the lowest bit and th
 may be coded given the one above it: the most frequent bytes there have tables of their own.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,8 +44,11 @@ class Planes:
 
     def __init__(self, planes: list[Plane], rotate: bool):
         self.planes, self.rotate = planes, rotate
-        self._coders = [None if plane.table is None else _symbols.Coder(plane.table) for plane in planes]
         self._rows = [_row_of(plane.frequent) for plane in planes]
+
+    @functools.cached_property
+    def _coders(self) -> list[_symbols.Coder | None]:
+        return [None if plane.table is None else _symbols.Coder(plane.table) for plane in self.planes]
 
     @property
     def width(self) -> int:

@@ -5,6 +5,7 @@ the scale is coded, with one table, or with eight, by the part of an octave that
 nearly uniform, and are kept as they are. csrc/core/fields.h defines it bit by bit.
 """
 
+import functools
 import itertools
 import math
 from typing import NamedTuple
@@ -48,10 +49,13 @@ class Scaled:
         self.layout, self.top, self.scales, self.phases, self.table = layout, top, scales, phases, table
         self.rest = layout.mantissa - top + 1
         self._fields = {"exponent": layout.exponent, "mantissa": layout.mantissa, "top": top}
-        self._coder = _symbols.Coder(table)
         self.rows, *others, self.columns = scales
         for scale in others:
             self.rows = (self.rows[:, None] + scale).ravel()
+
+    @functools.cached_property
+    def _coder(self) -> _symbols.Coder:
+        return _symbols.Coder(self.table)
 
     def write(self, writer: Writer) -> None:
         """Writes everything but the floats."""

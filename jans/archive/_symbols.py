@@ -11,11 +11,11 @@ import numpy as np
 from jans._variants import RANS
 from jans.archive._wire import Reader, Writer, damaged
 from jans.ffi import host
-from jans.models.table import GUIDED, guide_bits
+from jans.formats import _in_place
 
 VARIANT = "rans32_16"
 _EMPTY = 2**16
-"""An empty head."""
+"""The head of each lane before the first symbol, which the format fixes. (Empty coders begin with 2**15.)"""
 _SPARE = 256
 """Room for more words than symbols have at most."""
 SYMBOLS = 256
@@ -135,11 +135,7 @@ class Coder:
 
     def __init__(self, table: Table):
         cdf, precision = table.cdf(), table.precision
-        guide = np.zeros((len(cdf), 0), np.uint32)
-        if precision <= GUIDED[0] and GUIDED[1] >= SYMBOLS:
-            bits = guide_bits(len(cdf), SYMBOLS, precision)
-            (guide,) = host.call("table_guide", cdf, precision=precision, bits=bits)
-        self._operands = cdf[None], guide[None]
+        self._operands = cdf[None], _in_place.guides(cdf, precision)[None]
         numbers = {"variant": RANS[VARIANT].number, "precision": precision}
         self._push = host.kernel("rans_push_table", **numbers)
         self._pop = host.kernel("rans_pop_table", **numbers)

@@ -118,9 +118,12 @@ def _show(path: Sequence[str]) -> str:
 
 
 def read(
-    reader: Reader, get: Callable[[Reader, tuple[str, ...]], Any], types: Mapping[str, type], path: tuple[str, ...] = ()
+    reader: Reader,
+    get: Callable[[Reader, tuple[str, ...]], Any],
+    types: Mapping[str, type] | None,
+    path: tuple[str, ...] = (),
 ) -> Any:
-    """The inverse of `write`: `get` reads what stands for an array."""
+    """The inverse of `write`: `get` reads what stands for an array. Objects are dicts where there are no types."""
     if len(path) > DEEPEST:
         raise damaged(f"more than {DEEPEST} containers in each other")
     kind = reader.number(SCALAR)
@@ -152,7 +155,7 @@ def read(
             raise damaged("a name twice in one container")
         names.add(str(key))
         found[key] = read(reader, get, types, (*path, str(key)))
-    return found if kind == DICT else _build(name, found, types, path)
+    return found if kind == DICT or types is None else _build(name, found, types, path)
 
 
 def _read_key(reader: Reader) -> Any:
@@ -169,8 +172,6 @@ def _build(name: str, children: dict[str, Any], types: Mapping[str, type], path:
             "or a tree of the same structure as like=."
         )
     cls = types[name]
-    if cls is dict:
-        return children
     fields = getattr(cls, "_fields", ())
     if dataclasses.is_dataclass(cls):
         fields = tuple(field.name for field in dataclasses.fields(cls) if field.init)

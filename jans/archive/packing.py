@@ -27,22 +27,6 @@ _PADDING, _MOST = 2**12, 2**30
 """By default, arrays may have so many bytes for each byte of an archive, and so many more."""
 
 
-class _Everything(Mapping):
-    """A class for every name: objects as dicts."""
-
-    def __getitem__(self, name: str) -> Any:
-        return dict
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-
 def pack(tree: Any, level: str = "fast") -> bytes:
     """An array, or a tree of arrays, as bytes that need nothing else to be read.
 
@@ -229,7 +213,7 @@ class Archive(Mapping):
             raise CodingError("these bytes are damaged: the checksum of the header does not match. Fetch them again.")
         self._leaves: dict[str, Any] = {}
         letters, longest = 0, 2**20 + 64 * len(self._header)
-        for path, leaf in _tree.leaves(self._tree(lambda leaf: leaf, _Everything())):
+        for path, leaf in _tree.leaves(self._tree(lambda leaf: leaf, None)):
             letters += sum(map(len, path))
             if letters > longest:
                 raise damaged(f"paths of more than {longest} letters")
@@ -244,8 +228,8 @@ class Archive(Mapping):
                 "trust them."
             )
 
-    def _tree(self, get: Any, types: Mapping[str, Any]) -> Any:
-        """The tree with `get(leaf)` in place of each array."""
+    def _tree(self, get: Any, types: Mapping[str, type] | None) -> Any:
+        """The tree with `get(leaf)` in place of each array; objects are dicts where there are no types."""
         place, reader = self._start, Reader(self._header)
 
         def read(reader: Reader, path: tuple[str, ...]) -> Any:

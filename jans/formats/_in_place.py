@@ -79,16 +79,22 @@ def prepared(cdf: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, alias: boo
         alias: whether to make alias tables.
         attributes: `precision` and `bypass_precision`.
     """
-    precision, count, n = attributes["precision"], len(cdf), cdf.shape[1] - 1
+    precision = attributes["precision"]
     if alias:
         (buckets,) = host.call("table_alias", cdf, precision=precision)
         (remap,) = host.call("table_remap", cdf, precision=precision)
         cdf = aliased_cdf(cdf, buckets, remap, np)
         return rows("bypass_alias", (cdf, None, buckets, remap, sizes, offsets), **attributes)
-    guide = np.zeros((count, 0), np.uint32)
-    if precision <= GUIDED[0] and n <= GUIDED[1]:
-        (guide,) = host.call("table_guide", cdf, precision=precision, bits=guide_bits(count, n, precision))
-    return rows("bypass", (cdf, None, guide, sizes, offsets), **attributes)
+    return rows("bypass", (cdf, None, guides(cdf, precision), sizes, offsets), **attributes)
+
+
+def guides(cdf: np.ndarray, precision: int) -> np.ndarray:
+    """The guides of a table, uint32 [K, 2**(bits + 1)]; [K, 0] where searches do without."""
+    count, n = len(cdf), cdf.shape[1] - 1
+    if precision > GUIDED[0] or n > GUIDED[1]:
+        return np.zeros((count, 0), np.uint32)
+    (found,) = host.call("table_guide", cdf, precision=precision, bits=guide_bits(count, n, precision))
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

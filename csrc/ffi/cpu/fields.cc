@@ -1,6 +1,7 @@
 // Words of arrays in parts that models predict well, and back; these are the CPU's alone.
 #include "../../core/fields.h"
 
+#include "../operands/compact_operands.h"
 #include "call.h"
 
 namespace jans {
@@ -244,17 +245,9 @@ class Unpacker {
   int bits_, filled_ = 0;
 };
 
-template <typename Body>
-ffi::Error WithWord(ffi::DataType dtype, const Body& body) {
-  if (dtype == ffi::DataType::U8) return body(uint8_t{});
-  if (dtype == ffi::DataType::U16) return body(uint16_t{});
-  if (dtype == ffi::DataType::U32) return body(uint32_t{});
-  return Invalid("words must be uint8, uint16 or uint32");
-}
-
 ffi::Error FieldsSplit(ffi::ThreadPool pool, AnyBuffer words, AnyBuffer rows, AnyBuffer columns, Out symbols, Out index,
                        Out rest, int32_t exponent, int32_t mantissa, int32_t top, int32_t phases) {
-  return WithWord(words.element_type(), [&](auto word) {
+  return WithWords(words.element_type(), [&](auto word) {
     using T = decltype(word);
     const Fields fields{exponent, mantissa, top, phases};
     if (!fields.Valid(8 * sizeof(T))) return Invalid("the fields do not fit the words");
@@ -292,7 +285,7 @@ ffi::Error FieldsSplit(ffi::ThreadPool pool, AnyBuffer words, AnyBuffer rows, An
 
 ffi::Error FieldsMerge(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer rows, AnyBuffer columns, AnyBuffer rest,
                        Out words, int32_t exponent, int32_t mantissa, int32_t top) {
-  return WithWord(words.element_type(), [&](auto word) {
+  return WithWords(words.element_type(), [&](auto word) {
     using T = decltype(word);
     const Fields fields{exponent, mantissa, top, 0};
     if (!fields.Valid(8 * sizeof(T))) return Invalid("the fields do not fit the words");
@@ -350,7 +343,7 @@ struct Tops {
 
 ffi::Error TopsSplit(ffi::ThreadPool pool, AnyBuffer words, AnyBuffer codes, Out symbols, Out rest, int32_t exponent,
                      int32_t mantissa, int32_t top) {
-  return WithWord(words.element_type(), [&](auto word) {
+  return WithWords(words.element_type(), [&](auto word) {
     using T = decltype(word);
     const Fields fields{exponent, mantissa, top, 0};
     Tops<T> tops;
@@ -384,7 +377,7 @@ ffi::Error TopsSplit(ffi::ThreadPool pool, AnyBuffer words, AnyBuffer codes, Out
 
 ffi::Error TopsMerge(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer tops_in, AnyBuffer rest, Out words,
                      int32_t exponent, int32_t mantissa, int32_t top) {
-  return WithWord(words.element_type(), [&](auto word) {
+  return WithWords(words.element_type(), [&](auto word) {
     using T = decltype(word);
     const Fields fields{exponent, mantissa, top, 0};
     Tops<T> tops;
