@@ -70,7 +70,7 @@ def test_chains_start_from_bits_of_each_other():
 
 
 def test_too_few_bytes():
-    with pytest.raises(jans.CodingError, match=r"stream 0 of 3 .1 at fault.: the decoder ran past"):
+    with pytest.raises(jans.CodingError, match=r"stream 0 of 3 .1 at fault.: a pop ran past"):
         jans.check(jans.fork(rans.random(jax.random.key(0), 2, 20), 3, 12))
 
 
