@@ -76,10 +76,18 @@ def check_precision(precision: int, symbols: int | None = None) -> int:
     return int(precision)
 
 
-def check_symbols(symbols: Any) -> jax.Array:
-    """Returns symbols to push as an array; raises TypeError for a dtype that coders do not take."""
-    array = jnp.asarray(symbols)
-    if array.dtype not in SYMBOLS:
+def check_symbols(symbols: Any, model: Any = None) -> jax.Array:
+    """Returns symbols to push as an array; raises TypeError for a dtype that the model or its coder does not take."""
+    array, floats = jnp.asarray(symbols), getattr(model, "dtype", None)
+    if floats is not None:
+        if array.dtype != floats:
+            raise TypeError(f"symbols must be {floats}, the dtype of the model, got {array.dtype}.")
+    elif jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(
+            f"symbols must be integers, got {array.dtype}. Round and convert them to int32, or code floats exactly "
+            "with jans.models.Float."
+        )
+    elif array.dtype not in SYMBOLS:
         raise TypeError(
             f"symbols must be uint8, int8, uint16, int16 or int32, got {array.dtype}. "
             "Convert them with .astype(jnp.int32)."
@@ -87,12 +95,22 @@ def check_symbols(symbols: Any) -> jax.Array:
     return array
 
 
-def check_dtype(dtype: Any) -> np.dtype:
-    """Returns the dtype of symbols to pop; raises TypeError for a dtype that coders do not take."""
+def check_dtype(dtype: Any, model: Any = None) -> np.dtype:
+    """Returns the dtype of symbols to pop; raises TypeError for a dtype that the model or its coder does not give.
+
+    If a model is given, None stands for the dtype of its symbols.
+    """
+    floats = getattr(model, "dtype", None)
+    if dtype is None and model is not None:
+        return np.dtype(np.int32) if floats is None else floats
     try:
         found = None if dtype is None else np.dtype(dtype)
     except (TypeError, ValueError):
         found = None
+    if floats is not None:
+        if found != floats:
+            raise TypeError(f"dtype must be {floats}, the dtype of the model, got {brief(dtype)}.")
+        return floats
     if found is None or found not in SYMBOLS:
         raise TypeError(f"dtype must be uint8, int8, uint16, int16 or int32, got {brief(dtype)}.")
     return found

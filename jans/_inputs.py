@@ -86,6 +86,20 @@ def integers(name: str, values: Any) -> Any:
     return array.astype(np.int32)
 
 
+def symbols(name: str, values: Any) -> Any:
+    """Integers as for `integers`, or an array of floats, which models of floats take."""
+    if not hasattr(values, "dtype") or not jnp.issubdtype(values.dtype, jnp.floating):
+        return integers(name, values)
+    if _is_jax(values):
+        return values
+    array = _array(name, values, "numbers")
+    if array.dtype == np.float64 and not jax.config.read("jax_enable_x64"):
+        raise TypeError(
+            f"{name} are float64, which JAX would narrow to float32. Convert them, or enable jax_enable_x64."
+        )
+    return array
+
+
 def integers_or_none(name: str, values: Any) -> Any:
     """As `integers`; None stays."""
     return None if values is None else integers(name, values)
@@ -181,6 +195,16 @@ def dtype(name: str, value: Any) -> Any:
     except (TypeError, ValueError):  # arrays and others that are no keys
         pass
     return check_dtype(value)
+
+
+def symbol_dtype(name: str, value: Any) -> Any:
+    """As `dtype`; None and dtypes of floats stay, for models of floats."""
+    try:
+        if value is None or jnp.issubdtype(value, jnp.floating):
+            return value
+    except TypeError:  # no dtype at all
+        pass
+    return dtype(name, value)
 
 
 def flags_or_none(name: str, values: Any) -> Any:

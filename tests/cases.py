@@ -18,6 +18,7 @@ from coder_cases import CODERS, LANES, PRECISIONS, STACKS, Coder, Huffman, Rans,
 
 import jans
 from jans import models, tans
+from jans.models.floats import FORMATS
 from jans.reference import spec
 
 KERNELS = os.environ.get("JANS_KERNELS") != "0"
@@ -311,6 +312,11 @@ def _bounds_each(precision, shape, rng):
     return model, _inside(shape, 39, low, low + size)
 
 
+def _student(precision, shape, rng):
+    df = rng.uniform(0.5, 9, shape).astype(np.float32)
+    return _on_integers(functools.partial(models.StudentT, df))(precision, shape, rng)
+
+
 def _geometric(precision, shape, rng):
     return models.Geometric(rng.uniform(0.01, 0.9, shape).astype(np.float32), 40, precision), np.ones(
         (41, *shape), bool
@@ -421,6 +427,7 @@ MODELS = {
         ModelCase("logistic", _on_integers(models.Logistic)),
         ModelCase("cauchy", lambda precision, _, rng: _on_integers(models.Cauchy)(precision, (), rng), shared=True),
         ModelCase("bounds-each", _bounds_each),
+        ModelCase("student-t", _student),
         ModelCase("geometric", _geometric),
         ModelCase("binomial", _binomial),
         ModelCase("poisson", _poisson),
@@ -462,9 +469,22 @@ FAMILY_OPERANDS = {
     "binomial": "ir",
     "poisson": "ir",
     "beta_binomial": "irr",
+    "student_t": "rrrii",
+    "float_line": "rrrn",
+    "float_mixture": "mmmn",
 }
 """What the operands of each family are: i integers, r float32 or float64, f float32, m of a mixture, e edges, p rows of
-probabilities in float32 or float64."""
+probabilities in float32 or float64, n the numbers of a format of floats."""
+
+
+def float_formats(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Numbers of a distribution and of a format of floats, int32 [*shape, 7], some of which are those of none."""
+    bits = lambda form: range(form.bits - form.mantissa, min(form.bits, 16) + 1)
+    known = [form.first(b) for form in FORMATS.values() for b in bits(form)]
+    picks = [(int(rng.integers(5)), *known[rng.integers(len(known))]) for _ in range(math.prod(shape))]
+    numbers = np.array(picks, np.int32).reshape(*shape, 7)
+    wrong = rng.choice(np.array([-1, 0, 5, 17, 1023, 1024, 2**31 - 1, -(2**31)], np.int32), numbers.shape)
+    return np.where(rng.random(numbers.shape) < 0.03, wrong, numbers)
 
 
 # Compiled as one program; operation by operation they take a second each the first time.

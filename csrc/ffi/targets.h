@@ -66,7 +66,10 @@
   X(geometric, GeometricFamily)                   \
   X(binomial, BinomialFamily)                     \
   X(poisson, PoissonFamily)                       \
-  X(beta_binomial, BetaBinomialFamily)
+  X(beta_binomial, BetaBinomialFamily)            \
+  X(student_t, StudentFamily)                     \
+  X(float_line, FloatLineFamily)                  \
+  X(float_mixture, FloatMixtureFamily)
 
 // All models with kernels of their own.
 #define JANS_KINDS(X) \

@@ -4,7 +4,8 @@ A composite has no interval of its own. Each part of its symbols has a model tha
 it. A composite has these members:
 
     parts             the number of parts
-    split(symbols)    the parts of symbols, a tuple of int32 arrays of their shape
+    split(symbols)    the parts of symbols, a tuple of int32 arrays of their shape; symbols are int32 too, or floats
+                      of the model's `dtype`, if it has one
     join(values)      the inverse of split
     part(k, values)   the model of part k, given the values of the k parts before it
 
@@ -40,7 +41,7 @@ def encode(encode_one: Push, state: Any, model: Any, symbols: jax.Array) -> Any:
 
 
 def _put(put_one: Push, state: Any, model: Any, symbols: jax.Array, order: Iterable[int], skip: bool) -> Any:
-    values = model.split(symbols)
+    values = model.split(symbols.astype(jnp.int32) if jnp.issubdtype(symbols.dtype, jnp.integer) else symbols)
 
     def put_part(k, part, state):
         return put_one(state, part, values[k])

@@ -265,11 +265,9 @@ def _check(state: State, precision: int) -> dict[str, int]:
     return {"variant": find_variant(state.variant).number, "precision": precision, "max_precision": state.precision}
 
 
-@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape, dtype=_inputs.dtype)
+@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape, dtype=_inputs.symbol_dtype)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def pop(
-    state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
-) -> tuple[State, jax.Array]:
+def pop(state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = None) -> tuple[State, jax.Array]:
     """Takes symbols off the coder.
 
     Each takes as many bits as its model's precision, and depends on no other symbol.
@@ -278,7 +276,8 @@ def pop(
         state: the coder, one stream.
         model: a model of at most the coder's precision.
         shape: shape of the symbols, to which the model's shape must broadcast; by default the model's shape.
-        dtype: dtype of the symbols, one that `push` takes. Symbols that do not fit it wrap around.
+        dtype: dtype of the symbols, one that `push` takes; by default int32, or the dtype of a model of floats.
+            Symbols that do not fit it wrap around.
 
     Returns:
         The coder without the bits of the symbols, and the symbols. Popping more symbols than there are bits
@@ -295,7 +294,7 @@ def pop(
     """
     shape = model.shape if shape is None else shape
     coder = _check(state, model.precision)
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, model)
     check_fit(model.shape, shape)
     if model.parts:
         state, symbols = _composites.pop(pop, state, model, shape, skip=False)
@@ -323,7 +322,7 @@ def pop(
     return popped, jnp.where(legal, symbols, 0).astype(dtype)
 
 
-@_inputs.door(state=kind_of(State), model=_inputs.model, symbols=_inputs.integers)
+@_inputs.door(state=kind_of(State), model=_inputs.model, symbols=_inputs.symbols)
 @jax.jit
 def push(state: State, model: Any, symbols: jax.Array) -> State:
     """Puts symbols on the coder: the inverse of `pop`. The remainders choose the quantiles.
@@ -332,7 +331,7 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
         state: the coder, one stream.
         model: a model of at most the coder's precision, whose shape broadcasts to that of the symbols.
         symbols: integers that fit int32, or bools, of any shape; coded in row-major order. Traced symbols are
-            uint8, int8, uint16, int16 or int32.
+            uint8, int8, uint16, int16 or int32. A model of floats takes floats of its dtype.
 
     Returns:
         The coder with the symbols on it. `push` sets `OUT_OF_REMAINDERS` if the remainders are used up, and
@@ -349,10 +348,10 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     jans.chain.State(variant='chain64', precision=24, compressed=3 of 4, remainders=0 of 4, status=0)
     """
     coder = _check(state, model.precision)
-    symbols = check_symbols(symbols)
+    symbols = check_symbols(symbols, model)
     check_fit(model.shape, symbols.shape)
     if model.parts:
-        return _composites.push(push, state, model, symbols.astype(jnp.int32), skip=False)
+        return _composites.push(push, state, model, symbols, skip=False)
     symbols = symbols.astype(jnp.int32)
     kernel = model.kernel(symbols.shape)
     if kernel is not None:
@@ -490,7 +489,7 @@ def _check_whole(state: State, sealed: bool) -> None:
         )
 
 
-def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
+def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = None) -> Codec:
     """A model as a codec, which `jans.bits_back` and other functions combine.
 
     Args:

@@ -98,7 +98,7 @@ def capacity_for(model: Any, n: int) -> int:
     return -(-n * (model.max_bits + 1) // 32) + 2
 
 
-@_inputs.door(encoder=kind_of(Encoder), model=_inputs.model, symbols=_inputs.integers)
+@_inputs.door(encoder=kind_of(Encoder), model=_inputs.model, symbols=_inputs.symbols)
 @jax.jit
 def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
     """Puts symbols at the end of a message, first one first.
@@ -108,7 +108,7 @@ def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
         model: a model whose shape broadcasts to that of the symbols, of any precision. The scale is an
             integer, which costs about 1e-4 bits per symbol at 24 bits of precision, and 0.02 bits at 32.
         symbols: integers that fit int32, or bools, of any shape; coded in row-major order. Traced symbols are
-            uint8, int8, uint16, int16 or int32.
+            uint8, int8, uint16, int16 or int32. A model of floats takes floats of its dtype.
 
     Returns:
         The encoder. Words above the capacity are counted and set `OVERFLOW`. A symbol without an interval is
@@ -123,10 +123,11 @@ def encode(encoder: Encoder, model: Any, symbols: jax.Array) -> Encoder:
     array([1349263466], dtype=uint32)
     """
     _check(encoder, Encoder)
-    symbols = check_symbols(symbols).astype(jnp.int32)
+    symbols = check_symbols(symbols, model)
     check_fit(model.shape, symbols.shape)
     if model.parts:
         return _composites.encode(encode, encoder, model, symbols)
+    symbols = symbols.astype(jnp.int32)
     kernel = model.kernel(symbols.shape)
     if kernel is not None:
         encoded = targets.range_coder.ENCODES[kernel.kind](
@@ -327,10 +328,10 @@ def symbols_ready(decoder: Decoder, model: Any) -> jax.Array:
     return jnp.maximum(decoder.size - decoder.index - 2, 0) // words_per_symbol
 
 
-@_inputs.door(decoder=kind_of(Decoder), model=_inputs.model, shape=_inputs.shape, dtype=_inputs.dtype)
+@_inputs.door(decoder=kind_of(Decoder), model=_inputs.model, shape=_inputs.shape, dtype=_inputs.symbol_dtype)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 def decode(
-    decoder: Decoder, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
+    decoder: Decoder, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = None
 ) -> tuple[Decoder, jax.Array]:
     """Takes symbols from the front of the undecoded part of a message: the inverse of `encode`.
 
@@ -338,7 +339,8 @@ def decode(
         decoder: one stream.
         model: the model that the symbols were encoded with.
         shape: shape of the symbols, to which the model's shape must broadcast; by default the model's shape.
-        dtype: dtype of the symbols, one that `encode` takes. Symbols that do not fit it wrap around.
+        dtype: dtype of the symbols, one that `encode` takes; by default int32, or the dtype of a model of floats.
+            Symbols that do not fit it wrap around.
 
     Returns:
         The decoder after the symbols, and the symbols. Words that no encoder with these models can have
@@ -355,7 +357,7 @@ def decode(
     """
     _check(decoder, Decoder)
     shape = model.shape if shape is None else shape
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, model)
     check_fit(model.shape, shape)
     if model.parts:
         decoder, symbols = _composites.pop(decode, decoder, model, shape)

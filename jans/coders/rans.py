@@ -55,7 +55,7 @@ def _attributes(state: State, kernel: Any) -> dict[str, int]:
     return dict(kernel.attributes)
 
 
-@_inputs.door(state=kind_of(State), model=_inputs.model, symbols=_inputs.integers)
+@_inputs.door(state=kind_of(State), model=_inputs.model, symbols=_inputs.symbols)
 @jax.jit
 def push(state: State, model: Any, symbols: jax.Array) -> State:
     """Puts symbols on the coder, last one first, so that `pop` returns them in reading order.
@@ -64,7 +64,7 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
         state: the coder, one stream.
         model: a model whose shape broadcasts to that of the symbols.
         symbols: integers that fit int32, or bools, of any shape; coded in row-major order. Traced symbols are
-            uint8, int8, uint16, int16 or int32.
+            uint8, int8, uint16, int16 or int32. A model of floats takes floats of its dtype.
 
     Returns:
         The coder with the symbols on it. If the tail is full, `push` sets `OVERFLOW` and keeps counting
@@ -82,12 +82,12 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     """
     arrays = check_stream(state)
     coder = _coder(state, model.precision)
-    symbols = check_symbols(symbols)
+    symbols = check_symbols(symbols, model)
     check_fit(model.shape, symbols.shape)
-    if symbols.dtype not in KERNEL_SYMBOLS:
-        symbols = symbols.astype(jnp.int32)
     if model.parts:
         return _composites.push(push, state, model, symbols)
+    if symbols.dtype not in KERNEL_SYMBOLS:
+        symbols = symbols.astype(jnp.int32)
     kernel = model.stack_kernel(symbols.shape)
     if kernel is not None:
         coder |= _attributes(state, kernel)
@@ -99,18 +99,17 @@ def push(state: State, model: Any, symbols: jax.Array) -> State:
     return dataclasses.replace(state, head=head, tail=tail, size=size, status=status)
 
 
-@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape, dtype=_inputs.dtype)
+@_inputs.door(state=kind_of(State), model=_inputs.model, shape=_inputs.shape, dtype=_inputs.symbol_dtype)
 @functools.partial(jax.jit, static_argnames=("shape", "dtype"))
-def pop(
-    state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = jnp.int32
-) -> tuple[State, jax.Array]:
+def pop(state: State, model: Any, shape: tuple[int, ...] | None = None, dtype: Any = None) -> tuple[State, jax.Array]:
     """Takes symbols off the coder: the inverse of `push`.
 
     Args:
         state: the coder, one stream.
         model: the model that the symbols were pushed with.
         shape: shape of the symbols, to which the model's shape must broadcast; by default the model's shape.
-        dtype: dtype of the symbols, one that `push` takes. Symbols that do not fit it wrap around.
+        dtype: dtype of the symbols, one that `push` takes; by default int32, or the dtype of a model of floats.
+            Symbols that do not fit it wrap around.
 
     Returns:
         The coder without the symbols, and the symbols. Reading from an empty tail sets `UNDERFLOW` and gives
@@ -130,7 +129,7 @@ def pop(
     shape = model.shape if shape is None else shape
     arrays = check_stream(state)
     coder = _coder(state, model.precision)
-    dtype = check_dtype(dtype)
+    dtype = check_dtype(dtype, model)
     check_fit(model.shape, shape)
     if model.parts:
         state, symbols = _composites.pop(pop, state, model, shape)
@@ -230,7 +229,7 @@ def advance(state: State, start: jax.Array, freq: jax.Array, precision: int) -> 
     return dataclasses.replace(state, head=head, size=size, status=status)
 
 
-def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = jnp.int32) -> Codec:
+def codec(model: Any, shape: Sequence[int] | None = None, dtype: Any = None) -> Codec:
     """A model as a codec, which `jans.bits_back` and other functions combine.
 
     Args:

@@ -7,8 +7,9 @@ from jans.models.categorical import Bernoulli, Categorical
 from jans.models.counts import BetaBinomial, Binomial, Geometric, Poisson
 from jans.models.custom import Custom
 from jans.models.distributions import from_distribution
+from jans.models.floats import Float, float_keys
 from jans.models.histogram import Histogram
-from jans.models.integers import Cauchy, Gaussian, Laplace, Logistic
+from jans.models.integers import Cauchy, Gaussian, Laplace, Logistic, StudentT
 from jans.models.latent import BinnedGaussian, NormalGrid
 from jans.models.mixture import FixedPointGaussian, FixedPointLogistic, GaussianMixture, LogisticMixture
 from jans.models.snapping import snap, snap_margin
@@ -27,6 +28,7 @@ __all__ = [
     "Custom",
     "FixedPointGaussian",
     "FixedPointLogistic",
+    "Float",
     "Gaussian",
     "GaussianMixture",
     "Geometric",
@@ -38,9 +40,11 @@ __all__ = [
     "Model",
     "NormalGrid",
     "Poisson",
+    "StudentT",
     "Table",
     "Uniform",
     "escape",
+    "float_keys",
     "from_distribution",
     "snap",
     "snap_margin",

@@ -296,7 +296,7 @@ def _bits(model: Model, symbols: jax.Array) -> jax.Array:
 def _bits_jvp(primals, tangents):
     model, symbols = primals
     _, change = jax.jvp(lambda m: -m.log_prob(symbols) / math.log(2), (model,), (tangents[0],))
-    return _bits(model, symbols), change
+    return _bits(model, symbols), change.astype(jnp.float32)
 
 
 def _flags(model: Model) -> list[bool]:

@@ -120,10 +120,10 @@ def broadcast(bounds: tuple[Bound, ...], *shapes: Shape) -> tuple[Shape, list[Bo
 # ---- smooth surrogates ----
 
 
-def log_floored(mass: jax.Array, symbols: Bound, precision: int, inside: jax.Array) -> jax.Array:
-    """The log of a mass after quantisation,
-    which gives each symbol at least 2**-precision and scales down the rest."""
-    floor = 2.0**-precision
+def log_floored(mass: jax.Array, symbols: Bound, precision: int, inside: jax.Array, counts: int = 1) -> jax.Array:
+    """The log of a mass after quantisation, which gives each symbol at least `counts * 2**-precision` and scales down
+    the rest."""
+    floor = counts * 2.0**-precision
     return jnp.where(inside, jnp.log(mass * (1 - symbols * floor) + floor), -jnp.inf)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from jans.models import _base
 from jans.models.categorical import Bernoulli, Categorical
 from jans.models.counts import BetaBinomial, Binomial, Geometric, Poisson
-from jans.models.integers import Cauchy, Gaussian, Laplace, Logistic
-from jans.models.mixture import GaussianMixture, LogisticMixture
+from jans.models.floats import Float
+from jans.models.integers import Cauchy, Gaussian, Laplace, LocationScale, Logistic, StudentT
+from jans.models.mixture import GaussianMixture, LogisticMixture, Mixture
 from jans.models.uniform import Uniform
 
 WRAPPERS = {"Independent", "ExpandedDistribution"}
@@ -20,7 +21,12 @@ WRAPPERS = {"Independent", "ExpandedDistribution"}
 
 
 def from_distribution(
-    distribution: Any, *, low: int | None = None, high: int | None = None, precision: int = _base.DEFAULT_PRECISION
+    distribution: Any,
+    *,
+    low: int | None = None,
+    high: int | None = None,
+    dtype: Any = None,
+    precision: int = _base.DEFAULT_PRECISION,
 ) -> _base.Model:
     """The model with the probabilities of a distribution of distrax, numpyro or TensorFlow Probability.
 
@@ -29,6 +35,7 @@ def from_distribution(
             distributions, the inner distribution counts.
         low, high: the support. Pass both for distributions on real numbers, which are rounded to the nearest
             integer. Pass only `high` for distributions on 0, 1, 2, ..., and neither for others.
+        dtype: of floats, in place of `low` and `high`, for distributions on real numbers: the model is a `Float`.
         precision: bits of the frequencies.
 
     Returns:
@@ -36,8 +43,9 @@ def from_distribution(
             logits.
 
     Raises:
-        TypeError: for any other class; the text lists the known ones.
-        ValueError: if low or high is missing.
+        TypeError: for any other class; the text lists the known ones. Also if `dtype` is given for a distribution
+            that is not on real numbers.
+        ValueError: if low or high is missing, or given together with `dtype`.
 
     >>> class Categorical:  # numpyro.distributions.Categorical(logits=...), for one
     ...     logits = jnp.zeros(4)
@@ -52,20 +60,30 @@ def from_distribution(
             f"no model is known for {type(distribution).__module__}.{type(distribution).__name__}. Known are "
             f"{', '.join(KNOWN)}. Build a model with the same parameters, or models.Custom with its cdf."
         )
-    return KNOWN[name](distribution, _Options(name, low, high, precision))
+    options = _Options(name, low, high, dtype is not None, precision)
+    model = KNOWN[name](distribution, options)
+    if dtype is None:
+        return model
+    if not isinstance(model, LocationScale | Mixture):
+        raise TypeError(f"dtype is for distributions on real numbers, and {name} is on integers.")
+    return Float(model, dtype)
 
 
 class _Options:
     """The keyword arguments. It raises an error if a model needs one that was not passed."""
 
-    def __init__(self, name: str, low: int | None, high: int | None, precision: int):
-        self.name, self.low, self.high, self.precision = name, low, high, precision
+    def __init__(self, name: str, low: int | None, high: int | None, on_floats: bool, precision: int):
+        self.name, self.low, self.high, self.on_floats, self.precision = name, low, high, on_floats, precision
 
     def make(self, model: Callable[..., _base.Model], *parameters: Any, **bounds: int) -> _base.Model:
         return model(*parameters, **bounds, precision=self.precision)
 
     def ends(self, *names: str) -> dict[str, int]:
         bounds = {name: getattr(self, name) for name in names}
+        if self.on_floats:
+            if any(value is not None for value in bounds.values()):
+                raise ValueError(f"pass {' and '.join(names)} for integers, or dtype for floats, got both.")
+            return {}
         for name, value in bounds.items():
             if value is None:
                 raise ValueError(f"{self.name} has no end of its own: pass {' and '.join(names)}. {name} is missing.")
@@ -119,6 +137,10 @@ def _bernoulli(d: Any, options: _Options) -> _base.Model:
 
 def _located(kind: Callable[..., _base.Model]) -> Callable[[Any, _Options], _base.Model]:
     return lambda d, options: options.make(kind, _floats(d.loc), _floats(d.scale), **options.ends("low", "high"))
+
+
+def _student(d: Any, options: _Options) -> _base.Model:
+    return options.make(StudentT, _floats(d.df), _floats(d.loc), _floats(d.scale), **options.ends("low", "high"))
 
 
 def _trials(d: Any) -> Any:
@@ -180,6 +202,7 @@ KNOWN: dict[str, Callable[[Any, _Options], _base.Model]] = {
     "Laplace": _located(Laplace),
     "Logistic": _located(Logistic),
     "Cauchy": _located(Cauchy),
+    "StudentT": _student,
     "Binomial": _binomial,
     "BetaBinomial": _beta_binomial,
     "Poisson": _poisson,

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
+from jax.scipy.stats import logistic, norm
 
 from jans._checks import MAX_EDGE, Shape, common_shape
 from jans.models import _base, _family
@@ -63,18 +64,26 @@ class Mixture(SupportModel):
     def shape(self) -> Shape:
         return self.logits.shape[:-1]
 
-    def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
+    def rows(self, shape: Shape) -> tuple[jax.Array, ...]:
+        """The parameters as operands of a kernel."""
         logits: Any = self.logits
         if logits.shape[-1] == 1:
             logits = np.zeros((1, 1), np.float32)  # its weight is 1
             loc, scale = _base.flat_parameters(self.shape, shape, self.loc, self.scale)
         else:
             logits, loc, scale = _base.flat_parameters(self.shape, shape, logits, self.loc, self.scale)
-        return logits, loc, scale, *self.support_operands(shape)
+        return logits, loc, scale
+
+    def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
+        return *self.rows(shape), *self.support_operands(shape)
 
     def mass(self, symbols: jax.Array, first: jax.Array, last: jax.Array) -> jax.Array:
         centre = symbols[..., None].astype(jnp.float32) - self.loc
         masses = self.mass_around(centre, self.scale, first[..., None], last[..., None])
+        return (jax.nn.softmax(self.logits, -1) * masses).sum(-1)
+
+    def mass_between(self, low: jax.Array, high: jax.Array) -> jax.Array:
+        masses = self.mass_of_cells(low[..., None] - self.loc, high[..., None] - self.loc, self.scale)
         return (jax.nn.softmax(self.logits, -1) * masses).sum(-1)
 
 
@@ -90,6 +99,9 @@ class LogisticMixture(Mixture):
     family = "logistic_mixture"
     cdf = staticmethod(jax.nn.sigmoid)
 
+    def log_density(self, z: jax.Array) -> jax.Array:
+        return logistic.logpdf(z)
+
 
 @_family.documented(RULE)
 class GaussianMixture(Mixture):
@@ -102,6 +114,9 @@ class GaussianMixture(Mixture):
 
     family = "gaussian_mixture"
     cdf = staticmethod(ndtr)
+
+    def log_density(self, z: jax.Array) -> jax.Array:
+        return norm.logpdf(z)
 
 
 def _one_component(loc: Any, scale: Any) -> tuple[jax.Array, jax.Array, jax.Array]:

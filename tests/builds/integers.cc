@@ -142,11 +142,25 @@ int main() {
   Run("beta binomial", random, Summed<BetaBinomial>{{most, scales, probs}, 24});
   const FloatRows parts_of_three{parts.data(), 3}, mean_of_one{location.data(), 1}, scale_of_one{scale.data(), 1};
   Run("logistics", random,
-      Leaky<Mixture<LogisticComponent>>{{parts_of_three, parts_of_three, parts_of_three, 3, support}, 24});
+      Leaky<Mixture<LogisticComponent>>{{{parts_of_three, parts_of_three, parts_of_three, 3}, support}, 24});
   Run("gaussians", random,
-      Leaky<Mixture<NormalComponent>>{{parts_of_three, parts_of_three, parts_of_three, 3, support}, 24});
+      Leaky<Mixture<NormalComponent>>{{{parts_of_three, parts_of_three, parts_of_three, 3}, support}, 24});
   Run("one gaussian", random,
-      Leaky<Mixture<NormalComponent>>{{{parts.data(), 0}, mean_of_one, scale_of_one, 1, support}, 24});
+      Leaky<Mixture<NormalComponent>>{{{{parts.data(), 0}, mean_of_one, scale_of_one, 1}, support}, 24});
+  Run("student t", random, Leaky<Student>{{scales, locations, scales, support}, 24});
+  // Of bfloat16 and of half of its bits; and of a distribution that is none.
+  const int32_t bfloat16[] = {16, 7, 127, 0x7F80, 1, 0}, top[] = {9, 0, 127, 255, 0, 0},
+                small[] = {8, 2, 16, 127, 1, 1};
+  for (const int32_t* format : {bfloat16, top, small}) {
+    for (int shape = 0; shape < 6; ++shape) {
+      Run("floats", random,
+          Leaky<FloatLine>{{scales, locations, scales, static_cast<LineShape>(shape), FloatFormat(format)}, 24});
+    }
+    for (const bool logistic : {false, true}) {
+      const MixtureRows three{parts_of_three, parts_of_three, parts_of_three, 3};
+      Run("mixtures of floats", random, Leaky<FloatMixture>{{three, logistic, FloatFormat(format)}, 24});
+    }
+  }
   RunRows<float>("rows", random);
   RunRows<double>("rows float64", random);
 }

@@ -205,12 +205,14 @@ def any_call(draw, names=tuple(TARGETS)):
     kinds = cases.FAMILY_OPERANDS[family]
     parts = operand(each, draw(st.integers(1, 16)))
     single = operand(each)
+    float_formats = cases.float_formats(np.random.default_rng(draw(st.integers(0, 99))), *parts.shape[:-2])
     make = {
         "i": lambda: operand(draw(st.sampled_from([1, n])), dtype=np.int32),
         "r": lambda: operand(draw(st.sampled_from([1, n]))),
         "f": lambda: garbage_like(draw, single),
         "m": lambda: garbage_like(draw, parts),
         "e": lambda: operand(size + 1),
+        "n": lambda: draw(st.sampled_from([operand(7, dtype=np.int32), float_formats])),
         "p": lambda: operand(each, max(2, min(size, 2**precision))),
     }
     return name, (*first, *(make[kind]() for kind in kinds)), params

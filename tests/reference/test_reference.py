@@ -297,6 +297,8 @@ def family_operands(rng, family, n, wide=False):
     for position, kind in enumerate(kinds):
         if kind == "e":
             operands.append(edges(rng, 9))
+        elif kind == "n":
+            operands.append(cases.float_formats(rng, STREAMS))
         elif kind == "p":
             rows = rng.random((STREAMS, n, 30)) * 10.0 ** rng.integers(-40, 38, (STREAMS, n, 1))
             bad = some(rng, rows.astype(real), np.nan, np.inf, -1.0, -0.0, 1e-40, 3e38, share=0.03)

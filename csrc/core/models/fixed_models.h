@@ -54,25 +54,21 @@ JANS_HD Frame NarrowFrame(const Support& support, int64_t i) {
 
 constexpr int kMaxComponents = 16;
 
-// Mixtures of a component on integers.
-template <typename Component>
-struct Mixture {
-  static constexpr bool kGuesses = false;
+struct MixtureParameters : Frame {
+  uint32_t weight[kMaxComponents];
+  float mean[kMaxComponents], inverse[kMaxComponents];
+};
+
+// The components of every symbol.
+struct MixtureRows {
   static constexpr int kWeightBits = 16;
 
   FloatRows logits, mean, scale;
   int components;
-  Support support;
 
-  struct Parameters : Frame {
-    float first_edge;  // low - 1/2
-    uint32_t weight[kMaxComponents];
-    float mean[kMaxComponents], inverse[kMaxComponents];
-  };
-  JANS_HD Parameters Load(int64_t i) const {
-    Parameters f;
-    static_cast<Frame&>(f) = NarrowFrame(support, i);
-    f.first_edge = static_cast<float>(f.low) - 0.5f;
+  JANS_HD MixtureParameters LoadRows(int64_t i, const Frame& frame) const {
+    MixtureParameters f;
+    static_cast<Frame&>(f) = frame;
     f.valid = SoftmaxWeights(logits[i], components, kWeightBits, f.weight);
     for (int j = 0; j < components; ++j) {
       const float s = scale[i][j];
@@ -82,13 +78,32 @@ struct Mixture {
     }
     return f;
   }
+  // The mean of cdf(j), F of component j in units of 2^-31, times a mass.
+  template <typename Cdf>
+  JANS_HD uint64_t ScaledSum(const MixtureParameters& f, uint64_t mass, const Cdf& cdf) const {
+    uint64_t sum = 0;
+    for (int j = 0; j < components; ++j) sum += uint64_t{f.weight[j]} * cdf(j);
+    return (sum >> (kWeightBits - 1)) * mass >> 32;
+  }
+};
+
+// Mixtures of a component on integers.
+template <typename Component>
+struct Mixture : MixtureRows {
+  static constexpr bool kGuesses = false;
+
+  Support support;
+
+  struct Parameters : MixtureParameters {
+    float first_edge;  // low - 1/2
+  };
+  JANS_HD Parameters Load(int64_t i) const {
+    const Frame frame = NarrowFrame(support, i);
+    return {LoadRows(i, frame), static_cast<float>(frame.low) - 0.5f};
+  }
   JANS_HD uint64_t Scaled(const Parameters& f, int64_t k, uint64_t mass) const {
     const float edge = f.first_edge + static_cast<float>(k);
-    uint64_t sum = 0;
-    for (int j = 0; j < components; ++j) {
-      sum += uint64_t{f.weight[j]} * Component::Table().Cdf((edge - f.mean[j]) * f.inverse[j]);
-    }
-    return (sum >> (kWeightBits - 1)) * mass >> 32;
+    return ScaledSum(f, mass, [&](int j) { return Component::Table().Cdf((edge - f.mean[j]) * f.inverse[j]); });
   }
 };
 

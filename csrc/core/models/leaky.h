@@ -3,7 +3,8 @@
 //   left(k) = floor(F(edge k) * (2^precision - n)) + k,  left(0) = 0,  left(n) = 2^precision,
 //
 // where symbol low + k lies between the edges k and k + 1. F rises, so left rises strictly and is searched by
-// bisection, from a guess where the distribution has one: a bad guess costs time, never correctness.
+// bisection, from a guess where the distribution has one: a bad guess costs time, never correctness. A distribution
+// whose F may fall by less than a count asks for two of them for every symbol, in place of one.
 #ifndef JANS_CORE_MODELS_LEAKY_H_
 #define JANS_CORE_MODELS_LEAKY_H_
 
@@ -14,8 +15,9 @@ namespace jans {
 
 // What a distribution says of one symbol, beside its own parameters.
 struct Frame {
-  int64_t low, n;  // the support; n < 1 where there is none
-  bool valid;      // whether the parameters are those of a distribution
+  int64_t low, n;      // the support; n < 1 where there is none
+  bool valid;          // whether the parameters are those of a distribution
+  int64_t counts = 1;  // that every symbol has at least
 };
 
 // Parameters of all symbols, read by stride: 0 where they share them.
@@ -67,10 +69,12 @@ struct Leaky {
   JANS_HD uint64_t Left(const Parameters& f, int64_t k) const {
     if (k <= 0) return 0;
     if (k >= f.n) return Total(precision);
-    const uint64_t mass = Total(precision) - f.n, scaled = distribution.Scaled(f, k, mass);
-    return (scaled < mass ? scaled : mass) + k;
+    const uint64_t mass = Total(precision) - f.n * f.counts, scaled = distribution.Scaled(f, k, mass);
+    return (scaled < mass ? scaled : mass) + k * f.counts;
   }
-  JANS_HD bool Fits(const Parameters& f) const { return f.n >= 1 && static_cast<uint64_t>(f.n) <= Total(precision); }
+  JANS_HD bool Fits(const Parameters& f) const {
+    return f.n >= 1 && static_cast<uint64_t>(f.n * f.counts) <= Total(precision);
+  }
 
   JANS_HD Interval Find(int64_t i, int64_t symbol) const { return FindWith(distribution.Load(i), symbol); }
   JANS_HD Interval FindWith(const Parameters& f, int64_t symbol) const {

@@ -204,8 +204,9 @@ bool AsSingles(const cuda::Call<V, KindArrays>& call, cuda::Call<V, cuda::Single
   const DeviceModels& models = call.arrays.operands;
   const bool logistic = models.kind == Kind::logistic_mixture;
   if (!logistic && models.kind != Kind::gaussian_mixture) return false;
-  const MixtureOperands& mixture = logistic ? static_cast<const MixtureOperands&>(models.Get<LogisticMixtureFamily>())
-                                            : models.Get<GaussianMixtureFamily>();
+  const IntegerMixtureOperands* found = &models.Get<GaussianMixtureFamily>();
+  if (logistic) found = &models.Get<LogisticMixtureFamily>();
+  const IntegerMixtureOperands& mixture = *found;
   if (mixture.components() != 1) return false;
   const IntegerOperand &low = mixture.support.low, &high = mixture.support.high;
   *singles = {call.coder,

@@ -4,6 +4,7 @@
 
 #include "../../core/models/distributions.h"
 #include "../../core/models/fixed_models.h"
+#include "../../core/models/floats.h"
 #include "../../core/models/sums.h"
 #include "arguments.h"
 
@@ -113,7 +114,6 @@ struct BinnedGaussianFamily {
 
 struct MixtureOperands {
   Operand<const float> logits, mean, scale;
-  SupportOperand support;
   int precision = 0;
 
   ffi::Error Init(OperandReader& reader) {
@@ -125,24 +125,34 @@ struct MixtureOperands {
       return Invalid("mixture parameters differ in their components");
     }
     if (components() < 1 || components() > kMaxComponents) return Invalid("a mixture has 1 to 16 components");
-    return support.Init(reader);
+    return ffi::Error::Success();
   }
   JANS_HD int64_t components() const { return logits.core[1]; }
-};
-
-template <typename Component>
-struct MixtureFamily : MixtureOperands {
-  using Model = Leaky<Mixture<Component>>;
-  static constexpr int64_t kCost = 32;
-
-  JANS_HD Model At(int64_t b) const {
-    return {{Rows(logits, b), Rows(mean, b), Rows(scale, b), static_cast<int>(components()), support.At(b)}, precision};
+  JANS_HD MixtureRows RowsAt(int64_t b) const {
+    return {Rows(logits, b), Rows(mean, b), Rows(scale, b), static_cast<int>(components())};
   }
 
  private:
   static JANS_HD FloatRows Rows(const Operand<const float>& operand, int64_t b) {
     return {operand.At(b), StrideOf(operand) * operand.core[1]};
   }
+};
+
+struct IntegerMixtureOperands : MixtureOperands {
+  SupportOperand support;
+
+  ffi::Error Init(OperandReader& reader) {
+    JANS_RETURN_IF_ERROR(MixtureOperands::Init(reader));
+    return support.Init(reader);
+  }
+};
+
+template <typename Component>
+struct MixtureFamily : IntegerMixtureOperands {
+  using Model = Leaky<Mixture<Component>>;
+  static constexpr int64_t kCost = 32;
+
+  JANS_HD Model At(int64_t b) const { return {{RowsAt(b), support.At(b)}, precision}; }
 };
 
 using LogisticMixtureFamily = MixtureFamily<LogisticComponent>;
@@ -169,6 +179,67 @@ using GaussianFamily = LocationScaleFamily<GaussianShape>;
 using LaplaceFamily = LocationScaleFamily<LaplaceShape>;
 using LogisticFamily = LocationScaleFamily<LogisticShape>;
 using CauchyFamily = LocationScaleFamily<CauchyShape>;
+
+struct StudentFamily {
+  using Model = Leaky<Student>;
+  static constexpr int64_t kCost = 128;
+  RealOperand df, location, scale;
+  SupportOperand support;
+  int precision = 0;
+
+  ffi::Error Init(OperandReader& reader) {
+    precision = reader.precision;
+    JANS_RETURN_IF_ERROR(df.Init("df", reader));
+    JANS_RETURN_IF_ERROR(location.Init("location", reader));
+    JANS_RETURN_IF_ERROR(scale.Init("scale", reader));
+    return support.Init(reader);
+  }
+  JANS_HD Model At(int64_t b) const { return {{df.At(b), location.At(b), scale.At(b), support.At(b)}, precision}; }
+};
+
+// The number of a distribution, and then those of a FloatFormat.
+struct FloatFormatOperand {
+  Operand<const int32_t> numbers;
+
+  ffi::Error Init(OperandReader& reader) {
+    JANS_RETURN_IF_ERROR(reader.Next("format", numbers, 1));
+    if (numbers.core[0] == 1 + FloatFormat::kNumbers) return ffi::Error::Success();
+    return Invalid("a format of floats has seven numbers");
+  }
+  JANS_HD int32_t Shape(int64_t b) const { return numbers.At(b)[0]; }
+  JANS_HD FloatFormat At(int64_t b) const { return FloatFormat(numbers.At(b) + 1); }
+};
+
+struct FloatLineFamily {
+  using Model = Leaky<FloatLine>;
+  static constexpr int64_t kCost = 32;
+  RealOperand df, location, scale;
+  FloatFormatOperand format;
+  int precision = 0;
+
+  ffi::Error Init(OperandReader& reader) {
+    precision = reader.precision;
+    JANS_RETURN_IF_ERROR(df.Init("df", reader));
+    JANS_RETURN_IF_ERROR(location.Init("location", reader));
+    JANS_RETURN_IF_ERROR(scale.Init("scale", reader));
+    return format.Init(reader);
+  }
+  JANS_HD Model At(int64_t b) const {
+    return {{df.At(b), location.At(b), scale.At(b), static_cast<LineShape>(format.Shape(b)), format.At(b)}, precision};
+  }
+};
+
+struct FloatMixtureFamily : MixtureOperands {
+  using Model = Leaky<FloatMixture>;
+  static constexpr int64_t kCost = 64;
+  FloatFormatOperand format;
+
+  ffi::Error Init(OperandReader& reader) {
+    JANS_RETURN_IF_ERROR(MixtureOperands::Init(reader));
+    return format.Init(reader);
+  }
+  JANS_HD Model At(int64_t b) const { return {{RowsAt(b), format.Shape(b) != 0, format.At(b)}, precision}; }
+};
 
 // Two parameters, the largest symbol and a number.
 template <typename Distribution, template <typename> class Quantized, int kCostOf>

@@ -30,6 +30,9 @@ KINDS: dict[str, tuple[int, ...]] = {
     "binomial": (1, 1),
     "poisson": (1, 1),
     "beta_binomial": (1, 1, 1),
+    "student_t": (1, 1, 1, 1, 1),
+    "float_line": (1, 1, 1, 1),
+    "float_mixture": (2, 2, 2, 1),
 }
 """Every kind of model that has kernels, and the ranks of its operands,
 in the order of csrc/ffi/operands/families.h."""

@@ -5,6 +5,7 @@ and `locate(quantile)`, which gives a symbol and its interval. If there is no in
 the status bit with the reason.
 """
 
+import functools
 import math
 
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from jax import lax
 
 from jans._checks import MAX_EDGE
 from jans.reference.jax import fixed, quantizers
-from jans.reference.jax.elementary import Exact
+from jans.reference.jax.elementary import Exact, from_bits
 from jans.status import BAD_MODEL, BAD_SYMBOL
 
 u32, u64, i32, i64, f32, f64 = jnp.uint32, jnp.uint64, jnp.int32, jnp.int64, jnp.float32, jnp.float64
@@ -71,15 +72,17 @@ def _uniform(i, sizes, *, precision):
     return find, locate
 
 
-def _leaky(scaled, low, n, valid, precision):
-    """Quantises F with at least one count for each of n symbols from low on; scaled(k,
-    mass) is F at edge k times mass."""
-    fits = (n >= 1) & (n <= 2**precision)
+def _leaky(scaled, low, n, valid, precision, counts=1):
+    """Quantises F with at least `counts` counts for each of n symbols from low on.
+
+    scaled(k, mass) is F at edge k times mass.
+    """
+    fits = (n >= 1) & (n * counts <= 2**precision)
     n = jnp.where(fits, n, 1)
-    mass = u64(2**precision) - n.astype(u64)
+    mass = u64(2**precision) - jnp.where(fits, n * counts, 0).astype(u64)
 
     def left(k):
-        inner = scaled(jnp.clip(k, 1, jnp.maximum(n - 1, 1)), mass) + k.astype(u64)
+        inner = scaled(jnp.clip(k, 1, jnp.maximum(n - 1, 1)), mass) + (k * counts).astype(u64)
         return jnp.where(k <= 0, u64(0), jnp.where(k >= n, u64(2**precision), inner))
 
     def find(symbol):
@@ -127,20 +130,24 @@ def _binned_gaussian(i, mean, scale, edges, *, precision):
     return _in_fixed_point(cdf, i64(0), n, fixed.is_finite(m) & fixed.is_scale(s), precision)
 
 
+def _mixture_rows(logits, mean, scale):
+    """The weights of a mixture, one over its scales, and whether its parameters are valid."""
+    weights, valid = fixed.softmax_weights(logits, 16)
+    return weights, fixed.flushed(f32(1) / scale), valid & jnp.all(fixed.is_finite(mean) & fixed.is_scale(scale))
+
+
 def _mixture(component):
     def model(i, logits, mean, scale, low, high, *, precision):
         m, s = _pick(mean, i), _pick(scale, i)
-        weights, valid = fixed.softmax_weights(_pick(logits, i), 16)
-        inverse = fixed.flushed(f32(1) / s)
         low, n = _support(low, high, i)
         n = jnp.where((low < -MAX_EDGE) | (low + n - 1 > MAX_EDGE), 0, n)
         first_edge = low.astype(f32) - f32(0.5)
+        weights, inverse, valid = _mixture_rows(_pick(logits, i), m, s)
 
         def cdf(k):
             z = (first_edge + k.astype(f32) - m) * inverse
             return jnp.sum(weights * component(z).astype(u64)) >> u64(15)
 
-        valid = valid & jnp.all(fixed.is_finite(m) & fixed.is_scale(s))
         return _in_fixed_point(cdf, low, n, valid, precision)
 
     return model
@@ -243,6 +250,172 @@ def _binomial(i, trials, prob, *, precision):
         return jnp.where(inner, value, jnp.where(failure <= 0, u64(0), mass))
 
     return _leaky(scaled, i64(0), jnp.where(n < 0, 0, n + 1), valid, precision)
+
+
+# ---- Student's t ----
+
+
+def _inverse_beta_half(exact, a):
+    product = jnp.full_like(a, 0.56418958354775628695)
+    for k in range(8):
+        product = exact.divide(exact.times(product, a + k), a + k + 0.5)
+    z = exact.divide(f64(1), a + 8)
+    y = exact.times(z, z)
+    terms = (-0.125, 5.20833333333333333333e-03, -1.5625e-03, 1.18582589285714285714e-03, -1.68185763888888888889e-03)
+    series = exact.times(z, exact.horner(y, terms))
+    return exact.times(exact.times(product, jnp.sqrt(a + 8)), exact.exp(series))
+
+
+def _beta_fraction(exact, a, b, x):
+    total = a + b
+    start = exact.divide(f64(1), 1 - exact.divide(exact.times(total, x), a + 1))
+
+    def half(c, d, step):
+        return 1 + exact.divide(step, c), exact.divide(f64(1), 1 + exact.times(step, d))
+
+    def turn(carry):
+        m, c, d, h, _ = carry
+        odd = a + 2 * m
+        even = exact.divide(exact.times(exact.times(m, b - m), x), exact.times(odd - 1, odd))
+        c, d = half(c, d, even)
+        h = exact.times(exact.times(h, d), c)
+        following = exact.divide(exact.times(exact.times(-(a + m), total + m), x), exact.times(odd, odd + 1))
+        c, d = half(c, d, following)
+        change = exact.times(d, c)
+        return m + 1, c, d, exact.times(h, change), jnp.abs(change - 1) < 2.0**-40
+
+    one = jnp.ones_like(x)
+    carry = (one, one, start, start, x != x)
+    return lax.while_loop(lambda carry: (carry[0] <= 64) & ~carry[-1], turn, carry)[3]
+
+
+def _student_cdf(exact, z, df, inverse_beta):
+    t = jnp.abs(z)
+    a = 0.5 * df
+    ratio = exact.times(exact.divide(t, df), t)
+    inner = (t != 0) & (ratio < 1e200)
+    ratio = jnp.where(inner, ratio, 1.0)
+    x, y = exact.divide(f64(1), 1 + ratio), exact.divide(ratio, 1 + ratio)
+    front = exact.times(
+        exact.times(exact.exp(exact.times(-a, exact.log1p(ratio))), jnp.sqrt(exact.fixed(y))), inverse_beta
+    )
+    outside = exact.times(x, a + 2.5) < a + 1
+    half = jnp.full_like(a, 0.5)
+    fraction = _beta_fraction(exact, jnp.where(outside, a, half), jnp.where(outside, half, a), jnp.where(outside, x, y))
+    product = exact.times(front, fraction)
+    tail = jnp.where(outside, exact.times(exact.divide(product, a), 0.5), 0.5 - product)
+    tail = jnp.where(tail > 0, jnp.minimum(tail, 0.5), 0.0)
+    tail = jnp.where(inner, tail, jnp.where(t == 0, 0.5, 0.0))
+    return jnp.where(z <= 0, tail, 1 - tail)
+
+
+def _is_df(df):
+    return (df >= 0.0625) & (df <= 1048576.0)
+
+
+def _student_t(i, df, location, scale, low, high, *, precision):
+    nu, m, s = _real(df, i), _real(location, i), _real(scale, i)
+    valid = _is_df(nu) & fixed.is_finite(_pick(location, i)) & fixed.is_scale(_pick(scale, i))
+    low, n = _support(low, high, i)
+    exact = Exact(s)
+    nu = jnp.where(valid, nu, 1.0)
+    inverse_beta = _inverse_beta_half(exact, 0.5 * nu)
+
+    def scaled(k, mass):
+        z = exact.divide((low + k).astype(f64) - 0.5 - m, s)
+        return _floor_product(exact.fixed(_student_cdf(exact, z, nu, inverse_beta)), mass)
+
+    return _leaky(scaled, low, n, valid, precision, counts=2)
+
+
+# ---- floats ----
+
+
+class _FloatFormat:
+    """See FloatFormat in csrc/core/models/floats.h."""
+
+    def __init__(self, numbers):
+        self.bits, self.mantissa, self.bias, self.last, self.whole, self.one_zero = numbers.astype(i64)
+        exponent = self.bits - 1 - self.mantissa
+        usual = (self.bias >= 0) & (self.bias <= 127) & (exponent <= 8)
+        self.valid = (
+            ((self.bits >= 2) & (self.bits <= 16) & (self.mantissa >= 0) & (exponent >= 1) & (exponent <= 11))
+            & (self.last >= 0)
+            & (usual | (self.bias == 1023))
+        )
+        self.half = i64(1) << jnp.clip(self.bits - 1, 0, 15)
+
+    @property
+    def size(self):
+        return jnp.where(self.valid, 2 * self.half, 0)
+
+    def _edge_of(self, p):
+        fraction_bits = jnp.clip(self.mantissa, 0, 15) + (self.whole != 0)
+        q = jnp.where(self.whole != 0, 2 * p - 1, p)
+        exponent = q >> fraction_bits
+        fraction = q - (exponent << fraction_bits)
+        power = jnp.clip(1 - self.bias - fraction_bits, -1022, 1023)
+        small = jnp.where(
+            self.bias == 1023, 0.0, fraction.astype(f64) * from_bits((power + 1023).astype(u64) << u64(52))
+        )
+        shifted = exponent - self.bias + 1023
+        shifted_bits = jnp.clip(shifted, 0, 2047).astype(u64) << u64(52)
+        usual = from_bits(shifted_bits | fraction.astype(u64) << (52 - fraction_bits).astype(u64))
+        beyond = (p > self.last) | ((exponent != 0) & (shifted >= 2047))
+        return jnp.where(beyond, math.inf, jnp.where(exponent == 0, small, usual))
+
+    def edge(self, k):
+        p = k - self.half
+        p = jnp.where((p == 0) & (self.one_zero != 0), -1, p)
+        edge = self._edge_of(jnp.maximum(jnp.abs(p), 1))
+        return jnp.where(p > 0, edge, jnp.where(p < 0, -edge, 0.0))
+
+
+_LINES = (_gaussian_cdf, _laplace_cdf, _logistic_cdf, _cauchy_cdf)
+
+
+def _float_line(i, df, location, scale, layout, *, precision):
+    shape, numbers = layout[0], _FloatFormat(layout[1:])
+    m, s = _real(location, i), _real(scale, i)
+    student = shape == len(_LINES)
+    nu = _real(df, i)
+    valid = (
+        (shape >= 0) & (shape <= len(_LINES)) & fixed.is_finite(_pick(location, i)) & fixed.is_scale(_pick(scale, i))
+    )
+    valid &= ~student | _is_df(nu)
+    exact = Exact(s)
+    nu = jnp.where(valid & student, nu, 1.0)
+    inverse_beta = _inverse_beta_half(exact, 0.5 * nu)
+    unit = jnp.where(shape == 0, exact.times(s, 1.41421356237309504880), s)
+
+    def scaled(k, mass):
+        edge = numbers.edge(k)
+        z = exact.divide(edge - m, unit)
+        snapped = exact.fixed(exact.fixed(z + 98304.0) - 98304.0)
+        z = jnp.where(jnp.abs(z) < 32768, snapped, z)
+        student_cdf = functools.partial(_student_cdf, df=nu, inverse_beta=inverse_beta)
+        forms = [functools.partial(cdf, exact) for cdf in (*_LINES, student_cdf)]
+        value = lax.switch(jnp.clip(shape, 0, len(_LINES)), forms, z)
+        value = jnp.where(jnp.isinf(edge), jnp.where(edge > 0, 1.0, 0.0), value)
+        return _floor_product(exact.fixed(value), mass)
+
+    return _leaky(scaled, i64(0), numbers.size, valid, precision, counts=jnp.where(student, 2, 1))
+
+
+def _float_mixture(i, logits, mean, scale, layout, *, precision):
+    m, s = _pick(mean, i), _pick(scale, i)
+    numbers = _FloatFormat(layout[1:])
+    weights, inverse, valid = _mixture_rows(_pick(logits, i), m, s)
+
+    def cdf(k):
+        edge = fixed.flushed(numbers.edge(k).astype(f32))
+        distance = fixed.flushed(edge - fixed.flushed(m))
+        z = distance * inverse
+        parts = jnp.where(layout[0] != 0, fixed.logistic_cdf(z), fixed.normal_cdf(z)).astype(u64)
+        ends = jnp.where(distance > 0, u64(2**31), u64(0))
+        return jnp.sum(weights * jnp.where(jnp.isfinite(distance), parts, ends)) >> u64(15)
+
+    return _in_fixed_point(cdf, i64(0), numbers.size, valid, precision)
 
 
 # ---- sums of masses ----
@@ -353,4 +526,7 @@ FAMILIES = {
     "binomial": _binomial,
     "poisson": _poisson,
     "beta_binomial": _beta_binomial,
+    "student_t": _student_t,
+    "float_line": _float_line,
+    "float_mixture": _float_mixture,
 }
