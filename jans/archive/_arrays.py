@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jans.archive import _planes, _ranked, _scaled, _symbols
+from jans.archive import _delta, _planes, _ranked, _scaled, _symbols
 from jans.archive._wire import Reader, Writer, damaged
 
-RAW, CONSTANT, PLANES, RANKED, SCALED, SPARSE, STEPS = range(7)
+RAW, CONSTANT, PLANES, RANKED, SCALED, SPARSE, STEPS, DELTA = range(8)
 
 DTYPES: tuple[Any, ...] = (
     *(np.dtype(name) for name in ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")),
@@ -69,27 +69,40 @@ class Packed(NamedTuple):
     blocks: list[Any]
 
 
-def pack(array: np.ndarray, small: bool) -> Packed:
-    """An array of one of `DTYPES` as bytes; `small` looks longer for fewer of them."""
-    kind = kind_of(array.dtype)
-    flat = np.ascontiguousarray(array).reshape(-1)
-    words = flat.view(kind.word)
+def words_of(array: np.ndarray) -> np.ndarray:
+    """The words of an array of one of `DTYPES`, along one axis."""
+    return np.ascontiguousarray(array).reshape(-1).view(kind_of(array.dtype).word)
+
+
+def pack(array: np.ndarray, small: bool, base: np.ndarray | None = None) -> Packed:
+    """An array of one of `DTYPES` as bytes; `small` looks longer for fewer of them.
+
+    `base` is an array of the same dtype and shape, which the reader has too.
+    """
+    kind, words = kind_of(array.dtype), words_of(array)
     if words.nbytes > _FEW:
         shape = (*array.shape, kind.parts) if kind.parts > 1 else array.shape
-        found = _pack_words(words, shape, kind, small)
+        found = _pack_words(words, shape, kind, small, None if base is None else words_of(base))
         if found is not None and sum(map(len, found.blocks)) + len(found.head) < words.nbytes:
             return found
     return Packed(RAW, b"", [words[block].view(np.uint8).data for block in _symbols.blocks(len(words))])
 
 
-def _pack_words(words: np.ndarray, shape: tuple[int, ...], kind: Kind, small: bool) -> Packed | None:
+def _pack_words(
+    words: np.ndarray, shape: tuple[int, ...], kind: Kind, small: bool, base: np.ndarray | None
+) -> Packed | None:
     if words[0] == words[len(words) // 2] == words[-1] and (words == words[0]).all():
         return Packed(CONSTANT, words[:1].tobytes(), [])
     choices: list[tuple[float, int, Any]] = []
     some = _sample(words)
-    if words.itemsize > 1 and len(some) - np.count_nonzero(some) > len(some) // _SPARSE:
-        return _pack_sparse(words, kind, small)
     share, floats = len(words) / len(some), kind.layout is not None
+    if base is not None:
+        delta = _delta.plan(some, _sample(base), kind.layout)
+        choices.append((delta[1] * share, DELTA, delta[0]))
+    if words.itemsize > 1 and len(some) - np.count_nonzero(some) > len(some) // _SPARSE:
+        sparse = _pack_sparse(words, kind, small)
+        if not choices or 8 * len(sparse.head) < choices[0][0]:
+            return sparse
 
     def consider(method: int, found: tuple[Any, float] | None, share: float) -> None:
         if found is not None:
@@ -108,9 +121,11 @@ def _pack_words(words: np.ndarray, shape: tuple[int, ...], kind: Kind, small: bo
         best, _ = _planes.plan(words, floats, given=small)
     elif method == STEPS:
         best, _ = _planes.plan(_steps(words), rotate=False, given=True)
+    elif method == DELTA:
+        best, _ = _delta.plan(words, base, kind.layout)
     writer = Writer()
     best.write(writer)
-    if method in (RANKED, SCALED):
+    if method in (RANKED, SCALED, DELTA):
         blocks = [best.encode(words[block], block) for block in _symbols.blocks(len(words), best.block)]
     else:
         change: Callable[[np.ndarray], np.ndarray] = _steps if method == STEPS else lambda part: part
@@ -174,7 +189,7 @@ def write(writer: Writer, packed: Packed) -> None:
 
 def read(reader: Reader, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
     """The inverse of `write`."""
-    method, head = reader.number(STEPS), reader.sized()
+    method, head = reader.number(DELTA), reader.sized()
     if method == SPARSE:
         raise damaged("a sparse array within a sparse array")
     blocks = [reader.sized() for _ in range(reader.number(reader.left))]
@@ -184,9 +199,19 @@ def read(reader: Reader, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
 
 
 class Unpacked:
-    """An array that can be read, in parts or as a whole. Raises CodingError where nobody has written the bytes."""
+    """An array that can be read, in parts or as a whole. Raises CodingError where nobody has written the bytes.
 
-    def __init__(self, method: int, head: memoryview, dtype: np.dtype, shape: tuple[int, ...]):
+    `base` gives the array that was the base of this one.
+    """
+
+    def __init__(
+        self,
+        method: int,
+        head: memoryview,
+        dtype: np.dtype,
+        shape: tuple[int, ...],
+        base: Callable[[], np.ndarray] | None = None,
+    ):
         self.dtype, self.shape, self.method = dtype, shape, method
         self._kind, self._n = kind_of(dtype), math.prod(shape) * kind_of(dtype).parts
         kind, reader = self._kind, Reader(head)
@@ -198,6 +223,10 @@ class Unpacked:
                 raise damaged("exponents of what are no floats")
             read = _ranked.Ranked.read if method == RANKED else functools.partial(_scaled.Scaled.read, n=self._n)
             self._coder = read(reader, kind.layout)
+        elif method == DELTA:
+            if base is None:
+                raise damaged("a part of an array that has a base")
+            self._coder = _delta.Delta.read(reader, words_of(base()), kind.layout)
         elif method == CONSTANT:
             self._coder = np.frombuffer(reader.take(kind.word.itemsize), kind.word)
         elif method == SPARSE:
@@ -245,7 +274,7 @@ class Unpacked:
             reader = Reader(data)
             words[:] = np.frombuffer(reader.take(words.nbytes), words.dtype)
             reader.close()
-        elif self.method in (RANKED, SCALED):
+        elif self.method in (RANKED, SCALED, DELTA):
             self._coder.decode(data, place, words)
         else:
             self._coder.decode(data, words)

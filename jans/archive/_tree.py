@@ -24,14 +24,16 @@ _KEY_BITS = 64
 """Integers that are keys have at most so many: longer ones may all have the same hash."""
 
 
-def write(writer: Writer, tree: Any, put: Callable[[Writer, np.ndarray], None], path: tuple[str, ...] = ()) -> None:
-    """Writes a tree; `put` writes what stands for an array."""
+def write(
+    writer: Writer, tree: Any, put: Callable[[Writer, np.ndarray, tuple[str, ...]], None], path: tuple[str, ...] = ()
+) -> None:
+    """Writes a tree; `put` writes what stands for the array at a path."""
     if len(path) > DEEPEST:
         raise ValueError(f"tree has more than {DEEPEST} containers in each other, at {_show(path[:4])}/...")
     array = _array(tree, path)
     if array is not None:
         writer.number(SCALAR if isinstance(tree, np.generic) else ARRAY)
-        put(writer, array)
+        put(writer, array, path)
         return
     if tree is None or isinstance(tree, bool):
         writer.number(NONE if tree is None else TRUE if tree else FALSE)
@@ -189,6 +191,17 @@ def _build(name: str, children: dict[str, Any], types: Mapping[str, type], path:
 def name_of(path: Sequence[str]) -> str:
     """A path as one string, with "~1" for a slash in a key, and "~0" for a tilde (RFC 6901)."""
     return "/".join(key.replace("~", "~0").replace("/", "~1") for key in path)
+
+
+def arrays(tree: Any) -> dict[str, np.ndarray]:
+    """The arrays of a tree that `write` takes, by name."""
+    found = {}
+
+    def put(_: Writer, array: np.ndarray, path: tuple[str, ...]) -> None:
+        found[name_of(path)] = array
+
+    write(Writer(), tree, put)
+    return found
 
 
 def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
