@@ -121,7 +121,7 @@ def _pack_words(
         best, _ = _planes.plan(words, floats, given=small)
     elif method == STEPS:
         best, _ = _planes.plan(_steps(words), rotate=False, given=True)
-    elif method == DELTA:
+    elif method == DELTA and base is not None:
         best, _ = _delta.plan(words, base, kind.layout)
     writer = Writer()
     best.write(writer)
