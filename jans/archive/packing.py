@@ -4,7 +4,7 @@ import math
 import os
 import weakref
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -53,6 +53,11 @@ def pack(tree: Any, level: str = "fast", *, base: Any = None) -> bytes:
     >>> sorted(unpack(data)), len(data) < 24_000
     (['kernel', 'steps'], True)
     """
+    return pack_with(tree, level, base, lambda count: None)
+
+
+def pack_with(tree: Any, level: str, base: Any, report: Callable[[int], None]) -> bytes:
+    """As `pack`; after each array it calls `report` with the number of its bytes."""
     if not isinstance(level, str) or level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}.")
     payload: list[Any] = []
@@ -69,6 +74,7 @@ def pack(tree: Any, level: str = "fast", *, base: Any = None) -> bytes:
         for part in (packed.head, *packed.blocks):
             writer.number(len(part)).data.extend(_sum(part))
             payload.append(part)
+        report(array.nbytes)
 
     header = Writer()
     _tree.write(header, tree, put)
@@ -78,9 +84,14 @@ def pack(tree: Any, level: str = "fast", *, base: Any = None) -> bytes:
     return b"".join([front.data, *payload])
 
 
+def arrays_of(tree: Any) -> dict[str, np.ndarray]:
+    """The arrays of a tree that `pack` takes, by the names that they have in an `Archive`."""
+    return _tree.arrays(tree)
+
+
 def _bases(base: Any) -> Mapping[str, Any]:
     """The arrays of a base by name, or their leaves if it is an `Archive`."""
-    return base if isinstance(base, Archive) else {} if base is None else _tree.arrays(base)
+    return base if isinstance(base, Archive) else {} if base is None else arrays_of(base)
 
 
 def _base_of(array: Any, found: Any) -> np.ndarray | None:

@@ -1,0 +1,1 @@
+"""jans in other programs: the shell, zarr, numcodecs, and libraries that save checkpoints."""
