@@ -248,6 +248,12 @@ class Unpacked:
         """The whole array; `block` gives the bytes of a block."""
         return self.words(block, 0, self._n).view(self.dtype).reshape(self.shape)
 
+    def needed(self, begin: int, end: int) -> range:
+        """The blocks that hold the words from one place to another."""
+        if self.method in (CONSTANT, SPARSE):
+            return range(0)
+        return range(begin // self._length, -(-end // self._length))
+
     def words(self, block: Callable[[int], memoryview], begin: int, end: int) -> np.ndarray:
         """The words from one place to another."""
         kind = self._kind
@@ -257,7 +263,7 @@ class Unpacked:
             return self._sparse()[begin:end]
         words = np.empty(end - begin, kind.word)
         length = self._length
-        for k in range(begin // length, -(-end // length)):
+        for k in self.needed(begin, end):
             place = slice(k * length, min((k + 1) * length, self._n))
             first, last = max(begin, place.start), min(end, place.stop)
             into = words[first - begin : last - begin]

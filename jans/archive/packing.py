@@ -18,6 +18,8 @@ from jans.status import CodingError
 MAGIC = b"JANP"
 VERSION = 1
 LEVELS = ("fast", "small")
+DTYPES = _arrays.DTYPES
+name_of = _tree.name_of
 _MAX_RANK = 32
 _CHECKSUM = 4
 """The number of bytes of a checksum."""
@@ -84,6 +86,13 @@ def pack_with(tree: Any, level: str, base: Any, report: Callable[[int], None]) -
     return b"".join([front.data, *payload])
 
 
+def leaves_of(tree: Any) -> tuple[dict[str, Any], Any]:
+    """The leaves of a tree of any classes that JAX knows, by name, and its structure."""
+    pairs, structure = jax.tree_util.tree_flatten_with_path(tree)
+    name = lambda keys: name_of([jax.tree_util.keystr((key,), simple=True) for key in keys])
+    return {name(keys): part for keys, part in pairs}, structure
+
+
 def arrays_of(tree: Any) -> dict[str, np.ndarray]:
     """The arrays of a tree that `pack` takes, by the names that they have in an `Archive`."""
     return _tree.arrays(tree)
@@ -133,6 +142,30 @@ class _File:
         return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
 
 
+class Missing(Exception):  # noqa: N818, not an error for a user
+    """Raised by a source that has not got these bytes yet."""
+
+
+class Parts:
+    """Parts of an archive that are somewhere else, as far as they have been fetched. Its size is not known."""
+
+    size = None
+
+    def __init__(self) -> None:
+        self._there: dict[int, memoryview] = {}
+
+    def add(self, place: int, data: Any) -> None:
+        """Adds the bytes from a place on."""
+        self._there[place] = memoryview(data)
+
+    def read(self, place: int, length: int) -> memoryview:
+        """The bytes from a place on."""
+        for start, data in self._there.items():
+            if start <= place and place + length <= start + len(data):
+                return data[place - start : place - start + length]
+        raise Missing(place, length)
+
+
 class Leaf:
     """An array of an `Archive`, of which nothing has been read yet.
 
@@ -167,29 +200,46 @@ class Leaf:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Rows, or everything: an index or a slice of the first axis reads only the blocks that have it."""
+        begin, end, chosen = self._rows(index)
+        part = self._read(begin, end)
+        return part if chosen is Ellipsis else part[chosen]
+
+    def places(self, index: Any = ...) -> list[tuple[int, int]]:
+        """The parts of the archive that `leaf[index]` reads, each its place and its length.
+
+        If the source lacks the first of them, the head of the array, this is all that it returns.
+        """
+        begin, end, _ = self._rows(index)
+        try:
+            found = self._open()
+        except Missing:
+            return [self._parts[0][:2]]
+        row = self._row
+        return [self._parts[k][:2] for k in (0, *(1 + block for block in found.needed(begin * row, end * row)))]
+
+    def _rows(self, index: Any) -> tuple[int, int, Any]:
+        """The rows to read, and the index of what is wanted among them."""
         first, *others = index if isinstance(index, tuple) and index else (index,)
-        if self.shape and isinstance(first, int | np.integer | slice) and not isinstance(first, bool):
-            rows, length = first, self.shape[0]
-            if isinstance(rows, slice):
-                begin, end, step = rows.indices(length)
-                chosen: Any = slice(None, None, step)
-                if step < 0:
-                    begin, end = (end + 1, begin + 1) if begin > end else (0, 0)
-            else:
-                begin = int(rows) + (length if rows < 0 else 0)
-                if not 0 <= begin < length:
-                    raise IndexError(f"row {rows} of an array with {length}.")
-                end, chosen = begin + 1, 0
-            part = self._read(begin, max(begin, end))
-            return part[(chosen, *others)]
-        whole = self._read(0, self.shape[0] if self.shape else 1)
-        return whole if index is Ellipsis else whole[index]
+        if not self.shape or not isinstance(first, int | np.integer | slice) or isinstance(first, bool):
+            return 0, self.shape[0] if self.shape else 1, index
+        length = self.shape[0]
+        if not isinstance(first, slice):
+            begin = int(first) + (length if first < 0 else 0)
+            if not 0 <= begin < length:
+                raise IndexError(f"row {first} of an array with {length}.")
+            return begin, begin + 1, (0, *others)
+        begin, end, step = first.indices(length)
+        if step < 0:
+            begin, end = (end + 1, begin + 1) if begin > end else (0, 0)
+        return begin, max(begin, end), (slice(None, None, step), *others)
+
+    @property
+    def _row(self) -> int:
+        """How many words a row has."""
+        return math.prod(self.shape[1:]) * (2 if self.dtype.kind == "c" else 1)
 
     def _read(self, begin: int, end: int) -> np.ndarray:
-        found = self._open()
-        parts = 2 if self.dtype.kind == "c" else 1
-        row = math.prod(self.shape[1:]) * parts
-        words = found.words(lambda k: self._part(k + 1), begin * row, end * row)
+        words = self._open().words(lambda k: self._part(k + 1), begin * self._row, end * self._row)
         shape = (end - begin, *self.shape[1:]) if self.shape else ()
         return words.view(self.dtype).reshape(shape)
 
@@ -284,7 +334,7 @@ class Archive(Mapping):
 
         tree = _tree.read(reader, read, types)
         reader.close()
-        if place != self._source.size:
+        if self._source.size is not None and place != self._source.size:
             what = "cut short" if place > self._source.size else "longer than they should be"
             raise CodingError(f"these bytes are {what}: {place} are needed, {self._source.size} are there.")
         return tree
@@ -309,10 +359,7 @@ class Archive(Mapping):
         types = _inputs.each(_inputs.class_)("types", types)
         if like is None:
             return self._tree(lambda leaf: leaf[...], {kind.__qualname__: kind for kind in types})
-        pairs, structure = jax.tree_util.tree_flatten_with_path(like)
-        wanted = {
-            _tree.name_of([jax.tree_util.keystr((key,), simple=True) for key in keys]): part for keys, part in pairs
-        }
+        wanted, structure = leaves_of(like)
         there = {name for name, leaf in self._leaves.items() if leaf is not None}
         if wanted.keys() - there:
             name = min(wanted.keys() - there)
