@@ -77,7 +77,7 @@ def restore(directory: Any, like: Any, *, limit: int | None = None) -> Any:
     there: dict[str, dict[str, Any]] = {}
     for path, leaf in (item for archive in archives for item in archive.items()):
         if path != "processes":
-            _, name, key = f"{path}/".split("/")[:3]
+            _, name, key = f"{path}//".split("/")[:3]
             there.setdefault(name, {})[key] = leaf
     leaves, structure = packing.leaves_of(like)
     wanted = {packing.name_of([name]): leaf for name, leaf in leaves.items()}
@@ -96,6 +96,8 @@ def _restored(name: str, like: Any, parts: dict[str, Any]) -> Any:
     if known != {_text(np.shape(like))}:
         raise CodingError(f"{name!r} has the shape {min(known)} in the checkpoint, and {np.shape(like)} in like.")
     there = [(_numbers(key.partition("@")[2]), leaf) for key, leaf in parts.items()]
+    if any(not isinstance(leaf, packing.Leaf) or len(start) != len(leaf.shape) for start, leaf in there):
+        raise CodingError(f"the parts of {name!r} in the checkpoint are damaged or made up.")
 
     def part_of(index: Any) -> np.ndarray:
         ends = [axis.indices(length)[:2] for axis, length in zip(index, np.shape(like), strict=True)]
@@ -124,4 +126,6 @@ def _text(numbers: Iterable[int]) -> str:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(","))) if text else ()
+    if not all(number.isdecimal() for number in text.split(",")):
+        return ()
+    return tuple(map(int, text.split(",")))

@@ -137,12 +137,10 @@ def _read_safetensors(data: memoryview) -> dict[str, Any]:
 
 
 def _write_safetensors(tree: Any) -> bytes:
-    header: dict[str, Any] = {}
+    leaves = dict(_named(tree))
+    header: dict[str, Any] = {METADATA: leaves.pop(METADATA)} if METADATA in leaves else {}
     parts, end = [], 0
-    for name, leaf in _named(tree).items():
-        if name == METADATA:
-            header[METADATA] = leaf
-            continue
+    for name, leaf in leaves.items():
         array = np.ascontiguousarray(leaf).reshape(np.shape(leaf))
         if array.dtype not in _SAFE_NAMES:
             raise TypeError(f"safetensors files do not hold {array.dtype}, the dtype of {name!r}. Write npz.")

@@ -93,7 +93,10 @@ class PackCodec(ArrayBytesCodecPartialDecodeMixin, ArrayBytesCodec):
         places: list[tuple[int, int]] = []
         while places != (places := _leaf(archive, chunk_spec).places(selection)):
             await asyncio.gather(*(fetch(*place) for place in places))
-        return await asyncio.to_thread(_read, archive, selection, chunk_spec)
+        try:
+            return await asyncio.to_thread(_read, archive, selection, chunk_spec)
+        except packing.Missing:
+            raise jans.CodingError("a chunk is cut short.") from None
 
 
 def _size(chunk_spec: Any) -> int:
