@@ -5,6 +5,7 @@ Coders are values, `push` and `pop` are pure functions, and the inner loops are 
 
 from jans import models, quantize, status
 from jans._version import __version__ as __version__
+from jans.archive.in_jit import PackedArray, pack_array
 from jans.archive.packing import Archive, open, pack, unpack
 from jans.codecs import (
     Codec,
@@ -38,6 +39,7 @@ __all__ = [
     "Archive",
     "Codec",
     "CodingError",
+    "PackedArray",
     "TableCoder",
     "account",
     "account_each",
@@ -67,6 +69,7 @@ __all__ = [
     "named",
     "open",
     "pack",
+    "pack_array",
     "quantize",
     "range_coder",
     "rans",

@@ -92,12 +92,7 @@ def symbols(name: str, values: Any) -> Any:
         return integers(name, values)
     if _is_jax(values):
         return values
-    array = _array(name, values, "numbers")
-    if array.dtype == np.float64 and not jax.config.read("jax_enable_x64"):
-        raise TypeError(
-            f"{name} are float64, which JAX would narrow to float32. Convert them, or enable jax_enable_x64."
-        )
-    return array
+    return as_they_are(name, values)
 
 
 def integers_or_none(name: str, values: Any) -> Any:
@@ -120,6 +115,16 @@ def quantiles(name: str, values: Any) -> Any:
 def numbers(name: str, values: Any) -> Any:
     """Numbers as an array. Raises TypeError for other values."""
     return values if _is_jax(values) else _array(name, values, "numbers")
+
+
+def as_they_are(name: str, values: Any) -> Any:
+    """Numbers as an array, of a dtype that JAX keeps. Raises TypeError for other values."""
+    array = numbers(name, values)
+    if jax.dtypes.canonicalize_dtype(array.dtype) == array.dtype:
+        return array
+    if not isinstance(values, np.ndarray | np.generic):  # numbers of Python have no dtype
+        return jnp.asarray(array)
+    raise TypeError(f"{name} must be of at most 32 bits, got {array.dtype}. Convert it, or set jax_enable_x64.")
 
 
 def arrays(name: str, tree: Any) -> Any:

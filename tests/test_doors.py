@@ -157,6 +157,7 @@ CALLS = [
     Call(jans.multiset, {"element": CODEC, "n": 3, "precision": 24}),
     Call(jans.open, {"data": jans.pack(PROBS), "base": None, "limit": 99}),
     Call(jans.pack, {"tree": {"a": PROBS}, "level": "fast", "base": {"a": PROBS}}),
+    Call(jans.pack_array, {"array": PROBS, "share": 0.9}),
     Call(jans.unpack, {"data": jans.pack({"a": PROBS}), "base": None, "like": {"a": PROBS}, "types": (), "limit": 99}),
     Call(jans.read_message, {"file": io.BytesIO(DATA), **READ}),
     Call(jans.to_bytes, {"state": STATE, "fingerprint": 0, "symbols": None}),
