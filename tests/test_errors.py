@@ -188,7 +188,7 @@ TYPE = {
     ),
     "traced float symbols": (
         lambda: jax.jit(lambda x: rans.push(STATE, EVEN, x))(jnp.ones(3)),
-        "symbols must be uint8, int8, uint16, int16 or int32, got float32. Convert them with .astype",
+        "symbols must be integers, got float32. Round and convert them to int32, or code floats exactly with",
     ),
     "dtype": (lambda: rans.pop(STATE, EVEN, (3,), jnp.float32), "dtype must be uint8, .* or int32, got float32"),
     "model symbols": (
