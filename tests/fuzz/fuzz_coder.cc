@@ -12,6 +12,7 @@
 
 #include "../../csrc/core/models/distributions.h"
 #include "../../csrc/core/models/fixed_models.h"
+#include "../../csrc/core/models/floats.h"
 #include "../../csrc/core/models/sums.h"
 #include "../../csrc/core/quantize/perfect.h"
 #include "../../csrc/cpu/loops/stream.h"
@@ -230,7 +231,7 @@ void RunMixtures(Input in) {
     rows[k] = {values[k].data(), each ? components : 0};
   }
   const Support support{{&low, 0}, {&high, 0}};
-  const Mixture<Component> mixture{rows[0], rows[1], rows[2], components, support};
+  const Mixture<Component> mixture{{rows[0], rows[1], rows[2], components}, support};
   RunMany(in, Leaky<Mixture<Component>>{mixture, precision}, low, high, n);
 }
 
@@ -251,7 +252,17 @@ void RunFamilies(Input in) {
   const Reals first{is_wide ? static_cast<const void*>(&doubles[0]) : &floats[0], 0, is_wide};
   const Reals second{is_wide ? static_cast<const void*>(&doubles[1]) : &floats[1], 0, is_wide};
   const Integers most{&size, 0};
-  switch (kind / 4 % 11) {
+  const double degrees = is_wide ? doubles[0] : 1 + in.Take<uint8_t>() / 16.0;
+  const Reals third{&degrees, 0, true};
+  const MixtureRows three{{&floats[0], 0}, {&floats[3], 0}, {&floats[6], 0}, 3};
+  // A format of floats, or any numbers.
+  std::vector<int32_t> numbers = in.Fill<int32_t>(FloatFormat::kNumbers);
+  if (kind % 4 != 0) {
+    const int bits = 4 + size % 13, mantissa = std::max(0, bits - 2 - wide % 8);
+    numbers = {bits, mantissa, wide % 3 == 0 ? 1023 : size % 128, size << 8 | 255, size % 2, size / 2 % 2};
+  }
+  const FloatFormat format(numbers.data());
+  switch (kind / 4 % 14) {
     case 0:
       return RunLeaky(Gaussian{first, second, support}, precision, quantile, symbol);
     case 1:
@@ -269,11 +280,18 @@ void RunFamilies(Input in) {
     case 7:
       return RunSummed(BetaBinomial{most, first, second}, precision, quantile, symbol);
     case 8:
-      return RunLeaky(Mixture<LogisticComponent>{{&floats[0], 0}, {&floats[3], 0}, {&floats[6], 0}, 3, support},
-                      precision, quantile, symbol);
+      return RunLeaky(Mixture<LogisticComponent>{three, support}, precision, quantile, symbol);
     case 9:
-      return RunLeaky(Mixture<NormalComponent>{{&floats[0], 0}, {&floats[3], 0}, {&floats[6], 0}, 3, support},
-                      precision, quantile, symbol);
+      return RunLeaky(Mixture<NormalComponent>{three, support}, precision, quantile, symbol);
+    case 10:
+      return RunLeaky(Student{third, first, second, support}, precision, quantile, symbol);
+    case 11: {
+      const FloatLine line{third, first, second, static_cast<LineShape>(size % 7 - 1), format};
+      return RunLeaky(line, precision, quantile, format.Valid() ? symbol & (2 * format.Half() - 1) : symbol);
+    }
+    case 12:
+      return RunLeaky(FloatMixture{three, size % 2 == 0, format}, precision, quantile,
+                      format.Valid() ? symbol & (2 * format.Half() - 1) : symbol);
     default: {
       const std::vector<float> edges = in.Fill<float>(size + 2);
       const Leaky<BinnedGaussian> model{{&floats[0], &floats[1], 0, edges.data(), size + 1}, precision};

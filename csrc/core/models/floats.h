@@ -36,9 +36,9 @@ struct FloatFormat {
 
   // Whether all arithmetic below stays in the range of float64.
   JANS_HD bool Valid() const {
+    if (bits < 2 || bits > 16 || mantissa < 0 || mantissa > bits - 2 || last < 0) return false;
     const int exponent = bits - 1 - mantissa;
-    return bits >= 2 && bits <= 16 && mantissa >= 0 && exponent >= 1 && exponent <= 11 && last >= 0 &&
-           ((bias >= 0 && bias <= 127 && exponent <= 8) || bias == 1023);
+    return exponent <= 11 && (bias == 1023 || (bias >= 0 && bias <= 127 && exponent <= 8));
   }
   JANS_HD int64_t Half() const { return int64_t{1} << (bits - 1); }
 
