@@ -115,7 +115,7 @@ def pack_array(array: Any, share: float = 0.8) -> PackedArray:
     capacity = math.ceil((share * width - kept) * length / 2)
     table = _table(frequencies, length)
     empty = rans.init(capacity, LANES, VARIANT)
-    states = jax.vmap(lambda part: rans.push(empty, table, part))(symbols.reshape(streams, length, coded))
+    states = jax.vmap(lambda part: rans.push(empty, table, part))(symbols.reshape(streams, length, coded)).canonical()
     return PackedArray(frequencies, planes[:kept], states, values.shape, values.dtype)
 
 
