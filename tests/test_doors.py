@@ -173,6 +173,7 @@ WITHOUT = {
         "export_checks",
         "Account",
         "Archive",
+        "PackedArray",
         "CodingError",
         "State",
         "Words",

@@ -37,6 +37,10 @@ class PackedArray:
         rest: uint8 [other planes, n], the bytes that are kept as they are.
         streams: the states of the coder, a batch.
         shape, dtype: those of the array; static.
+
+    >>> packed = pack_array(jnp.arange(1000) // 100)
+    >>> packed.shape, bool(packed.fits), packed.unpack()[-1]
+    ((1000,), True, Array(9, dtype=int32))
     """
 
     frequencies: jax.Array

@@ -103,7 +103,7 @@ def test_two_processes(tmp_path):
     environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(port), str(process), str(tmp_path / "step")],
+            [sys.executable, "-P", "-c", WORKER, str(port), str(process), str(tmp_path / "step")],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

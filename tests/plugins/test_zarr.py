@@ -138,7 +138,7 @@ if __name__ == "__main__":
     script.write_text(code)
     subprocess.run([sys.executable, script], check=True, timeout=300)
     found = subprocess.run(
-        [sys.executable, "-c", f"import zarr; print(zarr.open_array({str(tmp_path)!r})[150:].sum(dtype='f8'))"],
+        [sys.executable, "-P", "-c", f"import zarr; print(zarr.open_array({str(tmp_path)!r})[150:].sum(dtype='f8'))"],
         check=True, capture_output=True, timeout=300, text=True,
     )  # fmt: skip
     assert float(found.stdout) == np.arange(45_000.0, 60_000).sum()
