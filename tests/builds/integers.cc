@@ -1,10 +1,13 @@
 // Prints a checksum of many integers of every model in closed form and of every quantiser. Builds of any kind print the
 // same: tests/ffi/test_builds.py compares them.
 #include <cstdio>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "../../csrc/core/models/distributions.h"
 #include "../../csrc/core/models/fixed_models.h"
+#include "../../csrc/core/models/floats.h"
 #include "../../csrc/core/models/sums.h"
 #include "../../csrc/core/quantize/nearest.h"
 #include "../../csrc/core/quantize/perfect.h"
@@ -151,14 +154,18 @@ int main() {
   // Of bfloat16 and of half of its bits; and of a distribution that is none.
   const int32_t bfloat16[] = {16, 7, 127, 0x7F80, 1, 0}, top[] = {9, 0, 127, 255, 0, 0},
                 small[] = {8, 2, 16, 127, 1, 1};
-  for (const int32_t* format : {bfloat16, top, small}) {
+  const std::pair<const char*, const int32_t*> formats[] = {{"bfloat16", bfloat16}, {"top", top}, {"small", small}};
+  for (const auto& [of, numbers] : formats) {
+    const FloatFormat format(numbers);
     for (int shape = 0; shape < 6; ++shape) {
-      Run("floats", random,
-          Leaky<FloatLine>{{scales, locations, scales, static_cast<LineShape>(shape), FloatFormat(format)}, 24});
+      const std::string name = std::string("floats ") + of + " " + std::to_string(shape);
+      Run(name.c_str(), random,
+          Leaky<FloatLine>{{scales, locations, scales, static_cast<LineShape>(shape), format}, 24});
     }
     for (const bool logistic : {false, true}) {
+      const std::string name = std::string(logistic ? "logistics of floats " : "gaussians of floats ") + of;
       const MixtureRows three{parts_of_three, parts_of_three, parts_of_three, 3};
-      Run("mixtures of floats", random, Leaky<FloatMixture>{{three, logistic, FloatFormat(format)}, 24});
+      Run(name.c_str(), random, Leaky<FloatMixture>{{three, logistic, format}, 24});
     }
   }
   RunRows<float>("rows", random);
