@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from jans.archive import _symbols
+from jans.archive import _planes, _symbols
 from jans.archive._wire import Reader, Writer, damaged
 from jans.status import CodingError
 
@@ -31,8 +31,7 @@ class Delta:
 
     def __init__(self, words: np.ndarray, layout: tuple[int, int] | None, frequent: bytes, table: _symbols.Table):
         self.words, self.layout, self.frequent, self.table = words, layout, frequent, table
-        self._rows = np.zeros(256, np.int32)
-        self._rows[np.frombuffer(frequent, np.uint8)] = 1 + np.arange(len(frequent))
+        self._rows = _planes.row_of(frequent)
         self._coder = _symbols.Coder(table)
 
     def write(self, writer: Writer) -> None:

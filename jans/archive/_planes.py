@@ -44,7 +44,7 @@ class Planes:
 
     def __init__(self, planes: list[Plane], rotate: bool):
         self.planes, self.rotate = planes, rotate
-        self._rows = [_row_of(plane.frequent) for plane in planes]
+        self._rows = [row_of(plane.frequent) for plane in planes]
 
     @functools.cached_property
     def _coders(self) -> list[_symbols.Coder | None]:
@@ -180,7 +180,7 @@ def _given(words: np.ndarray, rotate: bool, k: int, above: np.ndarray) -> tuple[
     frequent = order[above[order] > 0].astype(np.uint8).tobytes()
     # The rarest of them shares the first row with all that have none.
     frequent = frequent[:-1] if len(frequent) == _ROWS or len(frequent) == np.count_nonzero(above) else frequent
-    rows, counts = _row_of(frequent), np.zeros((len(frequent) + 1, 256), np.int64)
+    rows, counts = row_of(frequent), np.zeros((len(frequent) + 1, 256), np.int64)
     for block in _symbols.blocks(len(words)):
         planes = split(words[block], rotate)
         counts += _symbols.count(planes[k], rows[planes[k + 1]], len(counts))
@@ -188,7 +188,7 @@ def _given(words: np.ndarray, rotate: bool, k: int, above: np.ndarray) -> tuple[
     return Plane(GIVEN, frequent=frequent, table=table), table.bits(counts) + table.own_bits
 
 
-def _row_of(frequent: bytes) -> np.ndarray:
+def row_of(frequent: bytes) -> np.ndarray:
     """The row of each byte of the plane above: int32 [256]."""
     rows = np.zeros(256, np.int32)
     rows[np.frombuffer(frequent, np.uint8)] = 1 + np.arange(len(frequent))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jans import _inputs
-from jans._checks import Shape, check_fit, check_precision
+from jans._checks import Shape, check_fit, check_precision, check_symbols
 from jans.models import _base, _family
 from jans.models.integers import LocationScale, StudentT
 from jans.models.mixture import LogisticMixture, Mixture
@@ -88,7 +88,7 @@ class _Keys(_family.FamilyModel):
 
     def __init__(self, distribution: LocationScale | Mixture, form: Format):
         self.distribution, self.form = distribution, form
-        self.precision = check_precision(distribution.precision, self._counts * (self.bounds[1] + 1))
+        self.precision = check_precision(distribution.precision, distribution.counts * (self.bounds[1] + 1))
 
     @property
     def family(self) -> str:  # type: ignore[override]
@@ -101,11 +101,6 @@ class _Keys(_family.FamilyModel):
     @property
     def bounds(self) -> tuple[int, int]:
         return 0, 2 ** Format(*self.form).bits - 1
-
-    @property
-    def _counts(self) -> int:
-        """The counts that a key has for certain."""
-        return 2 if isinstance(self.distribution, StudentT) else 1
 
     def operands(self, shape: Shape) -> tuple[jax.Array, ...]:
         distribution: Any = self.distribution
@@ -129,7 +124,7 @@ class _Keys(_family.FamilyModel):
         with np.errstate(over="ignore"):
             low, high = (jnp.asarray(part.astype(dtype))[at] for part in (table[:-1], table[1:]))
         mass = self.distribution.mass_between(low, high)
-        return _family.log_floored(mass, self.bounds[1] + 1, self.precision, inside, self._counts)
+        return _family.log_floored(mass, self.bounds[1] + 1, self.precision, inside, self.distribution.counts)
 
 
 class Float(_base.Composite):
@@ -223,9 +218,7 @@ class Float(_base.Composite):
         return Uniform(2**bits, bits)
 
     def split(self, symbols: jax.Array) -> tuple[jax.Array, ...]:
-        values = jnp.asarray(_inputs.symbols("symbols", symbols))
-        if values.dtype != self.dtype:
-            raise TypeError(f"symbols must be {self.dtype_name}, the dtype of the model, got {values.dtype}.")
+        values = check_symbols(_inputs.symbols("symbols", symbols), self)
         check_fit(self.shape, values.shape)
         width = FORMATS[self.dtype_name].bits
         pattern = jax.lax.bitcast_convert_type(values, _unsigned(width))

@@ -26,6 +26,8 @@ class SupportModel(_family.FamilyModel):
     high: jax.Array | None
     support: tuple[int | None, ...]
     limits: ClassVar[tuple[int, int]] = (-(2**31), 2**31 - 1)
+    counts: ClassVar[int] = 1
+    """The counts of 2**precision that every symbol has for certain."""
 
     @property
     def bounds(self) -> tuple[Bound, Bound]:
@@ -83,7 +85,8 @@ class SupportModel(_family.FamilyModel):
         symbols = _base.check_symbols(symbols, self.shape)
         low, high = self.bounds
         mass = self.mass(symbols, symbols <= low, symbols >= high)
-        return _family.log_floored(mass, self.size, self.precision, (symbols >= low) & (symbols <= high))
+        inside = (symbols >= low) & (symbols <= high)
+        return _family.log_floored(mass, self.size, self.precision, inside, self.counts)
 
     @abc.abstractmethod
     def mass_between(self, low: jax.Array, high: jax.Array) -> jax.Array:
@@ -238,6 +241,7 @@ class StudentT(LocationScale):
     """
 
     family = "student_t"
+    counts = 2
     leaves = ("df", "loc", "scale", "low", "high")
 
     def __init__(
@@ -262,13 +266,6 @@ class StudentT(LocationScale):
 
     def log_density(self, z: jax.Array) -> jax.Array:
         return _student_log_density(z, self.df)
-
-    def log_prob(self, symbols: jax.Array) -> jax.Array:
-        symbols = _base.check_symbols(symbols, self.shape)
-        low, high = self.bounds
-        mass = self.mass(symbols, symbols <= low, symbols >= high)
-        inside = (symbols >= low) & (symbols <= high)
-        return _family.log_floored(mass, self.size, self.precision, inside, counts=2)
 
 
 def _student_log_density(z: jax.Array, df: jax.Array) -> jax.Array:

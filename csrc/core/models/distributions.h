@@ -18,6 +18,15 @@ JANS_HD uint64_t FloorProduct(double f, uint64_t mass) {
   return product > 0 ? static_cast<uint64_t>(product) : 0;
 }
 
+// Whether floor(f * mass) is certain if f is right to `doubt`; and then this floor.
+JANS_HD bool FloorIfCertain(double f, uint64_t mass, double doubt, uint64_t* floor) {
+  const double all = static_cast<double>(mass), product = f * all, slack = all * doubt;
+  const int64_t whole = static_cast<int64_t>(product);
+  const double rest = product - static_cast<double>(whole);
+  *floor = static_cast<uint64_t>(whole);
+  return rest > slack && rest < 1 - slack;
+}
+
 // min(u, 1 - u).
 JANS_HD double Folded(double u) { return 0.5 - Magnitude(u - 0.5); }
 
@@ -105,12 +114,9 @@ struct OnIntegers {
     const double x = static_cast<double>(f.low + k) - 0.5;
     if constexpr (Shape::kHasNear) {
       const double z = (x - f.location) * f.inverse;
-      if (Magnitude(z) < kErfLimit && f.scale <= kWidest) {
-        const double all = static_cast<double>(mass), product = Shape::Near(z) * all, doubt = all * kDoubt;
-        const int64_t whole = static_cast<int64_t>(product);
-        const double rest = product - static_cast<double>(whole);
-        if (rest > doubt && rest < 1 - doubt) return static_cast<uint64_t>(whole);
-      }
+      uint64_t floor = 0;
+      const bool near = Magnitude(z) < kErfLimit && f.scale <= kWidest;
+      if (near && FloorIfCertain(Shape::Near(z), mass, kDoubt, &floor)) return floor;
     }
     return ScaledByF(f, x, mass);
   }

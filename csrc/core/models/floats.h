@@ -113,12 +113,8 @@ struct FloatLine {
     const double edge = format.Edge(k);
     if (shape == LineShape::kGaussian) {
       const double z = (edge - f.location) * f.inverse;
-      if (Magnitude(z) < kErfLimit) {
-        const double all = static_cast<double>(mass), product = GaussianShape::Near(z) * all, doubt = all * kDoubt;
-        const int64_t floor = static_cast<int64_t>(product);
-        const double rest = product - static_cast<double>(floor);
-        if (rest > doubt && rest < 1 - doubt) return static_cast<uint64_t>(floor);
-      }
+      uint64_t floor = 0;
+      if (Magnitude(z) < kErfLimit && FloorIfCertain(GaussianShape::Near(z), mass, kDoubt, &floor)) return floor;
     }
     return ScaledByF(f, edge, mass);
   }

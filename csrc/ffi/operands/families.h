@@ -180,18 +180,25 @@ using LaplaceFamily = LocationScaleFamily<LaplaceShape>;
 using LogisticFamily = LocationScaleFamily<LogisticShape>;
 using CauchyFamily = LocationScaleFamily<CauchyShape>;
 
-struct StudentFamily {
-  using Model = Leaky<Student>;
-  static constexpr int64_t kCost = 128;
+struct LineOperands {
   RealOperand df, location, scale;
-  SupportOperand support;
   int precision = 0;
 
   ffi::Error Init(OperandReader& reader) {
     precision = reader.precision;
     JANS_RETURN_IF_ERROR(df.Init("df", reader));
     JANS_RETURN_IF_ERROR(location.Init("location", reader));
-    JANS_RETURN_IF_ERROR(scale.Init("scale", reader));
+    return scale.Init("scale", reader);
+  }
+};
+
+struct StudentFamily : LineOperands {
+  using Model = Leaky<Student>;
+  static constexpr int64_t kCost = 128;
+  SupportOperand support;
+
+  ffi::Error Init(OperandReader& reader) {
+    JANS_RETURN_IF_ERROR(LineOperands::Init(reader));
     return support.Init(reader);
   }
   JANS_HD Model At(int64_t b) const { return {{df.At(b), location.At(b), scale.At(b), support.At(b)}, precision}; }
@@ -210,18 +217,13 @@ struct FloatFormatOperand {
   JANS_HD FloatFormat At(int64_t b) const { return FloatFormat(numbers.At(b) + 1); }
 };
 
-struct FloatLineFamily {
+struct FloatLineFamily : LineOperands {
   using Model = Leaky<FloatLine>;
   static constexpr int64_t kCost = 32;
-  RealOperand df, location, scale;
   FloatFormatOperand format;
-  int precision = 0;
 
   ffi::Error Init(OperandReader& reader) {
-    precision = reader.precision;
-    JANS_RETURN_IF_ERROR(df.Init("df", reader));
-    JANS_RETURN_IF_ERROR(location.Init("location", reader));
-    JANS_RETURN_IF_ERROR(scale.Init("scale", reader));
+    JANS_RETURN_IF_ERROR(LineOperands::Init(reader));
     return format.Init(reader);
   }
   JANS_HD Model At(int64_t b) const {
