@@ -84,6 +84,21 @@ def test_the_ends_of_the_order():
     assert bits_of(jans.unpack(jans.pack(after, base=before), base=before)) == bits_of(after)
 
 
+@pytest.mark.parametrize("name", ["bfloat16", "float16", "float8_e5m2"])
+def test_neighbours_in_the_order_of_floats_are_one_apart(name):
+    """From the largest negative number over both zeros to the largest positive one, for every pair of neighbours."""
+    dtype = np.dtype(getattr(jnp, name))
+    words = np.arange(2 ** (8 * dtype.itemsize), dtype=f"u{dtype.itemsize}")
+    with np.errstate(invalid="ignore"):  # NaNs of every kind
+        values = words.view(dtype).astype(np.float64)
+    finite = np.isfinite(values)
+    order = np.lexsort((~np.signbit(values[finite]), values[finite]))
+    ordered = words[finite][order]
+    layout = _arrays.kind_of(dtype).layout
+    assert (_delta._distances(ordered[1:], ordered[:-1], layout) == 2).all()
+    assert (_delta._distances(ordered[:-1], ordered[1:], layout) == 1).all()
+
+
 def test_near_arrays_take_few_bytes():
     before, after = two_steps("bfloat16", (300, 400), 2.0**-12)
     tree, base = {"w": jnp.asarray(after)}, {"w": jnp.asarray(before)}

@@ -321,6 +321,11 @@ def test_student_is_that_of_scipy(df):
     assert (freq >= 1).all()
     cost = -np.asarray(model.log_prob(k)) / np.log(2)
     assert np.abs(cost - np.asarray(cases.bits(model, k)))[freq > 1000].max() < 0.01
+    # A symbol that is all but impossible has two counts, and costs 23 bits of 24.
+    far = models.StudentT(df, 0.0, 1e-6, -9, 9)
+    if df > 4:
+        assert float(far.bits(9)) == 23.0
+        assert abs(float(far.log_prob(9)) / np.log(2) + 23) < 1e-3
     assert np.isfinite(jax.grad(lambda s: models.StudentT(df, 3.3, s, -9, 9).bits(jnp.arange(-9, 10)).sum())(7.1))
 
 
@@ -356,6 +361,7 @@ def test_the_derivative_in_df(df):
         (lambda: models.Float(models.Gaussian(0.0, 1.0), "float16", 5), ValueError, "bits must be from 6 to 16 for"),
         (lambda: models.Float(models.Gaussian(0.0, 1.0), "float32", 17), ValueError, "bits must be from 9 to 16 for"),
         (lambda: models.Float(models.Gaussian(0.0, 1.0, precision=12), "float16"), ValueError, "65536 symbols do"),
+        (lambda: models.Float(models.StudentT(3.0, 0, 1.0, precision=16), "float16"), ValueError, "131072 symbols do"),
         (lambda: models.Float(student(0.0, 1.0), "float16").interval(0), TypeError, "Float has no interval"),
         (lambda: models.Gaussian(0.0, 1.0).bits(0), TypeError, "Gaussian has no support. Pass low and high"),
         (lambda: models.Gaussian(0.0, 1.0).log_prob(0), TypeError, "has no support"),
