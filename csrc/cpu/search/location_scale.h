@@ -4,6 +4,7 @@
 #define JANS_CPU_SEARCH_LOCATION_SCALE_H_
 
 #include "../../core/models/distributions.h"
+#include "../../core/models/floats.h"
 #include "../simd/wide.h"
 #include "model_view.h"
 
@@ -43,6 +44,7 @@ JANS_SELDOM Found LocateCarefully(const Model& model, int64_t i, uint32_t quanti
 #define JANS_AVX512 0
 #include "../simd/reals_x86.inc"
 #include "location_scale_lanes.inc"
+#include "float_lanes.inc"
 #undef JANS_REGISTERS
 #undef JANS_REALS_LOOP
 #undef JANS_AVX512
@@ -52,6 +54,7 @@ JANS_SELDOM Found LocateCarefully(const Model& model, int64_t i, uint32_t quanti
 #define JANS_AVX512 1
 #include "../simd/reals_x86.inc"
 #include "location_scale_lanes.inc"
+#include "float_lanes.inc"
 #undef JANS_REGISTERS
 #undef JANS_REALS_LOOP
 #undef JANS_AVX512
@@ -62,6 +65,7 @@ JANS_SELDOM Found LocateCarefully(const Model& model, int64_t i, uint32_t quanti
 #define JANS_REALS_LOOP
 #include "../simd/reals_neon.inc"
 #include "location_scale_lanes.inc"
+#include "float_lanes.inc"
 #undef JANS_REGISTERS
 #undef JANS_REALS_LOOP
 
@@ -123,22 +127,35 @@ JANS_FUSED inline Found LocateGaussian(const Leaky<Gaussian>& model, int64_t i, 
 
 // Those of the best registers; none where there are no such ones. (One quantile fills no wide ones.)
 struct ShapeFunctions {
-  FindFunction find;
-  LocateFunction locate;
-  LocateManyFunction locate_many;
+  FindFunction find = nullptr;
+  LocateFunction locate = nullptr;
+  LocateManyFunction locate_many = nullptr;
 };
+template <typename Narrow, typename Wide>
+ShapeFunctions BestOf() {
+  if (HasWidest()) return {Wide::Find, Narrow::Locate, Wide::LocateMany};
+  if (HasFused()) return {Narrow::Find, Narrow::Locate, Narrow::LocateMany};
+  return {};
+}
+#if defined(__x86_64__)
 template <typename Finder>
 ShapeFunctions BestShapes() {
-#if defined(__x86_64__)
-  using Narrow = reals_avx2::ShapesOf<Finder>;
-  using Wide = reals_avx512::ShapesOf<Finder>;
-  if (HasWidest()) return {Wide::Find, Narrow::Locate, Wide::LocateMany};
-#else
-  using Narrow = reals_neon::ShapesOf<Finder>;
-#endif
-  if (HasFused()) return {Narrow::Find, Narrow::Locate, Narrow::LocateMany};
-  return {nullptr, nullptr, nullptr};
+  return BestOf<reals_avx2::ShapesOf<Finder>, reals_avx512::ShapesOf<Finder>>();
 }
+template <typename Finder, typename Shape>
+ShapeFunctions BestFloats() {
+  return BestOf<reals_avx2::FloatsOf<Finder, Shape>, reals_avx512::FloatsOf<Finder, Shape>>();
+}
+#else
+template <typename Finder>
+ShapeFunctions BestShapes() {
+  return BestOf<reals_neon::ShapesOf<Finder>, reals_neon::ShapesOf<Finder>>();
+}
+template <typename Finder, typename Shape>
+ShapeFunctions BestFloats() {
+  return BestOf<reals_neon::FloatsOf<Finder, Shape>, reals_neon::FloatsOf<Finder, Shape>>();
+}
+#endif
 
 // For one stream; what all of its symbols share is computed once.
 template <typename Shape_>
@@ -170,7 +187,7 @@ class Finder<Leaky<OnIntegers<Shape_>>> {
  private:
   static ShapeFunctions Best() {
     if constexpr (Shape::kHasLanes) return BestShapes<Finder>();
-    return {nullptr, nullptr, nullptr};
+    return {};
   }
   bool Guesses() const { return shared_ && model_.precision >= kGuessBits; }
   static Found LocateFused(const void* any, int64_t i, uint32_t quantile) {
@@ -180,6 +197,46 @@ class Finder<Leaky<OnIntegers<Shape_>>> {
   Model model_;
   bool shared_;
   ShapeFrame frame_;
+};
+
+template <>
+class Finder<Leaky<FloatLine>> {
+ public:
+  using Model = Leaky<FloatLine>;
+
+  explicit Finder(const Model& model) : model_(model) {
+    const FloatFormat& format = model.distribution.format;
+    const int precision = model.precision;
+    if (!format.Valid() || precision > 30 || precision < std::max(kGuessBits, format.bits)) return;
+    const double size = 2 * static_cast<double>(format.Half()), total = static_cast<double>(Total(precision));
+    const double mass = total - size;
+    frame_ = {0, size - 1, total, mass / 2, 0.5 - mass * FloatLine::kDoubt};
+    best_ = Best(model.distribution.shape);
+  }
+  const Model& model() const { return model_; }
+  const ShapeFrame& frame() const { return frame_; }
+
+  FindFunction Find() const { return best_.find != nullptr ? best_.find : FindPlain<Model>; }
+  LocateFunction Locate() const { return best_.locate != nullptr ? best_.locate : LocatePlain<Model>; }
+  LocateManyFunction LocateMany() const { return best_.locate_many; }
+
+ private:
+  static ShapeFunctions Best(LineShape shape) {
+    switch (shape) {
+      case LineShape::kGaussian:
+        return BestFloats<Finder, GaussianShape>();
+      case LineShape::kLaplace:
+        return BestFloats<Finder, LaplaceShape>();
+      case LineShape::kLogistic:
+        return BestFloats<Finder, LogisticShape>();
+      default:
+        return {};
+    }
+  }
+
+  Model model_;
+  ShapeFunctions best_;
+  ShapeFrame frame_{};
 };
 
 }  // namespace jans
