@@ -66,6 +66,7 @@ bench-tables: $(VENV)/has-bench-tables
 
 bench-arrays: $(VENV)/has-bench-arrays
 	$(VENV)/bin/python benchmarks/arrays.py $(ARGS)
+	$(VENV)/bin/python benchmarks/states.py
 
 # With a compiler for AArch64 and qemu, as packages of the system.
 neon:

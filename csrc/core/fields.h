@@ -7,6 +7,8 @@
 #ifndef JANS_CORE_FIELDS_H_
 #define JANS_CORE_FIELDS_H_
 
+#include <cstdint>
+
 #include "portable.h"
 
 namespace jans {
@@ -42,6 +44,72 @@ struct Fields {
     return (rest & 1) << (exponent + mantissa) | found << (mantissa - top) | rest >> 1;
   }
 };
+
+// A distance below 8 is its own symbol. A longer one, of L bits, has the symbol 4 (L - 2) plus the two bits behind the
+// leading one, and L - 3 bits that are kept as they are.
+JANS_HD int KeptBits(uint32_t symbol) { return symbol < 8 ? 0 : static_cast<int>(symbol / 4) - 1; }
+JANS_HD uint32_t LengthSymbol(uint64_t distance) {
+  if (distance < 8) return static_cast<uint32_t>(distance);
+  const int kept = 61 - __builtin_clzll(distance);
+  return static_cast<uint32_t>(4 * kept) + static_cast<uint32_t>(distance >> kept);
+}
+// The distance without the bits that are kept.
+JANS_HD uint64_t LeastDistance(uint32_t symbol) {
+  return symbol < 8 ? symbol : uint64_t{4 | (symbol & 3)} << KeptBits(symbol);
+}
+
+// How words are numbered: as they are, as integers with a sign, or as floats, so that neighbours in their order have
+// neighbouring numbers.
+enum class WordOrder : int32_t { kPlain, kSigned, kFloat };
+template <typename T>
+struct Ordered {
+  static constexpr int kSign = 8 * sizeof(T) - 1;
+  static constexpr T kHalf = static_cast<T>(T{1} << kSign);
+
+  static JANS_HD T Number(T word, WordOrder order) {
+    if (order == WordOrder::kPlain) return word;
+    if (order == WordOrder::kSigned) return word ^ kHalf;
+    return static_cast<T>(word ^ (kHalf | static_cast<T>(T{0} - static_cast<T>(word >> kSign))));
+  }
+  static JANS_HD T Word(T number, WordOrder order) {
+    if (order == WordOrder::kPlain) return number;
+    if (order == WordOrder::kSigned) return number ^ kHalf;
+    return static_cast<T>(number ^ (kHalf | static_cast<T>(static_cast<T>(number >> kSign) - 1)));
+  }
+  // A difference, modulo the size of a word, with its sign as the lowest bit; and back.
+  static JANS_HD T Folded(T step) {
+    return static_cast<T>(static_cast<T>(step << 1) ^ static_cast<T>(T{0} - static_cast<T>(step >> kSign)));
+  }
+  static JANS_HD T Unfolded(T distance) {
+    return static_cast<T>(static_cast<T>(distance >> 1) ^ static_cast<T>(T{0} - static_cast<T>(distance & 1)));
+  }
+};
+
+// What a number is likely to be, from the one on its left, the one above, and the one above on the left; kSlope goes on
+// with the step between the two on its left.
+enum class Predictor : int32_t { kNone, kLeft, kUp, kPlane, kMedian, kMean, kSlope };
+constexpr int kPredictors = 7;
+template <typename T>
+JANS_HD T Predicted(Predictor predictor, T left, T up, T corner) {
+  const T low = left < up ? left : up, high = left < up ? up : left;
+  const T plane = static_cast<T>(left + up - corner);
+  switch (predictor) {
+    case Predictor::kNone:
+      return 0;
+    case Predictor::kLeft:
+    case Predictor::kSlope:
+      return left;
+    case Predictor::kUp:
+      return up;
+    case Predictor::kPlane:
+      return plane;
+    case Predictor::kMedian:  // of these three (LOCO-I, Weinberger et al. 2000)
+      return corner >= high ? low : (corner <= low ? high : plane);
+    case Predictor::kMean:
+      return static_cast<T>((left & up) + ((left ^ up) >> 1));
+  }
+  return 0;
+}
 
 }  // namespace jans
 

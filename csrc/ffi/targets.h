@@ -51,6 +51,10 @@
   X(fields_merge)           \
   X(tops_split)             \
   X(tops_merge)             \
+  X(lengths_split)          \
+  X(lengths_merge)          \
+  X(grid_split)             \
+  X(grid_merge)             \
   X(count)
 
 // Models in closed form: X(name, its arguments in operands/families.h).

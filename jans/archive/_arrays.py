@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jans.archive import _delta, _planes, _ranked, _scaled, _symbols
+from jans.archive import _delta, _grid, _planes, _ranked, _scaled, _symbols
 from jans.archive._wire import Reader, Writer, damaged
 
-RAW, CONSTANT, PLANES, RANKED, SCALED, SPARSE, STEPS, DELTA = range(8)
+RAW, CONSTANT, PLANES, RANKED, SCALED, SPARSE, GRID, DELTA = range(8)
 
 DTYPES: tuple[Any, ...] = (
     *(np.dtype(name) for name in ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")),
@@ -82,14 +82,15 @@ def pack(array: np.ndarray, small: bool, base: np.ndarray | None = None) -> Pack
     kind, words = kind_of(array.dtype), words_of(array)
     if words.nbytes > _FEW:
         shape = (*array.shape, kind.parts) if kind.parts > 1 else array.shape
-        found = _pack_words(words, shape, kind, small, None if base is None else words_of(base))
+        order = _grid.SIGNED if array.dtype.kind == "i" else _grid.PLAIN
+        found = _pack_words(words, shape, kind, small, order, None if base is None else words_of(base))
         if found is not None and sum(map(len, found.blocks)) + len(found.head) < words.nbytes:
             return found
     return Packed(RAW, b"", [words[block].view(np.uint8).data for block in _symbols.blocks(len(words))])
 
 
 def _pack_words(
-    words: np.ndarray, shape: tuple[int, ...], kind: Kind, small: bool, base: np.ndarray | None
+    words: np.ndarray, shape: tuple[int, ...], kind: Kind, small: bool, order: int, base: np.ndarray | None
 ) -> Packed | None:
     if words[0] == words[len(words) // 2] == words[-1] and (words == words[0]).all():
         return Packed(CONSTANT, words[:1].tobytes(), [])
@@ -99,9 +100,11 @@ def _pack_words(
     if base is not None:
         delta = _delta.plan(some, _sample(base), kind.layout)
         choices.append((delta[1] * share, DELTA, delta[0]))
+    for grid, bits in _grid.plans(words, shape, _grid.FLOAT if floats else order, _element(kind)):
+        choices.append((bits, GRID, grid))
     if words.itemsize > 1 and len(some) - np.count_nonzero(some) > len(some) // _SPARSE:
         sparse = _pack_sparse(words, kind, small)
-        if not choices or 8 * len(sparse.head) < choices[0][0]:
+        if all(8 * len(sparse.head) < bits for bits, _, _ in choices):
             return sparse
 
     def consider(method: int, found: tuple[Any, float] | None, share: float) -> None:
@@ -113,23 +116,20 @@ def _pack_words(
         consider(RANKED, _ranked.plan(some, kind.layout), share)
         if small:
             consider(SCALED, _scaled.plan(words, _sizes(words, kind).reshape(shape), kind.layout), 1)
-    if not floats and small:
-        consider(STEPS, _planes.plan(_steps(some), rotate=False, given=True), share)
     _, method, best = min(choices, key=lambda choice: choice[0])
     # What a sample has shown to be best, for all words.
     if method == PLANES:
         best, _ = _planes.plan(words, floats, given=small)
-    elif method == STEPS:
-        best, _ = _planes.plan(_steps(words), rotate=False, given=True)
     elif method == DELTA and base is not None:
         best, _ = _delta.plan(words, base, kind.layout)
     writer = Writer()
-    best.write(writer)
-    if method in (RANKED, SCALED, DELTA):
-        blocks = [best.encode(words[block], block) for block in _symbols.blocks(len(words), best.block)]
+    if method == GRID:
+        blocks = best.encode_all(words, _element(kind))
+    elif method == PLANES:
+        blocks = [best.encode(words[block]) for block in _symbols.blocks(len(words))]
     else:
-        change: Callable[[np.ndarray], np.ndarray] = _steps if method == STEPS else lambda part: part
-        blocks = [best.encode(change(words[block])) for block in _symbols.blocks(len(words))]
+        blocks = [best.encode(words[block], block) for block in _symbols.blocks(len(words), best.block)]
+    best.write(writer)
     return Packed(method, bytes(writer.data), blocks)
 
 
@@ -148,19 +148,6 @@ def _sizes(words: np.ndarray, kind: Kind) -> np.ndarray:
         return ((words & 0x7FFF).astype(np.uint32) << 16).view(np.float32)
     with np.errstate(all="ignore"):
         return np.abs(words.view(_element(kind))).astype(np.float32)
-
-
-def _steps(words: np.ndarray) -> np.ndarray:
-    """The differences of neighbours in blocks, modulo the size of a word; the sign is the lowest bit."""
-    bits = 8 * words.itemsize
-    steps = np.diff(words, prepend=words.dtype.type(0))
-    steps[:: _symbols.BLOCK] = words[:: _symbols.BLOCK]
-    return steps << 1 ^ (0 - (steps >> (bits - 1))).astype(words.dtype)
-
-
-def _sums(steps: np.ndarray) -> np.ndarray:
-    """The inverse of `_steps`, for one block."""
-    return np.cumsum(steps >> 1 ^ (0 - (steps & 1)).astype(steps.dtype), dtype=steps.dtype)
 
 
 def _pack_sparse(words: np.ndarray, kind: Kind, small: bool) -> Packed:
@@ -216,8 +203,10 @@ class Unpacked:
         self._kind, self._n = kind_of(dtype), math.prod(shape) * kind_of(dtype).parts
         kind, reader = self._kind, Reader(head)
         self._coder: Any = None
-        if method in (PLANES, STEPS):
-            self._coder = _planes.Planes.read(reader, kind.word.itemsize, method == PLANES and kind.layout is not None)
+        if method == PLANES:
+            self._coder = _planes.Planes.read(reader, kind.word.itemsize, kind.layout is not None)
+        elif method == GRID:
+            self._coder = _grid.Grid.read(reader, self._n, kind.layout is not None, _element(kind))
         elif method in (RANKED, SCALED):
             if kind.layout is None or kind.layout.mantissa > 23:
                 raise damaged("exponents of what are no floats")
@@ -242,7 +231,7 @@ class Unpacked:
     @property
     def _length(self) -> int:
         """How many words are coded together."""
-        return self._coder.block if self.method == SCALED else _symbols.BLOCK
+        return self._coder.block if self.method in (SCALED, GRID) else _symbols.BLOCK
 
     def array(self, block: Callable[[int], memoryview]) -> np.ndarray:
         """The whole array; `block` gives the bytes of a block."""
@@ -280,12 +269,10 @@ class Unpacked:
             reader = Reader(data)
             words[:] = np.frombuffer(reader.take(words.nbytes), words.dtype)
             reader.close()
-        elif self.method in (RANKED, SCALED, DELTA):
-            self._coder.decode(data, place, words)
-        else:
+        elif self.method == PLANES:
             self._coder.decode(data, words)
-            if self.method == STEPS:
-                words[:] = _sums(words)
+        else:
+            self._coder.decode(data, place, words)
 
     def _sparse(self) -> np.ndarray:
         reader = Reader(self._coder)

@@ -39,7 +39,7 @@ def pack(tree: Any, level: str = "fast", *, base: Any = None) -> bytes:
             numbers; None, numbers, strings and bytes; and lists, tuples, dicts with keys that are strings or integers,
             named tuples, dataclasses, and all other containers that JAX knows.
         level: "fast", or "small", which takes several times as long and finds more: scales of rows and columns of
-            floats, bytes that depend on each other, and differences of neighbouring integers.
+            floats, and bytes that depend on each other.
         base: a similar tree that the reader will have too, such as the same weights some steps before, or an `Archive`
             of one. Arrays with the same path, dtype and shape are packed as their difference where that is shorter.
 

@@ -95,8 +95,8 @@ def test_neighbours_in_the_order_of_floats_are_one_apart(name):
     order = np.lexsort((~np.signbit(values[finite]), values[finite]))
     ordered = words[finite][order]
     layout = _arrays.kind_of(dtype).layout
-    assert (_delta._distances(ordered[1:], ordered[:-1], layout) == 2).all()
-    assert (_delta._distances(ordered[:-1], ordered[1:], layout) == 1).all()
+    assert (_delta._distances_of(ordered[1:], ordered[:-1], layout) == 2).all()
+    assert (_delta._distances_of(ordered[:-1], ordered[1:], layout) == 1).all()
 
 
 def test_near_arrays_take_few_bytes():
@@ -194,8 +194,9 @@ def golden():
     words = (np.arange(3000, dtype=np.uint64) * 2654435761 % 2**32).astype(np.uint32)
     before = (words >> 18 | 0x3F00).astype(np.uint16)
     after = before + (words >> 13 & 7).astype(np.uint16) * (words >> 20 & 1).astype(np.uint16)
-    tree = {"floats": after.view(jnp.bfloat16), "integers": (words[:700] >> 5).view(np.int32), "more": words[:9]}
-    base = {"floats": before.view(jnp.bfloat16), "integers": (words[:700] >> 5).view(np.int32) + 100}
+    some = words[:700] >> 5
+    tree = {"floats": after.view(jnp.bfloat16), "integers": some.view(np.int32), "more": words[:9]}
+    base = {"floats": before.view(jnp.bfloat16), "integers": (some + (words[700:1400] >> 17)).view(np.int32)}
     return tree, base
 
 

@@ -140,6 +140,20 @@ def any_call(draw, names=tuple(TARGETS)):
         return name, (words,), {"rotate": draw(st.integers(0, 1))}
     if name.startswith(("fields", "tops")):
         return name, *any_fields_call(draw, name, batch)
+    if name.startswith(("lengths", "grid")):
+        dtype = np.dtype(draw(st.sampled_from([np.uint8, np.uint16, np.uint32, np.uint64])))
+        if name == "lengths_merge":
+            rest = operand(draw(st.integers(0, 300)), dtype=np.uint8)
+            return name, (draw(garbage((*batch, n), np.uint8)), rest), {"dtype": dtype}
+        if name == "lengths_split":
+            return name, (draw(garbage((*batch, n), dtype)),), {"width": dtype.itemsize}
+        words = draw(garbage((*batch, draw(st.integers(0, 9)), draw(st.integers(0, 20))), dtype))
+        numbers = {"channels": draw(st.integers(1, 4)), "predictor": draw(st.integers(0, 6))}
+        return (
+            name,
+            (words,),
+            numbers | {"order": draw(st.integers(0, 2)), "mixed": draw(st.integers(0, 1)), "dtype": dtype},
+        )
     if name == "count":
         index = draw(st.sampled_from([operand(each, dtype=np.int32), operand(each, dtype=np.uint8).astype(np.int32)]))
         return name, (draw(garbage((*batch, n), np.uint8)), index), {"rows": size}

@@ -29,6 +29,9 @@ XLA_FFI_DataType TypeOf(const Py_buffer& view) {
       return XLA_FFI_DataType_U32;
     case 'i':
       return XLA_FFI_DataType_S32;
+    case 'L':
+    case 'Q':
+      return view.itemsize == 8 ? XLA_FFI_DataType_U64 : XLA_FFI_DataType_INVALID;
     case 'f':
       return XLA_FFI_DataType_F32;
     case 'd':

@@ -28,6 +28,14 @@ def _merged(symbols, *_, dtype, **__) -> Shapes:
     return [(symbols, dtype)]
 
 
+def _lengths(words, *, width) -> Shapes:
+    return [(words, jnp.uint8), ((words[0] * width,), jnp.uint8), ((), jnp.int32)]
+
+
+def _same(words, *, dtype, **_) -> Shapes:
+    return [(words, dtype)]
+
+
 def _counts(*_, rows) -> Shapes:
     return [((rows, 256), jnp.uint32)]
 
@@ -42,4 +50,9 @@ fields_merge = define_map(
 )
 tops_split = define_map("tops_split", fields.tops_split, _symbols, 1, 1, attributes=("exponent", "mantissa", "top"))
 tops_merge = define_map("tops_merge", fields.tops_merge, _merged, 1, 1, 1, attributes=("exponent", "mantissa", "top"))
+lengths_split = define_map("lengths_split", fields.lengths_split, _lengths, 1, attributes=("width",))
+lengths_merge = define_map("lengths_merge", fields.lengths_merge, _merged, 1, 1, attributes=())
+_GRID = ("channels", "predictor", "order", "mixed")
+grid_split = define_map("grid_split", fields.grid_split, _same, 2, attributes=_GRID)
+grid_merge = define_map("grid_merge", fields.grid_merge, _same, 2, attributes=_GRID)
 count = define_map("count", fields.count, _counts, 1, 1, attributes=("rows",))

@@ -4,7 +4,7 @@
 import jax.numpy as jnp
 from jax import lax
 
-u8, u32, i32 = jnp.uint8, jnp.uint32, jnp.int32
+u8, u32, u64, i32 = jnp.uint8, jnp.uint32, jnp.uint64, jnp.int32
 
 
 def bytes_split(words, *, rotate):
@@ -80,6 +80,129 @@ def tops_merge(symbols, tops, rest, *, exponent, mantissa, top, dtype):
     found = tops[symbols.astype(i32)].astype(u32) & 2 ** (exponent + top) - 1
     words = found << (mantissa - top) | _unpack_rest(rest, symbols.size, exponent, mantissa, top)
     return (words.astype(dtype),)
+
+
+# ---- distances ----
+
+
+def _kept_bits(symbols):
+    return jnp.where(symbols < 8, 0, symbols.astype(i32) // 4 - 1)
+
+
+def _ends(kept):
+    """Where the bits of each distance begin, and how many there are together."""
+    ends = jnp.cumsum(kept)
+    return ends - kept, ends[-1] if kept.size else i32(0)
+
+
+def lengths_split(words, *, width):
+    """Symbols of distances [n] of `width` bytes, the packed bits behind them, and how many bytes these are."""
+    words = words.astype(u64)
+    length = 64 - lax.clz(words).astype(i32)
+    kept = jnp.maximum(length - 3, 0)
+    symbols = (4 * kept + (words >> kept.astype(u64)).astype(i32)).astype(u8)
+    starts, total = _ends(kept)
+    size = words.size * width
+    bits = jnp.zeros(8 * size, u8)
+    for k in range(_MOST_KEPT):
+        value = (words >> u64(k) & u64(1)).astype(u8)
+        bits = bits.at[jnp.where(k < kept, starts + k, 8 * size)].add(value, mode="drop")
+    return symbols, jnp.packbits(bits, bitorder="little"), (total + 7) // 8
+
+
+_MOST_KEPT = 61
+"""The most bits that are kept of a distance."""
+
+
+def lengths_merge(symbols, rest, *, dtype):
+    """The distances [n] of what `lengths_split` gives; bits that are missing are zeros."""
+    kept = _kept_bits(symbols)
+    starts, _ = _ends(kept)
+    bits = jnp.unpackbits(jnp.pad(rest, (0, 1)), bitorder="little")
+    first = jnp.where(symbols < 8, symbols, 4 | (symbols & 3)).astype(u64) << kept.astype(u64)
+    words = first
+    for k in range(_MOST_KEPT):
+        there = bits.at[starts + k].get(mode="fill", fill_value=0).astype(u64)
+        words |= jnp.where(k < kept, there, u64(0)) << u64(k)
+    return (words.astype(dtype),)
+
+
+# ---- grids ----
+
+
+def _numbers(words, order):
+    """Words as numbers in their order; see WordOrder in csrc/core/fields.h."""
+    sign = 8 * words.dtype.itemsize - 1
+    half = jnp.array(1, words.dtype) << sign
+    if order == 0:
+        return words
+    return words ^ half if order == 1 else words ^ (half | -(words >> sign))
+
+
+def _of_numbers(numbers, order):
+    sign = 8 * numbers.dtype.itemsize - 1
+    half = jnp.array(1, numbers.dtype) << sign
+    if order == 0:
+        return numbers
+    return numbers ^ half if order == 1 else numbers ^ (half | (numbers >> sign) - 1)
+
+
+def _expected(predictor, left, up, corner):
+    low, high, plane = jnp.minimum(left, up), jnp.maximum(left, up), left + up - corner
+    median = jnp.where(corner >= high, low, jnp.where(corner <= low, high, plane))
+    mean = (left & up) + ((left ^ up) >> 1)
+    return (jnp.zeros_like(left), left, up, plane, median, mean, left)[predictor]
+
+
+def _expected_at(predictor, c, channels, first_row, left, second, up, corner):
+    """What number c of a row is likely to be; on the edges there is less to say it from."""
+    if predictor == 0:
+        return jnp.zeros_like(left)
+    if predictor == 6:
+        inside = jnp.where(c < 2 * channels, left, 2 * left - second)
+        return jnp.where(c < channels, jnp.where(first_row, 0, up), inside)
+    edge = jnp.where(c < channels, jnp.where(first_row, 0, up), jnp.where(first_row, left, up))
+    return jnp.where((c < channels) | first_row, edge, _expected(predictor, left, up, corner))
+
+
+def grid_split(words, *, channels, predictor, order, mixed, dtype):
+    """Distances of words [R, C] to what the words before them predict."""
+    numbers = _numbers(words, order)
+    height, width = words.shape
+    left = jnp.pad(numbers, ((0, 0), (channels, 0)))[:, :width]
+    second = jnp.pad(numbers, ((0, 0), (2 * channels, 0)))[:, :width]
+    up = jnp.pad(numbers, ((1, 0), (0, 0)))[:height]
+    corner = jnp.pad(left, ((1, 0), (0, 0)))[:height]
+    c, first_row = jnp.arange(width), (jnp.arange(height) == 0)[:, None]
+    errors = numbers - _expected_at(predictor, c, channels, first_row, left, second, up, corner)
+    if mixed:
+        before = jnp.pad(errors, ((0, 0), (1, 0)))[:, :width]
+        errors = errors - jnp.where(c % channels == 0, 0, before)
+    return (errors << 1 ^ -(errors >> (8 * words.dtype.itemsize - 1)),)
+
+
+def grid_merge(words, *, channels, predictor, order, mixed, dtype):
+    """The inverse of `grid_split`."""
+    errors = words >> 1 ^ -(words & 1)
+    height, width = words.shape
+
+    def row_step(above, row):
+        r, steps = row
+
+        def step(carry, at):
+            recent, error = carry  # the last 2 * `channels` numbers, the oldest first
+            c, step, up, corner = at
+            error = jnp.where((c % channels != 0) & bool(mixed), error + step, step)
+            number = _expected_at(predictor, c, channels, r == 0, recent[channels], recent[0], up, corner) + error
+            return (jnp.append(recent[1:], number), error), number
+
+        corner = jnp.pad(above, (channels, 0))[:width]
+        start = jnp.zeros(2 * channels, words.dtype), jnp.zeros((), words.dtype)
+        _, numbers = lax.scan(step, start, (jnp.arange(width), steps, above, corner))
+        return numbers, numbers
+
+    _, numbers = lax.scan(row_step, jnp.zeros(width, words.dtype), (jnp.arange(height), errors))
+    return (_of_numbers(numbers, order),)
 
 
 def count(symbols, index, *, rows):

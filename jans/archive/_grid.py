@@ -1,0 +1,205 @@
+"""Arrays whose elements resemble their neighbours: images, fields, series, and integers that rise.
+
+Words are predicted from those before them, in their row and in the row above, and the distances to what was predicted
+are coded with one table. The channels of a pixel, if the last axis is short, may share their errors. Floats that are
+multiples of a number, such as those made from integers, are predicted as these integers.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from jans.archive import _distances, _symbols
+from jans.archive._wire import Reader, Writer, damaged
+from jans.ffi import host
+
+PLAIN, SIGNED, FLOAT = range(3)
+"""The orders of words: see WordOrder in csrc/core/fields.h."""
+NONE, LEFT, UP, PLANE, MEDIAN, MEAN, SLOPE = range(7)
+_CHANNELS = 4
+"""A last axis of at most this length holds the channels of a pixel."""
+DIVISORS = (0, 1, 10, 100, 1000, 10**4, 10**5, 10**6, 255, 65535, 256, 65536)
+"""Floats may be integers divided by one of these numbers; 0 stands for floats that are not."""
+_FIRST, _SOME = 2**12, 2**14
+"""So many words are looked at to see whether prediction helps at all, and then to choose how."""
+
+
+class Geometry(NamedTuple):
+    """How the words of an array lie.
+
+    Attributes:
+        row: the number of words in a row; 0 if all words of a block are one row.
+        channels: how many neighbours in a row belong together.
+    """
+
+    row: int
+    channels: int
+
+    @property
+    def block(self) -> int:
+        """How many words are coded together: whole rows, or whole pixels."""
+        unit = self.row or self.channels
+        return max(unit, _symbols.BLOCK // unit * unit)
+
+    def matrix(self, words: np.ndarray) -> np.ndarray:
+        """The words of a block in rows."""
+        return words.reshape(-1, self.row) if self.row else words.reshape(1, -1)
+
+
+def geometry_of(shape: tuple[int, ...]) -> Geometry:
+    """The rows and channels of an array of this shape."""
+    channels = shape[-1] if len(shape) > 1 and 1 < shape[-1] <= _CHANNELS else 1
+    axes = shape[:-1] if channels > 1 else shape
+    row = axes[-1] * channels if len(axes) > 1 and math.prod(axes[:-1]) > 1 else 0
+    return Geometry(row if row <= _symbols.BLOCK else 0, channels)
+
+
+class Grid:
+    """How words are predicted, and the table of their distances.
+
+    Attributes:
+        geometry, predictor, order, mixed: as for the kernel `grid_split`.
+        divisor: of `DIVISORS`; if it is not 0, the words are those of integers, int32.
+        table: of the distances; None before it is known.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        predictor: int,
+        order: int,
+        mixed: bool,
+        divisor: int = 0,
+        table: _symbols.Table | None = None,
+    ):
+        self.geometry, self.predictor, self.order, self.mixed = geometry, predictor, order, mixed
+        self.divisor, self.table = divisor, table
+        self._numbers = {"channels": geometry.channels, "predictor": predictor, "order": order, "mixed": int(mixed)}
+
+    @property
+    def block(self) -> int:
+        """How many words are coded together."""
+        return self.geometry.block
+
+    def write(self, writer: Writer) -> None:
+        """Writes everything but the words."""
+        assert self.table is not None
+        writer.number(self.geometry.row).number(self.geometry.channels).number(self.predictor).number(self.order)
+        writer.number(self.mixed).number(DIVISORS.index(self.divisor))
+        self.table.write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader, n: int, floats: bool, element: np.dtype) -> "Grid":
+        """The inverse of `write`, for n words of elements of a dtype."""
+        row, channels = reader.number(_symbols.BLOCK), reader.number(_CHANNELS)
+        predictor, order, mixed = reader.number(SLOPE), reader.number(FLOAT), bool(reader.number(1))
+        divisor = DIVISORS[reader.number(len(DIVISORS) - 1)]
+        unit = row or channels
+        if channels == 0 or row % channels or n % unit:
+            raise damaged("rows that are not those of the array")
+        if (order == FLOAT and not floats) or (divisor and (element.kind != "f" or order != SIGNED)):
+            raise damaged("floats of what are none")
+        table = _symbols.Table.read(reader, 1, _distances.PRECISION)
+        return cls(Geometry(row, channels), predictor, order, mixed, divisor, table)
+
+    def distances(self, words: np.ndarray) -> np.ndarray:
+        """The distances of a block of words [n]."""
+        matrix = self.geometry.matrix(words)
+        return host.call("grid_split", matrix, **self._numbers, dtype=matrix.dtype)[0].reshape(-1)
+
+    def encode_all(self, words: np.ndarray, element: np.dtype) -> list[bytes]:
+        """All blocks of words [n] of elements of a dtype, with a table that is made for them."""
+        if self.divisor:
+            whole = _integers(words.view(element), self.divisor)
+            assert whole is not None
+            words = whole.view(np.uint32)
+        parts = [_distances.split(self.distances(words[block])) for block in _symbols.blocks(len(words), self.block)]
+        counts = np.zeros((1, _symbols.SYMBOLS), np.int64)
+        for symbols, _ in parts:
+            counts += _symbols.count(symbols)
+        self.table = _symbols.fit(counts, _distances.PRECISION)
+        coder = _distances.Coder(self.table)
+        return [coder.join(symbols, rest) for symbols, rest in parts]
+
+    def decode(self, data: memoryview, block: slice, words: np.ndarray) -> None:
+        """The inverse of `encode_all`, for one block, into unsigned words [n]."""
+        assert self.table is not None
+        inner = np.dtype(np.uint32) if self.divisor else words.dtype
+        distances = np.empty(len(words), inner)
+        _distances.Coder(self.table).decode(data, distances)
+        (found,) = host.call("grid_merge", self.geometry.matrix(distances), **self._numbers, dtype=inner)
+        found = found.reshape(-1)
+        if self.divisor:
+            element = np.dtype(f"f{words.itemsize}")
+            found = quotients(found.view(np.int32), self.divisor, element).view(words.dtype)
+        words[:] = found
+
+    def bits(self, words: np.ndarray) -> float:
+        """About the bits of some words [n], whole rows, in a table of their own."""
+        symbols, rest = _distances.split(self.distances(words))
+        counts = _symbols.count(symbols)
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(counts[counts > 0] * np.log2(shares)).sum()) + 8 * len(rest)
+
+
+def plans(words: np.ndarray, shape: tuple[int, ...], order: int, element: np.dtype) -> list[tuple[Grid, float]]:
+    """Ways to predict words [n] of elements of a dtype, each with about the bits that they then have."""
+    geometry = geometry_of(shape)
+    found = [_plan(words, geometry, order)]
+    if element.kind == "f" and (multiples := _multiples(words.view(element))) is not None:
+        divisor, whole = multiples
+        found.append(_plan(whole.view(np.uint32), geometry, SIGNED, divisor))
+    return [pair for pair in found if pair is not None]
+
+
+def _plan(words: np.ndarray, geometry: Geometry, order: int, divisor: int = 0) -> tuple[Grid, float] | None:
+    """The best way to predict words; None if no prediction helps floats."""
+    some = _middle(words, geometry, _FIRST)
+    first = {p: Grid(geometry, p, order, mixed=False).bits(some) for p in (NONE, LEFT, MEDIAN, SLOPE)}
+    if order == FLOAT and first[NONE] <= 1.01 * min(first.values()):
+        return None
+    some = _middle(words, geometry, _SOME)
+    choices = range(SLOPE + 1) if geometry.row else (NONE, LEFT, SLOPE)
+    found = [(Grid(geometry, predictor, order, mixed=False), 0.0) for predictor in choices]
+    found = [(grid, grid.bits(some)) for grid, _ in found]
+    best, bits = min(found, key=lambda pair: pair[1])
+    if geometry.channels > 1:
+        mixed = Grid(geometry, best.predictor, order, mixed=True)
+        best, bits = min((best, bits), (mixed, mixed.bits(some)), key=lambda pair: pair[1])
+    best.divisor = divisor
+    return best, bits * len(words) / len(some) + 8 * 256
+
+
+def _middle(words: np.ndarray, geometry: Geometry, count: int) -> np.ndarray:
+    """About so many words from the middle, in whole rows."""
+    unit = geometry.row or geometry.channels
+    rows = len(words) // unit
+    wanted = min(rows, max(8 if geometry.row else 1, -(-count // unit)))
+    begin = (rows - wanted) // 2
+    return words[begin * unit : (begin + wanted) * unit]
+
+
+def _multiples(values: np.ndarray) -> tuple[int, np.ndarray] | None:
+    """The divisor of floats [n] that are integers divided by it, and these integers; None if there is none."""
+    some = np.ascontiguousarray(values[:: max(1, len(values) // 500)])
+    for divisor in DIVISORS[1:]:
+        if _integers(some, divisor) is not None and (found := _integers(values, divisor)) is not None:
+            return divisor, found
+    return None
+
+
+def _integers(values: np.ndarray, divisor: int) -> np.ndarray | None:
+    with np.errstate(all="ignore"):
+        scaled = np.rint(values.astype(np.float64) * divisor)
+        if not (np.abs(scaled) < 2.0**31).all():
+            return None
+        whole = scaled.astype(np.int32)
+        same = quotients(whole, divisor, values.dtype).view(np.uint8) == values.view(np.uint8)
+    return whole if same.all() else None
+
+
+def quotients(whole: np.ndarray, divisor: int, dtype: np.dtype) -> np.ndarray:
+    """Integers divided by a number, as floats."""
+    with np.errstate(all="ignore"):
+        return (whole / divisor).astype(dtype)
