@@ -53,8 +53,10 @@
   X(tops_merge)             \
   X(lengths_split)          \
   X(lengths_merge)          \
+  X(lengths_count)          \
   X(grid_split)             \
   X(grid_merge)             \
+  X(tops_count)             \
   X(count)
 
 // Models in closed form: X(name, its arguments in operands/families.h).

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jans.archive import _delta, _grid, _planes, _ranked, _scaled, _symbols
-from jans.archive._wire import Reader, Writer, damaged
+from jans.archive import _delta, _grid, _planes, _ranked, _scaled, _symbols, _workers
+from jans.archive._wire import Block, Reader, Writer, damaged
+from jans.ffi import host
 
 RAW, CONSTANT, PLANES, RANKED, SCALED, SPARSE, GRID, DELTA = range(8)
 
@@ -27,7 +28,7 @@ _LAYOUTS = {
 }  # fmt: skip
 _FEW = 64
 """The most bytes of an array that is kept as it is without looking at it."""
-_RUN, _RUNS = 2048, 48
+_RUN, _RUNS = 512, 64
 """A sample of an array has so many runs, each of so many words."""
 _SPARSE = 8
 """Arrays of which one in so many elements is zero are looked at as sparse ones."""
@@ -61,17 +62,22 @@ class Packed(NamedTuple):
     Attributes:
         method: one of the numbers above.
         head: what all blocks need.
-        blocks: the bytes of each block.
+        blocks: those that can be read alone.
     """
 
     method: int
     head: bytes
-    blocks: list[Any]
+    blocks: list[Block]
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return len(self.head) + sum(len(part) for block in self.blocks for part in block)
 
 
 def words_of(array: np.ndarray) -> np.ndarray:
     """The words of an array of one of `DTYPES`, along one axis."""
-    return np.ascontiguousarray(array).reshape(-1).view(kind_of(array.dtype).word)
+    return host.ready(array).reshape(-1).view(kind_of(array.dtype).word)
 
 
 def pack(array: np.ndarray, small: bool, base: np.ndarray | None = None) -> Packed:
@@ -84,9 +90,9 @@ def pack(array: np.ndarray, small: bool, base: np.ndarray | None = None) -> Pack
         shape = (*array.shape, kind.parts) if kind.parts > 1 else array.shape
         order = _grid.SIGNED if array.dtype.kind == "i" else _grid.PLAIN
         found = _pack_words(words, shape, kind, small, order, None if base is None else words_of(base))
-        if found is not None and sum(map(len, found.blocks)) + len(found.head) < words.nbytes:
+        if found is not None and found.size < words.nbytes:
             return found
-    return Packed(RAW, b"", [words[block].view(np.uint8).data for block in _symbols.blocks(len(words))])
+    return Packed(RAW, b"", [[words[block].view(np.uint8).data] for block in _symbols.blocks(len(words))])
 
 
 def _pack_words(
@@ -94,43 +100,47 @@ def _pack_words(
 ) -> Packed | None:
     if words[0] == words[len(words) // 2] == words[-1] and (words == words[0]).all():
         return Packed(CONSTANT, words[:1].tobytes(), [])
-    choices: list[tuple[float, int, Any]] = []
+    # About how many bits a method takes, and what it codes with.
+    choices: list[tuple[float, int, Callable[[], Any]]] = []
     some = _sample(words)
     share, floats = len(words) / len(some), kind.layout is not None
     if base is not None:
-        delta = _delta.plan(some, _sample(base), kind.layout)
-        choices.append((delta[1] * share, DELTA, delta[0]))
-    for grid, bits in _grid.plans(words, shape, _grid.FLOAT if floats else order, _element(kind)):
-        choices.append((bits, GRID, grid))
+        _, bits = _delta.plan(some, _sample(base), kind.layout)
+        choices.append((bits * share, DELTA, functools.partial(_made, _delta.plan, words, base, kind.layout)))
+    _, bits = _planes.plan(some, floats, given=small)
+    choices.append((bits * share, PLANES, functools.partial(_made, _planes.plan, words, floats, small)))
+    if kind.layout is not None and kind.layout.mantissa <= 23:
+        ranked, bits = _ranked.plan(some, kind.layout)
+        choices.append((bits * share, RANKED, ranked))
+        if small and (scaled := _scaled.plan(words, _sizes(words, kind).reshape(shape), kind.layout)) is not None:
+            choices.append((scaled[1], SCALED, functools.partial(_same, scaled[0])))
+    limit = min(bits for bits, _, _ in choices) / len(words)
+    for grid, bits in _grid.plans(words, shape, _grid.FLOAT if floats else order, _element(kind), limit):
+        choices.append((bits, GRID, functools.partial(_same, grid)))
     if words.itemsize > 1 and len(some) - np.count_nonzero(some) > len(some) // _SPARSE:
         sparse = _pack_sparse(words, kind, small)
         if all(8 * len(sparse.head) < bits for bits, _, _ in choices):
             return sparse
-
-    def consider(method: int, found: tuple[Any, float] | None, share: float) -> None:
-        if found is not None:
-            choices.append((found[1] * share, method, found[0]))
-
-    consider(PLANES, _planes.plan(some, floats, given=small), share)
-    if kind.layout is not None and kind.layout.mantissa <= 23:
-        consider(RANKED, _ranked.plan(some, kind.layout), share)
-        if small:
-            consider(SCALED, _scaled.plan(words, _sizes(words, kind).reshape(shape), kind.layout), 1)
-    _, method, best = min(choices, key=lambda choice: choice[0])
-    # What a sample has shown to be best, for all words.
-    if method == PLANES:
-        best, _ = _planes.plan(words, floats, given=small)
-    elif method == DELTA and base is not None:
-        best, _ = _delta.plan(words, base, kind.layout)
+    _, method, make = min(choices, key=lambda choice: choice[0])
+    best = make()
     writer = Writer()
     if method == GRID:
         blocks = best.encode_all(words, _element(kind))
     elif method == PLANES:
-        blocks = [best.encode(words[block]) for block in _symbols.blocks(len(words))]
+        blocks = _workers.each(lambda block: best.encode(words[block]), _symbols.blocks(len(words)))
     else:
-        blocks = [best.encode(words[block], block) for block in _symbols.blocks(len(words), best.block)]
+        blocks = _workers.each(lambda block: best.encode(words[block], block), _symbols.blocks(len(words), best.block))
     best.write(writer)
     return Packed(method, bytes(writer.data), blocks)
+
+
+def _made(plan: Callable[..., Any], *args: Any) -> Any:
+    """What a plan for these arguments makes."""
+    return plan(*args)[0]()
+
+
+def _same(coder: Any) -> Any:
+    return coder
 
 
 def _sample(words: np.ndarray) -> np.ndarray:
@@ -160,6 +170,7 @@ def _pack_sparse(words: np.ndarray, kind: Kind, small: bool) -> Packed:
     return Packed(SPARSE, bytes(writer.data), [])
 
 
+@functools.cache
 def _element(kind: Kind) -> np.dtype:
     """A dtype of one word with this layout."""
     if kind.layout is None:
@@ -171,7 +182,7 @@ def write(writer: Writer, packed: Packed) -> None:
     """Writes an array within other bytes."""
     writer.number(packed.method).sized(packed.head).number(len(packed.blocks))
     for block in packed.blocks:
-        writer.sized(block)
+        writer.block(block)
 
 
 def read(reader: Reader, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
@@ -252,7 +263,8 @@ class Unpacked:
             return self._sparse()[begin:end]
         words = np.empty(end - begin, kind.word)
         length = self._length
-        for k in self.needed(begin, end):
+
+        def read_block(k: int) -> None:
             place = slice(k * length, min((k + 1) * length, self._n))
             first, last = max(begin, place.start), min(end, place.stop)
             into = words[first - begin : last - begin]
@@ -262,6 +274,8 @@ class Unpacked:
                 part = np.empty(place.stop - place.start, kind.word)
                 self._block(block(k), place, part)
                 into[:] = part[first - place.start : last - place.start]
+
+        _workers.each(read_block, self.needed(begin, end))
         return words
 
     def _block(self, data: memoryview, place: slice, words: np.ndarray) -> None:

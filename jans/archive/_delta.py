@@ -5,11 +5,12 @@ of the other float.
 """
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
 from jans.archive import _distances, _planes, _symbols
-from jans.archive._wire import Reader, Writer, damaged
+from jans.archive._wire import Block, Reader, Writer, damaged
 from jans.status import CodingError
 
 _ROWS = 24
@@ -49,7 +50,7 @@ class Delta:
             raise damaged("a context twice, or too many of them")
         return cls(words, layout, frequent, _symbols.Table.read(reader, len(frequent) + 1, _distances.PRECISION))
 
-    def encode(self, words: np.ndarray, block: slice) -> bytes:
+    def encode(self, words: np.ndarray, block: slice) -> Block:
         """A block of words [n]."""
         before = self.words[block]
         return self._coder.encode(_distances_of(words, before, self.layout), self._index(before))
@@ -92,7 +93,7 @@ def _moved(before: np.ndarray, distances: np.ndarray, layout: tuple[int, int] | 
     return _ordered(_ordered(before, layout) + (distances >> 1 ^ (0 - (distances & 1))), layout)
 
 
-def plan(words: np.ndarray, before: np.ndarray, layout: tuple[int, int] | None) -> tuple[Delta, float]:
+def plan(words: np.ndarray, before: np.ndarray, layout: tuple[int, int] | None) -> tuple[Callable[[], Delta], float]:
     """The tables for words [n], given those of the other array, and about how many bits they then have."""
     counts = np.zeros((256, 256), np.int64)
     for block in _symbols.blocks(len(words)):
@@ -106,6 +107,6 @@ def plan(words: np.ndarray, before: np.ndarray, layout: tuple[int, int] | None) 
     own = own if len(order) > len(own) else own[:-1]
     rest = np.delete(counts, own, axis=0).sum(0)
     rows = np.concatenate([rest[None], counts[own]])
-    table = _symbols.fit(rows, _distances.PRECISION)
-    delta = Delta(before, layout, own.astype(np.uint8).tobytes(), table)
-    return delta, _distances.bits(table, rows, words.itemsize)
+    frequent = own.astype(np.uint8).tobytes()
+    make = lambda: Delta(before, layout, frequent, _symbols.fit(rows, _distances.PRECISION))
+    return make, _distances.estimate(rows, words.itemsize)

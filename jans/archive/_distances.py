@@ -3,7 +3,7 @@
 import numpy as np
 
 from jans.archive import _symbols
-from jans.archive._wire import Reader, Writer, damaged
+from jans.archive._wire import Block, Reader, Writer, damaged
 from jans.ffi import host
 
 PRECISION = 14
@@ -18,14 +18,14 @@ class Coder:
     def __init__(self, table: _symbols.Table):
         self._coder = _symbols.Coder(table)
 
-    def encode(self, distances: np.ndarray, index: np.ndarray | None = None) -> bytes:
+    def encode(self, distances: np.ndarray, index: np.ndarray | None = None) -> Block:
         """A block of distances [n]; the index is the row of each, int32 [n]."""
         return self.join(*split(distances), index)
 
-    def join(self, symbols: np.ndarray, rest: np.ndarray, index: np.ndarray | None = None) -> bytes:
-        """The bytes of what `split` gives."""
+    def join(self, symbols: np.ndarray, rest: np.ndarray, index: np.ndarray | None = None) -> Block:
+        """The block of what `split` gives."""
         coded = self._coder.encode(symbols, index)
-        return b"".join([Writer().number(len(coded)).data, coded, rest.data])
+        return [Writer().number(len(coded)).data, coded, rest.data]
 
     def decode(self, data: memoryview, distances: np.ndarray, index: np.ndarray | None = None) -> None:
         """The inverse of `encode`, into unsigned words [n]."""
@@ -54,7 +54,7 @@ def split(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return symbols, rest[:used]
 
 
-def bits(table: _symbols.Table, counts: np.ndarray, itemsize: int) -> float:
-    """About the bits of distances whose symbols have these counts [rows, 256], with the table."""
+def estimate(counts: np.ndarray, itemsize: int) -> float:
+    """About the bits of distances whose symbols have these counts [rows, 256], with their table."""
     kept = int((counts.sum(0) * KEPT).sum()) if itemsize > 1 else 0
-    return table.bits(counts) + table.own_bits + kept
+    return _symbols.estimate(counts, PRECISION) + kept

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jans.archive import _distances, _symbols
-from jans.archive._wire import Reader, Writer, damaged
+from jans.archive import _distances, _symbols, _workers
+from jans.archive._wire import Block, Reader, Writer, damaged
 from jans.ffi import host
 
 PLAIN, SIGNED, FLOAT = range(3)
@@ -21,8 +21,12 @@ _CHANNELS = 4
 """A last axis of at most this length holds the channels of a pixel."""
 DIVISORS = (0, 1, 10, 100, 1000, 10**4, 10**5, 10**6, 255, 65535, 256, 65536)
 """Floats may be integers divided by one of these numbers; 0 stands for floats that are not."""
+_QUOTIENTS = tuple(np.dtype(name) for name in ("float16", "float32", "float64"))
+"""The dtypes whose numbers may be integers with a divisor."""
 _FIRST, _SOME = 2**12, 2**14
-"""So many words are looked at to see whether prediction helps at all, and then to choose how."""
+"""So many words are looked at to see whether prediction may help, and then to choose how."""
+_HOPE = 1.15
+"""It may help if the first of these words need at most so many times the bits of other methods."""
 
 
 class Geometry(NamedTuple):
@@ -98,7 +102,7 @@ class Grid:
         unit = row or channels
         if channels == 0 or row % channels or n % unit:
             raise damaged("rows that are not those of the array")
-        if (order == FLOAT and not floats) or (divisor and (element.kind != "f" or order != SIGNED)):
+        if (order == FLOAT and not floats) or (divisor and (element not in _QUOTIENTS or order != SIGNED)):
             raise damaged("floats of what are none")
         table = _symbols.Table.read(reader, 1, _distances.PRECISION)
         return cls(Geometry(row, channels), predictor, order, mixed, divisor, table)
@@ -108,19 +112,20 @@ class Grid:
         matrix = self.geometry.matrix(words)
         return host.call("grid_split", matrix, **self._numbers, dtype=matrix.dtype)[0].reshape(-1)
 
-    def encode_all(self, words: np.ndarray, element: np.dtype) -> list[bytes]:
+    def encode_all(self, words: np.ndarray, element: np.dtype) -> list[Block]:
         """All blocks of words [n] of elements of a dtype, with a table that is made for them."""
         if self.divisor:
             whole = _integers(words.view(element), self.divisor)
             assert whole is not None
             words = whole.view(np.uint32)
-        parts = [_distances.split(self.distances(words[block])) for block in _symbols.blocks(len(words), self.block)]
+        blocks = _symbols.blocks(len(words), self.block)
+        parts = _workers.each(lambda block: _distances.split(self.distances(words[block])), blocks)
         counts = np.zeros((1, _symbols.SYMBOLS), np.int64)
         for symbols, _ in parts:
             counts += _symbols.count(symbols)
         self.table = _symbols.fit(counts, _distances.PRECISION)
         coder = _distances.Coder(self.table)
-        return [coder.join(symbols, rest) for symbols, rest in parts]
+        return _workers.each(lambda part: coder.join(*part), parts)
 
     def decode(self, data: memoryview, block: slice, words: np.ndarray) -> None:
         """The inverse of `encode_all`, for one block, into unsigned words [n]."""
@@ -137,38 +142,43 @@ class Grid:
 
     def bits(self, words: np.ndarray) -> float:
         """About the bits of some words [n], whole rows, in a table of their own."""
-        symbols, rest = _distances.split(self.distances(words))
-        counts = _symbols.count(symbols)
-        shares = counts[counts > 0] / counts.sum()
-        return float(-(counts[counts > 0] * np.log2(shares)).sum()) + 8 * len(rest)
+        (counts,) = host.call("lengths_count", self.distances(words))
+        return _distances.estimate(counts[None], words.itemsize)
 
 
-def plans(words: np.ndarray, shape: tuple[int, ...], order: int, element: np.dtype) -> list[tuple[Grid, float]]:
-    """Ways to predict words [n] of elements of a dtype, each with about the bits that they then have."""
+def plans(
+    words: np.ndarray, shape: tuple[int, ...], order: int, element: np.dtype, limit: float
+) -> list[tuple[Grid, float]]:
+    """Ways to predict words [n] of elements of a dtype, each with about the bits that they then have.
+
+    Other methods need about `limit` bits for a word.
+    """
     geometry = geometry_of(shape)
-    found = [_plan(words, geometry, order)]
-    if element.kind == "f" and (multiples := _multiples(words.view(element))) is not None:
+    found = [_plan(words, geometry, order, limit)]
+    if element in _QUOTIENTS and (multiples := _multiples(words.view(element))) is not None:
         divisor, whole = multiples
-        found.append(_plan(whole.view(np.uint32), geometry, SIGNED, divisor))
+        found.append(_plan(whole.view(np.uint32), geometry, SIGNED, limit, divisor))
     return [pair for pair in found if pair is not None]
 
 
-def _plan(words: np.ndarray, geometry: Geometry, order: int, divisor: int = 0) -> tuple[Grid, float] | None:
-    """The best way to predict words; None if no prediction helps floats."""
+def _plan(
+    words: np.ndarray, geometry: Geometry, order: int, limit: float, divisor: int = 0
+) -> tuple[Grid, float] | None:
+    """The best way to predict words; None if that takes clearly more bits than other methods."""
     some = _middle(words, geometry, _FIRST)
-    first = {p: Grid(geometry, p, order, mixed=False).bits(some) for p in (NONE, LEFT, MEDIAN, SLOPE)}
-    if order == FLOAT and first[NONE] <= 1.01 * min(first.values()):
+    first = min(Grid(geometry, p, order, mixed=False).bits(some) for p in (LEFT, MEDIAN, SLOPE))
+    if first > _HOPE * limit * len(some):
         return None
     some = _middle(words, geometry, _SOME)
     choices = range(SLOPE + 1) if geometry.row else (NONE, LEFT, SLOPE)
-    found = [(Grid(geometry, predictor, order, mixed=False), 0.0) for predictor in choices]
-    found = [(grid, grid.bits(some)) for grid, _ in found]
+    grids = (Grid(geometry, predictor, order, mixed=False) for predictor in choices)
+    found = [(grid, grid.bits(some)) for grid in grids]
     best, bits = min(found, key=lambda pair: pair[1])
     if geometry.channels > 1:
         mixed = Grid(geometry, best.predictor, order, mixed=True)
         best, bits = min((best, bits), (mixed, mixed.bits(some)), key=lambda pair: pair[1])
     best.divisor = divisor
-    return best, bits * len(words) / len(some) + 8 * 256
+    return best, bits * len(words) / len(some)
 
 
 def _middle(words: np.ndarray, geometry: Geometry, count: int) -> np.ndarray:

@@ -5,12 +5,13 @@ may be coded given the one above it: the most frequent bytes there have tables o
 """
 
 import functools
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from jans.archive import _symbols
-from jans.archive._wire import Reader, Writer, damaged
+from jans.archive import _symbols, _workers
+from jans.archive._wire import Block, Reader, Writer, damaged
 from jans.ffi import host
 
 RAW, CONSTANT, CODED, GIVEN = range(4)
@@ -81,24 +82,26 @@ class Planes:
             planes.append(Plane(mode, value, frequent, table))
         return cls(planes[::-1], rotate)
 
-    def encode(self, words: np.ndarray) -> bytes:
-        """A block of words [n] as bytes."""
-        parts: list[Any] = []
+    def encode(self, words: np.ndarray) -> Block:
+        """A block of words [n]."""
+        parts: Block = []
         planes = split(words, self.rotate)
         for k in reversed(range(self.width)):
             plane, coder = self.planes[k], self._coders[k]
             if plane.mode == RAW:
-                parts.append(planes[k].data)
+                kept = np.empty(len(words), np.uint8)
+                kept[:] = planes[k]
+                parts.append(kept.data)
             elif coder is not None:
                 index = self._rows[k][planes[k + 1]] if plane.mode == GIVEN else None
                 coded = coder.encode(planes[k], index)
                 parts += [Writer().number(len(coded)).data, coded]
-        return b"".join(parts)
+        return parts
 
     def decode(self, data: memoryview, words: np.ndarray) -> None:
         """The inverse of `encode`, into unsigned words [n]."""
         reader, n = Reader(data), len(words)
-        planes = np.empty((self.width, n), np.uint8)
+        planes = _workers.scratch("planes", self.width * n).reshape(self.width, n)
         for k in reversed(range(self.width)):
             plane, coder = self.planes[k], self._coders[k]
             if plane.mode == RAW:
@@ -119,10 +122,10 @@ def write_all(writer: Writer, words: np.ndarray) -> None:
     if not coded:
         writer.data += words.tobytes()
         return
-    planes, _ = plan(words, rotate=False, given=False)
+    planes = plan(words, rotate=False, given=False)[0]()
     planes.write(writer)
     for block in _symbols.blocks(len(words)):
-        writer.sized(planes.encode(words[block]))
+        writer.block(planes.encode(words[block]))
 
 
 def read_all(reader: Reader, n: int, dtype: np.dtype) -> np.ndarray:
@@ -139,13 +142,14 @@ def read_all(reader: Reader, n: int, dtype: np.dtype) -> np.ndarray:
 
 
 def split(words: np.ndarray, rotate: bool) -> np.ndarray:
-    """The planes of words [n], uint8 [width, n], the lowest byte first."""
-    (planes,) = host.call("bytes_split", words.view(np.uint8).reshape(len(words), -1), rotate=int(rotate))
+    """The planes of words [n], uint8 [width, n], the lowest byte first, until the next call in this thread."""
+    planes = _workers.scratch("planes", words.nbytes).reshape(-1, len(words))
+    host.kernel("bytes_split", rotate=int(rotate))(words.view(np.uint8).reshape(len(words), -1), planes)
     return planes
 
 
-def plan(words: np.ndarray, rotate: bool, given: bool) -> tuple[Planes, float]:
-    """How to keep words [n], and about how many bits they then have.
+def plan(words: np.ndarray, rotate: bool, given: bool) -> tuple[Callable[[], Planes], float]:
+    """Says how to keep words [n], and about how many bits they then have.
 
     Args:
         words: unsigned integers, at least one.
@@ -162,19 +166,20 @@ def plan(words: np.ndarray, rotate: bool, given: bool) -> tuple[Planes, float]:
         for k in range(width - 1):
             if np.count_nonzero(counts[k]) > 1 and np.count_nonzero(counts[k + 1]) > 1:
                 found[k] = min(found[k], _given(words, rotate, k, counts[k + 1]), key=lambda pair: pair[1])
-    return Planes([plane for plane, _ in found], rotate), sum(bits for _, bits in found)
+    return lambda: Planes([make() for make, _ in found], rotate), sum(bits for _, bits in found)
 
 
-def _alone(counts: np.ndarray) -> tuple[Plane, float]:
+def _alone(counts: np.ndarray) -> tuple[Callable[[], Plane], float]:
     n = int(counts.sum())
     if np.count_nonzero(counts) == 1:
-        return Plane(CONSTANT, int(counts.argmax())), 8
-    table = _symbols.fit(counts[None], PRECISION)
-    bits = table.bits(counts[None]) + table.own_bits
-    return (Plane(CODED, table=table), bits) if bits < _WORTH * 8 * n else (Plane(RAW), 8.0 * n)
+        return lambda: Plane(CONSTANT, int(counts.argmax())), 8
+    bits = _symbols.estimate(counts[None], PRECISION)
+    if bits < _WORTH * 8 * n:
+        return lambda: Plane(CODED, table=_symbols.fit(counts[None], PRECISION)), bits
+    return lambda: Plane(RAW), 8.0 * n
 
 
-def _given(words: np.ndarray, rotate: bool, k: int, above: np.ndarray) -> tuple[Plane, float]:
+def _given(words: np.ndarray, rotate: bool, k: int, above: np.ndarray) -> tuple[Callable[[], Plane], float]:
     """Plane k with a table for each of the most frequent bytes of the plane above, which has these counts."""
     order = np.argsort(-above, kind="stable")[:_ROWS]
     frequent = order[above[order] > 0].astype(np.uint8).tobytes()
@@ -184,8 +189,8 @@ def _given(words: np.ndarray, rotate: bool, k: int, above: np.ndarray) -> tuple[
     for block in _symbols.blocks(len(words)):
         planes = split(words[block], rotate)
         counts += _symbols.count(planes[k], rows[planes[k + 1]], len(counts))
-    table = _symbols.fit(counts, GIVEN_PRECISION)
-    return Plane(GIVEN, frequent=frequent, table=table), table.bits(counts) + table.own_bits
+    bits = _symbols.estimate(counts, GIVEN_PRECISION)
+    return lambda: Plane(GIVEN, frequent=frequent, table=_symbols.fit(counts, GIVEN_PRECISION)), bits
 
 
 def row_of(frequent: bytes) -> np.ndarray:

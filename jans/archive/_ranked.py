@@ -3,10 +3,12 @@
 The most frequent of these tops have symbols from 1 on, in their order. The others share symbol 0, and follow.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from jans.archive import _planes, _symbols
-from jans.archive._wire import Reader, Writer, damaged
+from jans.archive import _planes, _symbols, _workers
+from jans.archive._wire import Block, Reader, Writer, damaged
 from jans.ffi import host
 
 TOP = 2
@@ -14,6 +16,8 @@ TOP = 2
 PRECISION = 12
 _MOST = 255
 """The most tops that have symbols of their own."""
+_LEFT_OUT = 2.0**-12
+"""The share of floats whose tops may have no symbols of their own, so that those that have one are neighbours."""
 
 
 class Ranked:
@@ -59,17 +63,19 @@ class Ranked:
 
     block = _symbols.BLOCK
 
-    def encode(self, words: np.ndarray, block: slice) -> bytes:
+    def encode(self, words: np.ndarray, block: slice) -> Block:
         """A block of unsigned words [n]."""
-        symbols, rest = host.call("tops_split", words, self._codes, **self._fields)
+        n = len(words)
+        symbols, rest = _workers.scratch("symbols", n), np.empty(-(-n * self.rest // 8), np.uint8)
+        host.kernel("tops_split", **self._fields)(words, self._codes, symbols, rest)
         coded, writer = self._coder.encode(symbols), Writer()
         write_tops(writer, words, symbols, self.rest)
-        return b"".join([Writer().number(len(coded)).data, coded, rest.data, writer.data])
+        return [Writer().number(len(coded)).data, coded, rest.data, writer.data]
 
     def decode(self, data: memoryview, block: slice, words: np.ndarray) -> None:
         """The inverse of `encode`, into unsigned words [n]."""
         reader, n = Reader(data), len(words)
-        symbols = np.empty(n, np.uint8)
+        symbols = _workers.scratch("symbols", n)
         self._coder.decode(reader.sized(), symbols)
         rest = np.frombuffer(reader.take(-(-n * self.rest // 8)), np.uint8)
         host.kernel("tops_merge", **self._fields)(symbols, self._tops, rest, words)
@@ -77,9 +83,14 @@ class Ranked:
         reader.close()
 
 
+def _first(symbols: np.ndarray) -> np.ndarray:
+    """Where symbol 0 is."""
+    return np.equal(symbols, 0, out=_workers.scratch("chosen", len(symbols), np.bool_)).nonzero()[0]
+
+
 def write_tops(writer: Writer, words: np.ndarray, symbols: np.ndarray, rest: int) -> None:
     """Writes the tops, all but `rest` bits and the sign, of the words that have symbol 0, if there are any."""
-    (chosen,) = (symbols == 0).nonzero()
+    chosen = _first(symbols)
     if chosen.size:
         mask = 2 ** (8 * words.itemsize - rest) - 1
         _planes.write_all(writer, (words[chosen] >> (rest - 1) & mask).astype(np.uint16))
@@ -87,7 +98,7 @@ def write_tops(writer: Writer, words: np.ndarray, symbols: np.ndarray, rest: int
 
 def read_tops(reader: Reader, words: np.ndarray, symbols: np.ndarray, rest: int, bits: int) -> None:
     """The inverse of `write_tops`, for words whose tops are still zeros."""
-    (chosen,) = (symbols == 0).nonzero()
+    chosen = _first(symbols)
     if chosen.size:
         tops = _planes.read_all(reader, len(chosen), np.dtype(np.uint16))
         if (tops >> bits).any():
@@ -95,19 +106,29 @@ def read_tops(reader: Reader, words: np.ndarray, symbols: np.ndarray, rest: int,
         words[chosen] |= tops.astype(words.dtype) << (rest - 1)
 
 
-def plan(some: np.ndarray, layout: tuple[int, int]) -> tuple[Ranked, float]:
+def _frequent(counts: np.ndarray) -> np.ndarray:
+    """The tops that have symbols of their own. Neighbours are taken apart faster: a few others are left out for it."""
+    best = int(counts.argmax())
+    gaps = np.flatnonzero(counts == 0)
+    split = np.searchsorted(gaps, best)
+    first = int(gaps[split - 1]) + 1 if split > 0 else 0
+    stop = int(gaps[split]) if split < len(gaps) else len(counts)
+    if stop - first <= _MOST and counts.sum() - counts[first:stop].sum() <= counts.sum() * _LEFT_OUT:
+        return np.arange(first, stop)
+    return np.sort(np.argsort(-counts, kind="stable")[: min(_MOST, np.count_nonzero(counts))])
+
+
+def plan(some: np.ndarray, layout: tuple[int, int]) -> tuple[Callable[[], Ranked], float]:
     """The tops and the table of floats like these few, unsigned words [n], and about how many bits they have."""
     exponent, mantissa = layout
     top = min(TOP, mantissa)
-    found = some >> (mantissa - top) & 2 ** (exponent + top) - 1
-    counts = np.bincount(found, minlength=2 ** (exponent + top))
-    tops = np.sort(np.argsort(-counts, kind="stable")[: min(_MOST, np.count_nonzero(counts))])
+    (found,) = host.call("tops_count", some, exponent=exponent, mantissa=mantissa, top=top)
+    counts = found.astype(np.int64)
+    tops = _frequent(counts)
     # Tops that the few floats do not have share a symbol.
     symbols = np.zeros((1, _symbols.SYMBOLS), np.int64)
     symbols[0, 1 : 1 + len(tops)] = counts[tops]
     symbols[0, 0] = 1 + counts.sum() - counts[tops].sum()
-    table = _symbols.fit(symbols, PRECISION)
-    ranked, writer = Ranked(layout, top, tops.astype(np.uint16), table), Writer()
-    ranked.write(writer)
-    rest = 8 * len(writer.data) + len(some) * ranked.rest + 8 * int(symbols[0, 0] - 1)
-    return ranked, table.bits(symbols) + rest
+    bits = _symbols.estimate(symbols, PRECISION) + 8 * (len(tops) + int(symbols[0, 0] - 1))
+    make = lambda: Ranked(layout, top, tops.astype(np.uint16), _symbols.fit(symbols, PRECISION))
+    return make, bits + len(some) * (mantissa - top + 1)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jans.archive import _planes, _ranked, _symbols
-from jans.archive._wire import Reader, Writer, damaged
+from jans.archive import _planes, _ranked, _symbols, _workers
+from jans.archive._wire import Block, Reader, Writer, damaged
 from jans.ffi import host
 
 PHASES = (0, 3)
@@ -88,19 +88,19 @@ class Scaled:
         width = max(len(self.columns), 1)
         return max(width, _symbols.BLOCK // width * width)
 
-    def encode(self, words: np.ndarray, block: slice) -> bytes:
+    def encode(self, words: np.ndarray, block: slice) -> Block:
         """A block of words [n]."""
         symbols, index, rest = self.take_apart(words, block)
         coded = self._coder.encode(symbols, index if self.phases else None)
         writer = Writer()
         _ranked.write_tops(writer, words, symbols, self.rest)
-        return b"".join([Writer().number(len(coded)).data, coded, rest.data, writer.data])
+        return [Writer().number(len(coded)).data, coded, rest.data, writer.data]
 
     def decode(self, data: memoryview, block: slice, words: np.ndarray) -> None:
         """The inverse of `encode`, into unsigned words [n]."""
         reader, n = Reader(data), len(words)
         rows, width = self._place(block)
-        symbols, index = np.empty(n, np.uint8), None
+        symbols, index = _workers.scratch("symbols", n), None
         if self.phases:
             index = ((rows[:, None] + self.columns & 7) >> (3 - self.phases)).astype(np.int32, copy=False)
             index = np.broadcast_to(index, (n // width, width)).ravel()
@@ -111,12 +111,14 @@ class Scaled:
         reader.close()
 
     def take_apart(self, words: np.ndarray, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Symbols, the table of each, and the packed rest of a block of words [n]."""
+        """Symbols and the table of each, until the next call in this thread, and the packed rest of words [n]."""
         rows, width = self._place(block)
-        matrix = words.reshape(-1, width)
-        return host.call(  # type: ignore[return-value]
-            "fields_split", matrix, rows, self.columns, **self._fields, phases=self.phases
-        )
+        n = len(words)
+        symbols, rest = _workers.scratch("symbols", n), np.empty(-(-n * self.rest // 8), np.uint8)
+        index = _workers.scratch("index", n if self.phases else 0, np.int32)
+        kernel = host.kernel("fields_split", **self._fields, phases=self.phases)
+        kernel(words.reshape(-1, width), rows, self.columns, symbols, index, rest)
+        return symbols, index, rest
 
     def _place(self, block: slice) -> tuple[np.ndarray, int]:
         """The scales of the rows of a block, and how many columns it has."""

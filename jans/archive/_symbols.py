@@ -4,11 +4,13 @@ Symbols are uint8 [n], in blocks that are coded one by one. Each symbol may have
 it is coded with.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from jans._variants import RANS
+from jans.archive import _workers
 from jans.archive._wire import Reader, Writer, damaged
 from jans.ffi import host
 from jans.formats import _in_place
@@ -76,9 +78,7 @@ class Table(NamedTuple):
     @property
     def own_bits(self) -> int:
         """About the bits of the table."""
-        there = self.frequencies > 0
-        runs = np.count_nonzero(there[:, 1:] > there[:, :-1]) + len(there)
-        return 8 * int(np.count_nonzero(there) + np.count_nonzero(self.frequencies > 128) + 2 * runs)
+        return _table_bits(self.frequencies > 0, np.count_nonzero(self.frequencies > 128))
 
     def cdf(self) -> np.ndarray:
         """The cumulative frequencies, uint32 [rows, 257]."""
@@ -92,6 +92,25 @@ def count(symbols: np.ndarray, index: np.ndarray | None = None, rows: int = 1) -
     where = np.zeros(1, np.int32) if index is None else index
     (counts,) = host.call("count", symbols, where, rows=rows)
     return counts.astype(np.int64)
+
+
+def estimate(counts: np.ndarray, precision: int) -> float:
+    """About the bits of symbols with these counts [rows, 256], and of the table that `fit` gives."""
+    bits, least = 0.0, 2.0**-precision
+    for row in counts:
+        there = row > 0
+        some = row[there].astype(np.float64)
+        total = float(some.sum())
+        shares = np.maximum(some * (1 / max(total, 1)), least)
+        bits += total * math.log2(max(float(shares.sum()), least)) - float(some @ np.log2(shares))
+        bits += _table_bits(there[None], np.count_nonzero(shares > 128 * least))
+    return bits
+
+
+def _table_bits(there: np.ndarray, large: np.integer | int) -> int:
+    """About the bits of a table, from which symbols are there, and how many of them take two bytes."""
+    runs = np.count_nonzero(there[:, 1:] > there[:, :-1]) + len(there)
+    return 8 * int(np.count_nonzero(there) + large + 2 * runs)
 
 
 def fit(counts: np.ndarray, precision: int) -> Table:
@@ -131,7 +150,7 @@ def blocks(n: int, length: int = BLOCK) -> list[slice]:
 
 
 class Coder:
-    """Codes blocks with a table. Calls of `decode` from several threads run side by side."""
+    """Codes blocks with a table. Calls from several threads run side by side."""
 
     def __init__(self, table: Table):
         cdf, precision = table.cdf(), table.precision
@@ -140,19 +159,21 @@ class Coder:
         self._push = host.kernel("rans_push_table", **numbers)
         self._pop = host.kernel("rans_pop_table", **numbers)
         self._precision = precision
-        self._tail = np.zeros((1, 0), np.uint16)
 
-    def encode(self, symbols: np.ndarray, index: np.ndarray | None = None) -> bytes:
+    def encode(self, symbols: np.ndarray, index: np.ndarray | None = None) -> memoryview:
         """One block: the heads, and the words below them."""
         lanes, capacity = _lanes(len(symbols)), self._precision * len(symbols) // 16 + _SPARE
-        if self._tail.size < capacity:
-            self._tail = np.zeros((1, capacity), np.uint16)
+        tail = _workers.scratch("tail", capacity, np.uint16)[None]
         head = np.full((1, lanes), _EMPTY, np.uint32)
         size, status = np.zeros((2, 1), np.int32)
         cdf, guide = self._operands
-        if self._push(head, self._tail, size, status, symbols[None], cdf, _index(index), guide):
+        if self._push(head, tail, size, status, symbols[None], cdf, _index(index), guide):
             raise AssertionError("a symbol has no frequency, or a block is longer than its symbols")
-        return head.tobytes() + self._tail[0, : size[0]].tobytes()
+        words = tail[0, : size[0]].view(np.uint8)
+        coded = np.empty(4 * lanes + words.size, np.uint8)
+        coded[: 4 * lanes] = head.view(np.uint8)
+        coded[4 * lanes :] = words
+        return coded.data
 
     def decode(self, data: memoryview, symbols: np.ndarray, index: np.ndarray | None = None) -> None:
         """The inverse of `encode`, into symbols, uint8 [n].
@@ -164,11 +185,11 @@ class Coder:
         if len(data) < 4 * lanes or len(data) % 2:
             raise damaged("a block has no heads, or half a word")
         head = np.frombuffer(data[: 4 * lanes], np.uint32).reshape(1, -1).copy()
-        tail = np.frombuffer(data[4 * lanes :], np.uint16).reshape(1, -1)
+        tail = _workers.scratch("tail", len(data) // 2 - 2 * lanes, np.uint16)
+        tail[:] = np.frombuffer(data[4 * lanes :], np.uint16)  # which may not be aligned
         size, status = np.full(1, tail.size, np.int32), np.zeros(1, np.int32)
         cdf, guide = self._operands
-        tail = host.ready(tail) if tail.size else np.zeros((1, 0), np.uint16)  # an empty one may not be aligned
-        if self._pop(head, tail, size, status, cdf, _index(index), guide, symbols[None]):
+        if self._pop(head, tail[None], size, status, cdf, _index(index), guide, symbols[None]):
             raise damaged("a block ends before its last symbol")
         if size[0] or not (head == _EMPTY).all():
             raise damaged("a block goes on after its last symbol")

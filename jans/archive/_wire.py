@@ -5,6 +5,9 @@ from typing import Any
 
 from jans.status import CodingError
 
+Block = list[Any]
+"""Bytes in parts, each of which has the buffer protocol and counts bytes."""
+
 
 def damaged(what: str) -> CodingError:
     """The error for bytes that nobody has written."""
@@ -33,6 +36,10 @@ class Writer:
         """Bytes behind their number."""
         self.number(len(data)).data.extend(data)
         return self
+
+    def block(self, parts: Block) -> "Writer":
+        """The parts of a block behind the number of their bytes."""
+        return self.sized(b"".join(parts))
 
     def text(self, value: str) -> "Writer":
         """A string, which may have lone surrogates, as UTF-8."""

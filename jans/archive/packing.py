@@ -1,5 +1,6 @@
 """Arrays and trees of arrays as bytes that need nothing else to be read; docs/format.md specifies them."""
 
+import functools
 import math
 import os
 import weakref
@@ -11,8 +12,8 @@ import jax
 import numpy as np
 
 from jans import _inputs
-from jans.archive import _arrays, _tree
-from jans.archive._wire import Reader, Writer, damaged
+from jans.archive import _arrays, _tree, _workers
+from jans.archive._wire import Block, Reader, Writer, damaged
 from jans.status import CodingError
 
 MAGIC = b"JANP"
@@ -73,16 +74,17 @@ def pack_with(tree: Any, level: str, base: Any, report: Callable[[int], None]) -
         for length in array.shape:
             writer.number(length)
         writer.number(packed.method).number(len(packed.blocks))
-        for part in (packed.head, *packed.blocks):
-            writer.number(len(part)).data.extend(_sum(part))
-            payload.append(part)
+        every = [[packed.head], *packed.blocks]
+        for parts, checksum in zip(every, _workers.each(_sum, every), strict=True):
+            writer.number(sum(map(len, parts))).data.extend(checksum)
+            payload.extend(parts)
         report(array.nbytes)
 
     header = Writer()
     _tree.write(header, tree, put)
     front = Writer()
     front.data += MAGIC
-    front.number(VERSION).sized(header.data).data.extend(_sum(header.data))
+    front.number(VERSION).sized(header.data).data.extend(_sum([header.data]))
     return b"".join([front.data, *payload])
 
 
@@ -110,8 +112,8 @@ def _base_of(array: Any, found: Any) -> np.ndarray | None:
     return found[...]
 
 
-def _sum(data: Any) -> bytes:
-    return zlib.crc32(data).to_bytes(_CHECKSUM, "little")
+def _sum(parts: Block) -> bytes:
+    return functools.reduce(lambda value, part: zlib.crc32(part, value), parts, 0).to_bytes(_CHECKSUM, "little")
 
 
 class _Memory:
@@ -262,7 +264,7 @@ class Leaf:
     def _part(self, k: int) -> memoryview:
         place, length, checksum = self._parts[k]
         part = self._source.read(place, length)
-        if len(part) < length or _sum(part) != checksum:
+        if len(part) < length or _sum([part]) != checksum:
             raise CodingError("these bytes are damaged: a checksum does not match. Fetch them again.")
         return part
 
@@ -296,7 +298,7 @@ class Archive(Mapping):
         self._start = reader.at + length + _CHECKSUM
         reader = Reader(source.read(reader.at, length + _CHECKSUM))
         self._header = reader.take(length)
-        if _sum(self._header) != bytes(reader.take(_CHECKSUM)):
+        if _sum([self._header]) != bytes(reader.take(_CHECKSUM)):
             raise CodingError("these bytes are damaged: the checksum of the header does not match. Fetch them again.")
         self._leaves: dict[str, Any] = {}
         letters, longest = 0, 2**20 + 64 * len(self._header)

@@ -38,7 +38,9 @@ or the number of one of the other arrays.
 """
 
 
-def _threads() -> int:
+@functools.cache
+def threads() -> int:
+    """The number of threads of a call."""
     text = os.environ.get(THREADS)
     if text is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -47,7 +49,7 @@ def _threads() -> int:
     return int(text)
 
 
-_host.set_threads(_threads())
+_host.set_threads(threads())
 
 
 @functools.cache

@@ -39,7 +39,7 @@ def test_distances_come_back(dtype, data):
     counts = _symbols.count(symbols)
     table = _symbols.fit(counts, _distances.PRECISION)
     coder, again = _distances.Coder(table), np.empty_like(distances)
-    coder.decode(memoryview(coder.encode(distances)), again)
+    coder.decode(memoryview(b"".join(coder.encode(distances))), again)
     assert again.tolist() == distances.tolist()
     if dtype.itemsize > 1:
         lengths = [int(d).bit_length() for d in distances]
@@ -51,7 +51,7 @@ def test_distances_come_back(dtype, data):
 def test_a_distance_that_is_too_long_is_an_error():
     table = _symbols.fit(np.eye(1, 256, 60, dtype=np.int64) + np.eye(1, 256, 61, dtype=np.int64), _distances.PRECISION)
     coder = _distances.Coder(table)
-    data = coder.join(np.array([60, 61], np.uint8), np.zeros(9, np.uint8))
+    data = b"".join(coder.join(np.array([60, 61], np.uint8), np.zeros(9, np.uint8)))
     with pytest.raises(jans.CodingError, match="a distance that is longer than a word"):
         coder.decode(memoryview(data), np.empty(2, np.uint16))
 

@@ -21,8 +21,8 @@ HANDLERS = sorted(ROOT.glob("csrc/ffi/cuda/*.cu"), key=lambda path: -path.stat()
 SOURCES = [*HANDLERS, *KERNELS]
 APART = {ROOT / "csrc" / "ffi" / "cuda" / "kinds.cu"}
 CPU_ONLY = {"table_alias", "table_remap", "quantize_perfect"}
-CPU_ONLY |= {"bytes_split", "bytes_merge", "fields_split", "fields_merge", "tops_split", "tops_merge", "count"}
-CPU_ONLY |= {"lengths_split", "lengths_merge", "grid_split", "grid_merge"}
+CPU_ONLY |= {"bytes_split", "bytes_merge", "fields_split", "fields_merge", "tops_split", "tops_merge", "tops_count"}
+CPU_ONLY |= {"count", "lengths_split", "lengths_merge", "lengths_count", "grid_split", "grid_merge"}
 HOST = [os.environ.get("CXX", "g++"), "-std=c++17", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
 HOST += ["-Wno-unknown-pragmas", f"-I{EMULATION}"]
 SANITIZE = ["-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

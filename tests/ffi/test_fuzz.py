@@ -82,6 +82,8 @@ def any_fields_call(draw, name, batch):
     params = {"exponent": exponent, "mantissa": mantissa, "top": draw(st.integers(0, min(mantissa, most)))}
     if name.startswith("tops"):
         n, length = draw(st.integers(0, 99)), mantissa - params["top"] + 1
+        if name == "tops_count":
+            return (draw(garbage((*batch, n), dtype)),), params
         if name == "tops_split":
             codes = parameters(draw, batch, 2 ** (exponent + params["top"]), dtype=np.uint8)
             return (draw(garbage((*batch, n), dtype)), codes), params
@@ -145,6 +147,8 @@ def any_call(draw, names=tuple(TARGETS)):
         if name == "lengths_merge":
             rest = operand(draw(st.integers(0, 300)), dtype=np.uint8)
             return name, (draw(garbage((*batch, n), np.uint8)), rest), {"dtype": dtype}
+        if name == "lengths_count":
+            return name, (draw(garbage((*batch, n), dtype)),), {}
         if name == "lengths_split":
             return name, (draw(garbage((*batch, n), dtype)),), {"width": dtype.itemsize}
         words = draw(garbage((*batch, draw(st.integers(0, 9)), draw(st.integers(0, 20))), dtype))

@@ -2,13 +2,12 @@
 #include <vector>
 
 #include "../../core/fields.h"
+#include "../../cpu/loops/packed_bits.h"
 #include "../operands/compact_operands.h"
 #include "call.h"
 
 namespace jans {
 namespace {
-
-constexpr uint64_t Ones(int bits) { return (uint64_t{1} << bits) - 1; }
 
 // Calls body(T{}) with the unsigned integer of this dtype.
 template <typename Body>
@@ -102,6 +101,28 @@ ffi::Error LengthsMerge(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer rest,
         if (count > low) bits |= take(count - low) << low;
         out[i] = static_cast<T>(LeastDistance(from[i]) | bits);
       }
+    });
+  });
+}
+
+// How often each symbol is there; distances of one byte are their own symbols.
+ffi::Error LengthsCount(ffi::ThreadPool pool, AnyBuffer words, Out counts) {
+  return WithAnyWords(words.element_type(), [&](auto word) {
+    using T = decltype(word);
+    Batch batch;
+    Operand<const T> in;
+    Operand<uint32_t> out;
+    JANS_RETURN_IF_ERROR(CheckVector(words));
+    JANS_RETURN_IF_ERROR(InitBatch(words.dimensions().first(words.dimensions().size() - 1), batch));
+    JANS_RETURN_IF_ERROR(in.Init("words", words, words.element_type(), batch, 1));
+    JANS_RETURN_IF_ERROR(out.Init("counts", counts, ffi::DataType::U32, batch, 1));
+    if (out.core[0] != 256) return Invalid("there must be 256 counts");
+    const int64_t n = in.core[0];
+    return OnCpu{pool}.ForEach(batch.streams, StreamGrain(n), [&](int64_t b) {
+      const T* from = in.At(b);
+      uint32_t parts[4][256] = {};  // so that equal neighbours do not wait for each other
+      for (int64_t i = 0; i < n; ++i) ++parts[i & 3][sizeof(T) == 1 ? from[i] : LengthSymbol(from[i])];
+      for (int s = 0; s < 256; ++s) out.At(b)[s] = parts[0][s] + parts[1][s] + parts[2][s] + parts[3][s];
     });
   });
 }
@@ -250,6 +271,7 @@ ffi::Error OnGrid(ffi::ThreadPool pool, AnyBuffer in, Out out, int32_t channels,
 
 JANS_HANDLER(lengths_split, LengthsSplit, "width")
 JANS_HANDLER(lengths_merge, LengthsMerge)
+JANS_HANDLER(lengths_count, LengthsCount)
 JANS_HANDLER(grid_split, OnGrid<true>, "channels", "predictor", "order", "mixed")
 JANS_HANDLER(grid_merge, OnGrid<false>, "channels", "predictor", "order", "mixed")
 

@@ -1,6 +1,11 @@
 // Words of arrays in parts that models predict well, and back; these are the CPU's alone.
 #include "../../core/fields.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "../../cpu/loops/packed_bits.h"
+#include "../../cpu/simd/wide.h"
 #include "../operands/compact_operands.h"
 #include "call.h"
 
@@ -28,19 +33,11 @@ T Rotated(T word, bool left) {
   return static_cast<T>(left ? word << 1 | word >> (kBits - 1) : word >> 1 | word << (kBits - 1));
 }
 
-// So many words at once, which stay in the nearest cache, in loops that compilers turn into registers.
-constexpr int64_t kChunk = 1024;
-
-template <typename Body>
-void InChunks(int64_t n, const Body& body) {
-  for (int64_t i = 0; i < n; i += kChunk) body(i, std::min(kChunk, n - i));
-}
-
 // Plane p of the bytes of n words, the lowest first.
 template <typename T, bool kRotate>
 void Split(const uint8_t* words, int64_t n, uint8_t* planes) {
   InChunks(n, [&](int64_t first, int64_t count) {
-    T chunk[kChunk];
+    T chunk[kWordsAtOnce];
     std::memcpy(chunk, words + first * sizeof(T), count * sizeof(T));
     if (kRotate) {
       for (int64_t i = 0; i < count; ++i) chunk[i] = Rotated(chunk[i], true);
@@ -54,7 +51,7 @@ void Split(const uint8_t* words, int64_t n, uint8_t* planes) {
 template <typename T, bool kRotate>
 void Merge(const uint8_t* planes, int64_t n, uint8_t* words) {
   InChunks(n, [&](int64_t first, int64_t count) {
-    T chunk[kChunk] = {};
+    T chunk[kWordsAtOnce] = {};
     for (size_t p = 0; p < sizeof(T); ++p) {
       const uint8_t* plane = planes + p * n + first;
       for (int64_t i = 0; i < count; ++i) chunk[i] = static_cast<T>(chunk[i] | T{plane[i]} << (8 * p));
@@ -125,11 +122,11 @@ struct Matrix {
     const bool fits = symbols.core[0] == count && rest.core[0] == (count * fields.rest_bits() + 7) / 8;
     return fits ? ffi::Error::Success() : Invalid("symbols or rest do not fit the words");
   }
-  // Calls body(first, count, scales) for up to kChunk words of a row, with their scales.
+  // Calls body(first, count, scales) for up to kWordsAtOnce words of a row, with their scales.
   template <typename Body>
   void ForEachChunk(int64_t b, const Body& body) const {
     const int32_t *row = rows.At(b), *column = columns.At(b);
-    uint32_t scales[kChunk];
+    uint32_t scales[kWordsAtOnce];
     for (int64_t r = 0; r < height; ++r) {
       const uint32_t own = static_cast<uint32_t>(row[rows.core[0] == 1 ? 0 : r]);
       InChunks(width, [&](int64_t c, int64_t n) {
@@ -142,107 +139,6 @@ struct Matrix {
       });
     }
   }
-};
-
-// Numbers of up to 31 bits, one behind the other, the lowest bits first. Those of up to 8 bits go eight at a time:
-// neighbours become pairs, pairs fours, and fours the eight.
-constexpr uint64_t kPairs = 0x0001000100010001, kFours = 0x0000000100000001;
-
-constexpr uint64_t Ones(int bits) { return (uint64_t{1} << bits) - 1; }
-
-class Packer {
- public:
-  Packer(uint8_t* out, int64_t size, int bits) : out_(out), end_(out + size), bits_(bits) {}
-
-  template <typename Number>
-  void Put(const Number* numbers, int64_t n) {
-    int64_t i = 0;
-    if (bits_ <= 8) {
-      for (; i < n && filled_ != 0; ++i) PutOne(numbers[i]);
-      uint8_t narrow[kChunk];
-      for (int64_t k = i; k < n; ++k) narrow[k] = static_cast<uint8_t>(numbers[k]);
-      for (; i + 8 <= n && end_ - out_ >= 8; i += 8) {
-        uint64_t eight;
-        std::memcpy(&eight, narrow + i, 8);
-        eight = (eight & 255 * kPairs) | (eight >> 8 & 255 * kPairs) << bits_;
-        eight = (eight & 65535 * kFours) | (eight >> 16 & 65535 * kFours) << (2 * bits_);
-        eight = (eight & Ones(32)) | eight >> 32 << (4 * bits_);
-        std::memcpy(out_, &eight, 8);
-        out_ += bits_;
-      }
-    }
-    for (; i < n; ++i) PutOne(numbers[i]);
-  }
-  void Close() { std::memcpy(out_, &pending_, (filled_ + 7) / 8); }
-
- private:
-  void PutOne(uint32_t number) {
-    pending_ |= uint64_t{number} << filled_;
-    filled_ += bits_;
-    if (bits_ <= 8) {
-      if (filled_ < 8) return;
-      *out_++ = static_cast<uint8_t>(pending_);
-      pending_ >>= 8;
-      filled_ -= 8;
-      return;
-    }
-    if (filled_ < 32) return;
-    std::memcpy(out_, &pending_, 4);
-    out_ += 4;
-    pending_ >>= 32;
-    filled_ -= 32;
-  }
-
-  uint8_t *out_, *end_;
-  uint64_t pending_ = 0;
-  int bits_, filled_ = 0;
-};
-
-class Unpacker {
- public:
-  Unpacker(const uint8_t* in, int64_t size, int bits) : in_(in), end_(in + size), bits_(bits) {}
-
-  template <typename Number>
-  void Take(Number* numbers, int64_t n) {
-    int64_t i = 0;
-    if (bits_ <= 8) {
-      for (; i < n && filled_ != 0; ++i) numbers[i] = static_cast<Number>(TakeOne());
-      uint8_t narrow[kChunk];
-      const int64_t first = i;
-      for (; i + 8 <= n && end_ - in_ >= 8; i += 8) {
-        uint64_t eight;
-        std::memcpy(&eight, in_, 8);
-        in_ += bits_;
-        eight = (eight & Ones(4 * bits_)) | (eight >> (4 * bits_) & Ones(4 * bits_)) << 32;
-        const uint64_t pairs = Ones(2 * bits_) * kFours, singles = Ones(bits_) * kPairs;
-        eight = (eight & pairs) | (eight >> (2 * bits_) & pairs) << 16;
-        eight = (eight & singles) | (eight >> bits_ & singles) << 8;
-        std::memcpy(narrow + i, &eight, 8);
-      }
-      for (int64_t k = first; k < i; ++k) numbers[k] = narrow[k];
-    }
-    for (; i < n; ++i) numbers[i] = static_cast<Number>(TakeOne());
-  }
-
- private:
-  uint32_t TakeOne() {
-    if (filled_ < bits_) {
-      uint32_t next = 0;
-      const int64_t bytes = std::min<int64_t>(bits_ <= 8 ? 1 : 4, end_ - in_);
-      std::memcpy(&next, in_, bytes);
-      in_ += bytes;
-      pending_ |= uint64_t{next} << filled_;
-      filled_ += bits_ <= 8 ? 8 : 32;
-    }
-    const uint32_t number = static_cast<uint32_t>(pending_ & Ones(bits_));
-    pending_ >>= bits_;
-    filled_ -= bits_;
-    return number;
-  }
-
-  const uint8_t *in_, *end_;
-  uint64_t pending_ = 0;
-  int bits_, filled_ = 0;
 };
 
 ffi::Error FieldsSplit(ffi::ThreadPool pool, AnyBuffer words, AnyBuffer rows, AnyBuffer columns, Out symbols, Out index,
@@ -269,7 +165,7 @@ ffi::Error FieldsSplit(ffi::ThreadPool pool, AnyBuffer words, AnyBuffer rows, An
         const T* in_words = from + first;
         uint8_t* out_symbols = symbol + first;
         int32_t* out_index = out + first;
-        uint32_t words[kChunk], found[kChunk], rests[kChunk];
+        uint32_t words[kWordsAtOnce], found[kWordsAtOnce], rests[kWordsAtOnce];
         for (int64_t i = 0; i < n; ++i) words[i] = in_words[i];
         for (int64_t i = 0; i < n; ++i) found[i] = own.Symbol(words[i], scales[i]);
         for (int64_t i = 0; i < n; ++i) out_symbols[i] = static_cast<uint8_t>(found[i]);
@@ -302,7 +198,7 @@ ffi::Error FieldsMerge(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer rows, 
         const Fields own = fields;
         const uint8_t* in_symbols = symbol + first;
         T* out_words = to + first;
-        uint32_t found[kChunk], rests[kChunk];
+        uint32_t found[kWordsAtOnce], rests[kWordsAtOnce];
         unpacker.Take(rests, n);
         for (int64_t i = 0; i < n; ++i) found[i] = in_symbols[i];
         for (int64_t i = 0; i < n; ++i) found[i] = own.Word(found[i], scales[i], rests[i]);
@@ -341,6 +237,91 @@ struct Tops {
   }
 };
 
+// Neighbouring tops that have the symbols 1, 2, ..., as most floats have; a top without a symbol has symbol 0, and a
+// symbol without a top the top 0.
+struct TopRange {
+  uint32_t first = 0, count = 0;  // none where the tables are other ones
+
+  // From the number n of entries, of which entry first + i is i + 1 or, the other way round, entry i + 1 is first + i.
+  template <typename Entry>
+  static TopRange Of(int64_t n, uint32_t first, int64_t begin, uint32_t value, const Entry* entries) {
+    int64_t end = begin;
+    while (end < n && end - begin < 255 && entries[end] == value + (end - begin)) ++end;
+    const bool others = std::any_of(entries, entries + begin, [](Entry e) { return e != 0; }) ||
+                        std::any_of(entries + end, entries + n, [](Entry e) { return e != 0; });
+    return others ? TopRange{} : TopRange{first, static_cast<uint32_t>(end - begin)};
+  }
+  static TopRange OfCodes(const uint8_t* codes, int64_t n) {
+    const int64_t begin = std::find_if(codes, codes + n, [](uint8_t code) { return code != 0; }) - codes;
+    return Of(n, static_cast<uint32_t>(begin), begin, 1, codes);
+  }
+  // `most` is the largest top that words have.
+  static TopRange OfTops(const uint16_t* tops, uint32_t most) {
+    const TopRange found = Of(256, tops[1], 1, tops[1], tops);
+    return found.first + found.count <= most + 1 ? found : TopRange{};
+  }
+};
+
+// The symbols and the rest of up to kWordsAtOnce words, and back.
+template <typename T>
+JANS_LOOPS void SplitTops(const Fields& fields, const T* words, int64_t n, const uint8_t* codes, const TopRange& range,
+                          uint8_t* symbols, Packer* packer) {
+  using W = Wide<T>;
+  const int low = fields.mantissa - fields.top, sign = fields.exponent + fields.mantissa;
+  const W tops = static_cast<W>((uint32_t{1} << (fields.exponent + fields.top)) - 1);
+  const W lows = static_cast<W>((uint32_t{1} << low) - 1);
+  W found[kWordsAtOnce], rests[kWordsAtOnce];
+  for (int64_t i = 0; i < n; ++i) found[i] = static_cast<W>(words[i] >> low) & tops;
+  for (int64_t i = 0; i < n; ++i) {
+    rests[i] = static_cast<W>(static_cast<W>((words[i] & lows) << 1) | static_cast<W>(words[i] >> sign));
+  }
+  if (range.count > 0) {
+    const W begin = static_cast<W>(range.first), size = static_cast<W>(range.count);
+    for (int64_t i = 0; i < n; ++i) {
+      const W place = static_cast<W>(found[i] - begin);
+      symbols[i] = static_cast<uint8_t>(place < size ? place + 1 : 0);
+    }
+  } else {
+    for (int64_t i = 0; i < n; ++i) symbols[i] = codes[found[i]];
+  }
+  packer->Put(rests, n);
+}
+template <typename T>
+JANS_LOOPS void MergeTops(const Fields& fields, const uint8_t* symbols, int64_t n, const Wide<T>* placed,
+                          const TopRange& range, Unpacker* unpacker, T* words) {
+  using W = Wide<T>;
+  const int sign = fields.exponent + fields.mantissa;
+  W found[kWordsAtOnce], rests[kWordsAtOnce];
+  unpacker->Take(rests, n);
+  if (range.count > 0) {
+    const int low = fields.mantissa - fields.top;
+    const W first = static_cast<W>(range.first), count = static_cast<W>(range.count);
+    for (int64_t i = 0; i < n; ++i) {
+      const W place = static_cast<W>(W{symbols[i]} - 1);
+      found[i] = place < count ? static_cast<W>(static_cast<W>(place + first) << low) : W{0};
+    }
+  } else {
+    for (int64_t i = 0; i < n; ++i) found[i] = placed[symbols[i]];
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    words[i] = static_cast<T>(found[i] | static_cast<W>(rests[i] >> 1) | static_cast<W>(rests[i] << sign));
+  }
+}
+#define JANS_TOPS(SUFFIX, REGISTERS)                                                                           \
+  template <typename T>                                                                                        \
+  REGISTERS void Split##SUFFIX(const Fields& fields, const T* words, int64_t n, const uint8_t* codes,          \
+                               const TopRange& range, uint8_t* symbols, Packer* packer) {                      \
+    SplitTops<T>(fields, words, n, codes, range, symbols, packer);                                             \
+  }                                                                                                            \
+  template <typename T>                                                                                        \
+  REGISTERS void Merge##SUFFIX(const Fields& fields, const uint8_t* symbols, int64_t n, const Wide<T>* placed, \
+                               const TopRange& range, Unpacker* unpacker, T* words) {                          \
+    MergeTops<T>(fields, symbols, n, placed, range, unpacker, words);                                          \
+  }
+JANS_TOPS(Plain, )
+JANS_TOPS(InWide, JANS_WIDE)
+#undef JANS_TOPS
+
 ffi::Error TopsSplit(ffi::ThreadPool pool, AnyBuffer words, AnyBuffer codes, Out symbols, Out rest, int32_t exponent,
                      int32_t mantissa, int32_t top) {
   return WithWords(words.element_type(), [&](auto word) {
@@ -353,22 +334,12 @@ ffi::Error TopsSplit(ffi::ThreadPool pool, AnyBuffer words, AnyBuffer codes, Out
     if (code.core[0] != int64_t{1} << (exponent + top)) return Invalid("the codes are not those of all tops");
     const int64_t count = tops.words.core[0];
     return OnCpu{pool}.ForEach(tops.batch.streams, StreamGrain(count), [&](int64_t b) {
+      const uint8_t* table = code.At(b);
+      const auto range = TopRange::OfCodes(table, code.core[0]);
       Packer packer(tops.rest.At(b), tops.rest.core[0], fields.rest_bits());
       InChunks(count, [&](int64_t first, int64_t n) {
-        using W = Wide<T>;
-        const T* in = tops.words.At(b) + first;
-        const uint8_t* table = code.At(b);
-        uint8_t* out = tops.symbols.At(b) + first;
-        const int low = mantissa - top, sign = exponent + mantissa;
-        const W tops_mask = static_cast<W>((uint32_t{1} << (exponent + top)) - 1);
-        const W low_mask = static_cast<W>((uint32_t{1} << low) - 1);
-        W found[kChunk], rests[kChunk];
-        for (int64_t i = 0; i < n; ++i) found[i] = static_cast<W>(in[i] >> low) & tops_mask;
-        for (int64_t i = 0; i < n; ++i) {
-          rests[i] = static_cast<W>(static_cast<W>((in[i] & low_mask) << 1) | static_cast<W>(in[i] >> sign));
-        }
-        for (int64_t i = 0; i < n; ++i) out[i] = table[found[i]];
-        packer.Put(rests, n);
+        const auto split = HasWide() ? SplitInWide<T> : SplitPlain<T>;
+        split(fields, tops.words.At(b) + first, n, table, range, tops.symbols.At(b) + first, &packer);
       });
       packer.Close();
     });
@@ -391,17 +362,11 @@ ffi::Error TopsMerge(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer tops_in,
       W placed[256];  // where a word has them
       const uint32_t mask = (uint32_t{1} << (exponent + top)) - 1;
       for (int s = 0; s < 256; ++s) placed[s] = static_cast<W>((table.At(b)[s] & mask) << (mantissa - top));
+      const auto range = TopRange::OfTops(table.At(b), mask);
       Unpacker unpacker(tops.rest.At(b), tops.rest.core[0], fields.rest_bits());
       InChunks(count, [&](int64_t first, int64_t n) {
-        const uint8_t* in = tops.symbols.At(b) + first;
-        T* out = tops.words.At(b) + first;
-        const int sign = exponent + mantissa;
-        W found[kChunk], rests[kChunk];
-        unpacker.Take(rests, n);
-        for (int64_t i = 0; i < n; ++i) found[i] = placed[in[i]];
-        for (int64_t i = 0; i < n; ++i) {
-          out[i] = static_cast<T>(found[i] | static_cast<W>(rests[i] >> 1) | static_cast<W>(rests[i] << sign));
-        }
+        const auto merge = HasWide() ? MergeInWide<T> : MergePlain<T>;
+        merge(fields, tops.symbols.At(b) + first, n, placed, range, &unpacker, tops.words.At(b) + first);
       });
     });
   });
@@ -409,7 +374,9 @@ ffi::Error TopsMerge(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer tops_in,
 
 // ---- counts ----
 
-// How often each symbol of 8 bits has each index, in four tables, so that equal neighbours do not wait for each other.
+// All of them count in four tables, so that equal neighbours do not wait for each other.
+
+// How often each symbol of 8 bits has each index.
 ffi::Error Count(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer index, Out counts, int32_t rows) {
   Batch batch;
   Operand<const uint8_t> in;
@@ -449,6 +416,34 @@ ffi::Error Count(ffi::ThreadPool pool, AnyBuffer symbols, AnyBuffer index, Out c
   });
 }
 
+// How often each top is there.
+ffi::Error TopsCount(ffi::ThreadPool pool, AnyBuffer words, Out counts, int32_t exponent, int32_t mantissa,
+                     int32_t top) {
+  return WithWords(words.element_type(), [&](auto word) {
+    using T = decltype(word);
+    const Fields fields{exponent, mantissa, top, 0};
+    if (!fields.Valid(8 * sizeof(T)) || exponent + top > 16) return Invalid("the fields do not fit the words");
+    Batch batch;
+    Operand<const T> in;
+    Operand<uint32_t> out;
+    JANS_RETURN_IF_ERROR(CheckVector(words));
+    JANS_RETURN_IF_ERROR(InitBatch(words.dimensions().first(words.dimensions().size() - 1), batch));
+    JANS_RETURN_IF_ERROR(in.Init("words", words, words.element_type(), batch, 1));
+    JANS_RETURN_IF_ERROR(out.Init("counts", counts, ffi::DataType::U32, batch, 1));
+    const int64_t n = in.core[0], size = int64_t{1} << (exponent + top);
+    if (out.core[0] != size) return Invalid("the counts are not those of all tops");
+    return OnCpu{pool}.ForEach(batch.streams, StreamGrain(n), [&](int64_t b) {
+      const T* from = in.At(b);
+      std::vector<uint32_t> parts(4 * size);
+      for (int64_t i = 0; i < n; ++i) ++parts[(i & 3) * size + fields.Top(from[i])];
+      uint32_t* total = out.At(b);
+      for (int64_t s = 0; s < size; ++s) {
+        total[s] = parts[s] + parts[size + s] + parts[2 * size + s] + parts[3 * size + s];
+      }
+    });
+  });
+}
+
 }  // namespace
 
 JANS_HANDLER(bytes_split, Bytes<true>, "rotate")
@@ -457,6 +452,7 @@ JANS_HANDLER(fields_split, FieldsSplit, "exponent", "mantissa", "top", "phases")
 JANS_HANDLER(fields_merge, FieldsMerge, "exponent", "mantissa", "top")
 JANS_HANDLER(tops_split, TopsSplit, "exponent", "mantissa", "top")
 JANS_HANDLER(tops_merge, TopsMerge, "exponent", "mantissa", "top")
+JANS_HANDLER(tops_count, TopsCount, "exponent", "mantissa", "top")
 JANS_HANDLER(count, Count, "rows")
 
 }  // namespace jans

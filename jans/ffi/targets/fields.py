@@ -36,6 +36,14 @@ def _same(words, *, dtype, **_) -> Shapes:
     return [(words, dtype)]
 
 
+def _lengths_counts(*_) -> Shapes:
+    return [((256,), jnp.uint32)]
+
+
+def _tops_counts(*_, exponent, top, **__) -> Shapes:
+    return [((2 ** (exponent + top),), jnp.uint32)]
+
+
 def _counts(*_, rows) -> Shapes:
     return [((rows, 256), jnp.uint32)]
 
@@ -52,7 +60,9 @@ tops_split = define_map("tops_split", fields.tops_split, _symbols, 1, 1, attribu
 tops_merge = define_map("tops_merge", fields.tops_merge, _merged, 1, 1, 1, attributes=("exponent", "mantissa", "top"))
 lengths_split = define_map("lengths_split", fields.lengths_split, _lengths, 1, attributes=("width",))
 lengths_merge = define_map("lengths_merge", fields.lengths_merge, _merged, 1, 1, attributes=())
+lengths_count = define_map("lengths_count", fields.lengths_count, _lengths_counts, 1, attributes=())
 _GRID = ("channels", "predictor", "order", "mixed")
 grid_split = define_map("grid_split", fields.grid_split, _same, 2, attributes=_GRID)
 grid_merge = define_map("grid_merge", fields.grid_merge, _same, 2, attributes=_GRID)
+tops_count = define_map("tops_count", fields.tops_count, _tops_counts, 1, attributes=("exponent", "mantissa", "top"))
 count = define_map("count", fields.count, _counts, 1, 1, attributes=("rows",))

@@ -75,6 +75,12 @@ def tops_split(words, codes, *, exponent, mantissa, top):
     return codes[_top(words, exponent, mantissa, top)], _pack_rest(words, exponent, mantissa, top)
 
 
+def tops_count(words, *, exponent, mantissa, top):
+    """How often each top is there in words [n], uint32 [2**(exponent + top)]."""
+    tops = _top(words.astype(u32), exponent, mantissa, top)
+    return (jnp.zeros(2 ** (exponent + top), u32).at[tops].add(1),)
+
+
 def tops_merge(symbols, tops, rest, *, exponent, mantissa, top, dtype):
     """The words [n] of symbols that have these tops, uint16 [256], and their packed rest."""
     found = tops[symbols.astype(i32)].astype(u32) & 2 ** (exponent + top) - 1
@@ -95,12 +101,23 @@ def _ends(kept):
     return ends - kept, ends[-1] if kept.size else i32(0)
 
 
+def _length_symbols(words):
+    """The symbols of distances, uint64, and how many bits are behind each."""
+    length = 64 - lax.clz(words).astype(i32)
+    kept = jnp.maximum(length - 3, 0)
+    return (4 * kept + (words >> kept.astype(u64)).astype(i32)).astype(u8), kept
+
+
+def lengths_count(words):
+    """How often each symbol of distances [n] is there, uint32 [256]; distances of one byte are their own symbols."""
+    symbols = words if words.dtype.itemsize == 1 else _length_symbols(words.astype(u64))[0]
+    return (jnp.zeros(256, u32).at[symbols.astype(i32)].add(1),)
+
+
 def lengths_split(words, *, width):
     """Symbols of distances [n] of `width` bytes, the packed bits behind them, and how many bytes these are."""
     words = words.astype(u64)
-    length = 64 - lax.clz(words).astype(i32)
-    kept = jnp.maximum(length - 3, 0)
-    symbols = (4 * kept + (words >> kept.astype(u64)).astype(i32)).astype(u8)
+    symbols, kept = _length_symbols(words)
     starts, total = _ends(kept)
     size = words.size * width
     bits = jnp.zeros(8 * size, u8)
