@@ -30,6 +30,8 @@ _FEW = 64
 """The most bytes of an array that is kept as it is without looking at it."""
 _RUN, _RUNS = 512, 64
 """A sample of an array has so many runs, each of so many words."""
+_SLOWER = 1.02
+"""In "fast", prediction must be shorter by this factor, because it is slower."""
 _SPARSE = 8
 """Arrays of which one in so many elements is zero are looked at as sparse ones."""
 
@@ -116,7 +118,7 @@ def _pack_words(
             choices.append((scaled[1], SCALED, functools.partial(_same, scaled[0])))
     limit = min(bits for bits, _, _ in choices) / len(words)
     for grid, bits in _grid.plans(words, shape, _grid.FLOAT if floats else order, _element(kind), limit):
-        choices.append((bits, GRID, functools.partial(_same, grid)))
+        choices.append((bits if small else bits * _SLOWER, GRID, functools.partial(_same, grid)))
     if words.itemsize > 1 and len(some) - np.count_nonzero(some) > len(some) // _SPARSE:
         sparse = _pack_sparse(words, kind, small)
         if all(8 * len(sparse.head) < bits for bits, _, _ in choices):
@@ -291,7 +293,7 @@ class Unpacked:
     def _sparse(self) -> np.ndarray:
         reader = Reader(self._coder)
         mask = _planes.read_all(reader, -(-self._n // 8), np.dtype(np.uint8))
-        there = np.unpackbits(mask, count=self._n, bitorder="little").astype(bool)
+        there = np.unpackbits(mask, count=self._n, bitorder="little").view(np.bool_)
         count = reader.number(self._n)
         if count != np.count_nonzero(there):
             raise damaged("the elements of a sparse array are not those of its mask")

@@ -23,8 +23,9 @@ DIVISORS = (0, 1, 10, 100, 1000, 10**4, 10**5, 10**6, 255, 65535, 256, 65536)
 """Floats may be integers divided by one of these numbers; 0 stands for floats that are not."""
 _QUOTIENTS = tuple(np.dtype(name) for name in ("float16", "float32", "float64"))
 """The dtypes whose numbers may be integers with a divisor."""
-_FIRST, _SOME = 2**12, 2**14
-"""So many words are looked at to see whether prediction may help, and then to choose how."""
+_FIRST, _SOME, _PLACES = 2**12, 2**12, 4
+"""So many words are looked at in the middle to see whether prediction may help, and then in so many places to choose
+how."""
 _HOPE = 1.15
 """It may help if the first of these words need at most so many times the bits of other methods."""
 
@@ -140,10 +141,10 @@ class Grid:
             found = quotients(found.view(np.int32), self.divisor, element).view(words.dtype)
         words[:] = found
 
-    def bits(self, words: np.ndarray) -> float:
-        """About the bits of some words [n], whole rows, in a table of their own."""
-        (counts,) = host.call("lengths_count", self.distances(words))
-        return _distances.estimate(counts[None], words.itemsize)
+    def bits(self, groups: list[np.ndarray]) -> float:
+        """About the bits of groups of words [n], whole rows, in a table of their own."""
+        counts = sum(host.call("lengths_count", self.distances(words))[0] for words in groups)
+        return _distances.estimate(np.reshape(counts, (1, -1)), groups[0].itemsize)
 
 
 def plans(
@@ -165,29 +166,30 @@ def _plan(
     words: np.ndarray, geometry: Geometry, order: int, limit: float, divisor: int = 0
 ) -> tuple[Grid, float] | None:
     """The best way to predict words; None if that takes clearly more bits than other methods."""
-    some = _middle(words, geometry, _FIRST)
-    first = min(Grid(geometry, p, order, mixed=False).bits(some) for p in (LEFT, MEDIAN, SLOPE))
-    if first > _HOPE * limit * len(some):
+    few = _groups(words, geometry, 1, _FIRST)
+    first = min(Grid(geometry, p, order, mixed=False).bits(few) for p in (LEFT, MEDIAN, SLOPE))
+    if first > _HOPE * limit * len(few[0]):
         return None
-    some = _middle(words, geometry, _SOME)
+    some = _groups(words, geometry, _PLACES, _SOME)
     choices = range(SLOPE + 1) if geometry.row else (NONE, LEFT, SLOPE)
     grids = (Grid(geometry, predictor, order, mixed=False) for predictor in choices)
-    found = [(grid, grid.bits(some)) for grid in grids]
-    best, bits = min(found, key=lambda pair: pair[1])
+    best, bits = min(((grid, grid.bits(some)) for grid in grids), key=lambda pair: pair[1])
     if geometry.channels > 1:
         mixed = Grid(geometry, best.predictor, order, mixed=True)
         best, bits = min((best, bits), (mixed, mixed.bits(some)), key=lambda pair: pair[1])
     best.divisor = divisor
-    return best, bits * len(words) / len(some)
+    return best, bits * len(words) / sum(map(len, some))
 
 
-def _middle(words: np.ndarray, geometry: Geometry, count: int) -> np.ndarray:
-    """About so many words from the middle, in whole rows."""
+def _groups(words: np.ndarray, geometry: Geometry, places: int, count: int) -> list[np.ndarray]:
+    """Whole rows from so many places, about `count` words in each; or all words."""
     unit = geometry.row or geometry.channels
     rows = len(words) // unit
-    wanted = min(rows, max(8 if geometry.row else 1, -(-count // unit)))
-    begin = (rows - wanted) // 2
-    return words[begin * unit : (begin + wanted) * unit]
+    wanted = max(8 if geometry.row else 1, -(-count // unit))
+    if rows <= places * wanted:
+        return [words]
+    begins = (np.arange(places) + 0.5) * rows / places - wanted / 2
+    return [words[begin * unit : (begin + wanted) * unit] for begin in begins.astype(int).tolist()]
 
 
 def _multiples(values: np.ndarray) -> tuple[int, np.ndarray] | None:

@@ -56,11 +56,13 @@ def pack(tree: Any, level: str = "fast", *, base: Any = None) -> bytes:
     >>> sorted(unpack(data)), len(data) < 24_000
     (['kernel', 'steps'], True)
     """
-    return pack_with(tree, level, base, lambda count: None)
+    return b"".join(pack_in_parts(tree, level, base))
 
 
-def pack_with(tree: Any, level: str, base: Any, report: Callable[[int], None]) -> bytes:
-    """As `pack`; after each array it calls `report` with the number of its bytes."""
+def pack_in_parts(
+    tree: Any, level: str, base: Any = None, report: Callable[[int], None] = lambda count: None
+) -> list[Any]:
+    """As `pack`: the bytes in parts, for a file. After each array it calls `report` with the number of its bytes."""
     if not isinstance(level, str) or level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}.")
     payload: list[Any] = []
@@ -85,7 +87,7 @@ def pack_with(tree: Any, level: str, base: Any, report: Callable[[int], None]) -
     front = Writer()
     front.data += MAGIC
     front.number(VERSION).sized(header.data).data.extend(_sum([header.data]))
-    return b"".join([front.data, *payload])
+    return [front.data, *payload]
 
 
 def leaves_of(tree: Any) -> tuple[dict[str, Any], Any]:

@@ -51,10 +51,11 @@ def save(directory: Any, tree: Any, level: str = "fast") -> None:
             }
         elif process == 0:
             values[name] = leaf
-    data = jans.pack({"processes": processes, "values": values, "parts": parts}, level)
+    packed = packing.pack_in_parts({"processes": processes, "values": values, "parts": parts}, level)
     # Renamed when it is complete, so that a checkpoint that was interrupted is none.
     part = path.with_suffix(".part")
-    part.write_bytes(data)
+    with part.open("wb") as file:
+        file.writelines(packed)
     os.replace(part, path)
 
 
@@ -108,6 +109,8 @@ def _restored(name: str, like: Any, parts: dict[str, Any]) -> Any:
             high = [min(end, s + n) for (_, end), s, n in zip(ends, start, leaf.shape, strict=True)]
             if all(a < b for a, b in zip(low, high, strict=True)):
                 source = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))
+                if [b - a for a, b in zip(low, high, strict=True)] == list(whole.shape):
+                    return leaf[source]
                 target = tuple(slice(a - begin, b - begin) for a, b, (begin, _) in zip(low, high, ends, strict=True))
                 whole[target] = leaf[source]
                 filled += whole[target].size

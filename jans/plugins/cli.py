@@ -158,7 +158,7 @@ def _pack(path: str, options: argparse.Namespace) -> None:
     data = _read(path)
     tree = files.read(options.format or files.kind_of(data), data)
     with _Progress(len(data), options.quiet) as progress:
-        packed = packing.pack_with(tree, options.level, base, progress.add)
+        packed = b"".join(packing.pack_in_parts(tree, options.level, base, progress.add))
     _write(packed, output, options.force)
     if not options.quiet:
         share = len(packed) / max(len(data), 1)

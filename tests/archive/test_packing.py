@@ -26,6 +26,7 @@ from places import ROOT
 import jans
 from jans.archive import _arrays, _symbols
 from jans.archive._wire import Reader, Writer
+from jans.ffi import host
 
 EXAMPLES = cases.examples(60) if cases.KERNELS else 5
 DTYPES = [pytest.param(dtype, id=dtype.name) for dtype in _arrays.DTYPES]
@@ -569,3 +570,20 @@ def test_golden_files_have_all_methods():
                 modes |= {plane.mode for plane in getattr(found._coder, "planes", ())}
     assert methods == set(range(7))
     assert modes == set(range(4))
+
+
+@pytest.mark.parametrize("level", ["fast", "small"])
+def test_threads_change_nothing(level, monkeypatch):
+    random = np.random.default_rng(5)
+    tree = {
+        "floats": random.normal(size=(1200, 1100)).astype(np.float32),
+        "tokens": random.zipf(1.3, size=1_200_000).astype(np.uint16),
+        "steps": np.cumsum(random.integers(-9, 10, (1100, 1100)), axis=1, dtype=np.int32),
+        "sparse": np.where(random.random(1_300_000) < 0.9, 0, random.normal(size=1_300_000)).astype(np.float32),
+    }
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr(host, "threads", lambda threads=threads: threads)
+        found.append(jans.pack(tree, level))
+        assert_same(jans.unpack(found[0]), tree)
+    assert found[0] == found[1]

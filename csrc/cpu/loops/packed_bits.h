@@ -18,11 +18,25 @@ void InChunks(int64_t n, const Body& body) {
   for (int64_t i = 0; i < n; i += kWordsAtOnce) body(i, std::min(kWordsAtOnce, n - i));
 }
 
-// Numbers of up to 31 bits, one behind the other, the lowest bits first. Those of up to 8 bits go eight at a time:
-// neighbours become pairs, pairs fours, and fours the eight.
+// Numbers of up to 31 bits, one behind the other, the lowest bits first. They go eight at a time, which are whole
+// bytes. Of those of up to 8 bits, neighbours become pairs, pairs fours, and fours the eight; those of up to 28 bits go
+// in pairs.
 constexpr uint64_t kPairs = 0x0001000100010001, kFours = 0x0000000100000001;
 
 constexpr uint64_t Ones(int bits) { return (uint64_t{1} << bits) - 1; }
+
+// Where the pairs of eight numbers begin: in bytes, and in bits of that byte.
+struct PairPlaces {
+  int byte[4], bit[4];
+
+  explicit PairPlaces(int bits) {
+    for (int k = 0; k < 4; ++k) {
+      byte[k] = 2 * k * bits / 8;
+      bit[k] = 2 * k * bits % 8;
+    }
+  }
+};
+constexpr int kMostInPairs = 28;
 
 class Packer {
  public:
@@ -49,6 +63,20 @@ class Packer {
       for (int64_t k = 0; k < count; ++k, out += bits) std::memcpy(out, eights + k, 8);
       out_ = out;
       i += 8 * count;
+    } else if (bits_ <= kMostInPairs) {
+      for (; i < n && filled_ != 0; ++i) PutOne(numbers[i]);
+      const int bits = bits_;
+      const PairPlaces at(bits);
+      uint8_t* out = out_;
+      for (; i + 8 <= n && end_ - out >= bits + 8; i += 8, out += bits) {
+        uint64_t word = 0;
+        for (int k = 0; k < 4; ++k) {
+          const uint64_t pair = uint64_t{numbers[i + 2 * k]} | uint64_t{numbers[i + 2 * k + 1]} << bits;
+          word = pair << at.bit[k] | (k == 0 ? 0 : word >> (8 * (at.byte[k] - at.byte[k - (k > 0)])));
+          std::memcpy(out + at.byte[k], &word, 8);
+        }
+      }
+      out_ = out;
     }
     for (; i < n; ++i) PutOne(numbers[i]);
   }
@@ -103,6 +131,22 @@ class Unpacker {
       std::memcpy(narrow, eights, 8 * count);
       for (int64_t k = 0; k < 8 * count; ++k) numbers[i + k] = narrow[k];
       i += 8 * count;
+    } else if (bits_ <= kMostInPairs) {
+      for (; i < n && filled_ != 0; ++i) numbers[i] = static_cast<Number>(TakeOne());
+      const int bits = bits_;
+      const PairPlaces at(bits);
+      const uint64_t mask = Ones(bits);
+      const uint8_t* in = in_;
+      for (; i + 8 <= n && end_ - in >= bits + 8; i += 8, in += bits) {
+        for (int k = 0; k < 4; ++k) {
+          uint64_t word;
+          std::memcpy(&word, in + at.byte[k], 8);
+          word >>= at.bit[k];
+          numbers[i + 2 * k] = static_cast<Number>(word & mask);
+          numbers[i + 2 * k + 1] = static_cast<Number>(word >> bits & mask);
+        }
+      }
+      in_ = in;
     }
     for (; i < n; ++i) numbers[i] = static_cast<Number>(TakeOne());
   }
