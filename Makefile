@@ -65,7 +65,7 @@ bench-tables: $(VENV)/has-bench-tables
 	$(VENV)/bin/python benchmarks/tables.py $(ARGS)
 
 bench-arrays: $(VENV)/has-bench-arrays
-	$(VENV)/bin/python benchmarks/arrays.py $(ARGS)
+	$(VENV)/bin/python benchmarks/arrays.py --picture out/arrays.png $(ARGS)
 	$(VENV)/bin/python benchmarks/states.py
 
 # With a compiler for AArch64 and qemu, as packages of the system.

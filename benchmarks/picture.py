@@ -1,5 +1,5 @@
-"""Draws bars for `cpu.py`: encoding and decoding of each workload next to the peer's,
-on a logarithmic scale."""
+"""Draws bars for `cpu.py`, encoding and decoding of each workload next to the peer's on a logarithmic scale, and dots
+for `arrays.py`, one for each library."""
 
 import pathlib
 
@@ -44,6 +44,46 @@ def draw(path: pathlib.Path, sections: dict[str, list[tuple[str, ...]]]) -> None
     axes.set_xticks(range(len(BARS)), [label for label, *_ in BARS], fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(ncols=2, frameon=False, fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+
+
+LIBRARIES = {
+    "zstd, level 3": ("#c9c4ba", "o"),
+    "pcodec, level 8": ("#8d8778", "s"),
+    "zipnn": ("#c08552", "D"),
+    "jans, fast": ("#7fb3d5", "^"),
+    "jans, small": ("#1f618d", "v"),
+}
+
+
+def draw_arrays(path: pathlib.Path, tables: list[tuple[str, list[tuple[str, ...]]]]) -> None:
+    """Tables of sizes and rates: a title, and rows of a library, its share of raw, and its rates."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, 3, figsize=(11, 4.4), layout="constrained", sharey=True)
+    titles = ["size in % of raw: left is better", "packing, MB/s: right is better", "unpacking, MB/s: right is better"]
+    for column, (axes, title) in enumerate(zip(panels, titles, strict=True), 1):
+        for place, (_, rows) in enumerate(tables):
+            axes.axhline(-place, color="#eeeeee", zorder=0)
+            for row in rows:
+                colour, marker = LIBRARIES[row[0]]
+                axes.scatter(float(row[column].rstrip("%")), -place, color=colour, marker=marker, s=42)
+        axes.set_title(title, fontsize=9)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        if column > 1:
+            axes.set_xscale("log")
+            low, high = axes.get_xlim()
+            ticks = [rate for rate in (20, 50, 100, 200, 500, 1000, 2000, 5000) if low <= rate <= high]
+            axes.set_xticks(ticks, map(str, ticks))
+            axes.minorticks_off()
+    panels[0].set_yticks([-k for k in range(len(tables))], [title for title, _ in tables], fontsize=8)
+    handles = [plt.Line2D([], [], color=c, marker=m, linestyle="", label=name) for name, (c, m) in LIBRARIES.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
 

@@ -62,14 +62,17 @@ def common_shape(*shapes: Shape) -> Shape:
     raise ValueError(f"parameters must have shapes that broadcast to each other, got {given}.")
 
 
-def check_precision(precision: int, symbols: int | None = None) -> int:
-    """Returns the precision as an int, or raises ValueError if it is invalid or too small for the symbols."""
+def check_precision(precision: int, symbols: int | None = None, each: int = 1) -> int:
+    """Returns the precision as an int, or raises ValueError if it is invalid or too small for the symbols.
+
+    Each symbol has at least `each` of the 2**precision quantiles.
+    """
     if not isinstance(precision, int | np.integer) or not 1 <= precision <= 32:
         raise ValueError(f"precision must be an integer from 1 to 32 bits, got {precision!r}.")
-    if symbols is not None and symbols > 2**precision:
+    if symbols is not None and each * symbols > 2**precision:
         raise ValueError(
-            f"{symbols} symbols do not fit a precision of {precision} bits, which has room for {2**precision}. "
-            f"Raise precision to at least {(symbols - 1).bit_length()}."
+            f"{symbols} symbols do not fit a precision of {precision} bits, which has room for {2**precision // each}. "
+            f"Raise precision to at least {(each * symbols - 1).bit_length()}."
         )
     if symbols == 1 and precision == 32:
         raise ValueError("a single symbol has no interval of 32 bits. Use a precision below 32.")

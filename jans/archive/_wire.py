@@ -70,6 +70,9 @@ class Reader:
 
     def number(self, most: int = 2**63 - 1) -> int:
         """The inverse of `Writer.number`, for numbers up to `most`."""
+        if self.at < len(self.data) and (byte := self.data[self.at]) < 128 and byte <= most:  # as nearly all are
+            self.at += 1
+            return byte
         value = shift = 0
         while True:
             byte = self.byte()

@@ -79,12 +79,12 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int) -> Bound:
     return array.astype(jnp.int32)
 
 
-def check_size(name: str, symbols: int | None, precision: int) -> int:
+def check_size(name: str, symbols: int | None, precision: int, each: int = 1) -> int:
     """Returns the precision; raises ValueError if it has no room for the symbols,
     where their number is known."""
     if symbols is not None and symbols < 1:
         raise ValueError(f"{name} leaves no symbol. Pass low <= high.")
-    return check_precision(precision, symbols)
+    return check_precision(precision, symbols, each)
 
 
 def split(*bounds: Bound) -> tuple[tuple[int | None, ...], list[jax.Array | None]]:

@@ -88,7 +88,7 @@ class _Keys(_family.FamilyModel):
 
     def __init__(self, distribution: LocationScale | Mixture, form: Format):
         self.distribution, self.form = distribution, form
-        self.precision = check_precision(distribution.precision, distribution.counts * (self.bounds[1] + 1))
+        self.precision = check_precision(distribution.precision, self.bounds[1] + 1, distribution.counts)
 
     @property
     def family(self) -> str:  # type: ignore[override]

@@ -62,7 +62,7 @@ class SupportModel(_family.FamilyModel):
             _family.check_integer("high", high, *self.limits),
         )
         size = bounds[1] - bounds[0] + 1 if isinstance(bounds[0], int) and isinstance(bounds[1], int) else None
-        self.precision = _family.check_size(f"the support {low} ... {high}", size, precision)
+        self.precision = _family.check_size(f"the support {low} ... {high}", size, precision, self.counts)
         shape, together = _family.broadcast(bounds, *shapes)
         self.support, (self.low, self.high) = _family.split(*together)
         return shape

@@ -61,7 +61,11 @@ class PackCodec(ArrayBytesCodecPartialDecodeMixin, ArrayBytesCodec):
         raise NotImplementedError
 
     async def _encode_single(self, chunk_array: Any, chunk_spec: Any) -> Any:
-        array = chunk_array.as_numpy_array()
+        # Some filters of numcodecs flatten a chunk, or return the bits of floats as integers.
+        array = chunk_array.as_numpy_array().reshape(chunk_spec.shape)
+        dtype = chunk_spec.dtype.to_native_dtype()
+        if array.dtype != dtype and array.dtype.itemsize == dtype.itemsize:
+            array = np.ascontiguousarray(array).view(dtype)
         packed = await asyncio.to_thread(jans.pack, array, self.level)
         return chunk_spec.prototype.buffer.from_bytes(packed)
 

@@ -10,6 +10,7 @@ import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from zarr.codecs import numcodecs as filters
 from zarr.storage import MemoryStore
 
 import jans
@@ -98,6 +99,22 @@ def test_shards_and_fill_values(tmp_path):
     array[:45] = np.arange(45 * 90).reshape(45, 90)
     assert (zarr.open_array(tmp_path)[:45] == np.arange(45 * 90).reshape(45, 90)).all()
     assert (zarr.open_array(tmp_path)[45:] == 2.5).all()
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3 specification")
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("Delta", {"dtype": "float32"}), ("BitRound", {"keepbits": 9}), ("FixedScaleOffset", {"offset": 0, "scale": 2})],
+)
+def test_filters_that_change_shape_and_dtype(name, settings):
+    filter_ = getattr(filters, name)(**settings)
+    values = np.arange(12 * 16, dtype=np.float32).reshape(12, 16)
+    array = zarr.create_array(
+        {}, shape=values.shape, chunks=(6, 16), dtype="f4", filters=[filter_], serializer=PackCodec(), compressors=None
+    )
+    array[...] = values
+    assert (array[...] == values).all()
+    assert (array[3:7, 2:9] == values[3:7, 2:9]).all()
 
 
 def test_errors(tmp_path):
