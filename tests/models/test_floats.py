@@ -361,7 +361,7 @@ def test_the_derivative_in_df(df):
         (lambda: models.Float(models.Gaussian(0.0, 1.0), "float16", 5), ValueError, "bits must be from 6 to 16 for"),
         (lambda: models.Float(models.Gaussian(0.0, 1.0), "float32", 17), ValueError, "bits must be from 9 to 16 for"),
         (lambda: models.Float(models.Gaussian(0.0, 1.0, precision=12), "float16"), ValueError, "65536 symbols do"),
-        (lambda: models.Float(models.StudentT(3.0, 0, 1.0, precision=16), "float16"), ValueError, "65536 symbols do not fit .* room for 32768"),
+        (lambda: models.Float(models.StudentT(3.0, 0, 1.0, precision=16), "float16"), ValueError, "room for 32768"),
         (lambda: models.Float(student(0.0, 1.0), "float16").interval(0), TypeError, "Float has no interval"),
         (
             lambda: models.StudentT(3.0, 0.0, 1.0, 0, 128, precision=8),
