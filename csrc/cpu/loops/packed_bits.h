@@ -49,7 +49,7 @@ class Packer {
       for (; i < n && filled_ != 0; ++i) PutOne(numbers[i]);
       uint8_t narrow[kWordsAtOnce];
       uint64_t eights[kWordsAtOnce / 8];
-      const int64_t count = std::min((n - i) / 8, end_ - out_ < 8 ? 0 : (end_ - out_ - 8) / bits_ + 1);
+      const int64_t count = std::min<int64_t>((n - i) / 8, end_ - out_ < 8 ? 0 : (end_ - out_ - 8) / bits_ + 1);
       for (int64_t k = 0; k < 8 * count; ++k) narrow[k] = static_cast<uint8_t>(numbers[i + k]);
       std::memcpy(eights, narrow, 8 * count);
       const int bits = bits_;
@@ -116,7 +116,7 @@ class Unpacker {
       for (; i < n && filled_ != 0; ++i) numbers[i] = static_cast<Number>(TakeOne());
       uint8_t narrow[kWordsAtOnce];
       uint64_t eights[kWordsAtOnce / 8];
-      const int64_t count = std::min((n - i) / 8, end_ - in_ < 8 ? 0 : (end_ - in_ - 8) / bits_ + 1);
+      const int64_t count = std::min<int64_t>((n - i) / 8, end_ - in_ < 8 ? 0 : (end_ - in_ - 8) / bits_ + 1);
       const int bits = bits_;
       const uint8_t* in = in_;
       for (int64_t k = 0; k < count; ++k, in += bits) std::memcpy(eights + k, in, 8);
