@@ -44,7 +44,7 @@ JANS_SELDOM Found LocateCarefully(const Model& model, int64_t i, uint32_t quanti
 #define JANS_AVX512 0
 #include "../simd/reals_x86.inc"
 #include "location_scale_lanes.inc"
-#include "float_lanes.inc"
+#include "location_scale_on_floats.inc"
 #undef JANS_REGISTERS
 #undef JANS_REALS_LOOP
 #undef JANS_AVX512
@@ -54,7 +54,7 @@ JANS_SELDOM Found LocateCarefully(const Model& model, int64_t i, uint32_t quanti
 #define JANS_AVX512 1
 #include "../simd/reals_x86.inc"
 #include "location_scale_lanes.inc"
-#include "float_lanes.inc"
+#include "location_scale_on_floats.inc"
 #undef JANS_REGISTERS
 #undef JANS_REALS_LOOP
 #undef JANS_AVX512
@@ -65,7 +65,7 @@ JANS_SELDOM Found LocateCarefully(const Model& model, int64_t i, uint32_t quanti
 #define JANS_REALS_LOOP
 #include "../simd/reals_neon.inc"
 #include "location_scale_lanes.inc"
-#include "float_lanes.inc"
+#include "location_scale_on_floats.inc"
 #undef JANS_REGISTERS
 #undef JANS_REALS_LOOP
 
@@ -131,29 +131,33 @@ struct ShapeFunctions {
   LocateFunction locate = nullptr;
   LocateManyFunction locate_many = nullptr;
 };
-template <typename Narrow, typename Wide>
-ShapeFunctions BestOf() {
-  if (HasWidest()) return {Wide::Find, Narrow::Locate, Wide::LocateMany};
+template <typename Narrow>
+ShapeFunctions FusedOf() {
   if (HasFused()) return {Narrow::Find, Narrow::Locate, Narrow::LocateMany};
   return {};
 }
 #if defined(__x86_64__)
+template <typename Narrow, typename Wide>
+ShapeFunctions WidestOf() {
+  if (HasWidest()) return {Wide::Find, Narrow::Locate, Wide::LocateMany};
+  return FusedOf<Narrow>();
+}
 template <typename Finder>
 ShapeFunctions BestShapes() {
-  return BestOf<reals_avx2::ShapesOf<Finder>, reals_avx512::ShapesOf<Finder>>();
+  return WidestOf<reals_avx2::ShapesOf<Finder>, reals_avx512::ShapesOf<Finder>>();
 }
 template <typename Finder, typename Shape>
 ShapeFunctions BestFloats() {
-  return BestOf<reals_avx2::FloatsOf<Finder, Shape>, reals_avx512::FloatsOf<Finder, Shape>>();
+  return WidestOf<reals_avx2::FloatsOf<Finder, Shape>, reals_avx512::FloatsOf<Finder, Shape>>();
 }
 #else
 template <typename Finder>
 ShapeFunctions BestShapes() {
-  return BestOf<reals_neon::ShapesOf<Finder>, reals_neon::ShapesOf<Finder>>();
+  return FusedOf<reals_neon::ShapesOf<Finder>>();
 }
 template <typename Finder, typename Shape>
 ShapeFunctions BestFloats() {
-  return BestOf<reals_neon::FloatsOf<Finder, Shape>, reals_neon::FloatsOf<Finder, Shape>>();
+  return FusedOf<reals_neon::FloatsOf<Finder, Shape>>();
 }
 #endif
 
