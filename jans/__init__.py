@@ -3,7 +3,7 @@
 Coders are values, `push` and `pop` are pure functions, and the inner loops are kernels.
 """
 
-from jans import models, quantize, status
+from jans import exact, models, quantize, status
 from jans._version import __version__ as __version__
 from jans.archive.in_jit import PackedArray, pack_array
 from jans.archive.packing import Archive, open, pack, unpack
@@ -56,6 +56,7 @@ __all__ = [
     "chunked",
     "coupled_multi_sample",
     "devices",
+    "exact",
     "export_checks",
     "fingerprint",
     "fork",

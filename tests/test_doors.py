@@ -13,7 +13,7 @@ import pytest
 from doors import CODEC, UNIFORM, Call, check_wrong_values
 
 import jans
-from jans import TableCoder, byte_strings, chain, chunked, huffman, models, quantize, range_coder, rans, tans
+from jans import TableCoder, byte_strings, chain, chunked, exact, huffman, models, quantize, range_coder, rans, tans
 
 X, WORDS, PROBS = jnp.arange(9), np.arange(1, 40, dtype=np.uint32), jnp.array([0.2, 0.5, 0.3])
 CDF, TABLES = np.array([[0, 20, 40, 64]]), tans.tables([[0, 20, 40, 64]], 6)
@@ -35,6 +35,8 @@ CHAINED = {"words": WORDS, "capacity": 50, "variant": "chain64", "precision": 24
 POPPED = {"shape": (3,), "dtype": I32}
 LOCATED = {"loc": 0.0, "scale": 1.0, "low": -9, "high": 9, "precision": 24}
 MIXED = {"logits": jnp.zeros(2), "loc": jnp.zeros(2), "scale": jnp.ones(2), "low": -9, "high": 9, "precision": 24}
+GRID, Q = exact.Grid(4, 2.0), jnp.ones((3, 3))
+AFTER = {"bias": PROBS, "into": GRID}
 READ = {"capacity": 50, "spare": 0, "fingerprint": 0, "symbols": None}
 
 CALLS = [
@@ -130,6 +132,25 @@ CALLS = [
     Call(models.float_keys, {"values": jnp.ones(3, jnp.bfloat16), "bits": 12}),
     Call(models.snap, {"values": PROBS, "bits": 8}),
     Call(models.snap_margin, {"values": PROBS, "bits": 8}),
+    Call(exact.Grid, {"bits": 4, "high": 2.0}),
+    Call(exact.Input, {"shape": (3,), "grid": GRID, "low": 0, "high": 5}),
+    Call(
+        exact.attention,
+        {"query": Q, "key": Q, "value": Q, "source": GRID, "into": GRID, "mask": jnp.ones((3, 3), bool)},
+    ),
+    Call(
+        exact.conv,
+        {"x": Q[None], "kernel": Q[None], **AFTER, "strides": 1, "padding": "SAME", "dilation": 1, "groups": 1},
+    ),
+    Call(exact.conv_transpose, {"x": Q[None], "kernel": Q[None], **AFTER, "strides": 1, "padding": "SAME"}),
+    Call(exact.dense, {"x": Q, "kernel": Q, **AFTER}),
+    *(
+        Call(function, {"x": Q, "source": GRID, "target": GRID})
+        for function in (exact.exp, exact.gelu, exact.sigmoid, exact.silu, exact.tanh)
+    ),
+    Call(exact.freeze, {"kernel": Q, "inputs": GRID, "bias": PROBS, "digits": 24}),
+    Call(exact.rms_norm, {"x": Q, "source": GRID, "into": GRID}),
+    Call(exact.softmax, {"scores": Q, "source": GRID, "mask": MASK}),
     Call(quantize.fast, {"probs": PROBS, "precision": 12, "mask": MASK}),
     Call(quantize.logits, {"logits": PROBS, "precision": 12, "mask": MASK}),
     Call(quantize.perfect, {"probs": PROBS, "precision": 12, "mask": MASK}),
@@ -184,6 +205,8 @@ WITHOUT = {
     *("Tables", "Codebook", "Queue", "Reader", "Stack", "Message", "Composite", "Kernel", "Model"),
     # Distributions of other libraries: tests/models.
     "from_distribution",
+    # They take programs: tests/exact.
+    *("prove", "tabulated", "Proof", "Sum", "InexactError"),
 }
 
 
@@ -194,7 +217,7 @@ def test_wrong_values(call):
 
 def test_every_public_function_is_here():
     tried = {call.function for call in CALLS}
-    for module in (jans, rans, chain, range_coder, tans, huffman, models, quantize, chunked, byte_strings):
+    for module in (jans, rans, chain, range_coder, tans, huffman, models, quantize, chunked, byte_strings, exact):
         for name in module.__all__:
             function = getattr(module, name)
             if callable(function) and not inspect.ismodule(function) and name not in WITHOUT:

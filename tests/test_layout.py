@@ -22,6 +22,7 @@ ROOMS = [
     "_variants",
     "status",
     "isolation",
+    "exact",
     "reference",
     "ffi",
     "quantize",
