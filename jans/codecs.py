@@ -206,8 +206,8 @@ def autoregressive(
 
     Decoding works only if the model gives the same floats in both programs. There are three ways to
     ensure this. On one kind of machine, put `jans.isolated` around the network in `step`, but not around large
-    caches, which it would copy. For floats that differ a little, use `jans.models.snap`. For all machines, use
-    exact sums.
+    caches, which it would copy. For floats that differ a little, use `jans.models.snap`. For all machines, use a
+    network of `jans.exact`: it needs no isolation, and `parallel` may be any program that computes the same.
 
     Args:
         step: takes a carry (a hidden state or a cache) and the previous datum, and returns the next carry and

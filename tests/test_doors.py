@@ -206,7 +206,7 @@ WITHOUT = {
     # Distributions of other libraries: tests/models.
     "from_distribution",
     # They take programs: tests/exact.
-    *("prove", "tabulated", "Proof", "Sum", "InexactError"),
+    *("prove", "in_integers", "tabulated", "Proof", "Sum", "InexactError"),
 }
 
 

@@ -7,6 +7,7 @@ for them, and `prove` shows that a program as a whole is exact.
 
 from jans.exact.freezing import freeze
 from jans.exact.grids import Grid
+from jans.exact.integers import in_integers
 from jans.exact.layers import conv, conv_transpose, dense
 from jans.exact.norms import attention, rms_norm, softmax
 from jans.exact.proof import InexactError, Input, Proof, Sum, prove
@@ -14,7 +15,7 @@ from jans.exact.tables import exp, gelu, sigmoid, silu, tabulated, tanh
 
 __all__ = [
     "Grid", "InexactError", "Input", "Proof", "Sum", "attention", "conv", "conv_transpose", "dense", "exp", "freeze",
-    "gelu", "prove", "rms_norm", "sigmoid", "silu", "softmax", "tabulated", "tanh",
+    "gelu", "in_integers", "prove", "rms_norm", "sigmoid", "silu", "softmax", "tabulated", "tanh",
 ]  # fmt: skip
 
 

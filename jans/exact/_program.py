@@ -3,8 +3,8 @@
 import dataclasses
 import math
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.extend
@@ -15,6 +15,7 @@ from jans.exact import _bounds
 from jans.exact._bounds import Numbers, aligned, join
 
 core = jax.extend.core
+_T = TypeVar("_T")
 
 _ROUNDS = 12
 """A loop whose numbers still grow after so many rounds has no bound."""
@@ -53,9 +54,9 @@ def known(array: Any, what: str) -> Numbers:
 class Program:
     """Follows what is known of numbers through a program."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: bool = False) -> None:
         self.sums: list[Sum] = []
-        self._quiet = 0
+        self._quiet = int(quiet)
 
     def run(self, jaxpr: Any, consts: list[Numbers], arguments: list[Numbers]) -> list[Numbers]:
         """What is known of the results."""
@@ -67,17 +68,20 @@ class Program:
             return there[atom]
 
         for eqn in jaxpr.eqns:
-            found = self._step(eqn, [read(atom) for atom in eqn.invars])
+            found = self.step(eqn, [read(atom) for atom in eqn.invars])
             there |= zip(eqn.outvars, found, strict=True)
         return [read(atom) for atom in jaxpr.outvars]
 
-    def _step(self, eqn: Any, inputs: list[Numbers]) -> list[Numbers]:
+    def step(self, eqn: Any, inputs: list[Numbers]) -> list[Numbers]:
+        """What is known of the results of one operation."""
         name = eqn.primitive.name
         rule = getattr(self, f"_{name.replace('-', '_')}", None)
         if rule is not None:
             found = rule(eqn, *inputs)
         elif name in _SAME:
             found = inputs[0].together
+        elif name in _EACH:
+            found = [part.together for part in inputs]
         elif name in _EITHER:
             found = join(*(part.together for part in inputs))
         elif all(_bounds.digits_of(out.aval.dtype) is None for out in eqn.outvars):
@@ -88,10 +92,11 @@ class Program:
         results = found if isinstance(found, list) else [found]
         for out, numbers in zip(eqn.outvars, results, strict=True):
             self._check(eqn, numbers, out.aval.dtype)
-        if name in _PROGRAMS or not inputs or any(part.value is None for part in inputs):
+        if name in PROGRAMS or not inputs or any(part.value is None for part in inputs):
             return results
         # Of known arrays, the result is known. (Their operations have just been found to be exact.)
-        values = eqn.primitive.bind(*(jnp.asarray(part.value) for part in inputs), **eqn.params)
+        with jax.ensure_compile_time_eval():
+            values = eqn.primitive.bind(*(jnp.asarray(part.value) for part in inputs), **eqn.params)
         values = values if eqn.primitive.multiple_results else [values]
         return [known(value, "a result") for value in values]
 
@@ -227,10 +232,15 @@ class Program:
 
     def _round(self, eqn: Any, x: Numbers) -> Numbers:
         shift = np.maximum(x.bits, 0)
-        half = np.array([1 << int(k) >> 1 for k in shift], object)
-        return Numbers(
-            np.minimum(x.bits, 0), _down(x.low + np.maximum(half - 1, 0), shift), _down(x.high + half, shift)
-        )
+        if eqn.params["rounding_method"] == jax.lax.RoundingMethod.TO_NEAREST_EVEN:
+            odd = lambda counts: np.array([int(k) >> int(s) & 1 for k, s in _pairs(counts, shift)], object)
+            up = np.array([(1 << int(k) >> 1) - 1 if k > 0 else 0 for k in shift], object)
+            more = np.array([int(k > 0) for k in shift], object)
+            low, high = x.low + up + odd(x.low) * more, x.high + up + odd(x.high) * more
+        else:
+            half = np.array([1 << int(k) >> 1 for k in shift], object)
+            low, high = x.low + np.maximum(half - 1, 0), x.high + half
+        return Numbers(np.minimum(x.bits, 0), _down(low, shift), _down(high, shift))
 
     def _floor(self, eqn: Any, x: Numbers) -> Numbers:
         shift = np.maximum(x.bits, 0)
@@ -246,7 +256,8 @@ class Program:
         if dtype.kind == "b":
             return Numbers.of(0, 0, 1)
         if max(x.bits) > 0:  # towards zero
-            x = join(self._floor(eqn, x), self._ceil(eqn, x))
+            down, up = self._floor(eqn, x), self._ceil(eqn, x)
+            x = Numbers(down.bits, np.where(x.low < 0, up.low, down.low), np.where(x.high < 0, up.high, down.high))
         return self._wrapped(eqn, x.on(np.zeros(1, object)) if min(x.bits) < 0 else x.forgotten)
 
     def _reduce_precision(self, eqn: Any, x: Numbers) -> Numbers:
@@ -296,6 +307,9 @@ class Program:
         self._note(eqn, "sum", sizes)
         low = x.low + count * np.minimum(update.low, 0)
         return self._wrapped(eqn, Numbers(x.bits, low, x.high + count * np.maximum(update.high, 0)))
+
+    def _top_k(self, eqn: Any, x: Numbers) -> list[Numbers]:
+        return [x.together, Numbers.of(0, 0, eqn.invars[0].aval.shape[-1] - 1)]
 
     # ---- sums ----
 
@@ -403,11 +417,7 @@ class Program:
 
     def _scan(self, eqn: Any, *inputs: Numbers) -> list[Numbers]:
         params = eqn.params
-        if "ft_in" in params:  # from jax 0.12 on
-            consts, carry, rows = map(list, params["ft_in"].update(inputs).unpack())
-        else:
-            n, k = params["num_consts"], params["num_carry"]
-            consts, carry, rows = list(inputs[:n]), list(inputs[n : n + k]), list(inputs[n + k :])
+        consts, carry, rows = parts_of_scan(params, inputs)
         k, rows = len(carry), [part.forgotten for part in rows]
         body = params["jaxpr"]
         inner = [known(const, "a constant") for const in body.consts]
@@ -455,6 +465,15 @@ class Program:
         raise AssertionError
 
 
+def parts_of_scan(params: Any, inputs: Sequence[_T]) -> tuple[list[_T], list[_T], list[_T]]:
+    """The constants, the carry and the rows of a scan."""
+    if "ft_in" in params:  # from jax 0.12 on
+        consts, carry, rows = map(list, params["ft_in"].update(inputs).unpack())
+        return consts, carry, rows
+    n, k = params["num_consts"], params["num_carry"]
+    return list(inputs[:n]), list(inputs[n : n + k]), list(inputs[n + k :])
+
+
 def _largest_sum(array: np.ndarray, axes: tuple[int, ...], columns: int, last: int | None) -> np.ndarray:
     """Sums over axes, and the largest of them over all axes but the last, or over all."""
     sums = array.sum(axis=axes)
@@ -463,23 +482,29 @@ def _largest_sum(array: np.ndarray, axes: tuple[int, ...], columns: int, last: i
 
 def _down(counts: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Counts divided by 2**shift, rounded down."""
-    return np.array([int(a) >> int(s) for a, s in zip(*np.broadcast_arrays(counts, shift), strict=True)], object)
+    return np.array([int(k) >> int(s) for k, s in _pairs(counts, shift)], object)
+
+
+def _pairs(counts: np.ndarray, shift: np.ndarray) -> Any:
+    return zip(*np.broadcast_arrays(counts, shift), strict=True)
 
 
 def _equal(a: Numbers, b: Numbers) -> bool:
     return all(np.array_equal(x, y) for x, y in ((a.bits, b.bits), (a.low, b.low), (a.high, b.high)))
 
 
-_PROGRAMS = frozenset((
+PROGRAMS = frozenset((
     "jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call",
     "custom_vjp_call_jaxpr", "cond", "scan", "while",
 ))  # fmt: skip
 """Operations that hold programs."""
 _SAME = frozenset((
     "copy", "copy_p", "reshape", "transpose", "squeeze", "expand_dims", "slice", "rev", "reduce_max", "reduce_min",
-    "stop_gradient", "sort", "optimization_barrier", "cummax", "cummin", "real", "device_put", "sharding_constraint",
+    "stop_gradient", "cummax", "cummin", "real", "device_put", "sharding_constraint",
 ))  # fmt: skip
 """Operations whose results are numbers of their first operand."""
+_EACH = frozenset(["sort", "optimization_barrier"])
+"""Operations with a result for each operand."""
 _EITHER = frozenset(["concatenate"])
 """Operations whose results are numbers of any of their operands."""
 _DEFAULT = "Compute it with integers, or with a table of jans.exact"

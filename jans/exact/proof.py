@@ -106,6 +106,15 @@ def prove(function: Callable[..., Any], *arguments: Any) -> Proof:
     >>> proof.sums[0].digits, proof.sums[0].room, proof.outputs
     (7, 17, (4, 2.0))
     """
+    _, numbers, closed, structure = traced(function, arguments)
+    program = Program()
+    found = program.run(closed.jaxpr, [known(const, "a constant") for const in closed.consts], numbers)
+    said = [(int(max(part.bits)), part.largest) for part in found]
+    return Proof(tuple(program.sums), jax.tree.unflatten(structure, said))
+
+
+def traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], list[Numbers], Any, Any]:
+    """The leaves of arguments and what is known of them, the program of a function, and the tree of its results."""
     leaves, structure = jax.tree.flatten(arguments, is_leaf=lambda leaf: isinstance(leaf, Input))
     arguments_: list[Numbers] = []
     for leaf in leaves:
@@ -121,7 +130,4 @@ def prove(function: Callable[..., Any], *arguments: Any) -> Proof:
     ]
     flat = lambda *parts: function(*jax.tree.unflatten(structure, parts))
     closed, outputs = jax.make_jaxpr(flat, return_shape=True)(*shapes)
-    program = Program()
-    found = program.run(closed.jaxpr, [known(const, "a constant") for const in closed.consts], arguments_)
-    said = [(int(max(part.bits)), part.largest) for part in found]
-    return Proof(tuple(program.sums), jax.tree.unflatten(jax.tree.structure(outputs), said))
+    return leaves, arguments_, closed, jax.tree.structure(outputs)

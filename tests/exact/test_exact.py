@@ -56,6 +56,14 @@ def numbers_of(value, bits):
     return (scaled == np.rint(scaled)).all()
 
 
+@jax.custom_vjp
+def doubled(x):
+    return 2 * x
+
+
+doubled.defvjp(lambda x: (2 * x, None), lambda _, change: (2 * change,))
+
+
 OPERATIONS = {
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
@@ -79,6 +87,9 @@ OPERATIONS = {
     "jit": lambda x, y: jax.jit(lambda a: jax.checkpoint(lambda b: b + a)(y))(x),
     "scatter": lambda x, y: x.at[jnp.array([0, 0]), 1].add(y[0, 0]).at[1].set(2.5),
     "sort": lambda x, y: jnp.sort(x, axis=1) + jnp.max(y) - jnp.argmax(x),
+    "order": lambda x, y: jnp.argsort(x, axis=1) + jax.lax.top_k(y, 2)[0].sum() + jax.lax.top_k(x, 2)[1].max(),
+    "barrier": lambda x, y: sum(jax.lax.optimization_barrier((x, -y))),
+    "vjp": lambda x, y: doubled(x) + y,
     "bits": lambda x, y: (x.astype(jnp.int32) << 3 ^ 5).astype(jnp.float32) * 2.0**-9 + y,
 }  # fmt: skip
 
@@ -88,12 +99,14 @@ OPERATIONS = {
 def test_what_is_known_holds(name, seed):
     """Of random numbers on random grids, the results are where the proof says, and nothing was rounded."""
     random = np.random.default_rng(seed)
-    grids = [Grid(int(random.integers(-1, 6)), 2.0 ** int(random.integers(1, 5))) for _ in range(2)]
+    grids = [Grid(int(bits), float(random.integers(2, 30)) * 2.0 ** -int(bits)) for bits in random.integers(-1, 5, 2)]
     function = OPERATIONS[name]
     proof = prove(function, *(Input((3, 4), grid) for grid in grids))
     bits, largest = proof.outputs
     for k in range(20):
         x, y = (on(grid, (3, 4), seed * 1000 + 2 * k + j) for j, grid in enumerate(grids))
+        x = x.at[0, 0].set(grids[0].high * (-1) ** k)  # the ends, too
+        y = y.at[0, 0].set(grids[1].high * (-1) ** (k // 2))
         found = function(x, y)
         assert numbers_of(found, bits)
         assert float(jnp.abs(found).max()) <= largest
@@ -150,6 +163,36 @@ def test_a_sum_has_exactly_the_digits_that_it_has_room_for(extra):
     x = np.float32([[2**10 - 1, 2**10]])
     whole = sum(int(a) * int(b) for a, b in zip(x[0], kernel[:, 0], strict=True))
     assert float(exact.dense(x, kernel)[0, 0]) != whole
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_largest_sums_are_reached(seed):
+    """Signs of the inputs that suit the weights give the bound, no more and no less."""
+    kernel = on(Grid(3, 2.0), (6, 5), seed)
+    source = Grid(2, 1.75)
+    _, largest = prove(lambda x: exact.dense(x, kernel), Input((5, 6), source)).outputs
+    x = source.high * jnp.sign(kernel).T
+    assert float(jnp.abs(exact.dense(x, kernel)).max()) == largest
+    least, most = (
+        prove(lambda x, side=side: jax.nn.relu(side * exact.dense(jax.nn.relu(x), kernel)), Input((5, 6), source))
+        for side in (-1.0, 1.0)
+    )
+    assert float(exact.dense(jnp.maximum(x, 0), kernel).max()) == most.outputs[1]
+    assert float(-exact.dense(jnp.maximum(-x, 0), kernel).min()) == least.outputs[1]
+
+
+@pytest.mark.parametrize(
+    ("function", "most"),
+    [
+        (jnp.floor, 2), (jnp.ceil, 2), (jnp.round, 1), (lambda x: jnp.floor(x + 1.25), 2),
+        (lambda x: jnp.ceil(x - 1.25), 2), (lambda x: x.astype(jnp.int32), 1), (lambda x: jnp.round(2 * x), 2),
+        (lambda x: jnp.round(x + 0.25), 2), (lambda x: jnp.round(x - 0.25), 2),
+    ],
+)  # fmt: skip
+def test_where_whole_numbers_lie(function, most):
+    x = jnp.arange(-5, 6) / 4  # all numbers of the grid
+    assert jnp.abs(function(x)).max() == most
+    assert prove(function, Input((3,), Grid(2, 1.25))).outputs == (0, most)
 
 
 def test_each_output_has_its_own_grid():
@@ -331,6 +374,32 @@ def test_a_transformer_is_exact():
     proof = prove(block, weights, Input(x.shape, WIDE))
     assert {s.operation for s in proof.sums} == {"dot", "mean"}
     assert min(s.room for s in proof.sums) >= 0
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_integers_give_the_same_numbers(name):
+    function = OPERATIONS[name]
+    grids = Grid(3, 4.0), Grid(2, 2.0)
+    whole = exact.in_integers(function, *(Input((3, 4), grid) for grid in grids))
+    for seed in range(5):
+        x, y = (on(grid, (3, 4), seed + k) for k, grid in enumerate(grids))
+        assert (whole(x, y) == function(x, y)).all()
+        assert (jax.jit(whole)(x, y) == function(x, y)).all()
+
+
+def test_a_network_of_integers():
+    weights, x = block_of()
+    whole = exact.in_integers(block, weights, Input(x.shape, WIDE))
+    assert (jax.jit(whole)(x) == block(weights, x)).all()
+    text = str(jax.make_jaxpr(whole)(x))
+    assert "preferred_element_type=int32" in text
+    assert "precision=HIGHEST" not in text
+    kernel = exact.freeze(np.random.default_rng(1).normal(size=(3, 3, 4, 8)), Grid(2, 8.0), digits=13)[0]
+    layer = lambda x: exact.conv(x, kernel, strides=2)
+    images = on(Grid(2, 8.0), (2, 7, 9, 4))
+    small = exact.in_integers(layer, Input(images.shape, Grid(2, 8.0)))
+    assert (small(images) == layer(images)).all()
+    assert "i8[" in str(jax.make_jaxpr(small)(images))
 
 
 def test_results_do_not_depend_on_how_they_are_computed():
