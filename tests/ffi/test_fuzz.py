@@ -374,7 +374,10 @@ def garbage_like(draw, array):
 
 
 def run(name, args, params):
-    with jax.enable_x64(any(a.dtype == np.float64 for a in args)):
+    wide = any(
+        np.dtype(dtype) in (np.float64, np.uint64) for dtype in (*(a.dtype for a in args), params.get("dtype", bool))
+    )
+    with jax.enable_x64(wide):
         return [np.asarray(a) for a in targets.CALLS[name](*map(jnp.asarray, args), **params)]
 
 
