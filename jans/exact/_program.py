@@ -82,8 +82,6 @@ class Program:
             found = inputs[0].together
         elif name in _EACH:
             found = [part.together for part in inputs]
-        elif name in _EITHER:
-            found = join(*(part.together for part in inputs))
         elif all(_bounds.digits_of(out.aval.dtype) is None for out in eqn.outvars):
             # Any operation on integers gives the same ones everywhere.
             found = [Numbers.integers(out.aval.dtype) for out in eqn.outvars]
@@ -281,8 +279,10 @@ class Program:
         last = bool(places) and places[-1] == len(shape) - 1 and eqn.invars[0].aval.shape[-1] == shape[-1]
         return x.forgotten if last else x.together
 
-    def _pad(self, eqn: Any, x: Numbers, value: Numbers) -> Numbers:
-        return join(x.together, value.together)
+    def _concatenate(self, eqn: Any, *parts: Numbers) -> Numbers:
+        return join(*(part.together for part in parts))
+
+    _pad = _concatenate
 
     def _iota(self, eqn: Any) -> Numbers:
         return Numbers.of(0, 0, max(0, eqn.params["shape"][eqn.params["dimension"]] - 1))
@@ -393,17 +393,14 @@ class Program:
     # ---- programs within programs ----
 
     def _inner(self, eqn: Any, *inputs: Numbers) -> list[Numbers]:
-        params = eqn.params
-        if params.get("name") == "jans_exact_mean":
+        if is_mean(eqn):
             weights, value = inputs[0].together, inputs[1].together
             size = Numbers(weights.bits + value.bits, 0 * value.low, (1 << weights.bits) * value.size)
             self._note(eqn, "mean", size)
             return [Numbers(size.bits, -size.high, size.high)]
-        inner = params.get("jaxpr") or params.get("call_jaxpr") or params.get("fun_jaxpr")
-        if hasattr(inner, "consts"):
-            consts = [known(const, "a constant") for const in inner.consts]
-            return self.run(inner.jaxpr, consts, list(inputs))
-        return self.run(inner, [], list(inputs))
+        inner = inner_of(eqn)
+        consts = [known(const, "a constant") for const in getattr(inner, "consts", ())]
+        return self.run(getattr(inner, "jaxpr", inner), consts, list(inputs))
 
     _jit = _pjit = _closed_call = _core_call = _checkpoint = _remat2 = _inner
     _custom_jvp_call = _custom_vjp_call = _custom_vjp_call_jaxpr = _inner
@@ -465,6 +462,16 @@ class Program:
         raise AssertionError
 
 
+def inner_of(eqn: Any) -> Any:
+    """The program that an operation calls once."""
+    return eqn.params.get("jaxpr") or eqn.params.get("call_jaxpr") or eqn.params.get("fun_jaxpr")
+
+
+def is_mean(eqn: Any) -> bool:
+    """Whether an operation is a sum of products with weights that are at most 1 together."""
+    return eqn.params.get("name") == "jans_exact_mean"
+
+
 def parts_of_scan(params: Any, inputs: Sequence[_T]) -> tuple[list[_T], list[_T], list[_T]]:
     """The constants, the carry and the rows of a scan."""
     if "ft_in" in params:  # from jax 0.12 on
@@ -505,11 +512,9 @@ _SAME = frozenset((
 """Operations whose results are numbers of their first operand."""
 _EACH = frozenset(["sort", "optimization_barrier"])
 """Operations with a result for each operand."""
-_EITHER = frozenset(["concatenate"])
-"""Operations whose results are numbers of any of their operands."""
 _DEFAULT = "Compute it with integers, or with a table of jans.exact"
 _INSTEAD = {
-    "exp": "Use jans.exact.tables, or integers",
+    "exp": "Use jans.exact.exp",
     "tanh": "Use jans.exact.tanh",
     "logistic": "Use jans.exact.sigmoid",
     "erf": "Use jans.exact.gelu",

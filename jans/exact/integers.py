@@ -10,7 +10,7 @@ import numpy as np
 
 from jans.exact import _bounds
 from jans.exact._bounds import Numbers
-from jans.exact._program import PROGRAMS, Program, known, parts_of_scan
+from jans.exact._program import PROGRAMS, Program, inner_of, is_mean, known, parts_of_scan
 from jans.exact.proof import Input, traced
 
 core = jax.extend.core
@@ -88,8 +88,8 @@ def _values(eqn: Any, inputs: list[_Part], numbers: list[Numbers]) -> list[Any]:
         branches = [_function(branch, [part.numbers for part in inputs[1:]]) for branch in params["branches"]]
         return list(jax.lax.switch(inputs[0].value, branches, *(part.value for part in inputs[1:])))
     if name in PROGRAMS:
-        inner = params.get("jaxpr") or params.get("call_jaxpr") or params.get("fun_jaxpr")
-        if params.get("name") == "jans_exact_mean":
+        inner = inner_of(eqn)
+        if is_mean(eqn):
             # Its sums are smaller than its factors tell.
             (product,) = (e for e in getattr(inner, "jaxpr", inner).eqns if e.primitive.name == "dot_general")
             return [_product(product, *inputs)]

@@ -70,8 +70,8 @@ def conv(
     >>> conv(jnp.ones((1, 4, 1)), jnp.ones((2, 1, 1)), padding=[(1, 0)])[0, :, 0]
     Array([1., 2., 2., 2.], dtype=float32)
     """
-    x, kernel, into = _doors.floats("x", x, 3), _doors.floats("kernel", kernel, 3), _doors.grid_or_none("into", into)
-    (groups,), space = _doors.each("groups", groups, 1), _space(x, kernel)
+    x, kernel, space = _operands(x, kernel)
+    into, (groups,) = _doors.grid_or_none("into", into), _doors.each("groups", groups, 1)
     inputs, outputs = x.shape[-1], kernel.shape[-1]
     if groups * kernel.shape[-2] != inputs or outputs % groups:
         raise ValueError(
@@ -101,8 +101,8 @@ def conv_transpose(
     >>> conv_transpose(jnp.ones((1, 2, 1)), jnp.ones((2, 1, 1)), strides=2)[0, :, 0]
     Array([1., 1., 1., 1.], dtype=float32)
     """
-    x, kernel, into = _doors.floats("x", x, 3), _doors.floats("kernel", kernel, 3), _doors.grid_or_none("into", into)
-    space = _space(x, kernel)
+    x, kernel, space = _operands(x, kernel)
+    into = _doors.grid_or_none("into", into)
     if kernel.shape[-2] != x.shape[-1]:
         raise ValueError(f"kernel must have {x.shape[-1]} inputs, got {kernel.shape}.")
     steps, pads = _doors.each("strides", strides, space), _doors.padding(padding, space)
@@ -115,14 +115,15 @@ def _finished(y: jax.Array, bias: jax.Array | None, into: Grid | None) -> jax.Ar
     return y if into is None else into(y)
 
 
-def _space(x: jax.Array, kernel: jax.Array) -> int:
-    """The number of axes of space."""
+def _operands(x: Any, kernel: Any) -> tuple[jax.Array, jax.Array, int]:
+    """The operands of a convolution, and the number of axes of space."""
+    x, kernel = _doors.floats("x", x, 3), _doors.floats("kernel", kernel, 3)
     if x.ndim != kernel.ndim or x.ndim > 8:
         raise ValueError(
             "x must be [batch, *space, inputs] and kernel [*window, inputs, outputs] with as many axes, up to 8; got "
             f"{x.shape} and {kernel.shape}."
         )
-    return kernel.ndim - 2
+    return x, kernel, kernel.ndim - 2
 
 
 @functools.cache
